@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The software adapter's data path, as the control thread sees it. Who calls: src/miniport/softnic (VPorts, filters,
+ * because an OID said so), src/vhost (rings, because a VM connected or left), src/vmqd (start and end). Every function
+ * here is for the one control thread; none may be called from a worker. Frames flow in the workers meanwhile.
+ *
+ * Functions that take something away from the workers (queue stop, VPort delete, moves between CPUs) return when no
+ * worker uses it any more. They wait at most NIC_WAIT_MS; if a worker does not answer in that time they return
+ * -ETIMEDOUT, nothing is freed, and the log names the worker.
+ *
+ * Errors: 0 or -errno; where a sentence helps, in a struct vmq_err.
+ */
+#ifndef VMQ_NIC_NIC_H
+#define VMQ_NIC_NIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "nic/drop.h"
+#include "port/port.h"
+#include "vring/guest_mem.h"
+
+#define NIC_MAX_WORKERS 64u
+#define NIC_MAX_VPORTS 1024u      /* the default one included; VPort ids are 0 … 1023 */
+#define NIC_MAX_QUEUE_PAIRS 16u   /* a VPort */
+#define NIC_MAX_FILTERS 65536u
+#define NIC_WAIT_MS 2000
+
+/* ---- the workers of the process ---- */
+
+struct nic_engine;
+
+struct nic_engine_config {
+	unsigned ncpus;                /* 1 … NIC_MAX_WORKERS */
+	uint16_t cpus[NIC_MAX_WORKERS];/* host CPU numbers, each once; one thread each, pinned */
+};
+
+/* Starts one pinned thread a CPU. -EINVAL names the CPU that is listed twice or is not in the process's affinity. */
+int nic_engine_create(const struct nic_engine_config *cfg, struct nic_engine **out, struct vmq_err *err);
+/* Ends the threads and frees all; every nic is destroyed before. */
+void nic_engine_destroy(struct nic_engine *e);
+/* The CPUs in the order given; returns how many. */
+unsigned nic_engine_cpus(const struct nic_engine *e, uint16_t cpus[NIC_MAX_WORKERS]);
+bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu);
+
+struct nic_worker_stats {
+	uint16_t cpu;
+	uint64_t turns;      /* times round the loop that found work */
+	uint64_t polls;      /* times round the loop in all */
+	uint64_t sleeps;     /* times it went to sleep */
+	uint64_t frames;     /* frames classified */
+	uint64_t busy_ns;    /* time in turns that found work, since start */
+	uint64_t poll_ns;    /* time in turns that found none */
+	uint64_t sleep_ns;   /* time asleep */
+	uint32_t rings;      /* rings it owns */
+	uint32_t rings_armed;/* of those, silent ones that cost nothing until kicked */
+};
+unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s, unsigned max);
+
+/* ---- one adapter ---- */
+
+struct nic;
+
+struct nic_event {
+	enum { NIC_EVENT_QUEUE_BROKEN } type;
+	uint32_t vport;
+	uint32_t qp;
+	const char *reason; /* static text */
+};
+
+struct nic_config {
+	const char *name;
+	/* Something happened in a worker. Called on the control thread, from nic_poll_events. */
+	void (*event)(void *ctx, const struct nic_event *ev);
+	void *ctx;
+};
+
+/* An adapter without ports and with no VPorts: not even the default one (CREATE_SWITCH makes it: id 0). */
+int nic_create(struct nic_engine *e, const struct nic_config *cfg, struct nic **out, struct vmq_err *err);
+/* Every VPort must be deleted and both ports detached. */
+void nic_destroy(struct nic *n);
+/* Readable when there are events; then call nic_poll_events. One for all adapters of the engine. */
+int nic_engine_event_fd(const struct nic_engine *e);
+void nic_engine_poll_events(struct nic_engine *e);
+
+/* The wire. The worker of `cpu` owns the port until it is detached; the caller closes it afterwards. */
+int nic_wire_attach(struct nic *n, struct port *p, unsigned cpu, struct vmq_err *err);
+int nic_wire_detach(struct nic *n);
+int nic_wire_move(struct nic *n, unsigned cpu, struct vmq_err *err);
+
+/* ---- VPorts ---- */
+
+enum nic_moderation { /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION's values (spec/50-scaling.md §3) */
+	NIC_MODERATION_UNDEFINED = 0,
+	NIC_MODERATION_ADAPTIVE = 1,
+	NIC_MODERATION_OFF = 2,
+	NIC_MODERATION_LOW = 100,
+	NIC_MODERATION_MEDIUM = 200,
+	NIC_MODERATION_HIGH = 300,
+};
+
+/* What the contract leaves to a policy of its own (spec/70 Q25, Q31). All off: exactly the contract. */
+struct nic_vport_policy {
+	bool source_check;  /* drop what the VM sends from an address no filter of the VPort holds */
+	bool vlan_check;    /* drop what the VM of an access VPort sends tagged for another VLAN */
+	bool all_multicast; /* every group frame of the VPort's VLANs, not only groups it has a filter for */
+};
+
+struct nic_vport_config {
+	uint32_t id;          /* 0 … NIC_MAX_VPORTS - 1, not in use */
+	unsigned cpu;         /* whose worker owns its rings */
+	unsigned queue_pairs; /* 1 … NIC_MAX_QUEUE_PAIRS */
+	enum nic_moderation moderation;
+	bool active;          /* moves frames (with a filter; VPort 0 also without) */
+};
+
+int nic_vport_create(struct nic *n, const struct nic_vport_config *cfg, struct vmq_err *err);
+/* The VPort must have no filter and no started queue and no host port. */
+int nic_vport_delete(struct nic *n, uint32_t id);
+int nic_vport_set_active(struct nic *n, uint32_t id, bool active);
+/* Its rings go to another worker, under traffic: nothing is lost. */
+int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *err);
+int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m);
+int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_policy *p);
+
+/* A VPort may be the host's own: frames to and from a port (the TAP of the default VPort) instead of rings. */
+int nic_vport_attach_port(struct nic *n, uint32_t id, struct port *p, struct vmq_err *err);
+int nic_vport_detach_port(struct nic *n, uint32_t id);
+
+/* ---- filters (spec/40-datapath.md §2, spec/70 Q21, Q22, Q25) ---- */
+
+enum nic_vlan_test {
+	NIC_VLAN_UNTAGGED_OR_ZERO, /* untagged and priority-tagged frames */
+	NIC_VLAN_EQUAL,            /* frames tagged with `vlan`; the tag is taken off */
+	NIC_VLAN_ANY,              /* all; a tag is taken off */
+};
+
+struct nic_filter {
+	uint32_t id;    /* the contract's FilterId, 1 … NIC_MAX_FILTERS */
+	uint32_t vport;
+	uint8_t mac[6];
+	enum nic_vlan_test test;
+	uint16_t vlan;  /* 1 … 4094 with NIC_VLAN_EQUAL */
+};
+
+/* Takes effect for frames classified after it returns, and may from the moment it begins. -EEXIST: the same unicast
+ * address and VLAN test stands already (a group address: on the same VPort), -ENOENT: no such VPort, -ENOSPC. */
+int nic_filter_set(struct nic *n, const struct nic_filter *f);
+/* When it returns no frame is delivered because of the filter any more. -ENOENT. */
+int nic_filter_clear(struct nic *n, uint32_t id);
+/* One store: each frame is classified before or after it, none meets neither or both. -ENOENT, -EEXIST. */
+int nic_filter_move(struct nic *n, uint32_t id, uint32_t vport);
+
+/* ---- queue pairs: given and taken by the vhost room ---- */
+
+struct nic_ring_config {
+	void *desc, *avail, *used; /* host addresses, checked for size and alignment by the caller */
+	uint16_t size;             /* 2 … 32768, a power of two for split rings */
+	uint16_t last_avail;       /* where to go on (SET_VRING_BASE); packed: position | wrap << 15 */
+	uint16_t last_used;        /* split: normally = last_avail; packed: position | wrap << 15 */
+	int kick_fd;               /* -1: none, the ring is polled */
+	int call_fd;               /* -1: none, no notification */
+	int err_fd;                /* -1: none; signalled when the ring is broken */
+};
+
+struct nic_queue_config {
+	struct nic_ring_config rx, tx; /* the guest's receive and transmit ring; size 0: that one is not there */
+	const struct guest_mem *mem;   /* stays valid until the queue is stopped */
+	uint64_t features;             /* what was negotiated (virtio 1.2 §6) */
+	uint8_t *dirty_log;            /* migration log, a bit a 4 KiB page, or NULL */
+	uint64_t dirty_log_size;       /* bytes */
+	uint64_t rx_used_gpa, tx_used_gpa; /* where the used rings lie, for the log */
+};
+
+/* Queue pair qp of the VPort is served from now on. The descriptors stay the caller's and must outlive the queue.
+ * -ENOENT: no such VPort; -EBUSY: started already; -EINVAL: a ring that cannot be. */
+int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic_queue_config *cfg, struct vmq_err *err);
+/* Stops it: no ring, no guest memory of this queue is touched after the return, every descriptor taken is given back.
+ * The positions to continue from (GET_VRING_BASE) are stored. -ENOENT: not started. */
+int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base, uint16_t *tx_base);
+/* New kick or call descriptors for a running queue (-1: none); when it returns the old ones are used no more. */
+int nic_queue_set_fds(struct nic *n, uint32_t vport, unsigned qp, int rx_kick, int rx_call, int tx_kick, int tx_call);
+/* Switches the dirty log of a running queue on, off (NULL) or over; when it returns the old log is used no more. */
+int nic_queue_set_log(struct nic *n, uint32_t vport, unsigned qp, uint8_t *log, uint64_t size);
+
+/* ---- what can be seen ---- */
+
+struct nic_vport_counters {
+	uint64_t rx_frames, rx_bytes; /* delivered into the VM's buffers (or the host port) */
+	uint64_t rx_batches;          /* receive indications: used-index publications that carried frames */
+	uint64_t rx_notifications;    /* interrupts sent */
+	uint64_t tx_frames, tx_bytes; /* taken from the VM's transmit ring */
+	uint64_t tx_kicks;            /* notifications from the guest */
+	uint64_t drops[NIC_DROP_COUNT];
+};
+
+struct nic_queue_info {
+	bool started;
+	bool broken;
+	const char *broken_reason; /* static text, or NULL */
+	unsigned cpu;
+	uint16_t rx_size, tx_size;
+	uint32_t rx_free;          /* receive buffers posted and not used yet, a snapshot */
+};
+
+int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counters *out);
+/* Counters of the wire: rx = came in, tx = went out. */
+void nic_wire_counters(const struct nic *n, struct nic_vport_counters *out);
+int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_queue_info *out);
+/* Frames delivered because of one filter are not counted (one probe, one counter a VPort); filters are enumerated by
+ * the contract's keeper. */
+
+enum nic_fate { NIC_FATE_DELIVER, NIC_FATE_WIRE, NIC_FATE_DROP };
+
+struct nic_explain_in {
+	bool from_wire;
+	uint32_t vport; /* the sender when not from the wire */
+	uint8_t dst[6], src[6];
+	bool tagged;
+	uint16_t tci; /* priority << 13 | VID when tagged */
+};
+
+struct nic_explain_dest {
+	enum nic_fate fate;
+	uint32_t vport;       /* DELIVER */
+	uint32_t filter;      /* its FilterId, 0: the default VPort's rule */
+	unsigned qp, cpu;
+	bool tag_stripped, tag_inserted;
+	enum nic_drop drop;   /* DROP */
+};
+
+/* What would become of a frame now: fills up to max destinations, returns how many. The same code that classifies. */
+unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struct nic_explain_dest *out, unsigned max);
+
+#endif
