@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NDIS contract, part 2: receive filters and VM queues (spec/20-structures.md §4, §5). Include <vmq/ndis.h>.
+ */
+#ifndef VMQ_NDIS_FILTER_H
+#define VMQ_NDIS_FILTER_H
+
+#include <vmq/ndis_base.h>
+
+/* ---- enumerations ---- */
+
+typedef enum _NDIS_RECEIVE_FILTER_TYPE {
+	NdisReceiveFilterTypeUndefined,
+	NdisReceiveFilterTypeVMQueue, /* VM queues and VPorts */
+	NdisReceiveFilterTypePacketCoalescing,
+	NdisReceiveFilterTypeMaximum,
+} NDIS_RECEIVE_FILTER_TYPE;
+
+typedef enum _NDIS_FRAME_HEADER {
+	NdisFrameHeaderUndefined,
+	NdisFrameHeaderMac,
+	NdisFrameHeaderArp,
+	NdisFrameHeaderIPv4,
+	NdisFrameHeaderIPv6,
+	NdisFrameHeaderUdp,
+	NdisFrameHeaderMaximum,
+} NDIS_FRAME_HEADER;
+
+typedef enum _NDIS_MAC_HEADER_FIELD {
+	NdisMacHeaderFieldUndefined,
+	NdisMacHeaderFieldDestinationAddress,
+	NdisMacHeaderFieldSourceAddress,
+	NdisMacHeaderFieldProtocol, /* EtherType */
+	NdisMacHeaderFieldVlanId,
+	NdisMacHeaderFieldPriority,
+	NdisMacHeaderFieldPacketType,
+	NdisMacHeaderFieldMaximum,
+} NDIS_MAC_HEADER_FIELD;
+
+typedef enum _NDIS_MAC_PACKET_TYPE {
+	NdisMacPacketTypeUndefined,
+	NdisMacPacketTypeUnicast,
+	NdisMacPacketTypeMulticast,
+	NdisMacPacketTypeBroadcast,
+	NdisMacPacketTypeMaximum,
+} NDIS_MAC_PACKET_TYPE;
+
+typedef enum _NDIS_ARP_HEADER_FIELD {
+	NdisARPHeaderFieldUndefined,
+	NdisARPHeaderFieldOperation,
+	NdisARPHeaderFieldSPA,
+	NdisARPHeaderFieldTPA,
+	NdisARPHeaderFieldMaximum,
+} NDIS_ARP_HEADER_FIELD;
+
+typedef enum _NDIS_IPV4_HEADER_FIELD {
+	NdisIPv4HeaderFieldUndefined,
+	NdisIPv4HeaderFieldProtocol,
+	NdisIPv4HeaderFieldMaximum,
+} NDIS_IPV4_HEADER_FIELD;
+
+typedef enum _NDIS_IPV6_HEADER_FIELD {
+	NdisIPv6HeaderFieldUndefined,
+	NdisIPv6HeaderFieldProtocol,
+	NdisIPv6HeaderFieldMaximum,
+} NDIS_IPV6_HEADER_FIELD;
+
+typedef enum _NDIS_UDP_HEADER_FIELD {
+	NdisUdpHeaderFieldUndefined,
+	NdisUdpHeaderFieldDestinationPort,
+	NdisUdpHeaderFieldMaximum,
+} NDIS_UDP_HEADER_FIELD;
+
+typedef enum _NDIS_RECEIVE_FILTER_TEST {
+	NdisReceiveFilterTestUndefined,
+	NdisReceiveFilterTestEqual,     /* field == FieldValue */
+	NdisReceiveFilterTestMaskEqual, /* (field & FieldValue) == ResultValue */
+	NdisReceiveFilterTestNotEqual,  /* field != FieldValue */
+	NdisReceiveFilterTestMaximum,
+} NDIS_RECEIVE_FILTER_TEST;
+
+typedef enum _NDIS_RECEIVE_QUEUE_TYPE {
+	NdisReceiveQueueTypeUnspecified,
+	NdisReceiveQueueTypeVMQueue,
+	NdisReceiveQueueTypeMaximum,
+} NDIS_RECEIVE_QUEUE_TYPE;
+
+typedef enum _NDIS_RECEIVE_QUEUE_OPERATIONAL_STATE {
+	NdisReceiveQueueOperationalStateUndefined,
+	NdisReceiveQueueOperationalStateRunning,
+	NdisReceiveQueueOperationalStatePaused,
+	NdisReceiveQueueOperationalStateDmaStopped,
+	NdisReceiveQueueOperationalStateMaximum,
+} NDIS_RECEIVE_QUEUE_OPERATIONAL_STATE;
+
+/* ---- flags ---- */
+
+/* EnabledFilterTypes, EnabledQueueTypes */
+#define NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED               0x00000001
+#define NDIS_RECEIVE_FILTER_PACKET_COALESCING_FILTERS_ENABLED 0x00000002
+#define NDIS_RECEIVE_FILTER_VM_QUEUES_ENABLED                 0x00000001
+
+/* SupportedQueueProperties. Bit 0x40 has two names in the sources (spec/70 Q47); nothing here sets it. */
+#define NDIS_RECEIVE_FILTER_MSI_X_SUPPORTED                                                      0x00000001
+#define NDIS_RECEIVE_FILTER_VM_QUEUE_SUPPORTED                                                   0x00000002
+#define NDIS_RECEIVE_FILTER_LOOKAHEAD_SPLIT_SUPPORTED                                            0x00000004
+#define NDIS_RECEIVE_FILTER_DYNAMIC_PROCESSOR_AFFINITY_CHANGE_SUPPORTED                          0x00000008
+#define NDIS_RECEIVE_FILTER_INTERRUPT_VECTOR_COALESCING_SUPPORTED                                0x00000010
+#define NDIS_RECEIVE_FILTER_ANY_VLAN_SUPPORTED                                                   0x00000020
+#define NDIS_RECEIVE_FILTER_IMPLAT_MIN_OF_QUEUES_MODE                                            0x00000040
+#define NDIS_RECEIVE_FILTER_DYNAMIC_PROCESSOR_AFFINITY_CHANGE_FOR_DEFAULT_QUEUE_SUPPORTED        0x00000040
+#define NDIS_RECEIVE_FILTER_IMPLAT_SUM_OF_QUEUES_MODE                                            0x00000080
+#define NDIS_RECEIVE_FILTER_PACKET_COALESCING_SUPPORTED_ON_DEFAULT_QUEUE                         0x00000100
+
+/* SupportedFilterTests */
+#define NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_EQUAL_SUPPORTED      0x00000001
+#define NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_MASK_EQUAL_SUPPORTED 0x00000002
+#define NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_NOT_EQUAL_SUPPORTED  0x00000004
+
+/* SupportedHeaders */
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_SUPPORTED  0x00000001
+#define NDIS_RECEIVE_FILTER_IPV4_HEADER_SUPPORTED 0x00000002
+#define NDIS_RECEIVE_FILTER_IPV6_HEADER_SUPPORTED 0x00000004
+#define NDIS_RECEIVE_FILTER_ARP_HEADER_SUPPORTED  0x00000008
+#define NDIS_RECEIVE_FILTER_UDP_HEADER_SUPPORTED  0x00000010
+
+/* SupportedMacHeaderFields and the other headers' fields */
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_DEST_ADDR_SUPPORTED   0x00000001
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_SOURCE_ADDR_SUPPORTED 0x00000002
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_PROTOCOL_SUPPORTED    0x00000004
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED     0x00000008
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_PRIORITY_SUPPORTED    0x00000010
+#define NDIS_RECEIVE_FILTER_MAC_HEADER_PACKET_TYPE_SUPPORTED 0x00000020
+#define NDIS_RECEIVE_FILTER_ARP_HEADER_OPERATION_SUPPORTED   0x00000001
+#define NDIS_RECEIVE_FILTER_ARP_HEADER_SPA_SUPPORTED         0x00000002
+#define NDIS_RECEIVE_FILTER_ARP_HEADER_TPA_SUPPORTED         0x00000004
+#define NDIS_RECEIVE_FILTER_IPV4_HEADER_PROTOCOL_SUPPORTED   0x00000001
+#define NDIS_RECEIVE_FILTER_IPV6_HEADER_PROTOCOL_SUPPORTED   0x00000001
+#define NDIS_RECEIVE_FILTER_UDP_HEADER_DEST_PORT_SUPPORTED   0x00000001
+
+/* NDIS_RECEIVE_FILTER_FIELD_PARAMETERS.Flags */
+#define NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO 0x00000001
+
+/* NDIS_RECEIVE_FILTER_PARAMETERS.Flags */
+#define NDIS_RECEIVE_FILTER_RESERVED                 0x00000001
+#define NDIS_RECEIVE_FILTER_PACKET_ENCAPSULATION     0x00000002
+#define NDIS_RECEIVE_FILTER_PACKET_ENCAPSULATION_GRE 0x00000002 /* its name before NDIS 6.50 */
+
+/* NDIS_RECEIVE_FILTER_INFO_ARRAY.Flags */
+#define NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED 0x00000001
+
+/* NDIS_RECEIVE_QUEUE_PARAMETERS.Flags */
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION            0x00000001
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_LOOKAHEAD_SPLIT_REQUIRED                0x00000002
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED                           0x00010000
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED              0x00020000
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_SUGGESTED_RECV_BUFFER_NUMBERS_CHANGED   0x00040000
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED                            0x00080000
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_INTERRUPT_COALESCING_DOMAIN_ID_CHANGED  0x00100000
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_QOS_SQ_ID_CHANGED                       0x00200000
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_CHANGE_MASK                             0xFFFF0000
+
+/* ---- structures ---- */
+
+/* What the adapter can filter: registered by the driver, answered by the capability queries. */
+typedef struct _NDIS_RECEIVE_FILTER_CAPABILITIES {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	ULONG EnabledFilterTypes;
+	ULONG EnabledQueueTypes;
+	ULONG NumQueues; /* VM queues without the default one; 0 when SR-IOV is on */
+	ULONG SupportedQueueProperties;
+	ULONG SupportedFilterTests;
+	ULONG SupportedHeaders;
+	ULONG SupportedMacHeaderFields;
+	ULONG MaxMacHeaderFilters; /* filters on the adapter */
+	ULONG MaxQueueGroups;
+	ULONG MaxQueuesPerQueueGroup;
+	ULONG MinLookaheadSplitSize; /* 0 from 6.30 */
+	ULONG MaxLookaheadSplitSize; /* 0 from 6.30 */
+	ULONG SupportedARPHeaderFields; /* revision 2 from here */
+	ULONG SupportedIPv4HeaderFields;
+	ULONG SupportedIPv6HeaderFields;
+	ULONG SupportedUdpHeaderFields;
+	ULONG MaxFieldTestsPerPacketCoalescingFilter;
+	ULONG MaxPacketCoalescingFilters;
+	ULONG NdisReserved;
+} NDIS_RECEIVE_FILTER_CAPABILITIES;
+
+#define NDIS_RECEIVE_FILTER_CAPABILITIES_REVISION_1 1
+#define NDIS_RECEIVE_FILTER_CAPABILITIES_REVISION_2 2
+#define NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_CAPABILITIES, MaxLookaheadSplitSize)
+#define NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_CAPABILITIES, NdisReserved)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_CAPABILITIES) == 84, "spec/20 §5");
+_Static_assert(NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_1 == 56, "spec/20 §5");
+
+/* OID_RECEIVE_FILTER_GLOBAL_PARAMETERS */
+typedef struct _NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	ULONG EnabledFilterTypes;
+	ULONG EnabledQueueTypes;
+} NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS;
+
+#define NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_RECEIVE_FILTER_GLOBAL_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS, EnabledQueueTypes)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS) == 16, "spec/20 §5");
+
+/* One test of a filter. Multi-byte values are big-endian: VLAN 100 in FieldShortValue is the bytes 00 64. */
+typedef struct _NDIS_RECEIVE_FILTER_FIELD_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO */
+	NDIS_FRAME_HEADER FrameHeader;
+	NDIS_RECEIVE_FILTER_TEST ReceiveFilterTest;
+	union _HEADER_FIELD {
+		NDIS_MAC_HEADER_FIELD MacHeaderField;
+		NDIS_ARP_HEADER_FIELD ArpHeaderField;
+		NDIS_IPV4_HEADER_FIELD IPv4HeaderField;
+		NDIS_IPV6_HEADER_FIELD IPv6HeaderField;
+		NDIS_UDP_HEADER_FIELD UdpHeaderField;
+	} HeaderField;
+	union _FIELD_VALUE {
+		UCHAR FieldByteValue;
+		USHORT FieldShortValue;
+		ULONG FieldLongValue;
+		ULONG64 FieldLong64Value;
+		UCHAR FieldByteArrayValue[16]; /* a MAC address: bytes 0 … 5 as on the wire */
+	} FieldValue;
+	union _RESULT_VALUE {
+		UCHAR ResultByteValue;
+		USHORT ResultShortValue;
+		ULONG ResultLongValue;
+		ULONG64 ResultLong64Value;
+		UCHAR ResultByteArrayValue[16];
+	} ResultValue; /* only with MaskEqual */
+} NDIS_RECEIVE_FILTER_FIELD_PARAMETERS;
+
+#define NDIS_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_1 1
+#define NDIS_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2 2
+#define NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_FIELD_PARAMETERS, ResultValue)
+#define NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_FIELD_PARAMETERS, ResultValue)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_FIELD_PARAMETERS) == 56, "spec/20 §5");
+_Static_assert(offsetof(NDIS_RECEIVE_FILTER_FIELD_PARAMETERS, FieldValue) == 24, "spec/20 §5");
+
+/* SET_FILTER, PARAMETERS: followed by the tests (write them at offset 48). */
+typedef struct _NDIS_RECEIVE_FILTER_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;
+	NDIS_RECEIVE_FILTER_TYPE FilterType;
+	NDIS_RECEIVE_QUEUE_ID QueueId;   /* 0 with VPorts */
+	NDIS_RECEIVE_FILTER_ID FilterId; /* in 0, out 1 … */
+	ULONG FieldParametersArrayOffset; /* from the start of this structure */
+	ULONG FieldParametersArrayNumElements;
+	ULONG FieldParametersArrayElementSize;
+	ULONG RequestedFilterIdBitCount; /* 0 */
+	ULONG MaxCoalescingDelay;        /* revision 2 from here; ms, packet coalescing only */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+} NDIS_RECEIVE_FILTER_PARAMETERS;
+
+#define NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_1 1
+#define NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_2 2
+#define NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_PARAMETERS, RequestedFilterIdBitCount)
+#define NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_2 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_PARAMETERS, VPortId)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_PARAMETERS) == 44, "spec/20 §5");
+_Static_assert(NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_1 == 36, "spec/20 §5");
+
+/* CLEAR_FILTER */
+typedef struct _NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;                   /* 0 */
+	NDIS_RECEIVE_QUEUE_ID QueueId; /* the filter's queue; 0 with VPorts */
+	NDIS_RECEIVE_FILTER_ID FilterId;
+} NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS;
+
+#define NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS, FilterId)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS) == 16, "spec/20 §5");
+
+/* MOVE_FILTER: no Flags member. */
+typedef struct _NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	NDIS_RECEIVE_FILTER_ID FilterId;
+	NDIS_RECEIVE_QUEUE_ID SourceQueueId; /* 0 */
+	NDIS_NIC_SWITCH_VPORT_ID SourceVPortId;
+	NDIS_RECEIVE_QUEUE_ID DestQueueId; /* 0 */
+	NDIS_NIC_SWITCH_VPORT_ID DestVPortId;
+} NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS;
+
+#define NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS, DestVPortId)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS) == 24, "spec/20 §5");
+
+/* Element of ENUM_FILTERS */
+typedef struct _NDIS_RECEIVE_FILTER_INFO {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_RECEIVE_FILTER_TYPE FilterType;
+	NDIS_RECEIVE_FILTER_ID FilterId;
+} NDIS_RECEIVE_FILTER_INFO;
+
+#define NDIS_RECEIVE_FILTER_INFO_REVISION_1        1
+#define NDIS_SIZEOF_RECEIVE_FILTER_INFO_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_INFO, FilterId)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_INFO) == 16, "spec/20 §5");
+
+/* ENUM_FILTERS, in and out: Flags lies behind ElementSize. */
+typedef struct _NDIS_RECEIVE_FILTER_INFO_ARRAY {
+	NDIS_OBJECT_HEADER Header;
+	NDIS_RECEIVE_QUEUE_ID QueueId; /* in; 0 for VPorts */
+	ULONG FirstElementOffset;      /* from the start of this structure; ignored without elements */
+	ULONG NumElements;
+	ULONG ElementSize; /* the step */
+	ULONG Flags;       /* revision 2 from here: VPORT_ID_SPECIFIED */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+} NDIS_RECEIVE_FILTER_INFO_ARRAY;
+
+#define NDIS_RECEIVE_FILTER_INFO_ARRAY_REVISION_1 1
+#define NDIS_RECEIVE_FILTER_INFO_ARRAY_REVISION_2 2
+#define NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_INFO_ARRAY, ElementSize)
+#define NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_2 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_FILTER_INFO_ARRAY, VPortId)
+_Static_assert(sizeof(NDIS_RECEIVE_FILTER_INFO_ARRAY) == 28, "spec/20 §5");
+_Static_assert(NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_1 == 20, "spec/20 §5");
+
+/* ALLOCATE_QUEUE, QUEUE_PARAMETERS, and the queue-parameters indication */
+typedef struct _NDIS_RECEIVE_QUEUE_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;
+	NDIS_RECEIVE_QUEUE_TYPE QueueType;
+	NDIS_RECEIVE_QUEUE_ID QueueId;
+	NDIS_RECEIVE_QUEUE_GROUP_ID QueueGroupId; /* reserved */
+	GROUP_AFFINITY ProcessorAffinity;         /* at least one CPU */
+	ULONG NumSuggestedReceiveBuffers;         /* a hint */
+	ULONG MSIXTableEntry;                     /* out: by the driver */
+	ULONG LookaheadSize;                      /* 0 */
+	NDIS_VM_NAME VmName;
+	NDIS_QUEUE_NAME QueueName;
+	ULONG PortId; /* revision 2 from here: virtual switch port */
+	ULONG InterruptCoalescingDomainId;
+	ULONG QosSqId; /* revision 3; 0: none */
+} NDIS_RECEIVE_QUEUE_PARAMETERS;
+
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_1 1
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_2 2
+#define NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_3 3
+#define NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_PARAMETERS, QueueName)
+#define NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_PARAMETERS, InterruptCoalescingDomainId)
+#define NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_3 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_PARAMETERS, QosSqId)
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_PARAMETERS) == 1096, "spec/20 §5");
+_Static_assert(NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_1 == 1084, "spec/20 §5");
+_Static_assert(NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2 == 1092, "spec/20 §5");
+
+/* FREE_QUEUE */
+typedef struct _NDIS_RECEIVE_QUEUE_FREE_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_RECEIVE_QUEUE_ID QueueId;
+} NDIS_RECEIVE_QUEUE_FREE_PARAMETERS;
+
+#define NDIS_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_FREE_PARAMETERS, QueueId)
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_FREE_PARAMETERS) == 12, "spec/20 §5");
+
+/* Element of ENUM_QUEUES */
+typedef struct _NDIS_RECEIVE_QUEUE_INFO {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_RECEIVE_QUEUE_TYPE QueueType;
+	NDIS_RECEIVE_QUEUE_ID QueueId;
+	NDIS_RECEIVE_QUEUE_GROUP_ID QueueGroupId;
+	NDIS_RECEIVE_QUEUE_OPERATIONAL_STATE QueueState;
+	GROUP_AFFINITY ProcessorAffinity;
+	ULONG NumSuggestedReceiveBuffers;
+	ULONG MSIXTableEntry;
+	ULONG LookaheadSize;
+	NDIS_VM_NAME VmName;
+	NDIS_QUEUE_NAME QueueName;
+	ULONG NumFilters; /* revision 2 from here: set on this queue */
+	ULONG InterruptCoalescingDomainId;
+} NDIS_RECEIVE_QUEUE_INFO;
+
+#define NDIS_RECEIVE_QUEUE_INFO_REVISION_1        1
+#define NDIS_RECEIVE_QUEUE_INFO_REVISION_2        2
+#define NDIS_SIZEOF_RECEIVE_QUEUE_INFO_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_INFO, QueueName)
+#define NDIS_SIZEOF_RECEIVE_QUEUE_INFO_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_INFO, InterruptCoalescingDomainId)
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_INFO) == 1096, "spec/20 §5");
+
+/* ENUM_QUEUES: no Flags member. */
+typedef struct _NDIS_RECEIVE_QUEUE_INFO_ARRAY {
+	NDIS_OBJECT_HEADER Header;
+	ULONG FirstElementOffset;
+	ULONG NumElements;
+	ULONG ElementSize;
+} NDIS_RECEIVE_QUEUE_INFO_ARRAY;
+
+#define NDIS_RECEIVE_QUEUE_INFO_ARRAY_REVISION_1        1
+#define NDIS_SIZEOF_RECEIVE_QUEUE_INFO_ARRAY_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_INFO_ARRAY, ElementSize)
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_INFO_ARRAY) == 16, "spec/20 §5");
+
+/* QUEUE_ALLOCATION_COMPLETE: the array, and its element */
+typedef struct _NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	ULONG FirstElementOffset;
+	ULONG NumElements;
+	ULONG ElementSize;
+} NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY;
+
+typedef struct _NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;                   /* 0 */
+	NDIS_RECEIVE_QUEUE_ID QueueId; /* in */
+	NDIS_STATUS CompletionStatus;  /* out */
+} NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS;
+
+#define NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY_REVISION_1      1
+#define NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY, ElementSize)
+#define NDIS_SIZEOF_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS, CompletionStatus)
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY) == 20, "spec/20 §5");
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS) == 16, "spec/20 §5");
+
+/* Buffer of NDIS_STATUS_RECEIVE_QUEUE_STATE */
+typedef struct _NDIS_RECEIVE_QUEUE_STATE {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_RECEIVE_QUEUE_ID QueueId;
+	NDIS_RECEIVE_QUEUE_OPERATIONAL_STATE QueueState;
+} NDIS_RECEIVE_QUEUE_STATE;
+
+#define NDIS_RECEIVE_QUEUE_STATE_REVISION_1        1
+#define NDIS_SIZEOF_RECEIVE_QUEUE_STATE_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_QUEUE_STATE, QueueState)
+_Static_assert(sizeof(NDIS_RECEIVE_QUEUE_STATE) == 16, "spec/20 §5");
+
+#endif

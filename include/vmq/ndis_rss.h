@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NDIS contract, part 5: receive-side scaling as VMMQ uses it (spec/20-structures.md §8, spec/50-scaling.md §8,
+ * §9). Include <vmq/ndis.h>.
+ */
+#ifndef VMQ_NDIS_RSS_H
+#define VMQ_NDIS_RSS_H
+
+#include <vmq/ndis_base.h>
+
+typedef enum _NDIS_RSS_PROFILE {
+	NdisRssProfileClosest = 1,
+	NdisRssProfileClosestStatic,
+	NdisRssProfileNuma,
+	NdisRssProfileNumaStatic,
+	NdisRssProfileConservative,
+	NdisRssProfileMaximum,
+} NDIS_RSS_PROFILE;
+
+/* CapabilitiesFlags */
+#define NDIS_RSS_CAPS_MESSAGE_SIGNALED_INTERRUPTS     0x01000000
+#define NDIS_RSS_CAPS_CLASSIFICATION_AT_ISR           0x02000000
+#define NDIS_RSS_CAPS_CLASSIFICATION_AT_DPC           0x04000000
+#define NDIS_RSS_CAPS_USING_MSI_X                     0x08000000
+#define NDIS_RSS_CAPS_RSS_AVAILABLE_ON_PORTS          0x10000000
+#define NDIS_RSS_CAPS_SUPPORTS_MSI_X                  0x20000000
+#define NDIS_RSS_CAPS_SUPPORTS_INDEPENDENT_ENTRY_MOVE 0x40000000
+/* hash types a driver can compute: other numbers than the hash types below */
+#define NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4    0x00000100
+#define NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6    0x00000200
+#define NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6_EX 0x00000400
+#define NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4    0x00000800
+#define NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6    0x00001000
+#define NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6_EX 0x00002000
+
+/* HashInformation: function in the low byte, types above */
+#define NdisHashFunctionToeplitz 0x00000001
+#define NDIS_HASH_FUNCTION_MASK  0x000000FF
+#define NDIS_HASH_TYPE_MASK      0x00FFFF00
+#define NDIS_HASH_IPV4           0x00000100
+#define NDIS_HASH_TCP_IPV4       0x00000200
+#define NDIS_HASH_IPV6           0x00000400
+#define NDIS_HASH_IPV6_EX        0x00000800
+#define NDIS_HASH_TCP_IPV6       0x00001000
+#define NDIS_HASH_TCP_IPV6_EX    0x00002000
+#define NDIS_HASH_UDP_IPV4       0x00004000
+#define NDIS_HASH_UDP_IPV6       0x00008000
+#define NDIS_HASH_UDP_IPV6_EX    0x00010000
+
+/* NDIS_RECEIVE_SCALE_PARAMETERS.Flags. A clear flag means "may have changed, compare". */
+#define NDIS_RSS_PARAM_FLAG_BASE_CPU_UNCHANGED          0x0001
+#define NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED         0x0002
+#define NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED            0x0004
+#define NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED          0x0008
+#define NDIS_RSS_PARAM_FLAG_DISABLE_RSS                 0x0010
+#define NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED 0x0020
+
+#define NDIS_RSS_HASH_SECRET_KEY_SIZE_REVISION_1     40
+#define NDIS_RSS_HASH_SECRET_KEY_MAX_SIZE_REVISION_2 40
+
+/* NDIS_RECEIVE_SCALE_PARAMETERS_V2.Flags */
+#define NDIS_RECEIVE_SCALE_PARAM_ENABLE_RSS                0x00000001
+#define NDIS_RECEIVE_SCALE_PARAM_HASH_INFO_CHANGED         0x00000002
+#define NDIS_RECEIVE_SCALE_PARAM_HASH_KEY_CHANGED          0x00000004
+#define NDIS_RECEIVE_SCALE_PARAM_NUMBER_OF_QUEUES_CHANGED  0x00000008
+#define NDIS_RECEIVE_SCALE_PARAM_NUMBER_OF_ENTRIES_CHANGED 0x00000010
+
+/* NDIS_RSS_SET_INDIRECTION_ENTRY.Flags */
+#define NDIS_RSS_SET_INDIRECTION_ENTRY_FLAG_PRIMARY_PROCESSOR 0x00000001
+#define NDIS_RSS_SET_INDIRECTION_ENTRY_FLAG_DEFAULT_PROCESSOR 0x00000002
+
+typedef struct _NDIS_RSS_PROCESSOR {
+	PROCESSOR_NUMBER ProcNum;
+	USHORT PreferenceIndex; /* lower: nearer */
+	USHORT Reserved;
+} NDIS_RSS_PROCESSOR;
+
+#define NDIS_SIZEOF_RSS_PROCESSOR_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RSS_PROCESSOR, PreferenceIndex)
+_Static_assert(sizeof(NDIS_RSS_PROCESSOR) == 8, "spec/20 §8");
+
+/* The CPUs an adapter may use. Header.Type NDIS_OBJECT_TYPE_RSS_PROCESSOR_INFO. */
+typedef struct _NDIS_RSS_PROCESSOR_INFO {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	PROCESSOR_NUMBER RssBaseProcessor;
+	ULONG MaxNumRssProcessors;
+	USHORT PreferredNumaNode;
+	ULONG RssProcessorArrayOffset; /* to NDIS_RSS_PROCESSOR[] */
+	ULONG RssProcessorCount;
+	ULONG RssProcessorEntrySize;
+	PROCESSOR_NUMBER RssMaxProcessor; /* revision 2 from here */
+	NDIS_RSS_PROFILE RssProfile;
+} NDIS_RSS_PROCESSOR_INFO;
+
+#define NDIS_RSS_PROCESSOR_INFO_REVISION_1        1
+#define NDIS_RSS_PROCESSOR_INFO_REVISION_2        2
+#define NDIS_SIZEOF_RSS_PROCESSOR_INFO_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_RSS_PROCESSOR_INFO, RssProcessorEntrySize)
+#define NDIS_SIZEOF_RSS_PROCESSOR_INFO_REVISION_2 NDIS_SIZEOF_THROUGH(NDIS_RSS_PROCESSOR_INFO, RssProfile)
+_Static_assert(sizeof(NDIS_RSS_PROCESSOR_INFO) == 40, "spec/20 §8");
+_Static_assert(NDIS_SIZEOF_RSS_PROCESSOR_INFO_REVISION_1 == 32, "spec/20 §8");
+
+/* Header.Type NDIS_OBJECT_TYPE_RSS_CAPABILITIES */
+typedef struct _NDIS_RECEIVE_SCALE_CAPABILITIES {
+	NDIS_OBJECT_HEADER Header;
+	ULONG CapabilitiesFlags;
+	ULONG NumberOfInterruptMessages;
+	ULONG NumberOfReceiveQueues;
+	USHORT NumberOfIndirectionTableEntries; /* revision 2; a power of 2 */
+} NDIS_RECEIVE_SCALE_CAPABILITIES;
+
+#define NDIS_RECEIVE_SCALE_CAPABILITIES_REVISION_1 1
+#define NDIS_RECEIVE_SCALE_CAPABILITIES_REVISION_2 2
+#define NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_SCALE_CAPABILITIES, NumberOfReceiveQueues)
+#define NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_SCALE_CAPABILITIES, NumberOfIndirectionTableEntries)
+_Static_assert(sizeof(NDIS_RECEIVE_SCALE_CAPABILITIES) == 20, "spec/20 §8");
+_Static_assert(NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2 == 18, "spec/20 §8");
+
+/* Header.Type NDIS_OBJECT_TYPE_RSS_PARAMETERS */
+typedef struct _NDIS_RECEIVE_SCALE_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	USHORT Flags;
+	USHORT BaseCpuNumber; /* 0 */
+	ULONG HashInformation;
+	USHORT IndirectionTableSize; /* bytes; PROCESSOR_NUMBER each */
+	ULONG IndirectionTableOffset;
+	USHORT HashSecretKeySize; /* 40 */
+	ULONG HashSecretKeyOffset;
+	ULONG ProcessorMasksOffset; /* revision 2 from here; to GROUP_AFFINITY[] */
+	ULONG NumberOfProcessorMasks;
+	ULONG ProcessorMasksEntrySize;
+	PROCESSOR_NUMBER DefaultProcessorNumber; /* revision 3 */
+} NDIS_RECEIVE_SCALE_PARAMETERS;
+
+#define NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_1 1
+#define NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_2 2
+#define NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3 3
+#define NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_SCALE_PARAMETERS, HashSecretKeyOffset)
+#define NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_SCALE_PARAMETERS, ProcessorMasksEntrySize)
+#define NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_SCALE_PARAMETERS, DefaultProcessorNumber)
+_Static_assert(sizeof(NDIS_RECEIVE_SCALE_PARAMETERS) == 44, "spec/20 §8");
+_Static_assert(NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_1 == 28, "spec/20 §8");
+_Static_assert(NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_2 == 40, "spec/20 §8");
+
+/* Header.Type NDIS_OBJECT_TYPE_RSS_PARAMETERS_V2 */
+typedef struct _NDIS_RECEIVE_SCALE_PARAMETERS_V2 {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;
+	ULONG HashInformation; /* hash function 0 turns RSS off */
+	ULONG HashSecretKeySize;
+	ULONG HashSecretKeyOffset; /* from the start of this structure */
+	ULONG NumberOfQueues;
+	ULONG NumberOfIndirectionTableEntries; /* a power of 2 */
+} NDIS_RECEIVE_SCALE_PARAMETERS_V2;
+
+#define NDIS_RECEIVE_SCALE_PARAMETERS_V2_REVISION_1 1
+#define NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_V2_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RECEIVE_SCALE_PARAMETERS_V2, NumberOfIndirectionTableEntries)
+_Static_assert(sizeof(NDIS_RECEIVE_SCALE_PARAMETERS_V2) == 28, "spec/20 §8");
+
+/* Header.Type NDIS_OBJECT_TYPE_RSS_SET_INDIRECTION_ENTRIES */
+typedef struct _NDIS_RSS_SET_INDIRECTION_ENTRIES {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	ULONG RssEntrySize; /* the step */
+	ULONG RssEntryTableOffset;
+	ULONG NumberOfRssEntries;
+} NDIS_RSS_SET_INDIRECTION_ENTRIES;
+
+#define NDIS_RSS_SET_INDIRECTION_ENTRIES_REVISION_1 1
+#define NDIS_SIZEOF_RSS_SET_INDIRECTION_ENTRIES_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_RSS_SET_INDIRECTION_ENTRIES, NumberOfRssEntries)
+_Static_assert(sizeof(NDIS_RSS_SET_INDIRECTION_ENTRIES) == 20, "spec/20 §8");
+
+typedef struct _NDIS_RSS_SET_INDIRECTION_ENTRY {
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+	ULONG Flags;
+	USHORT IndirectionTableIndex; /* 0xFFFF with the default flag, 0xFFFE with the primary one */
+	PROCESSOR_NUMBER TargetProcessorNumber;
+	NDIS_STATUS EntryStatus; /* in PENDING, out never PENDING */
+} NDIS_RSS_SET_INDIRECTION_ENTRY;
+
+_Static_assert(sizeof(NDIS_RSS_SET_INDIRECTION_ENTRY) == 24, "spec/20 §8");
+_Static_assert(offsetof(NDIS_RSS_SET_INDIRECTION_ENTRY, TargetProcessorNumber) == 14, "spec/20 §8");
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NDIS contract, part 3: NIC switches, VPorts and VFs (spec/20-structures.md §4, §6, spec/50-scaling.md §6).
+ * Include <vmq/ndis.h>.
+ */
+#ifndef VMQ_NDIS_SWITCH_H
+#define VMQ_NDIS_SWITCH_H
+
+#include <vmq/ndis_base.h>
+
+/* ---- enumerations ---- */
+
+typedef enum _NDIS_NIC_SWITCH_TYPE {
+	NdisNicSwitchTypeUnspecified,
+	NdisNicSwitchTypeExternal,
+	NdisNicSwitchTypeMax,
+} NDIS_NIC_SWITCH_TYPE;
+
+typedef enum _NDIS_NIC_SWITCH_VPORT_STATE {
+	NdisNicSwitchVPortStateUndefined,
+	NdisNicSwitchVPortStateActivated,
+	NdisNicSwitchVPortStateDeactivated,
+	NdisNicSwitchVPortStateMaximum,
+} NDIS_NIC_SWITCH_VPORT_STATE;
+
+typedef enum _NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION {
+	NdisNicSwitchVPortInterruptModerationUndefined = 0,
+	NdisNicSwitchVPortInterruptModerationAdaptive = 1,
+	NdisNicSwitchVPortInterruptModerationOff = 2,
+	NdisNicSwitchVPortInterruptModerationLow = 100,
+	NdisNicSwitchVPortInterruptModerationMedium = 200,
+	NdisNicSwitchVPortInterruptModerationHigh = 300,
+} NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION;
+
+/* ---- flags ---- */
+
+/* NDIS_NIC_SWITCH_CAPABILITIES.NicSwitchCapabilities */
+#define NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED                                                 0x00000001
+#define NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED                       0x00000002
+#define NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED          0x00000004
+#define NDIS_NIC_SWITCH_CAPS_VF_RSS_SUPPORTED                                               0x00000008
+#define NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL                                              0x00000010
+#define NDIS_NIC_SWITCH_CAPS_RSS_PARAMETERS_PER_PF_VPORT_SUPPORTED                          0x00000020
+#define NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED                               0x00000040
+#define NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED                                     0x00000080
+#define NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED                   0x00000100
+#define NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED                       0x00000200
+#define NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED                           0x00000400
+#define NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED                            0x00000800
+#define NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SIZE_RESTRICTED             0x00001000
+
+/* NDIS_NIC_SWITCH_PARAMETERS.Flags */
+#define NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED 0x00010000
+#define NDIS_NIC_SWITCH_PARAMETERS_CHANGE_MASK         0xFFFF0000
+
+#define NDIS_NIC_SWITCH_PARAMETERS_DEFAULT_NUMBER_OF_QUEUE_PAIRS_FOR_DEFAULT_VPORT 1
+
+/* NDIS_NIC_SWITCH_VPORT_PARAMETERS.Flags */
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_LOOKAHEAD_SPLIT_ENABLED    0x00000001
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_PACKET_DIRECT_RX_ONLY      0x00000002
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_ENFORCE_MAX_SG_LIST        0x00008000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_FLAGS_CHANGED              0x00010000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED               0x00020000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED            0x00040000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED              0x00080000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED 0x00100000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_NDK_PARAMS_CHANGED         0x00200000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_QOS_SQ_ID_CHANGED          0x00400000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED    0x00800000
+#define NDIS_NIC_SWITCH_VPORT_PARAMS_CHANGE_MASK                0xFFFF0000
+
+/* NDIS_NIC_SWITCH_VPORT_INFO.Flags */
+#define NDIS_NIC_SWITCH_VPORT_INFO_LOOKAHEAD_SPLIT_ENABLED 0x00000001
+#define NDIS_NIC_SWITCH_VPORT_INFO_PACKET_DIRECT_RX_ONLY   0x00000002
+#define NDIS_NIC_SWITCH_VPORT_INFO_GFT_ENABLED             0x00000004
+
+/* NDIS_NIC_SWITCH_VPORT_INFO_ARRAY.Flags (exclude each other), NDIS_NIC_SWITCH_VF_INFO_ARRAY.Flags */
+#define NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_ENUM_ON_SPECIFIC_FUNCTION 0x00000001
+#define NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_ENUM_ON_SPECIFIC_SWITCH   0x00000002
+#define NDIS_NIC_SWITCH_VF_INFO_ARRAY_ENUM_ON_SPECIFIC_SWITCH      0x00000001
+
+/* ---- structures ---- */
+
+/* What the adapter's switch can do: registered by the driver, answered by the capability queries. */
+typedef struct _NDIS_NIC_SWITCH_CAPABILITIES {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	ULONG NdisReserved1;
+	ULONG NumTotalMacAddresses;   /* 0 from revision 2 */
+	ULONG NumMacAddressesPerPort; /* 0 from revision 2 */
+	ULONG NumVlansPerPort;        /* 0 from revision 2 */
+	ULONG NdisReserved2;
+	ULONG NdisReserved3;
+	ULONG NicSwitchCapabilities; /* revision 2 from here: NDIS_NIC_SWITCH_CAPS_… */
+	ULONG MaxNumSwitches;        /* 1 */
+	ULONG MaxNumVPorts;          /* the default VPort included; at least MaxNumVFs + 1 */
+	ULONG NdisReserved4;
+	ULONG MaxNumVFs;
+	ULONG MaxNumQueuePairs; /* all VPorts; at least MaxNumVPorts */
+	ULONG NdisReserved5;
+	ULONG NdisReserved6;
+	ULONG NdisReserved7;
+	ULONG MaxNumQueuePairsPerNonDefaultVPort; /* a power of 2 */
+	ULONG NdisReserved8;
+	ULONG NdisReserved9;
+	ULONG NdisReserved10;
+	ULONG NdisReserved11;
+	ULONG NdisReserved12;
+	ULONG MaxNumMacAddresses; /* unicast MAC filters; at least MaxNumVPorts */
+	ULONG NdisReserved13;
+	ULONG NdisReserved14;
+	ULONG NdisReserved15;
+	ULONG NdisReserved16;
+	ULONG NdisReserved17;
+	ULONG MaxNumRssCapableNonDefaultPFVPorts; /* revision 3 from here */
+	ULONG NumberOfIndirectionTableEntriesForDefaultVPort;
+	ULONG NumberOfIndirectionTableEntriesPerNonDefaultPFVPort;
+	ULONG MaxNumQueuePairsForDefaultVPort; /* a power of 2 */
+} NDIS_NIC_SWITCH_CAPABILITIES;
+
+#define NDIS_NIC_SWITCH_CAPABILITIES_REVISION_1 1
+#define NDIS_NIC_SWITCH_CAPABILITIES_REVISION_2 2
+#define NDIS_NIC_SWITCH_CAPABILITIES_REVISION_3 3
+#define NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_CAPABILITIES, NdisReserved3)
+#define NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_2 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_CAPABILITIES, NdisReserved17)
+#define NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_CAPABILITIES, MaxNumQueuePairsForDefaultVPort)
+_Static_assert(NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_1 == 32, "spec/20 §6");
+_Static_assert(NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_2 == 116, "spec/20 §6");
+_Static_assert(sizeof(NDIS_NIC_SWITCH_CAPABILITIES) == 132, "spec/20 §6");
+
+/* CREATE_SWITCH, PARAMETERS */
+typedef struct _NDIS_NIC_SWITCH_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;
+	NDIS_NIC_SWITCH_TYPE SwitchType;
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+	NDIS_NIC_SWITCH_FRIENDLYNAME SwitchFriendlyName;
+	ULONG NumVFs;
+	ULONG NdisReserved1;
+	ULONG NdisReserved2;
+	ULONG NdisReserved3;
+	ULONG NumQueuePairsForDefaultVPort; /* revision 2 */
+} NDIS_NIC_SWITCH_PARAMETERS;
+
+#define NDIS_NIC_SWITCH_PARAMETERS_REVISION_1        1
+#define NDIS_NIC_SWITCH_PARAMETERS_REVISION_2        2
+#define NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_PARAMETERS, NdisReserved3)
+#define NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_2 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_PARAMETERS, NumQueuePairsForDefaultVPort)
+_Static_assert(NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_1 == 548, "spec/20 §6");
+_Static_assert(sizeof(NDIS_NIC_SWITCH_PARAMETERS) == 552, "spec/20 §6");
+
+/* DELETE_SWITCH */
+typedef struct _NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;                 /* 0 */
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+} NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS;
+
+#define NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_NIC_SWITCH_DELETE_SWITCH_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS, SwitchId)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS) == 12, "spec/20 §6");
+
+/* Element of ENUM_SWITCHES */
+typedef struct _NDIS_NIC_SWITCH_INFO {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_NIC_SWITCH_TYPE SwitchType;
+	NDIS_NIC_SWITCH_ID SwitchId;
+	NDIS_NIC_SWITCH_FRIENDLYNAME SwitchFriendlyName;
+	ULONG NumVFs;                      /* enabled */
+	ULONG NumAllocatedVFs;
+	ULONG NumVPorts;                   /* that can be, the default one included */
+	ULONG NumActiveVPorts;             /* that are, the default one included */
+	ULONG NumQueuePairsForDefaultVPort;
+	ULONG NumQueuePairsForNonDefaultVPorts; /* in use */
+	ULONG NumActiveDefaultVPortMacAddresses; /* unicast MAC filters */
+	ULONG NumActiveNonDefaultVPortMacAddresses;
+	ULONG NumActiveDefaultVPortVlanIds;      /* filters with a VLAN id */
+	ULONG NumActiveNonDefaultVPortVlanIds;
+} NDIS_NIC_SWITCH_INFO;
+
+#define NDIS_NIC_SWITCH_INFO_REVISION_1 1
+#define NDIS_SIZEOF_NIC_SWITCH_INFO_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_INFO, NumActiveNonDefaultVPortVlanIds)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_INFO) == 572, "spec/20 §6");
+
+/* ENUM_SWITCHES: no Flags member. */
+typedef struct _NDIS_NIC_SWITCH_INFO_ARRAY {
+	NDIS_OBJECT_HEADER Header;
+	ULONG FirstElementOffset;
+	ULONG NumElements;
+	ULONG ElementSize;
+} NDIS_NIC_SWITCH_INFO_ARRAY;
+
+#define NDIS_NIC_SWITCH_INFO_ARRAY_REVISION_1        1
+#define NDIS_SIZEOF_NIC_SWITCH_INFO_ARRAY_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_INFO_ARRAY, ElementSize)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_INFO_ARRAY) == 16, "spec/20 §6");
+
+/* CREATE_VPORT, VPORT_PARAMETERS */
+typedef struct _NDIS_NIC_SWITCH_VPORT_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* CHANGED flags only in a set */
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId; /* create: in 0, out 1 … */
+	NDIS_VPORT_NAME VPortName;
+	NDIS_SRIOV_FUNCTION_ID AttachedFunctionId; /* NDIS_PF_FUNCTION_ID or an allocated VFId; for life */
+	ULONG NumQueuePairs;
+	NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION InterruptModeration;
+	NDIS_NIC_SWITCH_VPORT_STATE VPortState; /* create: Activated on a VF, Deactivated on the PF */
+	GROUP_AFFINITY ProcessorAffinity;       /* VPorts on the PF */
+	ULONG LookaheadSize;                    /* 0 */
+} NDIS_NIC_SWITCH_VPORT_PARAMETERS;
+
+#define NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_VPORT_PARAMETERS, LookaheadSize)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_VPORT_PARAMETERS) == 576, "spec/20 §6");
+_Static_assert(NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1 == 572, "spec/20 §6");
+
+/* DELETE_VPORT */
+typedef struct _NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+} NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS;
+
+#define NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_NIC_SWITCH_DELETE_VPORT_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS, VPortId)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS) == 12, "spec/20 §6");
+
+/* Element of ENUM_VPORTS: VPortId comes before Flags, unlike above. */
+typedef struct _NDIS_NIC_SWITCH_VPORT_INFO {
+	NDIS_OBJECT_HEADER Header;
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+	ULONG Flags; /* 0 */
+	NDIS_NIC_SWITCH_ID SwitchId;
+	NDIS_VPORT_NAME VPortName;
+	NDIS_SRIOV_FUNCTION_ID AttachedFunctionId;
+	ULONG NumQueuePairs;
+	NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION InterruptModeration;
+	NDIS_NIC_SWITCH_VPORT_STATE VPortState;
+	GROUP_AFFINITY ProcessorAffinity;
+	ULONG LookaheadSize;
+	ULONG NumFilters; /* set on this VPort */
+} NDIS_NIC_SWITCH_VPORT_INFO;
+
+#define NDIS_NIC_SWITCH_VPORT_INFO_REVISION_1        1
+#define NDIS_SIZEOF_NIC_SWITCH_VPORT_INFO_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_VPORT_INFO, NumFilters)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_VPORT_INFO) == 576, "spec/20 §6");
+
+/* ENUM_VPORTS, in and out */
+typedef struct _NDIS_NIC_SWITCH_VPORT_INFO_ARRAY {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+	NDIS_SRIOV_FUNCTION_ID AttachedFunctionId; /* with ENUM_ON_SPECIFIC_FUNCTION */
+	ULONG FirstElementOffset;
+	ULONG NumElements;
+	ULONG ElementSize;
+} NDIS_NIC_SWITCH_VPORT_INFO_ARRAY;
+
+#define NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_REVISION_1 1
+#define NDIS_SIZEOF_NIC_SWITCH_VPORT_INFO_ARRAY_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_VPORT_INFO_ARRAY, ElementSize)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_VPORT_INFO_ARRAY) == 28, "spec/20 §6");
+
+/* ALLOCATE_VF, VF_PARAMETERS */
+typedef struct _NDIS_NIC_SWITCH_VF_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;                 /* 0 */
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+	NDIS_VM_NAME VMName;
+	NDIS_VM_FRIENDLYNAME VMFriendlyName;
+	NDIS_SWITCH_NIC_NAME NicName;
+	USHORT MacAddressLength; /* bytes used in both addresses */
+	UCHAR PermanentMacAddress[NDIS_MAX_PHYS_ADDRESS_LENGTH];
+	UCHAR CurrentMacAddress[NDIS_MAX_PHYS_ADDRESS_LENGTH];
+	NDIS_SRIOV_FUNCTION_ID VFId; /* allocate: in NDIS_INVALID_VF_FUNCTION_ID, out the VF */
+	NDIS_VF_RID RequestorId;     /* allocate: in NDIS_INVALID_RID, out its requester id */
+} NDIS_NIC_SWITCH_VF_PARAMETERS;
+
+#define NDIS_NIC_SWITCH_VF_PARAMETERS_REVISION_1        1
+#define NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_VF_PARAMETERS, RequestorId)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_VF_PARAMETERS) == 1632, "spec/20 §6");
+
+/* FREE_VF */
+typedef struct _NDIS_NIC_SWITCH_FREE_VF_PARAMETERS {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_SRIOV_FUNCTION_ID VFId;
+} NDIS_NIC_SWITCH_FREE_VF_PARAMETERS;
+
+#define NDIS_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1 1
+#define NDIS_SIZEOF_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1 \
+	NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_FREE_VF_PARAMETERS, VFId)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_FREE_VF_PARAMETERS) == 12, "spec/20 §6");
+_Static_assert(NDIS_SIZEOF_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1 == 10, "spec/20 §6");
+
+/* Element of ENUM_VFS: the layout of NDIS_NIC_SWITCH_VF_PARAMETERS */
+typedef struct _NDIS_NIC_SWITCH_VF_INFO {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags; /* 0 */
+	NDIS_NIC_SWITCH_ID SwitchId;
+	NDIS_VM_NAME VMName;
+	NDIS_VM_FRIENDLYNAME VMFriendlyName;
+	NDIS_SWITCH_NIC_NAME NicName;
+	USHORT MacAddressLength;
+	UCHAR PermanentMacAddress[NDIS_MAX_PHYS_ADDRESS_LENGTH];
+	UCHAR CurrentMacAddress[NDIS_MAX_PHYS_ADDRESS_LENGTH];
+	NDIS_SRIOV_FUNCTION_ID VFId;
+	NDIS_VF_RID RequestorId;
+} NDIS_NIC_SWITCH_VF_INFO;
+
+#define NDIS_NIC_SWITCH_VF_INFO_REVISION_1        1
+#define NDIS_SIZEOF_NIC_SWITCH_VF_INFO_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_VF_INFO, RequestorId)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_VF_INFO) == 1632, "spec/20 §6");
+
+/* ENUM_VFS, in and out */
+typedef struct _NDIS_NIC_SWITCH_VF_INFO_ARRAY {
+	NDIS_OBJECT_HEADER Header;
+	ULONG Flags;
+	NDIS_NIC_SWITCH_ID SwitchId; /* 0 */
+	ULONG FirstElementOffset;
+	ULONG NumElements;
+	ULONG ElementSize;
+} NDIS_NIC_SWITCH_VF_INFO_ARRAY;
+
+#define NDIS_NIC_SWITCH_VF_INFO_ARRAY_REVISION_1        1
+#define NDIS_SIZEOF_NIC_SWITCH_VF_INFO_ARRAY_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_NIC_SWITCH_VF_INFO_ARRAY, ElementSize)
+_Static_assert(sizeof(NDIS_NIC_SWITCH_VF_INFO_ARRAY) == 24, "spec/20 §6");
+
+#endif

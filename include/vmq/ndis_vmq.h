@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests of this project's own software adapter (src/miniport/softnic), for what the contract leaves open. Their
+ * numbers lie in 0xFF000000 … 0xFFFFFFFF, the range a driver's maker may use; the contract's keeper passes them to
+ * the driver unchecked except for the length (VMQ_VENDOR_OID_MAX_LENGTH), and the driver checks them.
+ */
+#ifndef VMQ_NDIS_VMQ_H
+#define VMQ_NDIS_VMQ_H
+
+#include <vmq/ndis_base.h>
+
+#define VMQ_IS_VENDOR_OID(oid)    (((oid) & 0xFF000000u) == 0xFF000000u)
+#define VMQ_VENDOR_OID_MAX_LENGTH 65536u /* bytes, each way */
+
+/*
+ * OID_VMQ_VPORT_POLICY, set: a VPort's policies. Structure: VMQ_VPORT_POLICY.
+ * NDIS_STATUS_SUCCESS; INVALID_LENGTH (BytesNeeded set); INVALID_PARAMETER: bad header, unknown VPort or policy bit.
+ * method: VPortId in, Policies out.
+ */
+#define OID_VMQ_VPORT_POLICY 0xFF010101u
+
+typedef struct _VMQ_VPORT_POLICY {
+	NDIS_OBJECT_HEADER Header; /* type NDIS_OBJECT_TYPE_DEFAULT, revision VMQ_VPORT_POLICY_REVISION_1 */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+	ULONG Policies; /* VMQ_VPORT_POLICY_… */
+} VMQ_VPORT_POLICY;
+
+#define VMQ_VPORT_POLICY_REVISION_1        1
+#define VMQ_SIZEOF_VPORT_POLICY_REVISION_1 NDIS_SIZEOF_THROUGH(VMQ_VPORT_POLICY, Policies)
+
+#define VMQ_VPORT_POLICY_SOURCE_CHECK  0x00000001 /* drop what is sent from an address no filter of the VPort holds */
+#define VMQ_VPORT_POLICY_VLAN_CHECK    0x00000002 /* drop what is sent tagged for a VLAN that is not the VPort's */
+#define VMQ_VPORT_POLICY_ALL_MULTICAST 0x00000004 /* every group frame of the VPort's VLANs */
+#define VMQ_VPORT_POLICY_MASK          0x00000007
+
+#endif

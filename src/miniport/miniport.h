@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the driver of an adapter implements (a PF miniport driver, in the contract's words), and what it may call.
+ * Everything a driver's author must know is here and in <vmq/ndis.h>.
+ *
+ * Parties. Above the driver stands the contract's keeper (src/ndis). It checks every request before the driver sees
+ * it, gives out SwitchId, VPortId, QueueId and FilterId, keeps a copy of all parameters and answers every enumeration
+ * and parameter query itself. The driver does what only it can do: hold the resources and move the frames.
+ *
+ * Threads. All calls, both ways, are made on one thread, the control thread. The driver may call struct miniport_up
+ * functions from within its own functions, and at any later time on that thread. Nothing may block for long.
+ *
+ * Life: initialize → (oid_request | reset)* → halt. The keeper issues OID_NIC_SWITCH_CREATE_SWITCH after initialize
+ * when the mode has a switch. Before halt it has cleared every filter, deleted every VPort, freed every VF and queue
+ * and deleted the switch, by the ordinary requests, in this order (spec/30-states.md §7).
+ *
+ * Requests. One at a time: after NDIS_STATUS_PENDING no other request comes until up->complete was called. The driver
+ * sees exactly these:
+ *
+ *   type    OID                                              buffer (req->DATA.…_INFORMATION.InformationBuffer)
+ *   method  OID_NIC_SWITCH_CREATE_SWITCH                     NDIS_NIC_SWITCH_PARAMETERS
+ *   set     OID_NIC_SWITCH_PARAMETERS                        NDIS_NIC_SWITCH_PARAMETERS (name only)
+ *   set     OID_NIC_SWITCH_DELETE_SWITCH                     NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS
+ *   method  OID_NIC_SWITCH_CREATE_VPORT                      NDIS_NIC_SWITCH_VPORT_PARAMETERS
+ *   set     OID_NIC_SWITCH_VPORT_PARAMETERS                  NDIS_NIC_SWITCH_VPORT_PARAMETERS, CHANGED flags
+ *   set     OID_NIC_SWITCH_DELETE_VPORT                      NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS
+ *   method  OID_NIC_SWITCH_ALLOCATE_VF                       NDIS_NIC_SWITCH_VF_PARAMETERS; write VFId, RequestorId
+ *   set     OID_NIC_SWITCH_FREE_VF                           NDIS_NIC_SWITCH_FREE_VF_PARAMETERS
+ *   method  OID_RECEIVE_FILTER_SET_FILTER                    NDIS_RECEIVE_FILTER_PARAMETERS + tests
+ *   set     OID_RECEIVE_FILTER_CLEAR_FILTER                  NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS
+ *   set     OID_RECEIVE_FILTER_MOVE_FILTER                   NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS
+ *   method  OID_RECEIVE_FILTER_ALLOCATE_QUEUE                NDIS_RECEIVE_QUEUE_PARAMETERS; may write MSIXTableEntry
+ *   method  OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE     array; write each CompletionStatus
+ *   set     OID_RECEIVE_FILTER_QUEUE_PARAMETERS              NDIS_RECEIVE_QUEUE_PARAMETERS, CHANGED flags
+ *   set     OID_RECEIVE_FILTER_FREE_QUEUE                    NDIS_RECEIVE_QUEUE_FREE_PARAMETERS
+ *   method/set  the OID_SRIOV_… requests of spec/10-oids.md §6 whose column "to" says P
+ *   set     OID_GEN_RECEIVE_SCALE_PARAMETERS                 NDIS_RECEIVE_SCALE_PARAMETERS, VPortId in the request
+ *   any     0xFF000000 … 0xFFFFFFFF                          as the requester gave it; only its length is bounded
+ *
+ * Buffers (except the last row's) are the keeper's own copy: aligned to 8, of the highest revision ndis.h knows with
+ * later members zero, arrays 8-aligned and stepped by sizeof, every member checked against spec/10 and the
+ * capabilities the driver registered. What the driver writes there goes back to the requester. A buffer is valid until
+ * the request is completed.
+ *
+ * Guarantees the driver may build on: the target VPort, queue or VF exists; a FilterId, VPortId, QueueId handed down
+ * in a creating request is new, one in any other request is known; a filter is one destination MAC, Equal, and at
+ * most one VLAN id, Equal, 1 … 4094; limits of the registered capabilities are not passed; VPortState in a set is
+ * Activated; ProcessorAffinity has at least one CPU.
+ *
+ * Statuses a driver may return
+ *   creating, setting, moving   NDIS_STATUS_SUCCESS, PENDING, INVALID_PARAMETER, RESOURCES, NOT_SUPPORTED, FAILURE;
+ *                               on anything but SUCCESS nothing may have changed
+ *   clearing, deleting, freeing SUCCESS or PENDING that ends in SUCCESS; NOT_ACCEPTED while resetting;
+ *                               REQUEST_ABORTED when a reset stopped it. They cannot be refused otherwise
+ *   a bad driver's other answers are counted (ndis_adapter_faults) and reach the requester as NDIS_STATUS_FAILURE
+ * A sentence for the user may go into `err` beside a failure.
+ *
+ * Order rules (spec/30-states.md, spec/40-datapath.md)
+ *   SET_FILTER      frames may be given to the VPort or queue as soon as the request has begun; having done so the
+ *                   driver must succeed it
+ *   CLEAR_FILTER    after completing the clear of the last filter, no frame may be indicated on the VPort or queue
+ *                   (the default ones excepted)
+ *   MOVE_FILTER     one step: each frame meets the filter on the source or on the destination, never on both or none
+ *   FREE_QUEUE      stop DMA, then up->indicate(NDIS_STATUS_RECEIVE_QUEUE_STATE, DmaStopped), then wait for frames
+ *                   that are out, then complete
+ *   a filter on a deactivated VPort or an uncompleted queue is recorded but claims nothing (spec/70 Q29)
+ */
+#ifndef VMQ_MINIPORT_MINIPORT_H
+#define VMQ_MINIPORT_MINIPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vmq/ndis.h>
+
+#include "base/err.h"
+
+struct ndis_adapter; /* the keeper's handle; opaque to drivers */
+
+/* ---- configuration ---- */
+
+/*
+ * The standardized keywords (spec/60-config-and-migration.md §1). X(member, keyword, default, lowest, highest).
+ * The defaults are those of an absent keyword.
+ */
+#define MINIPORT_KEYWORDS(X)                                                            \
+	X(vmq, "*VMQ", 1, 0, 1)                                                         \
+	X(vmq_vlan_filtering, "*VMQVlanFiltering", 1, 0, 1)                             \
+	X(vmq_lookahead_split, "*VMQLookaheadSplit", 1, 0, 1)                           \
+	X(rss_or_vmq_preference, "*RssOrVmqPreference", 0, 0, 1)                        \
+	X(sriov, "*SRIOV", 1, 0, 1)                                                     \
+	X(sriov_preferred, "*SriovPreferred", 0, 0, 1)                                  \
+	X(num_vfs, "*NumVFs", 0, 0, 65534)                                              \
+	X(rss_on_host_vports, "*RssOnHostVPorts", 1, 0, 1)                              \
+	X(rss, "*RSS", 1, 0, 1)
+
+struct miniport_keywords {
+#define MINIPORT_KEYWORD_MEMBER(member, keyword, dflt, lowest, highest) uint32_t member;
+	MINIPORT_KEYWORDS(MINIPORT_KEYWORD_MEMBER)
+#undef MINIPORT_KEYWORD_MEMBER
+};
+
+/* Which interface is enabled (spec/60 §2). */
+enum miniport_mode {
+	MINIPORT_MODE_NONE,  /* neither */
+	MINIPORT_MODE_RSS,   /* RSS on the bare adapter; no queues, no switch */
+	MINIPORT_MODE_VMQ,   /* VM queues; with NIC_SWITCH_WITHOUT_IOV a switch instead, whichever comes first */
+	MINIPORT_MODE_SRIOV, /* NIC switch with VPorts on the PF and VFs; NumQueues is 0 */
+};
+
+/* ---- initialize ---- */
+
+struct miniport_init {
+	struct ndis_adapter *adapter;            /* pass it to every call of `up` */
+	const struct miniport_up *up;            /* valid until halt returns */
+	const struct miniport_keywords *keywords;/* valid until halt returns */
+	enum miniport_mode mode;
+};
+
+/*
+ * What the adapter can do. Hardware: all of it, whatever the configuration; current: what is on. NULL: the feature is
+ * not there (hardware) or off (current). The keeper copies everything. It refuses to start when
+ *   a current pointer is set and its hardware pointer is not, or an SR-IOV pointer without a switch pointer;
+ *   a header has the wrong type, revision or size, or a rule of spec/50-scaling.md §6 is broken;
+ *   the mode is not MINIPORT_MODE_SRIOV and current SR-IOV is set; mode VMQ or SRIOV and current filters are NULL;
+ *   NumQueues is not 0 with SR-IOV.
+ */
+struct miniport_attributes {
+	const NDIS_RECEIVE_FILTER_CAPABILITIES *hardware_filter, *current_filter;
+	const NDIS_NIC_SWITCH_CAPABILITIES *hardware_switch, *current_switch;
+	const NDIS_SRIOV_CAPABILITIES *hardware_sriov, *current_sriov;
+	const NDIS_RECEIVE_SCALE_CAPABILITIES *rss; /* VMMQ: what OID_GEN_RECEIVE_SCALE_CAPABILITIES answers */
+};
+
+/* ---- what the driver implements ---- */
+
+struct miniport_ops {
+	const char *name;
+	/* Fills `out` (what it points to stays until initialize's caller has returned). 0, or -errno with the sentence;
+	 * then no other function is called. */
+	int (*initialize)(void *ctx, const struct miniport_init *init, struct miniport_attributes *out,
+			  struct vmq_err *err);
+	/* Handles one request; NDIS_STATUS_PENDING when up->complete will follow. `err` is valid during the call. */
+	NDIS_STATUS (*oid_request)(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err);
+	/* Completes the pending request now, within the call. NULL for a driver that never pends. */
+	void (*flush)(void *ctx);
+	/* Stops the hardware and starts it again with the same objects. A pending request is completed within the
+	 * call, with NDIS_STATUS_REQUEST_ABORTED or what it came to. 0 or -errno. NULL: nothing to reset. */
+	int (*reset)(void *ctx, struct vmq_err *err);
+	/* The end: nothing is left and nothing may be called afterwards. */
+	void (*halt)(void *ctx);
+};
+
+/* ---- what the driver may call ---- */
+
+struct miniport_up {
+	/* Completes the pending request `req` with a status that is not PENDING. `sentence` may be NULL; it is copied.
+	 * The buffer must not be touched afterwards. The keeper may start the next request before this returns. */
+	void (*complete)(struct ndis_adapter *a, NDIS_OID_REQUEST *req, NDIS_STATUS status, const char *sentence);
+	/* A status indication: one of NDIS_INDICATION_TABLE with the buffer spec/10-oids.md §8 names (copied). A bad one
+	 * is counted as a fault and goes nowhere. Capability changes are checked like at initialize. */
+	void (*indicate)(struct ndis_adapter *a, NDIS_STATUS code, const void *buf, uint32_t len);
+	/* Configuration blocks of a VF have changed: bit i for block i. Masks are collected until they are read. */
+	NDIS_STATUS (*invalidate_config_block)(struct ndis_adapter *a, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 block_mask);
+	/* Turns virtualization on with NumVFs, or off with 0 (NdisMEnableVirtualization). NDIS_STATUS_SUCCESS;
+	 * NOT_SUPPORTED: no SR-IOV; INVALID_PARAMETER: off with num_vfs not 0, a migration flag, or more VFs than the
+	 * capabilities say; FAILURE: on already. */
+	NDIS_STATUS (*enable_virtualization)(struct ndis_adapter *a, USHORT num_vfs, BOOLEAN vf_migration,
+					     BOOLEAN migration_interrupt, BOOLEAN enable);
+};
+
+#endif
