@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs meson's tests and the system tests and counts cases. A meson test is a program with many cases: cmocka and TAP say
+how many, any other program is one case; a program that ends badly without saying which case failed is one failure."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+BUILD = os.path.join(ROOT, os.environ['VMQ_BUILD'])
+
+
+def meson_case_counts(result, output):
+    """(passed, failed) of one meson test from its result and what it printed."""
+    passed = sum(map(int, re.findall(r'^\[  PASSED  \] (\d+) test', output, re.M)))
+    failed = sum(map(int, re.findall(r'^\[  FAILED  \] [^\n]*?(\d+) test\(s\), listed', output, re.M)))
+    if not passed and not failed:
+        passed = len(re.findall(r'^ok \d+', output, re.M))
+        failed = len(re.findall(r'^not ok \d+', output, re.M))
+    if result == 'SKIP':
+        return 0, 0
+    if result in ('OK', 'EXPECTEDFAIL'):
+        return max(passed, 1), 0
+    return passed, max(failed, 1)
+
+
+def unit_tests():
+    log = os.path.join(BUILD, 'meson-logs', 'testlog.json')
+    if os.path.exists(log):
+        os.unlink(log)
+    status = subprocess.run(['meson', 'test', '-C', BUILD, '--no-rebuild', '--print-errorlogs']).returncode
+    passed = failed = 0
+    if os.path.exists(log):
+        with open(log) as f:
+            for line in f:
+                t = json.loads(line)
+                p, n = meson_case_counts(t['result'], t.get('stdout', '') + '\n' + t.get('stderr', ''))
+                passed, failed = passed + p, failed + n
+    if status and not failed:
+        failed = 1
+    return passed, failed
+
+
+def system_tests(arguments):
+    with tempfile.TemporaryDirectory() as d:
+        xml_path = os.path.join(d, 'junit.xml')
+        status = subprocess.run(['/usr/bin/python3', '-m', 'pytest', '-q', '-ra', '-p', 'no:cacheprovider', '--durations=10',
+                                 '--junitxml', xml_path, *arguments, os.path.join(ROOT, 'tests', 'system')],
+                                env=dict(os.environ, PYTHONDONTWRITEBYTECODE='1')).returncode
+        passed = failed = 0
+        if os.path.exists(xml_path):
+            for suite in xml.etree.ElementTree.parse(xml_path).getroot().iter('testsuite'):
+                bad = int(suite.get('failures')) + int(suite.get('errors'))
+                failed += bad
+                passed += int(suite.get('tests')) - bad - int(suite.get('skipped'))
+        if status and not failed:
+            failed = 1
+        return passed, failed
+
+
+def main():
+    which = os.environ.get('VMQ_TESTS', 'all')
+    passed = failed = 0
+    for name, tests in (('unit', unit_tests), ('system', lambda: system_tests(sys.argv[1:]))):
+        if which in ('all', name):
+            p, f = tests()
+            passed, failed = passed + p, failed + f
+    print(f'{passed} passed, {failed} failed', flush=True)
+    return 0 if passed and not failed else 1
+
+
+sys.exit(main())

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The data-path rules (spec/40-datapath.md §1 to §3 as spec/70-open-questions.md Q21 to Q33 settle them), frame by frame:
+who gets a frame, and with which tag. Each case sends one numbered frame and looks everywhere."""
+import pytest
+
+from vmqtest import frames
+from vmqtest.frames import BROADCAST, frame, tagged
+
+A, B, C, D, E = (f'52:54:00:00:00:0{i}' for i in (1, 2, 3, 4, 5))
+FAR, UNKNOWN = '52:54:00:00:0f:01', '52:54:00:00:0f:02'
+GROUP = '01:00:5e:01:02:03'
+
+VPORTS = [
+    {'name': 'a', 'mac': A, 'vlan': 'untagged'},
+    {'name': 'b', 'mac': B, 'vlan': 100},
+    {'name': 'c', 'mac': C, 'vlan': 'any'},
+    {'name': 'd', 'mac': D, 'vlan': 100},
+    {'name': 'e', 'mac': A, 'vlan': 200},
+]
+MACS = {'a': A, 'b': B, 'c': C, 'd': D, 'e': A, 'wire': FAR, 'host': UNKNOWN}
+PLACES = 'abcde'
+
+# (from, destination, tag sent: None, VID or (VID, priority), {place: tag seen there})
+FROM_WIRE = [
+    ('untagged', A, None, {'a': None}),
+    ('priority-tagged, priority 0', A, (0, 0), {'a': None}),
+    ('priority-tagged, priority 5', A, (0, 5), {'a': None}),
+    ('another VLAN than untagged-or-zero', A, 100, {'host': 100}),
+    ('same MAC, VLAN of another VPort', A, 200, {'e': None}),
+    ('MAC + VLAN', B, 100, {'b': None}),
+    ('MAC + VLAN with a priority', B, (100, 3), {'b': None}),
+    ('MAC + VLAN, frame untagged', B, None, {'host': None}),
+    ('MAC + VLAN, frame priority-tagged', B, (0, 0), {'host': (0, 0)}),
+    ('MAC + VLAN, another VLAN', B, 101, {'host': 101}),
+    ('any VLAN, untagged', C, None, {'c': None}),
+    ('any VLAN, priority-tagged', C, (0, 2), {'c': None}),
+    ('any VLAN, tagged', C, 77, {'c': None}),
+    ('any VLAN, highest VID', C, 4094, {'c': None}),
+    ('claimed by nobody', UNKNOWN, None, {'host': None}),
+    ('claimed by nobody, tagged', UNKNOWN, 100, {'host': 100}),
+    ('broadcast untagged', BROADCAST, None, {'host': None, 'a': None, 'c': None}),
+    ('broadcast in VLAN 100', BROADCAST, 100, {'host': 100, 'b': None, 'c': None, 'd': None}),
+    ('broadcast in VLAN 200', BROADCAST, 200, {'host': 200, 'c': None, 'e': None}),
+    ('broadcast in a VLAN of nobody', BROADCAST, 300, {'host': 300, 'c': None}),
+    ('multicast untagged', GROUP, None, {'host': None, 'a': None, 'c': None}),
+    ('multicast in VLAN 100', GROUP, 100, {'host': 100, 'b': None, 'c': None, 'd': None}),
+]
+FROM_VMS = [
+    ('untagged VM to a MAC outside', 'a', FAR, None, {'wire': None, 'host': None}),
+    ('VLAN VM to a MAC outside', 'b', FAR, None, {'wire': 100, 'host': 100}),
+    ('VM to VM in one VLAN', 'b', D, None, {'d': None}),
+    ('VM to VM in one VLAN, back', 'd', B, None, {'b': None}),
+    ('VM to VM in different VLANs', 'b', A, None, {'wire': 100, 'host': 100}),
+    ('untagged VM to a VM in a VLAN', 'a', B, None, {'wire': None, 'host': None}),
+    ('VLAN VM to the any-VLAN VM', 'b', C, None, {'c': None}),
+    ('untagged VM to the any-VLAN VM', 'a', C, None, {'c': None}),
+    ('any-VLAN VM sends untagged', 'c', A, None, {'a': None}),
+    ('any-VLAN VM sends tagged', 'c', B, 100, {'b': None}),
+    ('any-VLAN VM sends tagged to the outside', 'c', FAR, (300, 4), {'wire': (300, 4), 'host': (300, 4)}),
+    ('broadcast of an untagged VM', 'a', BROADCAST, None, {'wire': None, 'host': None, 'c': None}),
+    ('broadcast of a VLAN VM', 'b', BROADCAST, None, {'wire': 100, 'host': 100, 'c': None, 'd': None}),
+    ('multicast of a VLAN VM', 'd', GROUP, None, {'wire': 100, 'host': 100, 'b': None, 'c': None}),
+    ('multicast of an untagged VM', 'a', GROUP, None, {'wire': None, 'host': None, 'c': None}),
+]
+FROM_HOST = [
+    ('host to an untagged VM', A, None, {'a': None}),
+    ('host to a VM in a VLAN', B, 100, {'b': None}),
+    ('host to the same MAC in another VLAN', B, 101, {'wire': 101}),
+    ('host to the outside', FAR, None, {'wire': None}),
+    ('host to the outside, tagged', FAR, (55, 6), {'wire': (55, 6)}),
+    ('broadcast of the host', BROADCAST, None, {'wire': None, 'a': None, 'c': None}),
+    ('broadcast of the host in VLAN 100', BROADCAST, 100, {'wire': 100, 'b': None, 'c': None, 'd': None}),
+]
+
+
+def with_tag(f, tag):
+    if tag is None:
+        return f
+    return tagged(f, *tag) if isinstance(tag, tuple) else tagged(f, tag)
+
+
+def check(x, cases, send):
+    """Sends each case's frame and compares what arrived everywhere with what should have, to the byte."""
+    wrong = []
+    for seq, (title, source, dst, tag, expected) in enumerate(cases):
+        plain = frame(dst, MACS[source], seq)
+        send(source, with_tag(plain, tag))
+        got = x.everywhere(quiet=0.06)
+        want = {place: [with_tag(plain, t)] for place, t in expected.items()}
+        if got != want:
+            def show(r):
+                return {k: [(frames.mac(f), frames.tag_of(f), frames.number(f), len(f)) for f in v] for k, v in r.items()}
+            wrong.append(f'{title}: expected {show(want)}, got {show(got)}')
+    assert not wrong, '\n'.join(wrong)
+
+
+@pytest.fixture(params=['packet', 'xdp'])
+def switch(lab, request):
+    x = lab(vports=VPORTS, driver=request.param)
+    x.plug(*PLACES)
+    return x
+
+
+def test_from_the_wire(switch):
+    check(switch, [(t, 'wire', *rest) for t, *rest in FROM_WIRE], lambda _s, f: switch.wire.send(f))
+
+
+def test_from_virtual_machines(switch):
+    check(switch, FROM_VMS, lambda s, f: switch.vms[s].send(f))
+
+
+def test_from_the_host(switch):
+    check(switch, [(t, 'host', *rest) for t, *rest in FROM_HOST], lambda _s, f: switch.host.send(f))
+
+
+def test_never_back_to_the_sender(lab):
+    x = lab(vports=VPORTS)
+    x.plug(*PLACES)
+    for seq, (who, dst) in enumerate([('a', A), ('b', B), ('c', C), ('a', BROADCAST), ('c', BROADCAST), ('c', GROUP)]):
+        x.vms[who].send(frame(dst, MACS[who], seq))
+        assert who not in x.everywhere(quiet=0.06)
+    x.wire.send(frame(UNKNOWN, FAR))
+    assert 'wire' not in x.everywhere()
+
+
+def test_outer_tag_only(lab):
+    """Q32: the outer tag decides and is taken off, the inner one stays in the data."""
+    x = lab(vports=VPORTS)
+    x.plug('b')
+    f = frame(B, FAR, 1, vlan=100, inner_vlan=7)
+    x.wire.send(f)
+    assert x.everywhere() == {'b': [frames.untagged(f)]}
+
+
+def test_service_tag_is_not_a_vlan_tag(lab):
+    """Q32: 802.1ad's outer type does not count as a VLAN: such a frame is untagged to the filters."""
+    x = lab(vports=VPORTS)
+    x.plug('a', 'b')
+    f = frame(A, FAR, 1)
+    qinq = f[:12] + b'\x88\xa8\x00\x64' + f[12:]
+    x.vms['b'].send(frame(D, B))  # d has no VM: the frame ends at an empty ring
+    x.wire.send(qinq)
+    assert x.everywhere() == {'a': [qinq]}
+
+
+def test_vlan_check_drops_a_foreign_tag(lab):
+    x = lab(vports=VPORTS)
+    x.plug('b', 'd')
+    before = sum(x.vmqd.stats('b')['drops'].values())
+    x.vms['b'].send(frame(D, B, 1, vlan=200))
+    assert x.everywhere() == {}
+    assert sum(x.vmqd.stats('b')['drops'].values()) == before + 1
+
+
+def test_source_check(lab):
+    x = lab(vports=[{'name': 'a', 'mac': A, 'source_check': True}, {'name': 'c', 'mac': C}])
+    x.plug('a', 'c')
+    x.vms['a'].send(frame(C, E, 1))
+    assert x.everywhere() == {}
+    x.vms['a'].send(frame(C, A, 2))
+    assert [frames.number(f) for f in x.everywhere()['c']] == [2]
+    x.vmqd.call('vport.set', name='a', source_check=False)
+    x.vms['a'].send(frame(C, E, 3))
+    assert [frames.number(f) for f in x.everywhere()['c']] == [3]
+
+
+def test_groups_only_by_filter_without_all_multicast(lab):
+    x = lab(vports=[{'name': 'a', 'mac': A, 'all_multicast': False}, {'name': 'c', 'mac': C, 'broadcast': False,
+                                                                      'all_multicast': False}])
+    x.plug('a', 'c')
+    x.wire.send(frame(GROUP, FAR, 1))
+    assert set(x.everywhere()) == {'host'}
+    x.wire.send(frame(BROADCAST, FAR, 2))
+    assert set(x.everywhere()) == {'host', 'a'}
+    x.vmqd.call('filter.add', vport='c', mac=GROUP)
+    x.wire.send(frame(GROUP, FAR, 3))
+    assert set(x.everywhere()) == {'host', 'c'}
+
+
+@pytest.mark.parametrize('driver', ['packet', 'xdp'])
+@pytest.mark.parametrize('ethertype', [0x8906, 0x8914, 0x88cc, 0x0800, 0x86dd, 0x88f7], ids=hex)
+def test_any_ethertype_passes_untouched(lab, driver, ethertype):
+    """FCoE, FIP, LLDP and others: nothing but addresses and tags is looked at."""
+    x = lab(vports=VPORTS, driver=driver)
+    x.plug('a', 'b')
+    f = frame(A, FAR, 1, ethertype=ethertype, size=1400)
+    x.wire.send(f)
+    assert x.everywhere() == {'a': [f]}
+    x.wire.send(tagged(frame(B, FAR, 2, ethertype=ethertype), 100, 3))
+    assert x.everywhere() == {'b': [frame(B, FAR, 2, ethertype=ethertype)]}
+    f = frame(FAR, B, 3, ethertype=ethertype)
+    x.vms['b'].send(f)
+    assert x.everywhere()['wire'] == [tagged(f, 100)]
+
+
+def test_link_local_groups_pass(lab):
+    """LLDP's group address is an address like any other to this switch."""
+    x = lab(vports=VPORTS)
+    x.plug('a')
+    f = frame('01:80:c2:00:00:0e', FAR, 1, ethertype=0x88cc)
+    x.wire.send(f)
+    assert x.everywhere() == {'a': [f], 'host': [f]}

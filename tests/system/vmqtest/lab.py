@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A switch with everything around it: a wire with a raw port at its far end, the host's TAP, virtual machines.
+
+         far (netns) w0 ====veth==== p0 sw (netns: vmqd) ---- VPorts: VuFront, testpmd, QEMU
+                                        \\---- vmq0 host (netns: the default VPort's TAP)
+"""
+from . import daemon, netns, procs, vufront
+
+
+class Lab:
+    def __init__(self, vports=(), driver='packet', mtu=1500, cpus=None, start=True, wrapper=(), env=None, **adapter):
+        self.sw, self.far, self.host_ns = netns.NetNS('sw'), netns.NetNS('far'), netns.NetNS('host')
+        netns.veth(self.sw, 'p0', self.far, 'w0', mtu)
+        self.cpus = cpus or daemon.cpus()
+        port = {'driver': driver, 'device': 'p0', **adapter.pop('port', {})}
+        self.config = {'cpus': self.cpus,
+                       'adapters': [{'name': 'ext0', 'port': port, 'host': {'device': 'vmq0', 'netns': self.host_ns.path},
+                                     **adapter}]}
+        self.config['adapters'][0].setdefault('vports', list(vports))
+        self.mtu = mtu
+        self.vms = {}
+        self.wire = self.host = None
+        self.vmqd = daemon.Vmqd(self.config, netns=self.sw, start=False, wrapper=wrapper, env=env)
+        if start:
+            self.start()
+
+    def start(self):
+        self.vmqd.start()
+        self.host_ns.run('ip', 'link', 'set', 'vmq0', 'mtu', str(self.mtu))
+        self.host_ns.run('ip', 'link', 'set', 'vmq0', 'up')
+        self.wire = netns.RawPort(self.far, 'w0')
+        self.host = netns.RawPort(self.host_ns, 'vmq0')
+        procs.wait_for(lambda: self.vmqd.call('switch.show')['switches'][0]['port']['link'], 5, 'link of the wire')
+        return self
+
+    def vm(self, name, **options):
+        """Plugs a Python VM into the VPort and waits until its rings are served."""
+        v = vufront.VuFront(self.vmqd.path(name), **options)
+        self.vms[name] = v
+        self.vmqd.wait_running(name)
+        return v
+
+    def plug(self, *names, **options):
+        return [self.vm(n, **options) for n in names]
+
+    def everywhere(self, quiet=0.25):
+        """What has arrived at each place since the last look: {'wire': [...], 'host': [...], VM: [...]}; places where
+        nothing arrived are left out."""
+        got = {n: v.drain(quiet if i == 0 else 0.02) for i, (n, v) in enumerate(self.vms.items())}
+        got['wire'] = self.wire.drain(0.05)
+        got['host'] = self.host.drain(0.05)
+        return {k: v for k, v in got.items() if v}
+
+    def stop(self):
+        for v in self.vms.values():
+            v.close()
+        return self.vmqd.stop()
