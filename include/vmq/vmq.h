@@ -29,25 +29,25 @@ extern "C" {
 #endif
 
 #define VMQ_DEFAULT_SOCKET "/run/vmq/vmqd.sock"
-#define VMQ_SOCKET_ENV     "VMQ_SOCKET"
-#define VMQ_REQUEST_MAX    1048576  /* bytes of one request as a line, newline included */
-#define VMQ_ANSWER_MAX     33554432 /* bytes of one answer or event, likewise */
-#define VMQ_TIMEOUT_MS     10000    /* of a call, unless vmq_set_timeout() says otherwise */
+#define VMQ_SOCKET_ENV	   "VMQ_SOCKET"
+#define VMQ_REQUEST_MAX	   1048576  /* bytes of one request as a line, newline included */
+#define VMQ_ANSWER_MAX	   33554432 /* bytes of one answer or event, likewise */
+#define VMQ_TIMEOUT_MS	   10000    /* of a call, unless vmq_set_timeout() says otherwise */
 
 #define VMQ_REFUSED 1
 
 /* Codes of vmq_error.code: the daemon's (docs/rpc.md), the first five as in JSON-RPC 2.0. */
 enum vmq_error_code {
-	VMQ_ERROR_NONE = 0,           /* no answer of the daemon's: see the sentence and the function's -errno */
-	VMQ_ERROR_PARSE = -32700,     /* not JSON */
-	VMQ_ERROR_REQUEST = -32600,   /* not a request */
-	VMQ_ERROR_METHOD = -32601,    /* no such method */
-	VMQ_ERROR_PARAMETERS = -32602,/* bad parameters: `field` names the one */
-	VMQ_ERROR_REFUSED = 1,        /* the contract or the data path said no */
+	VMQ_ERROR_NONE = 0,	       /* no answer of the daemon's: see the sentence and the function's -errno */
+	VMQ_ERROR_PARSE = -32700,      /* not JSON */
+	VMQ_ERROR_REQUEST = -32600,    /* not a request */
+	VMQ_ERROR_METHOD = -32601,     /* no such method */
+	VMQ_ERROR_PARAMETERS = -32602, /* bad parameters: `field` names the one */
+	VMQ_ERROR_REFUSED = 1,	       /* the contract or the data path said no */
 	VMQ_ERROR_NOT_FOUND = 2,
 	VMQ_ERROR_EXISTS = 3,
 	VMQ_ERROR_LIMIT = 4,
-	VMQ_ERROR_FAILED = 5,         /* a system error of the daemon's */
+	VMQ_ERROR_FAILED = 5, /* a system error of the daemon's */
 };
 
 /*
@@ -57,14 +57,17 @@ enum vmq_error_code {
  */
 struct vmq_error {
 	size_t size;
-	int code;          /* enum vmq_error_code, or a number of a newer daemon's */
+	int code;	   /* enum vmq_error_code, or a number of a newer daemon's */
 	char message[512]; /* a sentence that names the field and what would be right */
-	char field[64];    /* the parameter it is about */
+	char field[64];	   /* the parameter it is about */
 	char status[64];   /* "NDIS_STATUS_…", where the contract refused */
-	char oid[64];      /* "OID_…", the request that was refused */
+	char oid[64];	   /* "OID_…", the request that was refused */
 };
 
-#define VMQ_ERROR_INIT { .size = sizeof(struct vmq_error) }
+#define VMQ_ERROR_INIT                                                                                                 \
+	{                                                                                                              \
+		.size = sizeof(struct vmq_error)                                                                       \
+	}
 
 struct vmq_client;
 
@@ -81,9 +84,9 @@ void vmq_disconnect(struct vmq_client *client);
 void vmq_set_timeout(struct vmq_client *client, unsigned int ms);
 
 /*
- * One request and its answer. method: as in docs/rpc.md. params: the text of a JSON object, or NULL for none. On success
- * *result is the answer's `result` as JSON text on one line, to be freed with free(); otherwise NULL. result may be NULL
- * when only the outcome matters. -EBUSY on a client that vmq_monitor() made a monitor.
+ * One request and its answer. method: as in docs/rpc.md. params: the text of a JSON object, or NULL for none. On
+ * success *result is the answer's `result` as JSON text on one line, to be freed with free(); otherwise NULL. result
+ * may be NULL when only the outcome matters. -EBUSY on a client that vmq_monitor() made a monitor.
  */
 int vmq_call(struct vmq_client *client, const char *method, const char *params, char **result, struct vmq_error *err);
 
@@ -125,18 +128,18 @@ enum vmq_oid_type {
  *   method: both, as in DATA.METHOD_INFORMATION
  */
 struct vmq_oid_request {
-	size_t size;          /* sizeof(struct vmq_oid_request) */
-	const char *adapter;  /* NULL where there is only one */
-	uint32_t type;        /* enum vmq_oid_type */
+	size_t size;	     /* sizeof(struct vmq_oid_request) */
+	const char *adapter; /* NULL where there is only one */
+	uint32_t type;	     /* enum vmq_oid_type */
 	uint32_t oid;
 	void *buffer;
 	uint32_t input_length;
 	uint32_t output_length;
 
-	uint32_t status;        /* NDIS_STATUS */
-	uint32_t bytes_read;    /* meaningful after success */
+	uint32_t status;	/* NDIS_STATUS */
+	uint32_t bytes_read;	/* meaningful after success */
 	uint32_t bytes_written; /* likewise; buffer holds that many */
-	uint32_t bytes_needed;  /* meaningful after NDIS_STATUS_INVALID_LENGTH and the like */
+	uint32_t bytes_needed;	/* meaningful after NDIS_STATUS_INVALID_LENGTH and the like */
 };
 
 /*

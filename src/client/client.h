@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of libvmq share: the connection, and one request with its answer as jansson values. Nothing here is
+ * exported (libvmq.map); the owner of a client is the caller's thread (<vmq/vmq.h>).
+ */
+#ifndef VMQ_CLIENT_CLIENT_H
+#define VMQ_CLIENT_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vmq/vmq.h>
+
+#include "client/line.h"
+
+struct vmq_client {
+	struct line_io io;
+	json_int_t next_id;
+	unsigned int timeout_ms; /* 0: no limit */
+	bool monitor;
+};
+
+/* Fills err (NULL allowed) with the library's own sentence and returns rc. */
+int error_set(struct vmq_error *err, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void error_clear(struct vmq_error *err);
+/* Fills err from the `error` member of an answer; -EPROTO when it is not one, else VMQ_REFUSED. */
+int error_from_json(struct vmq_error *err, const json_t *error);
+
+/* As vmq_call, with values: takes over the reference to params (NULL: none), also when it fails; *result is a new one.
+ */
+int client_call(struct vmq_client *c, const char *method, json_t *params, json_t **result, struct vmq_error *err);
+
+#endif

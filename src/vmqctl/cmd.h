@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmqctl's tables: which objects, verbs and keys there are. The parser, the help, the completion and the request are
+ * all made from them, so what is in a table works and what is not is refused by name. One file a noun (cmd_vport.c …)
+ * defines its object; cmd.c lists the objects. Single-threaded; all tables are constant.
+ *
+ * Only the syntax is judged here (unknown word, missing value). Whether a value is right is the daemon's to say: a
+ * number that is none is sent as text, and the daemon's sentence names the field.
+ */
+#ifndef VMQ_VMQCTL_CMD_H
+#define VMQ_VMQCTL_CMD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <vmq/vmq.h>
+
+enum cmd_exit {
+	CMD_DONE = 0,
+	CMD_REFUSED = 1, /* the daemon said no, or the output could not be written */
+	CMD_USAGE = 2,
+	CMD_UNREACHABLE = 3, /* no daemon, or none that answers */
+};
+
+struct cmd_options {
+	const char *socket; /* NULL: as vmq_connect() */
+	bool json;
+	bool pretty; /* with json */
+	bool statistics;
+	bool details;
+};
+
+/* How a value is sent. */
+enum cmd_type {
+	CMD_TEXT,
+	CMD_NUMBER, /* an integer when it is one */
+	CMD_SWITCH, /* on, yes, true; off, no, false: a boolean when it is one */
+};
+
+/* What the daemon can name for completion; the other candidates are the words of `value` split at "|". */
+enum cmd_names { CMD_NAMES_NONE, CMD_NAMES_VPORT, CMD_NAMES_FILTER, CMD_NAMES_ADAPTER };
+
+struct cmd_key {
+	const char *name; /* the parameter's name in docs/rpc.md; NULL ends an array */
+	enum cmd_type type;
+	const char *value; /* what stands for the value in the help: "MAC", "on|off" */
+	const char *help;
+	bool required;
+	enum cmd_names names;
+};
+
+/* The key every verb has that works on one adapter's things. */
+#define CMD_KEY_ADAPTER                                                                                                \
+	{                                                                                                              \
+		"adapter", CMD_TEXT, "ADAPTER", "needed where there are several", false, CMD_NAMES_ADAPTER             \
+	}
+#define CMD_KEY_END                                                                                                    \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
+
+struct cmd_verb {
+	const char *name;   /* NULL: the object's only one, and it has no word of its own */
+	const char *method; /* docs/rpc.md */
+	const char *help;
+	const struct cmd_key *subject; /* the word after the verb, or NULL */
+	const struct cmd_key *keys;    /* may be NULL */
+	bool watch;		       /* has the key `watch SECONDS` */
+	/* Text for people. NULL: nothing is printed when all went well. */
+	void (*print)(FILE *out, const struct cmd_options *opt, const json_t *result);
+	/* Instead of one call and its print; returns the exit code. */
+	int (*run)(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params);
+};
+
+struct cmd_object {
+	const char *name;
+	const char *help;
+	const struct cmd_verb *verbs;
+	unsigned int num_verbs;
+};
+
+extern const struct cmd_object cmd_vport, cmd_filter, cmd_queue, cmd_switch, cmd_stats, cmd_explain, cmd_monitor,
+    cmd_version;
+
+/* All objects in the order of the help; NULL ends it. */
+extern const struct cmd_object *const cmd_objects[];
+
+const struct cmd_object *cmd_find_object(const char *name);
+const struct cmd_verb *cmd_find_verb(const struct cmd_object *object, const char *name);
+/* The verb that is meant when none is named: `show`, or the only one; NULL: one must be named. */
+const struct cmd_verb *cmd_default_verb(const struct cmd_object *object);
+const struct cmd_key *cmd_find_key(const struct cmd_verb *verb, const char *name);
+
+/* The seconds of `watch SECONDS` lie in this range. */
+#define CMD_WATCH_MIN 0.1
+#define CMD_WATCH_MAX 3600.0
+
+struct cmd_args {
+	json_t *params; /* an object */
+	double watch;	/* seconds; 0: once */
+};
+
+/* Reads [SUBJECT] [key value]…. On a mistake writes the sentence to stderr and returns CMD_USAGE; args is then empty.
+ */
+int cmd_parse(const struct cmd_object *object, const struct cmd_verb *verb, char **words, unsigned int num,
+	      struct cmd_args *args);
+
+/* Connects, calls, prints, once or again and again. Returns the exit code. */
+int cmd_run(const struct cmd_options *opt, const struct cmd_verb *verb, const struct cmd_args *args);
+
+/* Says on stderr what went wrong (with -j also on stdout, as JSON) and returns the exit code that belongs to rc. */
+int cmd_failed(const struct cmd_options *opt, int rc, const struct vmq_error *err);
+/* Writes JSON text as the options say. */
+void cmd_print_json(FILE *out, const struct cmd_options *opt, const char *json);
+/* CMD_DONE when everything written to stdout has arrived there, else CMD_REFUSED with a sentence. */
+int cmd_flush(void);
+
+/* After it, SIGINT and SIGTERM only make cmd_interrupted() true (and end a sleep or a wait). */
+void cmd_catch_interrupt(void);
+bool cmd_interrupted(void);
+
+void cmd_help(FILE *out);
+void cmd_help_object(FILE *out, const struct cmd_object *object);
+/* "vmqctl vport add NAME [key value]…" */
+void cmd_help_usage(FILE *out, const struct cmd_object *object, const struct cmd_verb *verb);
+
+/* For the shell: the candidates for the last of the words, one a line. Never fails, never says anything else. */
+void cmd_complete(const struct cmd_options *opt, char **words, unsigned int num);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmqctl switch: the adapters' switches, their mode and what is left of their limits.
+ */
+#include "vmqctl/cmd.h"
+#include "vmqctl/table.h"
+
+static void print_use(FILE *out, const char *before, const char *label, const json_t *sw, const char *used,
+		      const char *limit)
+{
+	text_pair(out, before, label, sw, used);
+	text_pair(out, " ", "of", sw, limit);
+}
+
+static void print_switch(FILE *out, const json_t *sw)
+{
+	const json_t *port = json_object_get(sw, "port");
+
+	text_pair(out, "", "switch", sw, "id");
+	text_pair(out, ": ", "adapter", sw, "adapter");
+	text_pair(out, " ", "name", sw, "name");
+	text_pair(out, "\n    ", "mode", sw, "mode");
+	text_pair(out, ": ", "because", sw, "mode_reason");
+	text_pair(out, "\n    ", "port", port, "driver");
+	text_pair(out, " ", "device", port, "device");
+	text_pair(out, " ", "link", port, "link");
+	text_pair(out, " ", "mac", port, "mac");
+	text_pair(out, " ", "mtu", port, "mtu");
+	text_pair(out, "\n        ", "is", port, "describe");
+	text_pair(out, "\n    ", "host_device", sw, "host_device");
+	print_use(out, "\n    ", "vports", sw, "num_vports", "max_vports");
+	print_use(out, ", ", "filters", sw, "num_filters", "max_filters");
+	print_use(out, ", ", "queue pairs", sw, "queue_pairs", "max_queue_pairs");
+	(void)fputc('\n', out);
+}
+
+static void print_switches(FILE *out, const struct cmd_options *opt, const json_t *result)
+{
+	const json_t *sw;
+	size_t i;
+
+	(void)opt;
+	json_array_foreach(json_object_get(result, "switches"), i, sw) print_switch(out, sw);
+}
+
+static const struct cmd_key adapter = {
+	"adapter", CMD_TEXT, "ADAPTER", "only this adapter's", .names = CMD_NAMES_ADAPTER,
+};
+
+static const struct cmd_verb verbs[] = {
+	{ "show", "switch.show", "the switches, their physical ports and limits", &adapter, NULL, .watch = true,
+	  .print = print_switches },
+};
+
+const struct cmd_object cmd_switch = { "switch", "the adapters and their modes", verbs, sizeof verbs / sizeof *verbs };

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmqctl vport: the ports of the switch.
+ */
+#include <stdlib.h>
+
+#include "vmqctl/cmd.h"
+#include "vmqctl/json_list.h"
+#include "vmqctl/table.h"
+
+/* One VPort, all of it: a line for what it is, one for its VM, one for its policies, one a filter. */
+static void print_details(FILE *out, const json_t *vport)
+{
+	const json_t *filter;
+	size_t i;
+
+	text_pair(out, "", "vport", vport, "id");
+	text_pair(out, ": ", "name", vport, "name");
+	text_pair(out, " ", "adapter", vport, "adapter");
+	text_pair(out, " ", "function", vport, "function");
+	text_pair(out, " ", "state", vport, "state");
+	text_pair(out, "\n    ", "cpu", vport, "cpu");
+	text_pair(out, " ", "queue_pairs", vport, "queue_pairs");
+	text_pair(out, " ", "moderation", vport, "moderation");
+	text_pair(out, "\n    ", "source_check", vport, "source_check");
+	text_pair(out, " ", "vlan_check", vport, "vlan_check");
+	text_pair(out, " ", "all_multicast", vport, "all_multicast");
+	text_pair(out, "\n    ", "host_device", vport, "host_device");
+	text_pair(out, "\n    ", "socket", vport, "socket");
+	text_pair(out, " ", "socket_mode", vport, "socket_mode");
+	text_pair(out, "\n    ", "status", vport, "status");
+	text_pair(out, "\n    ", "features", vport, "features");
+	json_array_foreach(json_object_get(vport, "macs"), i, filter)
+	{
+		text_pair(out, "\n    ", "filter", filter, "id");
+		text_pair(out, " ", "mac", filter, "mac");
+		text_pair(out, " ", "vlan", filter, "vlan");
+	}
+	(void)fputc('\n', out);
+}
+
+static void print_list(FILE *out, const json_t *vports)
+{
+	bool adapters = json_list_differs(vports, "adapter");
+	struct table *t = table_new();
+	const json_t *vport;
+	size_t i;
+
+	table_column(t, "ID", TABLE_RIGHT);
+	table_column(t, "NAME", TABLE_LEFT);
+	if (adapters)
+		table_column(t, "ADAPTER", TABLE_LEFT);
+	table_column(t, "STATE", TABLE_LEFT);
+	table_column(t, "CPU", TABLE_RIGHT);
+	table_column(t, "QUEUES", TABLE_RIGHT);
+	table_column(t, "FILTERS", TABLE_RIGHT);
+	table_column(t, "MODERATION", TABLE_LEFT);
+	table_column(t, "STATUS", TABLE_LEFT);
+	json_array_foreach(vports, i, vport)
+	{
+		table_row(t);
+		table_member(t, vport, "id");
+		table_member(t, vport, "name");
+		if (adapters)
+			table_member(t, vport, "adapter");
+		table_member(t, vport, "state");
+		table_member(t, vport, "cpu");
+		table_member(t, vport, "queue_pairs");
+		table_member(t, vport, "filters");
+		table_member(t, vport, "moderation");
+		table_member(t, vport, "status");
+	}
+	table_print(t, out);
+}
+
+static void print_vports(FILE *out, const struct cmd_options *opt, const json_t *result)
+{
+	const json_t *vports = json_object_get(result, "vports"), *vport;
+	size_t i;
+
+	if (!opt->details) {
+		print_list(out, vports);
+		return;
+	}
+	json_array_foreach(vports, i, vport) print_details(out, vport);
+}
+
+static void print_vport(FILE *out, const struct cmd_options *opt, const json_t *result)
+{
+	(void)opt;
+	print_details(out, result);
+}
+
+#define MODERATION_KEY                                                                                                 \
+	{                                                                                                              \
+		"moderation", CMD_TEXT, "adaptive|off|low|medium|high",                                                \
+		    .help = "how much notifications to the VM are held back"                                           \
+	}
+#define SOURCE_CHECK_KEY                                                                                               \
+	{                                                                                                              \
+		"source_check", CMD_SWITCH, "on|off",                                                                  \
+		    .help = "drop what the VM sends from an address that is not its own"                               \
+	}
+#define VLAN_CHECK_KEY                                                                                                 \
+	{                                                                                                              \
+		"vlan_check", CMD_SWITCH, "on|off", .help = "drop what it sends tagged for another VLAN"               \
+	}
+#define ALL_MULTICAST_KEY                                                                                              \
+	{                                                                                                              \
+		"all_multicast", CMD_SWITCH, "on|off", .help = "give it all multicast frames of its VLANs"             \
+	}
+
+static const struct cmd_key new_name = {
+	"name", CMD_TEXT, "NAME", "1 to 64 of A-Z a-z 0-9 _ . -, not in use", .required = true,
+};
+static const struct cmd_key name = {
+	"name", CMD_TEXT, "NAME", "a VPort", .required = true, .names = CMD_NAMES_VPORT,
+};
+static const struct cmd_key any_name = {
+	"name", CMD_TEXT, "NAME", "only this VPort", .names = CMD_NAMES_VPORT,
+};
+
+static const struct cmd_key add_keys[] = {
+	{ "mac", CMD_TEXT, "MAC", .help = "frames for this address go to the VPort: its first filter" },
+	{ "vlan", CMD_NUMBER, "VLAN|untagged|any", .help = "of that filter: 1 to 4094, or untagged (default), or any" },
+	{ "broadcast", CMD_SWITCH, "on|off", .help = "broadcast frames of that VLAN, too (default on)" },
+	{ "cpu", CMD_NUMBER, "CPU", .help = "the worker that serves it (default: the least loaded)" },
+	{ "socket", CMD_TEXT, "PATH", .help = "vhost-user socket (default: NAME.sock in the run directory)" },
+	{ "socket_mode", CMD_TEXT, "server|client", .help = "who listens: vmqd (default) or the VM's side" },
+	{ "queue_pairs", CMD_NUMBER, "N", .help = "receive and transmit queues (default 1)" },
+	MODERATION_KEY,
+	SOURCE_CHECK_KEY,
+	VLAN_CHECK_KEY,
+	ALL_MULTICAST_KEY,
+	CMD_KEY_ADAPTER,
+	CMD_KEY_END,
+};
+
+static const struct cmd_key set_keys[] = {
+	{ "cpu", CMD_NUMBER, "CPU", .help = "move its queues to this worker, under traffic" },
+	MODERATION_KEY,
+	{ "new_name", CMD_TEXT, "NAME", .help = "another name" },
+	SOURCE_CHECK_KEY,
+	VLAN_CHECK_KEY,
+	ALL_MULTICAST_KEY,
+	{ "active", CMD_SWITCH, "on", .help = "activate it (the contract knows no way back)" },
+	CMD_KEY_END,
+};
+
+static const struct cmd_key show_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
+
+static const struct cmd_verb verbs[] = {
+	{ "add", "vport.add", "a new VPort with a socket for its VM", &new_name, add_keys, .print = print_vport },
+	{ "set", "vport.set", "change a VPort, under traffic", &name, set_keys, .print = print_vport },
+	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, .keys = NULL },
+	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, show_keys, .watch = true,
+	  .print = print_vports },
+};
+
+const struct cmd_object cmd_vport = { "vport", "the ports of the switch, one a VM", verbs,
+				      sizeof verbs / sizeof *verbs };

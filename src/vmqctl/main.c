@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmqctl: the command line of vmqd. Reads the options and finds object and verb; the rest is in cmd.c (parser), run.c
+ * (call and print) and one file a noun. Holds no state between commands, changes nothing but through the daemon.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmqctl/cmd.h"
+
+static int usage_objects(const char *word)
+{
+	(void)fprintf(stderr, "vmqctl: no object \"%s\"; objects: ", word);
+	for (unsigned int i = 0; cmd_objects[i]; i++)
+		(void)fprintf(stderr, "%s, ", cmd_objects[i]->name);
+	(void)fputs("help\n", stderr);
+	return CMD_USAGE;
+}
+
+static int usage_verbs(const struct cmd_object *object, const char *word)
+{
+	if (word)
+		(void)fprintf(stderr, "vmqctl: %s has no verb \"%s\"; verbs:", object->name, word);
+	else
+		(void)fprintf(stderr, "vmqctl: %s needs a verb:", object->name);
+	for (unsigned int i = 0; i < object->num_verbs; i++)
+		(void)fprintf(stderr, "%s %s", i ? "," : "", object->verbs[i].name);
+	(void)fputc('\n', stderr);
+	return CMD_USAGE;
+}
+
+static int help(char **words, unsigned int num)
+{
+	const struct cmd_object *object = num ? cmd_find_object(words[0]) : NULL;
+
+	if (num && !object)
+		return usage_objects(words[0]);
+	if (object)
+		cmd_help_object(stdout, object);
+	else
+		cmd_help(stdout);
+	return CMD_DONE;
+}
+
+static int command(const struct cmd_options *opt, char **words, unsigned int num)
+{
+	const struct cmd_object *object = cmd_find_object(words[0]);
+	const struct cmd_verb *verb;
+	struct cmd_args args;
+	unsigned int used = 1;
+	int rc;
+
+	if (!object)
+		return usage_objects(words[0]);
+	if (num > 1 && strcmp(words[1], "help") == 0) {
+		cmd_help_object(stdout, object);
+		return CMD_DONE;
+	}
+	verb = num > 1 ? cmd_find_verb(object, words[1]) : NULL;
+	if (verb)
+		used = 2;
+	else if (num == 1 || object->num_verbs == 1)
+		verb = cmd_default_verb(object); /* an object with one verb does without it: `stats web1` */
+	if (!verb)
+		return usage_verbs(object, num > 1 ? words[1] : NULL);
+	rc = cmd_parse(object, verb, words + used, num - used, &args);
+	if (rc)
+		return rc;
+	rc = cmd_run(opt, verb, &args);
+	json_decref(args.params);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "socket", required_argument, NULL, 'S' }, { "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },	    { "statistics", no_argument, NULL, 's' },
+		{ "details", no_argument, NULL, 'd' },	    { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 },
+	};
+	struct cmd_options opt = { .json = false };
+	unsigned int num;
+	char **words;
+	int c, rc;
+
+	/* What the shell asks to complete is no command yet: its options are words like any other. */
+	if (argc > 2 && strcmp(argv[1], "complete") == 0) {
+		cmd_complete(&opt, argv + 2, (unsigned int)argc - 2);
+		return CMD_DONE;
+	}
+	while ((c = getopt_long(argc, argv, "jpsdhV", longs, NULL)) != -1) {
+		switch (c) {
+		case 'S':
+			opt.socket = optarg;
+			break;
+		case 'p':
+			opt.pretty = opt.json = true;
+			break;
+		case 'j':
+			opt.json = true;
+			break;
+		case 's':
+			opt.statistics = true;
+			break;
+		case 'd':
+			opt.details = true;
+			break;
+		case 'h':
+			cmd_help(stdout);
+			return cmd_flush();
+		case 'V':
+			(void)puts("vmqctl " VMQ_VERSION);
+			return cmd_flush();
+		default: /* getopt has said what is wrong */
+			return CMD_USAGE;
+		}
+	}
+	words = argv + optind;
+	num = (unsigned int)(argc - optind);
+	if (num == 0) {
+		cmd_help(stderr);
+		return CMD_USAGE;
+	}
+	rc = strcmp(words[0], "help") == 0 ? help(words + 1, num - 1) : command(&opt, words, num);
+	return rc == CMD_DONE ? cmd_flush() : rc;
+}
