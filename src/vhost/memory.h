@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A VM's memory: files mapped here, and the tables of slots made of them. A mapping and a table are counted objects,
+ * because the data path goes on using the old table until its queues are stopped, and a table shares the mappings it
+ * has in common with the one before. Control thread only; workers see the struct guest_mem inside, which never changes.
+ */
+#ifndef VMQ_VHOST_MEMORY_H
+#define VMQ_VHOST_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vhost/guard.h"
+#include "vhost/protocol.h"
+#include "vring/guest_mem.h"
+
+/* The most one front-end may have mapped: addresses here are finite (2^47) and belong to all VMs. */
+#define VHOST_MEM_MAX_BYTES (UINT64_C(1) << 42)
+
+struct vhost_map {
+	unsigned refs;
+	uint8_t *at; /* the first byte that was asked for */
+	void *addr;  /* the mapping around it, in whole (huge) pages */
+	size_t len;
+	struct vhost_guard_range *guard;
+};
+
+/*
+ * Maps `size` bytes of the file from `offset`, shared and writable. The file must be a regular one and hold them all.
+ * The fd stays the caller's and is not needed afterwards. `lost(arg)` is called on the control thread when the file was
+ * truncated under the mapping. One reference. NULL: the sentence is in err.
+ */
+struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, void (*lost)(void *arg), void *arg,
+				struct vmq_err *err);
+struct vhost_map *vhost_map_get(struct vhost_map *m);
+void vhost_map_put(struct vhost_map *m); /* NULL is allowed */
+
+struct vhost_region {
+	uint64_t gpa, size, uva;
+	struct vhost_map *map;
+};
+
+struct vhost_mem {
+	unsigned refs;
+	struct guest_mem *gm; /* what the data path is given */
+	uint64_t bytes;
+	uint32_t n;
+	struct vhost_region region[]; /* in the order they came */
+};
+
+/* May `r` stand beside the n others? Not empty, no wrapped or shared addresses (guest's or front-end's), not too much
+ * in all. 0, or -EINVAL with a sentence. */
+int vhost_region_check(const struct vhost_msg_region *r, const struct vhost_region *others, uint32_t n,
+		       struct vmq_err *err);
+
+/* A table of checked regions; takes references of its own on their mappings. One reference. NULL: sentence in err. */
+struct vhost_mem *vhost_mem_new(const struct vhost_region *r, uint32_t n, struct vmq_err *err);
+struct vhost_mem *vhost_mem_get(struct vhost_mem *m);
+void vhost_mem_put(struct vhost_mem *m); /* NULL is allowed */
+/* Some of it was truncated: it is not the VM's memory any more. */
+bool vhost_mem_lost(const struct vhost_mem *m);
+/* Forgets whom to tell about truncation: the table outlives its endpoint. */
+void vhost_mem_orphan(struct vhost_mem *m);
+
+#endif
