@@ -59,15 +59,14 @@ struct vmq_error {
 	size_t size;
 	int code;	   /* enum vmq_error_code, or a number of a newer daemon's */
 	char message[512]; /* a sentence that names the field and what would be right */
-	char field[64];	   /* the parameter it is about */
+	char field[128];   /* the parameter it is about */
 	char status[64];   /* "NDIS_STATUS_…", where the contract refused */
 	char oid[64];	   /* "OID_…", the request that was refused */
 };
 
-#define VMQ_ERROR_INIT                                                                                                 \
-	{                                                                                                              \
-		.size = sizeof(struct vmq_error)                                                                       \
-	}
+/* clang-format off */
+#define VMQ_ERROR_INIT { sizeof(struct vmq_error), VMQ_ERROR_NONE, "", "", "", "" }
+/* clang-format on */
 
 struct vmq_client;
 

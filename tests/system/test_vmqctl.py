@@ -3,13 +3,14 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 
 import pytest
 
 from fake_vmqd import Error, FakeVmqd, close_now, event, reply, vmqctl_env
-from vmqtest.daemon import program
+from vmqtest.daemon import ROOT, program
 
 BROADCAST = 'ff:ff:ff:ff:ff:ff'
 VPORT = {
@@ -608,3 +609,29 @@ def test_completion_in_bash():
         p = subprocess.run(['bash', '-c', ask, 'bash', script, f'{program("vmqctl")} {words}'], capture_output=True, text=True,
                            timeout=30, env=dict(vmqctl_env(), VMQ_SOCKET='/nowhere'))
         assert (p.stdout.strip(), p.stderr) == (expected, '')
+
+
+# ---- the man page ----
+
+def man_examples():
+    with open(os.path.join(ROOT, 'docs/man/vmqctl.1.scd')) as f:
+        return re.findall(r'^vmqctl .*$', f.read().partition('# EXAMPLES')[2], re.M)
+
+
+@pytest.mark.parametrize('command', man_examples())
+def test_man_page_example_is_understood(command):
+    """The syntax; test_vmqctl_daemon.py runs them against vmqd."""
+    words = command.split()[1:]
+    with FakeVmqd() as d:
+        p = run(d.path, *words)
+        assert (p.returncode, len(d.requests)) == (1, 1), p.stderr
+
+
+def test_man_page_names_every_key():
+    with open(os.path.join(ROOT, 'docs/man/vmqctl.1.scd')) as f:
+        page = f.read().replace('*', ' ')
+    for o in complete('/nowhere', '')[:-1]:
+        assert re.search(rf'\b{o}\b', page)
+        for verb in complete('/nowhere', o, '') or ['']:
+            for key in complete('/nowhere', o, verb, 'X', ''):
+                assert re.search(rf'\b{key}\b', page), (o, verb, key)

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""libvmq through its public interface alone, as a program in another language sees it, against canned answers."""
+import ctypes as c
+import errno
+import json
+import os
+import re
+import select
+import subprocess
+import threading
+import time
+
+import pytest
+
+from fake_vmqd import Error, FakeVmqd, close_now, event, reply
+from vmqtest.daemon import BUILD, ROOT
+
+REFUSED = 1
+QUERY, SET, METHOD = 0, 1, 12
+
+
+class VmqError(c.Structure):
+    _fields_ = [('size', c.c_size_t), ('code', c.c_int), ('message', c.c_char * 512), ('field', c.c_char * 128),
+                ('status', c.c_char * 64), ('oid', c.c_char * 64)]
+
+
+class OidRequest(c.Structure):
+    _fields_ = [('size', c.c_size_t), ('adapter', c.c_char_p), ('type', c.c_uint32), ('oid', c.c_uint32),
+                ('buffer', c.c_void_p), ('input_length', c.c_uint32), ('output_length', c.c_uint32),
+                ('status', c.c_uint32), ('bytes_read', c.c_uint32), ('bytes_written', c.c_uint32),
+                ('bytes_needed', c.c_uint32)]
+
+
+def library():
+    lib = c.CDLL(os.path.join(BUILD, 'src/client/libvmq.so.0'))
+    lib.vmq_connect.argtypes = [c.c_char_p, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
+    lib.vmq_disconnect.argtypes = [c.c_void_p]
+    lib.vmq_set_timeout.argtypes = [c.c_void_p, c.c_uint]
+    lib.vmq_call.argtypes = [c.c_void_p, c.c_char_p, c.c_char_p, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
+    lib.vmq_monitor.argtypes = [c.c_void_p, c.POINTER(VmqError)]
+    lib.vmq_next_event.argtypes = [c.c_void_p, c.c_int, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
+    lib.vmq_fd.argtypes = [c.c_void_p]
+    lib.vmq_oid_request.argtypes = [c.c_void_p, c.POINTER(OidRequest), c.POINTER(VmqError)]
+    return lib
+
+
+lib = library()
+libc = c.CDLL(None)
+libc.free.argtypes = [c.c_void_p]
+
+
+def take(pointer):
+    """The text the library gave us, freed as a caller must."""
+    text = c.string_at(pointer).decode()
+    libc.free(pointer)
+    return text
+
+
+class Client:
+    def __init__(self, path):
+        self.err = VmqError(size=c.sizeof(VmqError))
+        self.p = c.c_void_p()
+        self.rc = lib.vmq_connect(None if path is None else path.encode(), c.byref(self.p), c.byref(self.err))
+
+    def call(self, method, params=None):
+        out = c.c_void_p(1)
+        rc = lib.vmq_call(self.p, method.encode(), None if params is None else params.encode(), c.byref(out),
+                          c.byref(self.err))
+        assert (rc == 0) == bool(out)
+        return rc, json.loads(take(out)) if out else None
+
+    def next_event(self, timeout_ms):
+        out = c.c_void_p(1)
+        rc = lib.vmq_next_event(self.p, timeout_ms, c.byref(out), c.byref(self.err))
+        assert (rc == 0) == bool(out)
+        return rc, json.loads(take(out)) if out else None
+
+    def monitor(self):
+        return lib.vmq_monitor(self.p, c.byref(self.err))
+
+    def oid(self, type, oid, data=b'', output_length=0, adapter=None, **members):
+        buf = c.create_string_buffer(bytes(data), max(len(data), output_length, 1))
+        r = OidRequest(size=c.sizeof(OidRequest), adapter=adapter, type=type, oid=oid, buffer=c.addressof(buf),
+                       input_length=len(data), output_length=output_length)
+        for name, value in members.items():
+            setattr(r, name, value)
+        rc = lib.vmq_oid_request(self.p, c.byref(r), c.byref(self.err))
+        return rc, r, buf.raw
+
+    @property
+    def message(self):
+        return self.err.message.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        lib.vmq_disconnect(self.p)
+
+
+def test_exports_are_the_headers():
+    """What the header declares is exported, with a version, and nothing else."""
+    so = os.path.join(BUILD, 'src/client/libvmq.so.0')
+    out = subprocess.run(['nm', '-D', '--defined-only', so], capture_output=True, text=True, check=True).stdout
+    exported = {line.split()[2] for line in out.splitlines() if ' T ' in line or ' D ' in line or ' B ' in line}
+    with open(os.path.join(ROOT, 'include/vmq/vmq.h')) as f:
+        declared = set(re.findall(r'^\w[^\n]*?\b(vmq_\w+)\(', f.read(), re.M))
+    assert exported == {name + '@@LIBVMQ_0' for name in declared}
+    dynamic = subprocess.run(['readelf', '-d', so], capture_output=True, text=True, check=True).stdout
+    assert 'soname: [libvmq.so.0]' in dynamic
+
+
+def test_header_alone_in_c_and_cplusplus():
+    for compiler in (['cc', '-std=c99', '-x', 'c'], ['c++', '-x', 'c++']):
+        p = subprocess.run([*compiler, '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', os.path.join(ROOT, 'include'), '-'],
+                           input='#include <vmq/vmq.h>\nint main(void) { struct vmq_error e = VMQ_ERROR_INIT; return e.code; }\n',
+                           capture_output=True, text=True)
+        assert (p.returncode, p.stderr) == (0, '')
+
+
+def test_structures_are_laid_out_as_here():
+    """The sizes this file believes in are the compiler's."""
+    source = ('#include <vmq/vmq.h>\n_Static_assert(sizeof(struct vmq_error) == %d && sizeof(struct vmq_oid_request) == %d, "");\n'
+              % (c.sizeof(VmqError), c.sizeof(OidRequest)))
+    subprocess.run(['cc', '-fsyntax-only', '-I', os.path.join(ROOT, 'include'), '-x', 'c', '-'], input=source, text=True,
+                   check=True)
+
+
+def test_call():
+    with FakeVmqd({'a.b': {'x': [1, 'ü']}}) as d, Client(d.path) as k:
+        assert k.rc == 0
+        assert k.call('a.b') == (0, {'x': [1, 'ü']})
+        assert k.call('a.b', '{"p": {"q": [true, null]}}\n') == (0, {'x': [1, 'ü']})
+        assert d.requests == [('a.b', None), ('a.b', {'p': {'q': [True, None]}})]
+
+
+def test_result_may_be_left_out():
+    with FakeVmqd({'a': 1}) as d, Client(d.path) as k:
+        assert lib.vmq_call(k.p, b'a', None, None, None) == 0
+
+
+def test_path_from_environment(monkeypatch):
+    with FakeVmqd({'a': 1}) as d:
+        monkeypatch.setenv('VMQ_SOCKET', d.path)
+        with Client(None) as k:
+            assert k.call('a') == (0, 1)
+
+
+def test_error_members_and_connection_goes_on():
+    with FakeVmqd({'a': Error(4, 'no room', field='vports[0].mac', status='NDIS_STATUS_RESOURCES', oid='OID_X'), 'b': 2}) as d, \
+            Client(d.path) as k:
+        assert k.call('a') == (REFUSED, None)
+        e = k.err
+        assert (e.code, e.message, e.field, e.status, e.oid) == \
+            (4, b'no room', b'vports[0].mac', b'NDIS_STATUS_RESOURCES', b'OID_X')
+        assert k.call('b') == (0, 2)
+        assert (e.code, e.message, e.field, e.status, e.oid) == (0, b'', b'', b'', b'')
+
+
+def test_error_texts_are_cut_between_characters():
+    with FakeVmqd({'a': Error(1, 'ü' * 5000, field='é' * 500)}) as d, Client(d.path) as k:
+        assert k.call('a')[0] == REFUSED
+        assert k.message == 'ü' * 255
+        assert k.err.field.decode() == 'é' * 63
+
+
+def test_error_smaller_than_ours_is_not_written():
+    """A structure of an unknown, smaller size is left alone, whatever happens."""
+    with FakeVmqd({'a': Error(1, 'no')}) as d, Client(d.path) as k:
+        k.err.size, k.err.code = 16, 4711
+        assert k.call('a') == (REFUSED, None)
+        assert (k.err.code, k.err.message) == (4711, b'')
+
+
+@pytest.mark.parametrize('params', ['', 'x', '[]', '1', '"a"', '{"a":1,"a":2}', '{} {}', '{"a":"\xff"'])
+def test_params_that_are_no_object(params):
+    with FakeVmqd({'a': 1}) as d, Client(d.path) as k:
+        rc, _ = k.call('a', params)
+        assert rc == -errno.EINVAL
+        assert k.message.startswith('params: not a JSON object')
+        assert k.call('a') == (0, 1)
+        assert len(d.requests) == 1
+
+
+def test_request_too_long():
+    with FakeVmqd({'a': 1}) as d, Client(d.path) as k:
+        assert k.call('a', json.dumps({'x': 'y' * 1048576}))[0] == -errno.EMSGSIZE
+        assert k.call('a') == (0, 1)
+        longest = 1048576 - len('{"jsonrpc":"2.0","id":3,"method":"a","params":{"x":""}}\n')
+        assert k.call('a', json.dumps({'x': 'y' * longest})) == (0, 1)
+        assert k.call('a', json.dumps({'x': 'y' * (longest + 1)}))[0] == -errno.EMSGSIZE
+
+
+def test_timeout_closes():
+    """After a timeout nobody knows what a late line belongs to: the connection is not used again."""
+    with FakeVmqd({'slow': lambda conn, request: None, 'a': 1}) as d, Client(d.path) as k:
+        lib.vmq_set_timeout(k.p, 50)
+        assert k.call('slow')[0] == -errno.ETIMEDOUT
+        assert k.message == 'vmqd did not answer within 50 ms'
+        assert lib.vmq_fd(k.p) == -1
+        assert k.call('a')[0] == -errno.ENOTCONN
+
+
+def test_timeout_is_of_the_whole_call():
+    """Neither a byte now and then nor events without end keep a call from ending."""
+    def drip(conn, _request):
+        while True:
+            conn.sendall(b' ')
+            time.sleep(0.005)
+
+    def chatter(conn, _request):
+        while True:
+            event(conn, event='x')
+    for answer in (drip, chatter):
+        with FakeVmqd({'a': answer}) as d, Client(d.path) as k:
+            lib.vmq_set_timeout(k.p, 100)
+            assert k.call('a')[0] == -errno.ETIMEDOUT
+
+
+def test_daemon_that_does_not_read():
+    with FakeVmqd(on_connect=lambda conn: threading.Event().wait(20)) as d, Client(d.path) as k:
+        lib.vmq_set_timeout(k.p, 50)
+        assert k.call('a', json.dumps({'x': 'y' * 1000000}))[0] == -errno.ETIMEDOUT
+
+
+def test_daemon_that_does_not_accept():
+    """A full queue of connections makes connect() wait; the wait has an end."""
+    import socket
+    import tempfile
+    with tempfile.TemporaryDirectory(prefix='vmqt-') as folder:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(folder + '/s')
+        listener.listen(0)
+        clients = []
+        while not clients or clients[-1].rc == 0:
+            clients.append(Client(folder + '/s'))
+            assert len(clients) < 10
+        assert clients[-1].rc == -errno.ETIMEDOUT
+        for k in clients:
+            lib.vmq_disconnect(k.p)
+        listener.close()
+
+
+def test_connect_errors(tmp_path):
+    assert Client(str(tmp_path / 'x')).rc == -errno.ENOENT
+    assert Client('/' + 'x' * 200).rc == -errno.ENAMETOOLONG
+    k = Client(str(tmp_path))
+    assert (k.rc, bool(k.p)) == (-errno.ECONNREFUSED, False)
+    lib.vmq_disconnect(k.p)
+
+
+def test_no_sigpipe():
+    """A daemon that has gone is an error of the call, not the end of the program."""
+    with FakeVmqd(on_connect=close_now) as d, Client(d.path) as k:
+        assert k.call('a')[0] == -errno.ECONNRESET
+        assert k.call('a')[0] == -errno.ENOTCONN
+
+
+def monitor_of(*events, after=None):
+    def answer(conn, request):
+        reply(conn, request, result={})
+        for e in events:
+            event(conn, **e)
+        if after:
+            after(conn)
+    return FakeVmqd({'monitor.start': answer})
+
+
+def test_monitor():
+    with monitor_of({'event': 'one', 'n': 1}, {'event': 'two'}) as d, Client(d.path) as k:
+        assert k.next_event(0)[0] == -errno.EINVAL
+        assert k.monitor() == 0
+        assert k.next_event(5000) == (0, {'event': 'one', 'n': 1})
+        assert k.next_event(5000) == (0, {'event': 'two'})
+        assert k.next_event(0)[0] == -errno.EAGAIN
+        assert k.next_event(20)[0] == -errno.EAGAIN
+        assert k.call('a')[0] == -errno.EBUSY
+        event(d.connections[0], event='three')
+        assert select.select([lib.vmq_fd(k.p)], [], [], 10)[0]
+        assert k.next_event(0) == (0, {'event': 'three'})
+
+
+def test_monitor_half_an_event_is_kept():
+    line = b'{"jsonrpc":"2.0","method":"event","params":{"event":"x"}}\n'
+    with monitor_of() as d, Client(d.path) as k:
+        assert k.monitor() == 0
+        d.connections[0].sendall(line[:20])
+        assert k.next_event(50)[0] == -errno.EAGAIN
+        d.connections[0].sendall(line[20:] + line)
+        assert k.next_event(5000) == (0, {'event': 'x'})
+        assert k.next_event(5000) == (0, {'event': 'x'})
+
+
+def test_monitor_refused():
+    with FakeVmqd({'monitor.start': Error(4, 'too many monitors'), 'a': 1}) as d, Client(d.path) as k:
+        assert k.monitor() == REFUSED
+        assert k.call('a') == (0, 1)
+
+
+@pytest.mark.parametrize('line', [b'x\n', b'{}\n', b'[]\n', b'{"method":"event"}\n', b'{"method":"event","params":[]}\n',
+                                  b'{"method":"other","params":{}}\n', b'{"id":1,"result":{}}\n', b'\n'])
+def test_monitor_hostile(line):
+    with monitor_of(after=lambda conn: conn.sendall(line)) as d, Client(d.path) as k:
+        assert k.monitor() == 0
+        assert k.next_event(5000)[0] == -errno.EPROTO
+        assert k.next_event(0)[0] == -errno.ENOTCONN
+        assert lib.vmq_fd(k.p) == -1
+
+
+def test_monitor_end():
+    with monitor_of(after=close_now) as d, Client(d.path) as k:
+        assert k.monitor() == 0
+        assert k.next_event(-1)[0] == -errno.ECONNRESET
+
+
+def test_two_clients_are_independent():
+    with FakeVmqd({'a': 1, 'slow': lambda conn, request: None}) as d, Client(d.path) as one, Client(d.path) as two:
+        lib.vmq_set_timeout(one.p, 20)
+        assert one.call('slow')[0] == -errno.ETIMEDOUT
+        assert two.call('a') == (0, 1)
+
+
+def test_the_man_pages_example():
+    """It compiles against the header and does what the page says."""
+    with open(os.path.join(ROOT, 'docs/man/libvmq.3.scd')) as f:
+        source = re.search(r'^```\n(.*?)^```$', f.read(), re.M | re.S).group(1).replace('\\\\', '\\')
+    with FakeVmqd({'vport.add': {'name': 'web1'}}) as d:
+        program = d.dir + '/example'
+        libs = os.path.join(BUILD, 'src/client')
+        subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', '-I', os.path.join(ROOT, 'include'), '-x', 'c', '-', '-o', program,
+                        '-L', libs, '-Wl,-rpath,' + libs, '-lvmq'], input=source, text=True, check=True)
+        p = subprocess.run([program], capture_output=True, text=True, timeout=30, env=dict(os.environ, VMQ_SOCKET=d.path))
+        assert (p.returncode, p.stdout, p.stderr) == (0, '{"name":"web1"}\n', '')
+        assert d.requests == [('vport.add', {'name': 'web1', 'mac': '52:54:00:00:00:01'})]
+        d.answers['vport.add'] = Error(3, 'name: web1 is taken')
+        p = subprocess.run([program], capture_output=True, text=True, timeout=30, env=dict(os.environ, VMQ_SOCKET=d.path))
+        assert (p.returncode, p.stderr) == (1, 'name: web1 is taken\n')
