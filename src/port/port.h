@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A port: where frames enter and leave besides VMs (the wire, the host's TAP, a capture file). One small
- * interface, one file a driver: tap.c, xdp.c, packet.c, pcap.c; auto.c chooses.
+ * interface, one file a driver: tap.c, xdp.c, packet.c, pcap.c; port.c chooses.
  *
  * Threads: open and close are called by the control thread while no worker uses the port. Everything else is called
  * by one worker, the port's owner. A port never blocks, never calls back, and never keeps a pointer it was lent
@@ -67,15 +67,18 @@ struct port;
 
 struct port_ops {
 	const char *name;
-	/* Opens as `cfg` says. 0, or -errno with the sentence in `err` (-EOPNOTSUPP: this kernel or device cannot, so
-	 * that auto tries the next). On failure nothing is left behind. */
+	/* Opens as `cfg` says. 0, or -errno with the sentence in `err`, which names the device or file (-EOPNOTSUPP:
+	 * this kernel or device cannot). On failure nothing is left behind. */
 	int (*open)(const struct port_config *cfg, struct port **out, struct vmq_err *err);
 	/* Ends it and frees all; a TAP device made here and an XDP program attached here are gone afterwards. */
 	void (*close)(struct port *p);
-	/* A descriptor for epoll, level-triggered readable while rx_burst would give frames; the port's, for its life. */
+	/* A descriptor for epoll, level-triggered readable while rx_burst would give frames; the port's, for its life.
+	 * It can also be readable without frames: while buffers are held (packet: the newest frame's; tap: all), and
+	 * for a few turns after a device went down. */
 	int (*rx_fd)(const struct port *p);
 	/* Up to n received frames into f[]; returns how many. Frames stay the caller's until released, in any order,
-	 * from the same worker. A port stops receiving (and the kernel drops) while all its buffers are out. */
+	 * from the same worker. A port stops receiving (and the kernel drops) while all its buffers are out; packet's
+	 * are a ring, so it also stops while the next one in turn is out. */
 	unsigned (*rx_burst)(struct port *p, struct port_frame *f, unsigned n);
 	void (*rx_release)(struct port *p, const struct port_frame *f, unsigned n);
 	/* Sends up to n frames in order; returns how many were taken (a prefix). The rest is the caller's to drop and
@@ -98,8 +101,8 @@ struct port {
 	const struct port_ops *ops;
 };
 
-/* Opens a port by cfg->driver. "auto" tries xdp, then packet, and logs which it took and why not the better one
- * (once, at info). Control thread. 0 or -errno with the sentence in err. */
+/* Opens a port by cfg->driver. "auto" tries xdp, then, whatever the reason was, packet, and logs which it took and why
+ * not the better one (once, at info). Control thread. 0 or -errno with the sentence in err. */
 int port_open(const struct port_config *cfg, struct port **out, struct vmq_err *err);
 void port_close(struct port *p); /* NULL is allowed */
 

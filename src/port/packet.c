@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * AF_PACKET on any Ethernet device: for kernels and devices without XDP sockets. Received frames lie in a ring that the
+ * kernel shares with us (TPACKET_V2: one slot a frame, visible the moment it is there; V3 holds frames back until a
+ * block is full or a timer of milliseconds ends, and gives blocks back whole). Receiving takes no system call; sending
+ * takes one sendmmsg() a burst, straight from the sender's pieces.
+ *
+ * The ring is filled in order: when its next slot is still held by somebody, the kernel drops (rx_no_buffer) although
+ * later slots may be free, until that slot is released. While the frame received last is held, the descriptor shows
+ * readable although nothing new is there.
+ *
+ * The host's own network stack sees the device's frames as well: give the device no addresses.
+ *
+ * State belongs to the port's worker, except what is constant after open and the kernel's drop count (control thread).
+ */
+#include "port/port.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "port/count.h"
+#include "port/device.h"
+#include "port/netns.h"
+
+#define RING_BLOCK (64u << 10)
+#define RING_SIZE  (4u << 20)
+/* A slot holds the kernel's header, up to 80 bytes before the frame, and the frame. The smaller one fits the common MTU
+ * and gives five times the number of slots. */
+#define SLOT_HEADROOM  128u
+#define SLOT_SMALL     2048u
+#define SLOT_LARGE     9344u
+#define SLOT_SMALL_MTU (SLOT_SMALL - SLOT_HEADROOM - ETH_HLEN - 8)
+/* Our mark in tp_status, none of the kernel's bits: the slot's frame has been given to the caller. Not 0, so the kernel
+ * leaves the slot alone. */
+#define STATUS_HELD 0x00800000u
+/* After so many empty bursts in a row the socket is asked whether it is in error. */
+#define EMPTY_BURSTS 64u
+/* What may wait in the device's own queue. */
+#define SEND_BUFFER (4 << 20)
+
+_Static_assert(SLOT_LARGE >= PORT_MAX_FRAME + SLOT_HEADROOM && SLOT_LARGE % TPACKET_ALIGNMENT == 0, "slots fit frames");
+
+struct packet_port {
+	struct port port;
+	int fd;
+	uint8_t *ring;
+	unsigned slot_size, per_block;
+	unsigned block, slot;  /* where the next frame will be: slot `slot` of block `block` */
+	unsigned empty_bursts; /* since a frame was received */
+	struct mmsghdr msgs[PORT_BURST];
+	struct port_counts counts;
+	_Atomic uint64_t kernel_drops; /* PACKET_STATISTICS starts again at 0 each time it is read; this does not */
+	struct device dev;
+	char text[64];
+};
+
+static void packet_close(struct port *port)
+{
+	struct packet_port *p = (struct packet_port *)port;
+
+	if (p->ring)
+		(void)munmap(p->ring, RING_SIZE);
+	if (p->fd >= 0)
+		(void)close(p->fd);
+	device_close(&p->dev);
+	free(p);
+}
+
+static int packet_fail(const struct packet_port *p, const char *what, struct vmq_err *err)
+{
+	int rc = -errno;
+
+	return vmq_err(err, rc, "device %s: AF_PACKET: %s: %s", p->dev.name, what, strerror(-rc));
+}
+
+static int packet_set(const struct packet_port *p, int option, const void *value, socklen_t len, const char *what,
+		      struct vmq_err *err)
+{
+	return setsockopt(p->fd, SOL_PACKET, option, value, len) == 0 ? 0 : packet_fail(p, what, err);
+}
+
+static int packet_ring(struct packet_port *p, struct vmq_err *err)
+{
+	struct tpacket_req req = { .tp_block_size = RING_BLOCK, .tp_block_nr = RING_SIZE / RING_BLOCK };
+	int version = TPACKET_V2;
+	int rc;
+
+	p->slot_size = device_mtu(&p->dev) <= SLOT_SMALL_MTU ? SLOT_SMALL : SLOT_LARGE;
+	p->per_block = RING_BLOCK / p->slot_size;
+	req.tp_frame_size = p->slot_size;
+	req.tp_frame_nr = p->per_block * req.tp_block_nr;
+	rc = packet_set(p, PACKET_VERSION, &version, sizeof version, "TPACKET_V2", err);
+	if (rc == 0)
+		rc = packet_set(p, PACKET_RX_RING, &req, sizeof req, "a receive ring of 4 MiB", err);
+	if (rc)
+		return rc;
+	p->ring = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, 0);
+	if (p->ring == MAP_FAILED) {
+		p->ring = NULL;
+		return packet_fail(p, "its receive ring cannot be mapped", err);
+	}
+	return 0;
+}
+
+struct packet_args {
+	const struct port_config *cfg;
+	struct packet_port *p;
+	struct vmq_err *err;
+};
+
+/* Runs inside the device's network namespace. What it leaves half done, packet_close ends. */
+static int packet_setup(void *arg)
+{
+	struct packet_args *a = arg;
+	struct packet_port *p = a->p;
+	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	struct packet_mreq promisc = { .mr_type = PACKET_MR_PROMISC };
+	int one = 1, bytes = SEND_BUFFER;
+	int rc = device_open(&p->dev, a->cfg->ifname, a->cfg->netns, a->err);
+
+	if (rc)
+		return rc;
+	/* Protocol 0: nothing is received before the ring is there and the socket bound to its device. */
+	p->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (p->fd < 0)
+		return packet_fail(p, "no socket (CAP_NET_RAW is needed)", a->err);
+	rc = packet_ring(p, a->err);
+	if (rc)
+		return rc;
+	/* What we send is not received again. */
+	rc = packet_set(p, PACKET_IGNORE_OUTGOING, &one, sizeof one, "PACKET_IGNORE_OUTGOING (Linux 4.20)", a->err);
+	if (rc)
+		return rc;
+	(void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+	addr.sll_ifindex = promisc.mr_ifindex = p->dev.index;
+	if (bind(p->fd, (struct sockaddr *)&addr, sizeof addr) != 0)
+		return packet_fail(p, "the socket cannot be bound", a->err);
+	return packet_set(p, PACKET_ADD_MEMBERSHIP, &promisc, sizeof promisc, "promiscuous mode", a->err);
+}
+
+static int packet_open(const struct port_config *cfg, struct port **out, struct vmq_err *err)
+{
+	struct packet_args args = { .cfg = cfg, .err = err };
+	struct packet_port *p = calloc(1, sizeof *p);
+	int rc;
+
+	if (!p)
+		return vmq_err(err, -ENOMEM, "no memory for the port");
+	p->port.ops = &port_packet_ops;
+	p->fd = -1;
+	p->dev.ctl = -1;
+	args.p = p;
+	rc = port_in_netns(cfg->netns, packet_setup, &args, err);
+	if (rc) {
+		packet_close(&p->port);
+		return rc;
+	}
+	(void)snprintf(p->text, sizeof p->text, "AF_PACKET, %u buffers of %u bytes",
+		       RING_SIZE / RING_BLOCK * p->per_block, p->slot_size);
+	*out = &p->port;
+	return 0;
+}
+
+static int packet_rx_fd(const struct port *port)
+{
+	return ((const struct packet_port *)port)->fd;
+}
+
+static struct tpacket2_hdr *packet_next(const struct packet_port *p)
+{
+	return (struct tpacket2_hdr *)(p->ring + (size_t)p->block * RING_BLOCK + (size_t)p->slot * p->slot_size);
+}
+
+static void packet_advance(struct packet_port *p)
+{
+	if (++p->slot == p->per_block) {
+		p->slot = 0;
+		if (++p->block == RING_SIZE / RING_BLOCK)
+			p->block = 0;
+	}
+}
+
+/* Puts a tag back into the bytes, into the room that the kernel leaves before each frame: for outer tags other than
+ * 802.1Q, which PORT_FRAME_VLAN cannot tell. */
+static void packet_insert_tag(struct port_frame *f, uint16_t tpid, uint16_t tci)
+{
+	uint16_t tag[2] = { htons(tpid), htons(tci) };
+
+	f->data -= sizeof tag;
+	f->len += (uint32_t)sizeof tag;
+	memmove(f->data, f->data + sizeof tag, 2 * ETH_ALEN);
+	memcpy(f->data + 2 * ETH_ALEN, tag, sizeof tag);
+}
+
+/* The frame of slot `h`, whose status is `status`. false: dropped and counted. */
+static bool packet_take(struct packet_port *p, struct tpacket2_hdr *h, uint32_t status, struct port_frame *f)
+{
+	*f = (struct port_frame){ .data = (uint8_t *)h + h->tp_mac, .len = h->tp_len, .cookie = (uintptr_t)h };
+	if (h->tp_snaplen < h->tp_len || h->tp_len > PORT_MAX_FRAME) {
+		port_count(&p->counts.rx_too_long);
+		return false;
+	}
+	if (h->tp_len < ETH_HLEN) {
+		port_count(&p->counts.rx_runt);
+		return false;
+	}
+	if (status & TP_STATUS_VLAN_VALID) {
+		uint16_t tpid = status & TP_STATUS_VLAN_TPID_VALID ? h->tp_vlan_tpid : ETH_P_8021Q;
+
+		if (tpid == ETH_P_8021Q) {
+			f->vlan_tci = h->tp_vlan_tci;
+			f->flags = PORT_FRAME_VLAN;
+		} else {
+			packet_insert_tag(f, tpid, h->tp_vlan_tci);
+		}
+	}
+	return true;
+}
+
+static unsigned packet_rx_burst(struct port *port, struct port_frame *f, unsigned n)
+{
+	struct packet_port *p = (struct packet_port *)port;
+	unsigned got = 0, seen;
+
+	for (seen = 0; seen < n; seen++) {
+		struct tpacket2_hdr *h = packet_next(p);
+		/* Pairs with the kernel's barrier between writing the frame and its status. */
+		uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
+
+		if (!(status & TP_STATUS_USER) || status & STATUS_HELD)
+			break;
+		packet_advance(p);
+		__builtin_prefetch(packet_next(p));
+		if (packet_take(p, h, status, &f[got])) {
+			__atomic_store_n(&h->tp_status, STATUS_HELD, __ATOMIC_RELAXED);
+			got++;
+		} else {
+			__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		}
+	}
+	if (seen > 0) {
+		p->empty_bursts = 0;
+	} else if (++p->empty_bursts == EMPTY_BURSTS) {
+		/* A device that went down leaves an error on the socket, which shows as readable until it is asked for:
+		 * it would keep the worker awake. */
+		int error;
+		socklen_t len = sizeof error;
+
+		p->empty_bursts = 0;
+		(void)getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	}
+	return got;
+}
+
+static void packet_rx_release(struct port *port, const struct port_frame *f, unsigned n)
+{
+	(void)port;
+	for (unsigned i = 0; i < n; i++) {
+		struct tpacket2_hdr *h = (struct tpacket2_hdr *)(uintptr_t)f[i].cookie;
+
+		/* Pairs with the kernel's read of the status: we have read the frame before it is overwritten. */
+		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	}
+}
+
+static unsigned packet_tx_burst(struct port *port, const struct port_tx_frame *f, unsigned n)
+{
+	struct packet_port *p = (struct packet_port *)port;
+	unsigned done = 0;
+
+	if (n > PORT_BURST)
+		n = PORT_BURST;
+	for (unsigned i = 0; i < n; i++) {
+		p->msgs[i].msg_hdr.msg_iov = (struct iovec *)f[i].iov;
+		p->msgs[i].msg_hdr.msg_iovlen = f[i].iovcnt;
+	}
+	while (done < n) {
+		int sent = sendmmsg(p->fd, p->msgs + done, n - done, MSG_DONTWAIT);
+
+		if (sent > 0) {
+			done += (unsigned)sent;
+			continue;
+		}
+		if (errno == EAGAIN || errno == ENOBUFS)
+			break;
+		/* The first of the rest is refused: too long for the device, or the device is down. */
+		port_count(&p->counts.tx_error);
+		done++;
+	}
+	return done;
+}
+
+/* tx_burst has sent everything already. */
+static void packet_tx_flush(struct port *port)
+{
+	(void)port;
+}
+
+static const char *packet_describe(const struct port *port)
+{
+	return ((const struct packet_port *)port)->text;
+}
+
+static void packet_counters(const struct port *port, struct port_counters *out)
+{
+	struct packet_port *p = (struct packet_port *)port;
+	struct tpacket_stats st = { .tp_drops = 0 };
+	socklen_t len = sizeof st;
+
+	port_counts_read(&p->counts, out);
+	if (getsockopt(p->fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
+		atomic_fetch_add_explicit(&p->kernel_drops, st.tp_drops, memory_order_relaxed);
+	out->rx_no_buffer = atomic_load_explicit(&p->kernel_drops, memory_order_relaxed);
+}
+
+static bool packet_link_up(const struct port *port)
+{
+	return device_link_up(&((const struct packet_port *)port)->dev);
+}
+
+static bool packet_address(const struct port *port, uint8_t mac[6], unsigned *mtu)
+{
+	return device_address(&((const struct packet_port *)port)->dev, mac, mtu);
+}
+
+const struct port_ops port_packet_ops = {
+	.name = "packet",
+	.open = packet_open,
+	.close = packet_close,
+	.rx_fd = packet_rx_fd,
+	.rx_burst = packet_rx_burst,
+	.rx_release = packet_rx_release,
+	.tx_burst = packet_tx_burst,
+	.tx_flush = packet_tx_flush,
+	.describe = packet_describe,
+	.counters = packet_counters,
+	.link_up = packet_link_up,
+	.address = packet_address,
+};
