@@ -106,6 +106,7 @@ struct nic_vport_policy {
 	bool source_check;  /* drop what the VM sends from an address no filter of the VPort holds */
 	bool vlan_check;    /* drop what the VM of an access VPort sends tagged for another VLAN */
 	bool all_multicast; /* every group frame of the VPort's VLANs, not only groups it has a filter for */
+	bool trunk;         /* the VM sees tags in its frames (virtio has no place beside them) and sends its own */
 };
 
 struct nic_vport_config {
@@ -133,8 +134,8 @@ int nic_vport_detach_port(struct nic *n, uint32_t id);
 
 enum nic_vlan_test {
 	NIC_VLAN_UNTAGGED_OR_ZERO, /* untagged and priority-tagged frames */
-	NIC_VLAN_EQUAL,            /* frames tagged with `vlan`; the tag is taken off */
-	NIC_VLAN_ANY,              /* all; a tag is taken off */
+	NIC_VLAN_EQUAL,            /* frames tagged with `vlan`; the tag is taken off, and put on what the VM sends */
+	NIC_VLAN_ANY,              /* all; a tag is taken off (unless the VPort is a trunk) */
 };
 
 struct nic_filter {

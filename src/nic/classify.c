@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which VPort a frame is for: spec/40-datapath.md §1-3 as settled by spec/70 Q21-Q33. Reads the filter table and the
+ * VPorts, changes nothing but the frame. Called by workers for every frame, and by control for `explain`, so that an
+ * explanation can't differ from what happens.
+ *
+ * Precedence (Q22): MAC + VLAN (or untagged-or-zero) before MAC with any VLAN.
+ */
+#include "nic/nic_priv.h"
+
+static bool source_is_own(const struct nic *n, const struct nic_vport *src, const struct frame *f)
+{
+	const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
+	uint64_t mac = filter_mac(f->hdr + 6), v;
+
+	if (mac & 1)
+		return false;
+	return (filter_lookup(t, filter_key(mac, frame_vid(f)), &v) && filter_value_vport(v) == src->id) ||
+	       (filter_lookup(t, filter_key(mac, FILTER_VLAN_ANY), &v) && filter_value_vport(v) == src->id);
+}
+
+bool classify_admit(const struct nic *n, const struct nic_vport *src, struct frame *f, enum nic_drop *why)
+{
+	uint16_t access = src->access_vlan;
+
+	if (!src->can_send) {
+		*why = NIC_DROP_TX_VPORT_INACTIVE;
+		return false;
+	}
+	if (access) {
+		unsigned vid = frame_vid(f);
+
+		if (f->tag == FRAME_UNTAGGED) {
+			f->tag = FRAME_TAG_BESIDE;
+			f->tci = access;
+		} else if (vid == 0) { /* priority-tagged: keeps its priority, gets the VLAN */
+			uint16_t tci = (uint16_t)((f->tci & 0xF000u) | access);
+
+			f->tci = tci;
+			if (f->tag == FRAME_TAG_INLINE) {
+				f->hdr[14] = (uint8_t)(tci >> 8);
+				f->hdr[15] = (uint8_t)tci;
+			}
+		} else if (vid != access && src->vlan_check) {
+			*why = NIC_DROP_TX_VLAN;
+			return false;
+		}
+	}
+	if (src->source_check && !source_is_own(n, src, f)) {
+		*why = NIC_DROP_TX_SOURCE_MAC;
+		return false;
+	}
+	return true;
+}
+
+static bool find(const struct nic *n, const struct filter_table *t, uint64_t key, uint32_t src, struct verdict *v)
+{
+	uint64_t value;
+	const struct nic_vport *p;
+
+	if (!filter_lookup(t, key, &value))
+		return false;
+	p = vport_of(n, filter_value_vport(value));
+	if (!p || !p->active) /* recorded but inactive (Q29): as if it were not there */
+		return false;
+	if (p->id == src) /* never back to the sender (Q28) */
+		*v = (struct verdict){ .kind = VERDICT_DROP, .drop = NIC_DROP_TX_HAIRPIN };
+	else
+		*v = (struct verdict){ .kind = VERDICT_ONE, .vport = p->id, .filter = filter_value_id(value) };
+	return true;
+}
+
+struct verdict classify(const struct nic *n, const struct filter_table *t, const struct frame *f)
+{
+	struct verdict v;
+
+	if (filter_key_is_group(f->key))
+		return (struct verdict){ .kind = VERDICT_GROUP };
+	if (find(n, t, f->key, f->src_vport, &v))
+		return v;
+	if (__atomic_load_n(&t->anys, __ATOMIC_RELAXED) && find(n, t, f->key | FILTER_VLAN_ANY, f->src_vport, &v))
+		return v;
+	if (f->src_vport == FRAME_FROM_WIRE) /* no filter: the default VPort */
+		return (struct verdict){ .kind = VERDICT_ONE, .vport = 0 };
+	return (struct verdict){ .kind = VERDICT_OUTSIDE };
+}
+
+void classify_group(const struct nic *n, const struct filter_table *t, const struct frame *f, uint32_t *seen, uint32_t round,
+		    void (*to)(void *ctx, struct nic_vport *v, uint32_t filter), void *ctx)
+{
+	const uint64_t keys[] = {
+		f->key,
+		f->key | FILTER_VLAN_ANY,
+		filter_key(FILTER_MAC_ALL_GROUPS, frame_vid(f)),
+		filter_key(FILTER_MAC_ALL_GROUPS, FILTER_VLAN_ANY),
+	};
+
+	for (unsigned k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+		const struct filter_group *g;
+		uint64_t value;
+
+		if (!filter_lookup(t, keys[k], &value))
+			continue;
+		g = (const struct filter_group *)(uintptr_t)value;
+		for (uint32_t i = 0; i < g->n; i++) {
+			struct nic_vport *v = vport_of(n, g->member[i].vport);
+
+			if (!v || !v->active || v->id == 0 || v->id == f->src_vport || seen[v->id] == round)
+				continue;
+			seen[v->id] = round;
+			to(ctx, v, g->member[i].id);
+		}
+	}
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one copy: from where the sender's frame lies into the receive buffers that the VM has posted, and the one
+ * publication a ring and burst. Worker only; the rings are this worker's.
+ *
+ * Steps over the whole burst: rings looked at, buffers taken, descriptors read and translated, bytes copied, used
+ * indexes published. What the fast way can't do (a buffer in several pieces, a frame over several buffers) is done one
+ * by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
+ */
+#include "nic/nic_priv.h"
+
+#define MAX_MERGED 64u /* buffers of one frame: 9,216 bytes into buffers of 144 */
+
+/* Copies are inlined and vectorised for the processor found at run time. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define HOT_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define HOT_CLONES
+#endif
+
+/* Header bytes with the tag taken out or put in; returns how many of `out` are used. `out` has FRAME_HDR + 4 bytes. */
+static inline uint32_t edit_header(const struct frame *f, enum tag_op op, uint8_t *out)
+{
+	if (op == TAG_STRIP) {
+		memcpy(out, f->hdr, 12);
+		memcpy(out + 12, f->hdr + 16, FRAME_HDR - 16);
+		return f->hdr_len - 4u;
+	}
+	memcpy(out, f->hdr, 12);
+	out[12] = 0x81;
+	out[13] = 0x00;
+	out[14] = (uint8_t)(f->tci >> 8);
+	out[15] = (uint8_t)f->tci;
+	memcpy(out + 16, f->hdr + 12, FRAME_HDR - 12);
+	return f->hdr_len + 4u;
+}
+
+static inline void copy_rest(uint8_t *dst, const struct frame *f)
+{
+	if (__builtin_expect(f->segs == NULL, 1)) {
+		if (f->rest.len)
+			memcpy(dst, f->rest.ptr, f->rest.len);
+		return;
+	}
+	for (unsigned i = 0; i < f->nsegs; i++) {
+		memcpy(dst, f->segs[i].ptr, f->segs[i].len);
+		dst += f->segs[i].len;
+	}
+}
+
+/* The frame as the receiver shall see it into one piece of memory with room for it. */
+static inline void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op op)
+{
+	uint8_t edited[FRAME_HDR + 4];
+	uint32_t n;
+
+	if (__builtin_expect(op == TAG_KEEP, 1)) {
+		if (__builtin_expect(f->hdr_len == FRAME_HDR, 1))
+			memcpy(dst, f->hdr, FRAME_HDR);
+		else
+			memcpy(dst, f->hdr, f->hdr_len);
+		copy_rest(dst + f->hdr_len, f);
+		return;
+	}
+	n = edit_header(f, op, edited);
+	memcpy(dst, edited, n);
+	copy_rest(dst + n, f);
+}
+
+static inline void write_virtio_header(uint8_t *p, const struct virtqueue *vq, uint16_t buffers)
+{
+	const uint64_t zero = 0;
+	const uint32_t tail = (uint32_t)buffers << 16; /* csum_offset 0, num_buffers */
+
+	memcpy(p, &zero, 8);
+	memcpy(p + 8, &tail, vq->hdr_len - 8u);
+}
+
+/* ---- one by one ---- */
+
+struct stream { /* pieces to write into, one after the other */
+	struct vq_seg *seg;
+	unsigned n;
+};
+
+static void stream_write(struct stream *s, const uint8_t *src, uint32_t len)
+{
+	while (len && s->n) {
+		uint32_t take = len < s->seg->len ? len : s->seg->len;
+
+		memcpy(s->seg->ptr, src, take);
+		src += take;
+		len -= take;
+		s->seg->ptr += take;
+		s->seg->len -= take;
+		if (s->seg->len == 0) {
+			s->seg++;
+			s->n--;
+		}
+	}
+}
+
+static void stream_frame(struct stream *s, const struct virtqueue *vq, const struct frame *f, enum tag_op op, uint16_t buffers)
+{
+	uint8_t head[sizeof(struct virtio_net_hdr_v1)], edited[FRAME_HDR + 4];
+
+	write_virtio_header(head, vq, buffers);
+	stream_write(s, head, vq->hdr_len);
+	if (op == TAG_KEEP)
+		stream_write(s, f->hdr, f->hdr_len);
+	else
+		stream_write(s, edited, edit_header(f, op, edited));
+	if (f->segs)
+		for (unsigned i = 0; i < f->nsegs; i++)
+			stream_write(s, f->segs[i].ptr, f->segs[i].len);
+	else
+		stream_write(s, f->rest.ptr, f->rest.len);
+}
+
+static void log_pieces(const struct virtqueue *vq, const uint64_t *gpa, const struct vq_seg *seg, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		virtqueue_log(vq, gpa[i], seg[i].len);
+}
+
+/* True: delivered. False: dropped, *why; the ring is as before (or broken). */
+static bool deliver_slow(struct nic_queue *q, const struct frame *f, enum tag_op op, uint32_t len, enum nic_drop *why)
+{
+	struct virtqueue *vq = &q->rx;
+	struct vq_seg seg[VQ_MAX_SEGS];
+	uint64_t gpa[VQ_MAX_SEGS];
+	struct {
+		uint16_t head;
+		uint32_t room;
+	} buf[MAX_MERGED];
+	uint32_t need = vq->hdr_len + len, have = 0;
+	unsigned nbuf = 0, nseg = 0;
+	struct stream s;
+
+	*why = NIC_DROP_RX_NO_BUFFER;
+	while (have < need) {
+		int head, n;
+		uint32_t total;
+
+		if (nbuf && !vq->mergeable) {
+			*why = NIC_DROP_RX_TOO_LONG;
+			return false;
+		}
+		/* buffers taken so far are not counted off yet, so look for one more than those */
+		if ((uint16_t)(vq->avail_idx - vq->last_avail) <= nbuf && virtqueue_available_now(vq) <= nbuf)
+			return false;
+		head = virtqueue_head(vq, (uint16_t)(vq->last_avail + nbuf));
+		if (head < 0)
+			return false;
+		n = virtqueue_chain(vq, (uint16_t)head, true, seg + nseg, gpa + nseg, VQ_MAX_SEGS - nseg, &total);
+		if (vq->broken)
+			return false;
+		if (n < 0 || nbuf == MAX_MERGED) {
+			*why = NIC_DROP_RX_TOO_LONG;
+			return false;
+		}
+		buf[nbuf].head = (uint16_t)head;
+		buf[nbuf].room = total;
+		nbuf++;
+		nseg += (unsigned)n;
+		have += total;
+	}
+	if (vq->log)
+		log_pieces(vq, gpa, seg, nseg);
+	s = (struct stream){ seg, nseg };
+	stream_frame(&s, vq, f, op, (uint16_t)nbuf);
+	for (unsigned i = 0; i < nbuf; i++) {
+		uint32_t used = need < buf[i].room ? need : buf[i].room;
+
+		virtqueue_used(vq, buf[i].head, used);
+		need -= used;
+	}
+	vq->last_avail = (uint16_t)(vq->last_avail + nbuf);
+	return true;
+}
+
+/* ---- the burst ---- */
+
+static void touch(struct worker *w, struct nic_queue *q)
+{
+	q->rx_touched = true;
+	q->rx_slow = false;
+	w->touched[w->ntouched++] = q;
+	__builtin_prefetch(&q->rx.avail->ring[q->rx.last_avail & q->rx.mask]);
+	__builtin_prefetch(&q->rx.used->ring[q->rx.used_idx & q->rx.mask], 1);
+	if (q->rx.avail_idx == q->rx.last_avail)
+		__builtin_prefetch(&q->rx.avail->idx);
+}
+
+/* An entry of the available ring for each frame, in order. */
+static void take_buffers(struct worker *w)
+{
+	for (unsigned i = 0; i < w->ndeliver; i++) {
+		struct delivery *d = &w->deliver[i];
+		struct virtqueue *vq = &d->q->rx;
+		int head;
+
+		if (__builtin_expect(vq->broken || virtqueue_available(vq) == 0, 0)) {
+			count_drop(d->q->cnt, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER);
+			d->q = NULL;
+			continue;
+		}
+		head = virtqueue_head(vq, vq->last_avail);
+		if (__builtin_expect(head < 0, 0)) {
+			count_drop(d->q->cnt, NIC_DROP_RX_NOT_CONNECTED);
+			d->q = NULL;
+			continue;
+		}
+		d->slot.head = (uint16_t)head;
+		d->pos = vq->last_avail++;
+		__builtin_prefetch(&vq->desc[head]);
+	}
+}
+
+/* Descriptor and memory of each buffer; the first of a ring that the fast way can't use ends its fast way. */
+static void find_memory(struct worker *w)
+{
+	for (unsigned i = 0; i < w->ndeliver; i++) {
+		struct delivery *d = &w->deliver[i];
+		struct nic_queue *q = d->q;
+		struct vring_desc desc;
+		uint32_t len;
+
+		if (!q)
+			continue;
+		if (__builtin_expect(q->rx_slow, 0)) {
+			d->slow = true;
+			continue;
+		}
+		desc = virtqueue_desc(&q->rx.desc[d->slot.head]);
+		len = desc.len;
+		d->slot.ptr = NULL;
+		if (__builtin_expect(desc.flags == VRING_DESC_F_WRITE && len >= q->rx.hdr_len + d->len, 1)) {
+			len = q->rx.hdr_len + d->len;
+			d->slot.ptr = guest_mem_at(q->rx.mem, desc.addr, &len, &q->rx.mem_hint);
+		}
+		if (__builtin_expect(!d->slot.ptr || len != q->rx.hdr_len + d->len, 0)) {
+			q->rx_slow = d->slow = true; /* the slow way also says what is wrong with it, if anything */
+			q->rx.last_avail = d->pos;
+			continue;
+		}
+		d->slot.gpa = desc.addr;
+		__builtin_prefetch(d->slot.ptr, 1);
+		__builtin_prefetch(d->slot.ptr + 64, 1);
+	}
+}
+
+HOT_CLONES static void copy_all(struct worker *w)
+{
+	for (unsigned i = 0; i < w->ndeliver; i++) {
+		struct delivery *d = &w->deliver[i];
+		struct nic_queue *q = d->q;
+		struct virtqueue *vq;
+
+		if (__builtin_expect(!q, 0))
+			continue;
+		vq = &q->rx;
+		if (__builtin_expect(d->slow, 0)) {
+			enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
+
+			if (vq->broken || !deliver_slow(q, d->f, d->op, d->len, &why)) {
+				count_drop(q->cnt, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : why);
+				continue;
+			}
+		} else {
+			write_virtio_header(d->slot.ptr, vq, 1);
+			copy_frame(d->slot.ptr + vq->hdr_len, d->f, d->op);
+			virtqueue_used(vq, d->slot.head, vq->hdr_len + d->len);
+			if (__builtin_expect(vq->log != NULL, 0))
+				virtqueue_log(vq, d->slot.gpa, vq->hdr_len + d->len);
+		}
+		count(&q->cnt->c.rx_frames, 1);
+		count(&q->cnt->c.rx_bytes, d->len);
+	}
+}
+
+void deliver_rings(struct worker *w)
+{
+	if (w->ndeliver == 0)
+		return;
+	for (unsigned i = 0; i < w->ndeliver; i++)
+		if (!w->deliver[i].q->rx_touched)
+			touch(w, w->deliver[i].q);
+	take_buffers(w);
+	find_memory(w);
+	copy_all(w);
+	for (unsigned i = 0; i < w->ntouched; i++) {
+		struct nic_queue *q = w->touched[i];
+
+		q->rx_touched = false;
+		if (q->rx.used_idx != q->rx.used_public) {
+			virtqueue_publish(&q->rx);
+			count(&q->cnt->c.rx_batches, 1);
+			notify_later(w, q);
+		}
+		if (__builtin_expect(q->rx.broken != NULL, 0))
+			engine_report_broken(w, q);
+	}
+	w->ntouched = 0;
+	w->ndeliver = 0;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From the verdict to the places: each frame of the burst is put into the list of the ring or port that gets it, or
+ * handed to the worker that has it; then all lists are carried out and the senders' buffers given back. Worker only.
+ */
+#include "nic/nic_priv.h"
+
+void dispatch_drop(struct worker *w, const struct nic *n, uint32_t src, enum nic_drop why)
+{
+	struct nic_vport *v = src == FRAME_FROM_WIRE ? NULL : vport_of(n, src);
+
+	count_drop(v ? vport_counters(v, w) : &n->wire_cnt[w->index], why);
+}
+
+static void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
+{
+	struct delivery *d;
+
+	if (w->ndeliver == WORKER_DELIVERIES)
+		deliver_rings(w);
+	d = &w->deliver[w->ndeliver++];
+	d->f = f;
+	d->q = q;
+	d->op = frame_tag_op(f, in_bytes);
+	d->len = frame_out_len(f, d->op);
+	d->slow = false;
+}
+
+static inline const struct nic *nic_of(const struct frame *f)
+{
+	return f->queue ? f->queue->nic : f->port->nic;
+}
+
+void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
+{
+	struct nic_queue *q = __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE);
+	struct port_source *host;
+	struct worker *to;
+	enum nic_drop why;
+
+	if (__builtin_expect(q != NULL, 1)) {
+		to = __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
+		if (to == w) {
+			add_delivery(w, f, q, v->tags_inline);
+			return;
+		}
+	} else {
+		host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
+		if (!host) {
+			count_drop(vport_counters(v, w), NIC_DROP_RX_NOT_CONNECTED);
+			return;
+		}
+		to = __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE);
+		if (to == w) {
+			egress_port(w, host, f, frame_tag_op(f, true), v);
+			return;
+		}
+	}
+	if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
+		count_drop(vport_counters(v, w), why);
+}
+
+void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
+{
+	struct port_source *s = __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
+	struct worker *to;
+	enum nic_drop why;
+
+	if (!s) {
+		dispatch_drop(w, n, f->src_vport, NIC_DROP_TX_NO_WIRE);
+		return;
+	}
+	to = __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE);
+	if (to == w)
+		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
+	else if (!handover_frame(w, to, f, n, FRAME_FROM_WIRE, &why))
+		dispatch_drop(w, n, f->src_vport, why);
+}
+
+struct group_ctx {
+	struct worker *w;
+	struct frame *f;
+};
+
+static void to_member(void *ctx, struct nic_vport *v, uint32_t filter)
+{
+	struct group_ctx *g = ctx;
+
+	(void)filter;
+	dispatch_vport(g->w, g->f, v);
+}
+
+static bool vport_has_receiver(struct nic_vport *v)
+{
+	return __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) || __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
+}
+
+/* Copies beside the main way: the default VPort, when somebody is behind it. */
+static void to_default(struct worker *w, const struct nic *n, struct frame *f)
+{
+	struct nic_vport *v = vport_of(n, 0);
+
+	if (v && f->src_vport != 0 && vport_has_receiver(v))
+		dispatch_vport(w, f, v);
+}
+
+static void dispatch_group(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f)
+{
+	struct group_ctx ctx = { w, f };
+
+	if (++w->seen_round == 0) {
+		memset(w->seen, 0, sizeof w->seen);
+		w->seen_round = 1;
+	}
+	classify_group(n, t, f, w->seen, w->seen_round, to_member, &ctx);
+	to_default(w, n, f);
+	if (f->src_vport != FRAME_FROM_WIRE)
+		dispatch_wire(w, n, f);
+}
+
+static void dispatch(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f,
+		     const struct verdict *v)
+{
+	struct nic_vport *p;
+
+	switch (v->kind) {
+	case VERDICT_ONE:
+		p = vport_of(n, v->vport);
+		if (p)
+			dispatch_vport(w, f, p);
+		else
+			dispatch_drop(w, n, f->src_vport, NIC_DROP_RX_NOT_CONNECTED);
+		break;
+	case VERDICT_OUTSIDE:
+		dispatch_wire(w, n, f);
+		to_default(w, n, f);
+		break;
+	case VERDICT_GROUP:
+		dispatch_group(w, n, t, f);
+		break;
+	case VERDICT_DROP:
+		dispatch_drop(w, n, f->src_vport, v->drop);
+		break;
+	}
+}
+
+void dispatch_carry_out(struct worker *w)
+{
+	deliver_rings(w);
+	for (unsigned i = 0; i < w->nports; i++)
+		egress_flush(w, w->ports[i]);
+}
+
+/* The sender's buffers: back to its ring in the order taken, or to its port. */
+static void give_back(struct worker *w)
+{
+	struct nic_queue *last = NULL;
+
+	for (unsigned i = 0; i < w->nframes; i++) {
+		struct frame *f = &w->frame[i];
+
+		if (f->queue != last && last) {
+			virtqueue_publish(&last->tx);
+			notify_later(w, last);
+		}
+		last = f->queue;
+		if (f->held)
+			continue;
+		if (f->queue)
+			virtqueue_used(&f->queue->tx, f->head, 0);
+		else
+			f->port->port->ops->rx_release(f->port->port, &f->pf, 1);
+	}
+	if (last) {
+		virtqueue_publish(&last->tx);
+		notify_later(w, last);
+	}
+}
+
+void burst_finish(struct worker *w)
+{
+	const struct frame *prev = NULL;
+	struct verdict verdict = { .kind = VERDICT_DROP, .drop = NIC_DROP_TX_HAIRPIN };
+
+	if (w->nframes == 0)
+		return;
+	count(&w->frames, w->nframes);
+	for (unsigned i = 0; i < w->nframes; i++) {
+		struct frame *f = &w->frame[i];
+		const struct nic *n = nic_of(f);
+
+		f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
+		if (!prev || f->key != prev->key)
+			__builtin_prefetch(filter_bucket(__atomic_load_n(&n->filters, __ATOMIC_ACQUIRE), f->key));
+		prev = f;
+	}
+	prev = NULL;
+	for (unsigned i = 0; i < w->nframes; i++) {
+		struct frame *f = &w->frame[i];
+		const struct nic *n = nic_of(f);
+		const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
+		enum nic_drop why;
+
+		if (f->src_vport != FRAME_FROM_WIRE) {
+			const struct nic_vport *src = f->queue ? f->queue->vport : f->port->vport;
+
+			if (!classify_admit(n, src, f, &why)) {
+				dispatch_drop(w, n, f->src_vport, why);
+				continue;
+			}
+			f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
+		}
+		/* frames of a burst often go the same way */
+		if (!prev || prev->key != f->key || prev->src_vport != f->src_vport || nic_of(prev) != n)
+			verdict = classify(n, t, f);
+		prev = f;
+		dispatch(w, n, t, f, &verdict);
+	}
+	dispatch_carry_out(w);
+	give_back(w);
+	w->nframes = 0;
+	w->nsegs = 0;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The workers of the process as control sees them: start and end, commands with a bounded wait, quiescent points,
+ * events, statistics. Control thread, but for engine_report_broken.
+ *
+ * Quiescence is counted here rather than by a library, because a wait for another thread must have a bound: each worker
+ * counts its turns, and between turns holds nothing it read from shared tables.
+ */
+#include "nic/nic_priv.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t measure_cycles_per_us(void)
+{
+	const struct timespec pause = { .tv_nsec = 5000000 };
+	uint64_t t0 = now_ns(), c0 = cycles(), us;
+
+	(void)nanosleep(&pause, NULL);
+	us = (now_ns() - t0) / 1000;
+	return (cycles() - c0) / (us ? us : 1) + 1;
+}
+
+struct worker *engine_worker(const struct nic_engine *e, unsigned cpu)
+{
+	for (unsigned i = 0; i < e->nworkers; i++)
+		if (e->w[i]->cpu == cpu)
+			return e->w[i];
+	return NULL;
+}
+
+static void free_worker(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->epfd >= 0)
+		(void)close(w->epfd);
+	if (w->wakefd >= 0)
+		(void)close(w->wakefd);
+	for (unsigned i = 0; i <= NIC_MAX_WORKERS; i++)
+		spsc_fini(&w->inbox[i]);
+	for (unsigned i = 0; i < NIC_MAX_WORKERS; i++)
+		spsc_fini(&w->returns[i]);
+	spsc_fini(&w->events);
+	free(w->refs);
+	free(w->free_refs);
+	free(w->queues);
+	free(w->notify);
+	free(w);
+}
+
+static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t cpu, unsigned nworkers)
+{
+	struct worker *w = aligned_alloc(64, sizeof *w);
+	struct epoll_event ev = { .events = EPOLLIN };
+	bool ok;
+
+	if (!w)
+		return NULL;
+	memset(w, 0, sizeof *w);
+	w->engine = e;
+	w->index = index;
+	w->cpu = cpu;
+	w->wake_wait.kind = WAIT_INBOX;
+	w->queue_cap = NIC_MAX_VPORTS * NIC_MAX_QUEUE_PAIRS;
+	w->epfd = epoll_create1(EPOLL_CLOEXEC);
+	w->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ev.data.ptr = &w->wake_wait;
+	ok = w->epfd >= 0 && w->wakefd >= 0 && epoll_ctl(w->epfd, EPOLL_CTL_ADD, w->wakefd, &ev) == 0;
+	w->queues = calloc(w->queue_cap, sizeof(void *)); /* untouched pages cost nothing */
+	w->notify = calloc(w->queue_cap, sizeof(void *));
+	ok = ok && w->queues && w->notify && spsc_init(&w->events, w->queue_cap) && spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
+	for (unsigned i = 0; ok && nworkers > 1 && i < nworkers; i++)
+		ok = spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS);
+	if (ok && nworkers > 1) {
+		w->refs = aligned_alloc(64, WORKER_REFS * sizeof w->refs[0]);
+		w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
+		ok = w->refs && w->free_refs;
+		for (unsigned i = 0; ok && i < WORKER_REFS; i++) {
+			w->refs[i].origin = (uint16_t)index;
+			w->free_refs[w->nfree_refs++] = &w->refs[i];
+		}
+	}
+	if (!ok) {
+		free_worker(w);
+		return NULL;
+	}
+	return w;
+}
+
+static int check_cpus(const struct nic_engine_config *cfg, struct vmq_err *err)
+{
+	cpu_set_t allowed;
+
+	if (cfg->ncpus == 0 || cfg->ncpus > NIC_MAX_WORKERS)
+		return vmq_err(err, -EINVAL, "cpus: %u CPUs given; 1 to %u are possible", cfg->ncpus, NIC_MAX_WORKERS);
+	CPU_ZERO(&allowed);
+	if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+		return vmq_err(err, -errno, "cpus: the process's CPU affinity can't be read: %s", strerror(errno));
+	for (unsigned i = 0; i < cfg->ncpus; i++) {
+		if (cfg->cpus[i] >= CPU_SETSIZE || !CPU_ISSET(cfg->cpus[i], &allowed))
+			return vmq_err(err, -EINVAL, "cpus: CPU %u does not exist or this process may not run on it", cfg->cpus[i]);
+		for (unsigned k = 0; k < i; k++)
+			if (cfg->cpus[k] == cfg->cpus[i])
+				return vmq_err(err, -EINVAL, "cpus: CPU %u is listed twice", cfg->cpus[i]);
+	}
+	return 0;
+}
+
+int nic_engine_create(const struct nic_engine_config *cfg, struct nic_engine **out, struct vmq_err *err)
+{
+	struct nic_engine *e;
+	int rc = check_cpus(cfg, err);
+
+	if (rc < 0)
+		return rc;
+	e = calloc(1, sizeof *e);
+	if (!e)
+		return vmq_err(err, -ENOMEM, "cpus: no memory for the workers");
+	e->cycles_per_us = measure_cycles_per_us();
+	e->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (unsigned i = 0; i < cfg->ncpus; i++) {
+		e->w[i] = new_worker(e, i, cfg->cpus[i], cfg->ncpus);
+		if (!e->w[i])
+			rc = vmq_err(err, -ENOMEM, "cpus: no memory or descriptors for the worker of CPU %u", cfg->cpus[i]);
+	}
+	e->nworkers = rc < 0 ? 0 : cfg->ncpus;
+	for (unsigned i = 0; i < e->nworkers; i++) {
+		int r = pthread_create(&e->w[i]->thread, NULL, worker_main, e->w[i]);
+
+		if (r) {
+			rc = vmq_err(err, -r, "cpus: the worker of CPU %u can't be started: %s", cfg->cpus[i], strerror(r));
+			for (unsigned k = i; k < cfg->ncpus; k++) {
+				free_worker(e->w[k]);
+				e->w[k] = NULL;
+			}
+			e->nworkers = i;
+		}
+	}
+	if (rc < 0) {
+		for (unsigned i = e->nworkers; i < cfg->ncpus; i++)
+			free_worker(e->w[i]);
+		nic_engine_destroy(e);
+		return rc;
+	}
+	*out = e;
+	return 0;
+}
+
+void nic_engine_destroy(struct nic_engine *e)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < e->nworkers; i++) {
+		__atomic_store_n(&e->w[i]->stop, true, __ATOMIC_RELAXED);
+		if (write(e->w[i]->wakefd, &one, sizeof one) < 0)
+			log_error("CPU %u can't be woken to end: %d", e->w[i]->cpu, errno);
+	}
+	for (unsigned i = 0; i < e->nworkers; i++)
+		(void)pthread_join(e->w[i]->thread, NULL);
+	for (unsigned i = 0; i < e->nworkers; i++)
+		free_worker(e->w[i]);
+	for (unsigned i = 0; i < e->nretired; i++)
+		free(e->retired[i]);
+	free(e->retired);
+	if (e->event_fd >= 0)
+		(void)close(e->event_fd);
+	free(e);
+}
+
+unsigned nic_engine_cpus(const struct nic_engine *e, uint16_t cpus[NIC_MAX_WORKERS])
+{
+	for (unsigned i = 0; i < e->nworkers; i++)
+		cpus[i] = e->w[i]->cpu;
+	return e->nworkers;
+}
+
+bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu)
+{
+	return engine_worker(e, cpu) != NULL;
+}
+
+/* ---- commands ---- */
+
+int engine_command(struct worker *w, bool (*run)(struct worker *, struct command *), void *arg, void *arg2)
+{
+	struct command *c = calloc(1, sizeof *c);
+	struct timespec until;
+
+	if (!c)
+		return -ENOMEM;
+	c->run = run;
+	c->arg = arg;
+	c->arg2 = arg2;
+	(void)sem_init(&c->done, 0, 0);
+	if (!spsc_push(&w->inbox[NIC_MAX_WORKERS], c)) {
+		free(c);
+		log_error("CPU %u does not answer: its inbox for commands is full", w->cpu);
+		return -ETIMEDOUT;
+	}
+	worker_wake(w);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += NIC_WAIT_MS / 1000;
+	while (sem_clockwait(&c->done, CLOCK_MONOTONIC, &until) < 0) {
+		if (errno == EINTR)
+			continue;
+		log_error("CPU %u does not answer: a command took over %d ms", w->cpu, NIC_WAIT_MS);
+		return -ETIMEDOUT; /* the worker may still run it, so it stays */
+	}
+	(void)sem_destroy(&c->done);
+	free(c);
+	return 0;
+}
+
+/* ---- quiescence ---- */
+
+void nic_retire(struct nic_engine *e, void *p)
+{
+	if (!p)
+		return;
+	if (e->nretired == e->retired_cap) {
+		unsigned cap = e->retired_cap ? e->retired_cap * 2 : 64;
+		void **more = realloc(e->retired, cap * sizeof *more);
+
+		if (!more) {
+			if (nic_quiesce(e) == 0)
+				free(p);
+			return; /* lost rather than freed under a reader */
+		}
+		e->retired = more;
+		e->retired_cap = cap;
+	}
+	e->retired[e->nretired++] = p;
+	if (e->nretired >= 256)
+		(void)nic_quiesce(e);
+}
+
+int nic_quiesce(struct nic_engine *e)
+{
+	uint64_t turn[NIC_MAX_WORKERS], give_up = now_ns() + NIC_WAIT_MS * 1000000ull;
+
+	/* what control has published before the looks at the workers: pairs with their store of `turn`, and with the
+	 * fences around their sleep */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < e->nworkers; i++)
+		turn[i] = __atomic_load_n(&e->w[i]->turn, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < e->nworkers; i++) {
+		struct worker *w = e->w[i];
+
+		for (unsigned spins = 0; !__atomic_load_n(&w->asleep, __ATOMIC_ACQUIRE) &&
+					 __atomic_load_n(&w->turn, __ATOMIC_ACQUIRE) == turn[i];
+		     spins++) {
+			if (spins < 100)
+				cpu_relax();
+			else
+				(void)sched_yield();
+			if (spins % 1024 == 1023 && now_ns() > give_up) {
+				log_error("CPU %u does not answer: no quiescent point within %d ms", w->cpu, NIC_WAIT_MS);
+				return -ETIMEDOUT;
+			}
+		}
+	}
+	for (unsigned i = 0; i < e->nretired; i++)
+		free(e->retired[i]);
+	e->nretired = 0;
+	return 0;
+}
+
+/* ---- events ---- */
+
+struct event_item {
+	struct nic *nic;
+	struct nic_event ev;
+};
+
+void engine_report_broken(struct worker *w, struct nic_queue *q)
+{
+	const uint64_t one = 1;
+	struct event_item *item;
+
+	if (q->told_broken)
+		return;
+	q->told_broken = true;
+	item = malloc(sizeof *item); /* an edge, not a frame; the queue may be gone when control reads it */
+	if (!item)
+		return;
+	*item = (struct event_item){ q->nic, { NIC_EVENT_QUEUE_BROKEN, q->vport->id, q->qp, q->rx.broken } };
+	if (!item->ev.reason)
+		item->ev.reason = q->tx.broken;
+	if (!spsc_push(&w->events, item))
+		free(item);
+	else if (write(w->engine->event_fd, &one, sizeof one) < 0)
+		log_error("CPU %u: the event descriptor can't be written: %d", w->cpu, errno);
+}
+
+int nic_engine_event_fd(const struct nic_engine *e)
+{
+	return e->event_fd;
+}
+
+void nic_engine_poll_events(struct nic_engine *e)
+{
+	uint64_t n;
+
+	if (read(e->event_fd, &n, sizeof n) < 0)
+		return;
+	for (unsigned i = 0; i < e->nworkers; i++) {
+		void *p;
+
+		while (spsc_pop(&e->w[i]->events, &p, 1)) {
+			struct event_item *item = p;
+
+			if (item->nic->event)
+				item->nic->event(item->nic->ctx, &item->ev);
+			free(item);
+		}
+	}
+}
+
+/* ---- statistics ---- */
+
+static uint64_t get(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s, unsigned max)
+{
+	unsigned n = e->nworkers < max ? e->nworkers : max;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct worker *w = e->w[i];
+
+		s[i] = (struct nic_worker_stats){
+			.cpu = w->cpu,
+			.turns = get(&w->turns),
+			.polls = get(&w->polls),
+			.sleeps = get(&w->sleeps),
+			.frames = get(&w->frames),
+			.busy_ns = get(&w->busy_cycles) / e->cycles_per_us * 1000,
+			.poll_ns = get(&w->poll_cycles) / e->cycles_per_us * 1000,
+			.sleep_ns = get(&w->sleep_cycles) / e->cycles_per_us * 1000,
+			.rings = __atomic_load_n(&w->rings, __ATOMIC_RELAXED),
+			.rings_armed = __atomic_load_n(&w->rings_armed, __ATOMIC_RELAXED),
+		};
+	}
+	return n;
+}

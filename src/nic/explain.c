@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What would become of a frame: builds one, sends it through the very functions that classify real ones, and names the
+ * places. Control thread.
+ */
+#include "nic/nic_priv.h"
+
+struct answer {
+	const struct nic *n;
+	const struct frame *f;
+	struct nic_explain_dest *out;
+	unsigned max, count;
+};
+
+static struct nic_explain_dest *add(struct answer *a, struct nic_explain_dest d)
+{
+	a->count++;
+	if (a->count > a->max)
+		return NULL;
+	a->out[a->count - 1] = d;
+	return &a->out[a->count - 1];
+}
+
+static void add_drop(struct answer *a, enum nic_drop why)
+{
+	(void)add(a, (struct nic_explain_dest){ .fate = NIC_FATE_DROP, .drop = why });
+}
+
+static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
+{
+	struct answer *a = ctx;
+	enum tag_op op = frame_tag_op(a->f, v->tags_inline);
+	struct nic_explain_dest d = {
+		.fate = NIC_FATE_DELIVER,
+		.vport = v->id,
+		.filter = filter,
+		.cpu = v->cpu,
+		.tag_stripped = op == TAG_STRIP,
+		.tag_inserted = op == TAG_INSERT,
+	};
+
+	if (!v->queue[0] && !v->host) {
+		d.fate = NIC_FATE_DROP;
+		d.drop = NIC_DROP_RX_NOT_CONNECTED;
+	}
+	(void)add(a, d);
+}
+
+static void add_wire(struct answer *a)
+{
+	if (!a->n->wire) {
+		add_drop(a, NIC_DROP_TX_NO_WIRE);
+		return;
+	}
+	(void)add(a, (struct nic_explain_dest){ .fate = NIC_FATE_WIRE,
+						.cpu = a->n->wire->worker->cpu,
+						.tag_inserted = frame_tag_op(a->f, true) == TAG_INSERT });
+}
+
+static void add_default(struct answer *a)
+{
+	struct nic_vport *v = vport_of(a->n, 0);
+
+	if (v && a->f->src_vport != 0 && (v->queue[0] || v->host))
+		add_vport(a, v, 0);
+}
+
+static void fill_frame(struct frame *f, const struct nic_explain_in *in)
+{
+	*f = (struct frame){ .len = 60, .hdr_len = 60, .tag = in->tagged ? FRAME_TAG_INLINE : FRAME_UNTAGGED, .tci = in->tci };
+	memcpy(f->hdr, in->dst, 6);
+	memcpy(f->hdr + 6, in->src, 6);
+	f->src_vport = in->from_wire ? FRAME_FROM_WIRE : in->vport;
+}
+
+unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struct nic_explain_dest *out, unsigned max)
+{
+	struct frame f;
+	struct answer a = { .n = n, .f = &f, .out = out, .max = max };
+	const struct nic_vport *src = in->from_wire ? NULL : vport_of(n, in->vport);
+	uint32_t seen[NIC_MAX_VPORTS] = { 0 };
+	struct nic_vport *to;
+	struct verdict v;
+	enum nic_drop why;
+
+	fill_frame(&f, in);
+	if (!in->from_wire && (!src || !classify_admit(n, src, &f, &why))) {
+		add_drop(&a, src ? why : NIC_DROP_TX_VPORT_INACTIVE);
+		return a.count;
+	}
+	f.key = filter_key(filter_mac(f.hdr), frame_vid(&f));
+	v = classify(n, n->filters, &f);
+	switch (v.kind) {
+	case VERDICT_ONE:
+		to = vport_of(n, v.vport);
+		if (to)
+			add_vport(&a, to, v.filter);
+		else
+			add_drop(&a, NIC_DROP_RX_NOT_CONNECTED);
+		break;
+	case VERDICT_OUTSIDE:
+		add_wire(&a);
+		add_default(&a);
+		break;
+	case VERDICT_GROUP:
+		classify_group(n, n->filters, &f, seen, 1, add_vport, &a);
+		add_default(&a);
+		if (!in->from_wire)
+			add_wire(&a);
+		break;
+	case VERDICT_DROP:
+		add_drop(&a, v.drop);
+		break;
+	}
+	return a.count < max ? a.count : max;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A frame on its way: where its bytes lie, and the first 64 of them, read once. All decisions and the delivered bytes
+ * come from that copy (guest memory may change under us); the rest of the frame is copied once, from where the sender
+ * put it to where the receiver wants it.
+ *
+ * Frames of a burst live in the worker's scratch; a frame that goes to another worker is copied into one of the
+ * worker's references (struct frame too) and comes back when the other is done with it.
+ */
+#ifndef VMQ_NIC_FRAME_H
+#define VMQ_NIC_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "port/port.h"
+#include "vring/virtqueue.h"
+
+#define FRAME_HDR 64u  /* Ethernet, VLAN tag, IPv6 and TCP ports: what any decision looks at */
+#define FRAME_SEGS 20u /* pieces a reference holds itself: a Linux packet has at most 18 */
+
+struct nic;
+struct nic_vport;
+struct nic_queue;
+struct port_source;
+struct frame_ref;
+
+enum frame_tag {
+	FRAME_UNTAGGED,
+	FRAME_TAG_INLINE, /* the outer tag is in the bytes */
+	FRAME_TAG_BESIDE, /* the outer tag is not in the bytes: the port took it out, or the VPort's VLAN is to be put in */
+};
+
+struct frame {
+	uint8_t hdr[FRAME_HDR] __attribute__((aligned(64))); /* zero beyond the frame's end */
+	struct vq_seg rest;  /* the bytes behind hdr when they are one piece; len 0: none */
+	struct vq_seg *segs; /* more pieces than one: all of them; else NULL */
+	uint16_t nsegs;
+	uint16_t hdr_len; /* bytes of the frame in hdr */
+	uint32_t len;     /* of the frame as it lies */
+	uint8_t tag;      /* enum frame_tag */
+	uint16_t tci;     /* of the outer tag */
+	uint16_t head;    /* from a ring: the descriptor to give back */
+	uint32_t src_vport;       /* the sender, FRAME_FROM_WIRE: none */
+	struct nic_queue *queue;  /* from a ring, else NULL */
+	struct port_source *port; /* from a port, else NULL */
+	struct port_frame pf;     /* from a port */
+	uint64_t key;             /* of the filter table */
+	struct frame_ref *held;   /* the first reference made for another worker: it gives the buffer back, not we */
+};
+
+#define FRAME_FROM_WIRE UINT32_MAX
+
+/* VID the frame is classified by: 0 when untagged. */
+static inline unsigned frame_vid(const struct frame *f)
+{
+	return f->tag == FRAME_UNTAGGED ? 0 : f->tci & 0xFFFu;
+}
+
+enum tag_op { TAG_KEEP, TAG_STRIP, TAG_INSERT };
+
+/* What has to be done to the bytes so that the receiver sees the tag in them, or does not. */
+static inline enum tag_op frame_tag_op(const struct frame *f, bool in_bytes)
+{
+	if (f->tag == FRAME_TAG_INLINE)
+		return in_bytes ? TAG_KEEP : TAG_STRIP;
+	return f->tag == FRAME_TAG_BESIDE && in_bytes ? TAG_INSERT : TAG_KEEP;
+}
+
+static inline uint32_t frame_out_len(const struct frame *f, enum tag_op op)
+{
+	return f->len + (op == TAG_INSERT ? 4u : 0u) - (op == TAG_STRIP ? 4u : 0u);
+}
+
+/* A frame under way to another worker. Owned by `origin`'s pool; in between by whoever's inbox it lies in. */
+struct frame_ref {
+	struct frame f;
+	struct vq_seg seg_store[FRAME_SEGS];
+	struct frame_ref *source; /* the frame's first reference, which holds the sender's buffer (maybe this one) */
+	uint32_t pending;         /* of the first: references not come back yet */
+	uint32_t dst_vport;       /* FRAME_FROM_WIRE: the wire */
+	const struct nic *nic;
+	uint16_t origin;          /* index of the worker it goes back to */
+};
+
+#endif

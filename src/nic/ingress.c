@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where frames come from: a VM's transmit ring, a port. Fills the worker's burst with frames whose first 64 bytes have
+ * been read (once), then finishes the burst: classify, deliver, give back. Worker only; touches no other worker's state.
+ *
+ * The steps go over the whole burst one after the other, so that the cache lines of all its descriptors, then of all
+ * its buffers, travel at the same time.
+ */
+#include "nic/nic_priv.h"
+
+#define ETHER_HDR 14u
+
+static struct frame *new_frame(struct worker *w)
+{
+	return &w->frame[w->nframes++];
+}
+
+static void give_back_unsent(struct nic_queue *q, uint16_t head, enum nic_drop why)
+{
+	count_drop(q->cnt, why);
+	virtqueue_used(&q->tx, head, 0);
+}
+
+/* The tag that lies in the bytes. */
+static inline void read_tag(struct frame *f)
+{
+	if (f->hdr[12] == 0x81 && f->hdr[13] == 0x00 && f->len >= 18) {
+		f->tag = FRAME_TAG_INLINE;
+		f->tci = (uint16_t)(f->hdr[14] << 8 | f->hdr[15]);
+	} else {
+		f->tag = FRAME_UNTAGGED;
+		f->tci = 0;
+	}
+}
+
+/* First bytes of a frame that lies in one piece. */
+static inline void read_piece(struct frame *f, uint8_t *p, uint32_t len)
+{
+	f->len = len;
+	f->segs = NULL;
+	f->nsegs = 1;
+	if (__builtin_expect(len >= FRAME_HDR, 1)) {
+		memcpy(f->hdr, p, FRAME_HDR);
+		f->hdr_len = FRAME_HDR;
+	} else {
+		memset(f->hdr, 0, FRAME_HDR);
+		memcpy(f->hdr, p, len);
+		f->hdr_len = (uint16_t)len;
+	}
+	f->rest = (struct vq_seg){ p + f->hdr_len, len - f->hdr_len };
+}
+
+/* The slow way: any layout. seg[0 … n) hold virtio header and frame. */
+static void read_pieces(struct frame *f, struct vq_seg *seg, unsigned n, uint32_t skip, uint32_t len)
+{
+	uint32_t got = 0;
+
+	f->len = len;
+	memset(f->hdr, 0, FRAME_HDR);
+	while (n && (skip || got < FRAME_HDR)) {
+		uint32_t take = skip ? skip : FRAME_HDR - got;
+
+		if (take > seg->len)
+			take = seg->len;
+		if (skip) {
+			skip -= take;
+		} else {
+			memcpy(f->hdr + got, seg->ptr, take);
+			got += take;
+		}
+		seg->ptr += take;
+		seg->len -= take;
+		if (seg->len == 0) {
+			seg++;
+			n--;
+		}
+	}
+	f->hdr_len = (uint16_t)got;
+	f->segs = n > 1 ? seg : NULL;
+	f->nsegs = (uint16_t)n;
+	f->rest = n ? seg[0] : (struct vq_seg){ NULL, 0 };
+}
+
+static void take_chain(struct worker *w, struct nic_queue *q, uint16_t head)
+{
+	struct virtqueue *vq = &q->tx;
+	struct vq_seg *seg = &w->segs[w->nsegs];
+	uint32_t total, frame_len;
+	int n = virtqueue_chain(vq, head, false, seg, NULL, VQ_MAX_SEGS, &total);
+	struct frame *f;
+
+	if (vq->broken)
+		return;
+	frame_len = total - vq->hdr_len;
+	if (n < 0 || (total >= vq->hdr_len && frame_len > PORT_MAX_FRAME)) {
+		give_back_unsent(q, head, NIC_DROP_TX_TOO_LONG);
+		return;
+	}
+	if (total < vq->hdr_len + ETHER_HDR) {
+		give_back_unsent(q, head, NIC_DROP_TX_RUNT);
+		return;
+	}
+	f = new_frame(w);
+	read_pieces(f, seg, (unsigned)n, vq->hdr_len, frame_len);
+	if (f->segs)
+		w->nsegs += (unsigned)n;
+	f->head = head;
+}
+
+unsigned ingress_queue(struct worker *w, struct nic_queue *q)
+{
+	struct virtqueue *vq = &q->tx;
+	unsigned n = virtqueue_available(vq), room = WORKER_BURST - w->nframes, first = w->nframes, plain = 0;
+	struct {
+		uint8_t *ptr;
+		uint32_t len;
+		uint16_t head;
+	} buf[WORKER_BURST];
+	uint64_t bytes = 0;
+
+	if (n == 0)
+		return 0;
+	if (n > room)
+		n = room;
+	for (unsigned i = 0; i < n; i++) {
+		int head = virtqueue_head(vq, (uint16_t)(vq->last_avail + i));
+
+		if (head < 0)
+			return 0;
+		buf[i].head = (uint16_t)head;
+		__builtin_prefetch(&vq->desc[head]);
+	}
+	/* descriptors: the usual one is a single readable piece that lies in one slot */
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_desc d = virtqueue_desc(&vq->desc[buf[i].head]);
+		uint32_t len = d.len;
+
+		buf[i].ptr = NULL;
+		if (__builtin_expect(d.flags != 0 || len < vq->hdr_len + ETHER_HDR || len > vq->hdr_len + PORT_MAX_FRAME, 0))
+			continue;
+		buf[i].ptr = guest_mem_at(vq->mem, d.addr, &len, &vq->mem_hint);
+		if (__builtin_expect(!buf[i].ptr, 0)) {
+			virtqueue_break(vq, "a descriptor points outside the VM's memory");
+			return 0;
+		}
+		if (__builtin_expect(len != d.len, 0)) {
+			buf[i].ptr = NULL;
+			continue;
+		}
+		buf[i].ptr += vq->hdr_len;
+		buf[i].len = len - vq->hdr_len;
+		__builtin_prefetch(buf[i].ptr);
+	}
+	/* the bytes that decide */
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f;
+
+		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
+			f = new_frame(w);
+			read_piece(f, buf[i].ptr, buf[i].len);
+			f->head = buf[i].head;
+			plain++;
+			continue;
+		}
+		if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS) {
+			n = i; /* the rest waits for the next burst */
+			break;
+		}
+		take_chain(w, q, buf[i].head);
+		if (vq->broken) {
+			w->nframes = first; /* nothing of a broken ring's burst goes anywhere */
+			return 0;
+		}
+	}
+	vq->last_avail = (uint16_t)(vq->last_avail + n);
+	for (unsigned i = first; i < w->nframes; i++) {
+		struct frame *f = &w->frame[i];
+
+		f->queue = q;
+		f->port = NULL;
+		f->held = NULL;
+		f->src_vport = q->vport->id;
+		bytes += f->len;
+		read_tag(f);
+	}
+	count(&q->cnt->c.tx_frames, w->nframes - first);
+	count(&q->cnt->c.tx_bytes, bytes);
+	return n;
+}
+
+unsigned ingress_port(struct worker *w, struct port_source *s)
+{
+	struct port_frame pf[WORKER_BURST];
+	unsigned n = s->port->ops->rx_burst(s->port, pf, WORKER_BURST - w->nframes);
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(pf[i].data);
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = new_frame(w);
+
+		read_piece(f, pf[i].data, pf[i].len);
+		f->queue = NULL;
+		f->port = s;
+		f->held = NULL;
+		f->pf = pf[i];
+		f->src_vport = s->vport ? s->vport->id : FRAME_FROM_WIRE;
+		bytes += f->len;
+		if (pf[i].flags & PORT_FRAME_VLAN) {
+			f->tag = FRAME_TAG_BESIDE;
+			f->tci = pf[i].vlan_tci;
+		} else {
+			read_tag(f);
+		}
+	}
+	if (n == 0)
+		return 0;
+	if (s->vport) { /* what the host sends */
+		count(&s->cnt->c.tx_frames, n);
+		count(&s->cnt->c.tx_bytes, bytes);
+	} else { /* what came in from the wire */
+		count(&s->cnt->c.rx_frames, n);
+		count(&s->cnt->c.rx_bytes, bytes);
+		count(&s->cnt->c.rx_batches, 1);
+	}
+	return n;
+}

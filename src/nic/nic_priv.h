@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of this room share: the adapter, its VPorts and their queues, and the workers. Ownership stands at
+ * each structure; "control" is the one control thread.
+ */
+#ifndef VMQ_NIC_NIC_PRIV_H
+#define VMQ_NIC_NIC_PRIV_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "nic/filter.h"
+#include "nic/frame.h"
+#include "nic/nic.h"
+#include "nic/spsc.h"
+#include "vring/virtqueue.h"
+
+#define WORKER_BURST 64u        /* frames gathered before they are classified and delivered together */
+#define WORKER_DELIVERIES 128u  /* deliveries collected before they are carried out */
+#define WORKER_SEGS 1024u       /* pieces of all chained frames of a burst */
+#define WORKER_REFS 2048u       /* frames under way to other workers */
+#define INBOX_SLOTS 4096u
+#define RING_SILENT_US 30u      /* a ring without work this long is armed: it costs nothing until its kick */
+#define WORKER_SPIN_US 60u      /* a worker without work this long sleeps */
+#define KICK_LOOK_US 30u        /* how often a busy worker looks for kicks of armed rings */
+
+/* Counters of one VPort (or the wire) by one worker: one writer; the reader sums. */
+struct counters {
+	struct nic_vport_counters c;
+} __attribute__((aligned(64)));
+
+/* Added by the owner with plain arithmetic, read by control with relaxed loads of whole words. */
+static inline void count(uint64_t *c, uint64_t n)
+{
+	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
+}
+
+enum waitable_kind { WAIT_QUEUE, WAIT_PORT, WAIT_INBOX };
+
+struct waitable { /* what an epoll event leads to */
+	enum waitable_kind kind;
+};
+
+/* A port as a worker works it. Owned by `worker`; made and freed by control. */
+struct port_source {
+	struct waitable wait; /* first */
+	struct port *port;
+	struct nic *nic;
+	struct nic_vport *vport; /* the host's VPort, NULL: the wire */
+	struct worker *worker;
+	struct counters *cnt;    /* this worker's of the VPort or wire */
+	bool active;             /* polled; else it waits for its descriptor */
+	bool adopted;            /* in the worker's list; false while it is under way to its worker */
+	bool stopping;           /* nothing more is taken from it */
+	bool let_go;             /* taken out of the list, not sent on yet */
+	bool unflushed;
+	uint32_t inflight;       /* frames held by references */
+	uint64_t last_work;
+	unsigned ntx;            /* frames gathered for tx_burst */
+	unsigned niov;
+	struct port_tx_frame tx[PORT_BURST];
+	struct tx_note {         /* who is told when the port does not take it */
+		struct nic_vport *src;
+		uint8_t tag[4];
+	} note[PORT_BURST];
+	struct iovec iov[PORT_BURST * 4 + VQ_MAX_SEGS];
+};
+
+/* nic_queue.slot while no worker has it in its list */
+#define QUEUE_NOT_ADOPTED UINT32_MAX    /* under way to its new worker */
+#define QUEUE_LET_GO (UINT32_MAX - 1)   /* taken out of the list, not sent on yet */
+
+/* A started queue pair. Owned by `worker`; published to others as a receiver by nic_vport.queue. */
+struct nic_queue {
+	struct waitable wait; /* first */
+	struct virtqueue rx, tx;
+	struct nic_vport *vport;
+	struct nic *nic;
+	unsigned qp;
+	struct worker *worker; /* changes under traffic: others read it with acquire */
+	struct counters *cnt;  /* the owner's of the VPort */
+	bool active;           /* its transmit ring is in the worker's list of polled sources */
+	bool stopping;         /* takes nothing more from the transmit ring */
+	unsigned slot;         /* in worker.queues, or one of the above */
+	bool rx_touched;       /* in the worker's list of this burst */
+	bool rx_slow;          /* this burst: from here on one by one */
+	bool to_notify;        /* in the worker's list of queues with something published */
+	bool told_broken;
+	uint32_t inflight;     /* descriptors of the transmit ring held by references */
+	uint64_t last_work;
+};
+
+/* Made, changed and freed by control; read by workers. */
+struct nic_vport {
+	struct nic *nic;
+	uint32_t id;
+	bool active;       /* activated; workers read */
+	bool can_send;     /* active, and has a filter or is the default VPort; workers read */
+	bool tags_inline;  /* the receiver sees tags in the bytes: trunk or host port; workers read */
+	bool source_check, vlan_check; /* workers read */
+	uint16_t access_vlan; /* put on what its VM sends; 0: nothing; workers read */
+	uint32_t nfilters;    /* control's, like all below but the pointers */
+	enum nic_moderation moderation;
+	struct nic_vport_policy policy;
+	unsigned cpu;
+	unsigned queue_pairs;
+	struct vlan_use { /* VLAN tests of its filters, counted; grown by control */
+		uint16_t vlan;
+		uint32_t count;
+	} *vlans;
+	uint32_t nvlans;
+	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS];   /* running; NULL: not. Workers read with acquire */
+	struct nic_queue *started[NIC_MAX_QUEUE_PAIRS]; /* control's own view */
+	struct port_source *host; /* workers read with acquire */
+	struct counters cnt[];    /* one a worker */
+};
+
+struct nic {
+	struct nic_engine *engine;
+	char name[64];
+	void (*event)(void *ctx, const struct nic_event *ev);
+	void *ctx;
+	struct filter_table *filters;             /* workers read with acquire */
+	struct nic_vport *vport[NIC_MAX_VPORTS];  /* workers read with acquire; NULL: none */
+	struct port_source *wire;                 /* workers read with acquire */
+	struct nic_filter **by_id;                /* control's: FilterId → filter, NULL: none; NIC_MAX_FILTERS + 1 */
+	uint32_t nfilters;
+	struct counters *wire_cnt; /* one a worker */
+};
+
+struct command { /* from control to a worker */
+	/* Runs in the worker, once a turn, until it returns true. */
+	bool (*run)(struct worker *w, struct command *c);
+	void *arg;
+	void *arg2;
+	sem_t done;
+};
+
+/* One delivery: a frame, and the ring of this worker it goes to. */
+struct delivery {
+	struct frame *f;
+	struct nic_queue *q;
+	uint8_t op; /* enum tag_op */
+	bool slow;
+	uint16_t pos; /* entry of the available ring taken for it */
+	uint32_t len; /* bytes the receiver gets */
+	struct vq_slot slot;
+};
+
+struct worker {
+	struct nic_engine *engine;
+	unsigned index;
+	uint16_t cpu;
+	pthread_t thread;
+	int epfd, wakefd;
+	struct waitable wake_wait;
+	uint64_t turn;   /* odd or even, it only has to change: the quiescent point others wait for */
+	bool asleep;     /* pairs with the fences in worker_wake and nic_quiesce */
+	bool stop;
+	struct nic_queue **queues; /* the rings it owns; the first nactive are polled */
+	unsigned nqueues, nactive, queue_cap;
+	struct port_source *ports[2 * NIC_MAX_WORKERS];
+	unsigned nports;
+	struct command *pending[16]; /* commands that wait for something */
+	unsigned npending;
+	uint64_t now;       /* cycles, read once a turn */
+	uint64_t next_look; /* for kicks of armed rings */
+
+	/* the burst */
+	unsigned nframes, nsegs, ndeliver, ntouched, nnotify;
+	struct frame frame[WORKER_BURST];
+	struct delivery deliver[WORKER_DELIVERIES];
+	struct nic_queue *touched[WORKER_DELIVERIES];
+	struct vq_seg segs[WORKER_SEGS];
+	struct nic_queue **notify;  /* queue_cap of them */
+	uint32_t seen[NIC_MAX_VPORTS]; /* group delivery: round in which the VPort got the frame */
+	uint32_t seen_round;
+	uint64_t wake_mask;         /* workers whose inbox got something this turn */
+
+	/* references to frames at other workers */
+	struct frame_ref *refs, **free_refs;
+	unsigned nfree_refs;
+	struct spsc inbox[NIC_MAX_WORKERS + 1]; /* from each worker; the last: commands from control */
+	struct spsc returns[NIC_MAX_WORKERS];   /* our references, come back */
+
+	/* statistics: written by the worker, read by control */
+	uint64_t turns, polls, sleeps, frames, busy_cycles, poll_cycles, sleep_cycles;
+	uint32_t rings, rings_armed;
+
+	/* events for control */
+	struct spsc events;
+} __attribute__((aligned(64)));
+
+struct nic_engine {
+	unsigned nworkers;
+	uint64_t cycles_per_us;
+	int event_fd;
+	void **retired; /* to be freed after the next quiescent point */
+	unsigned nretired, retired_cap;
+	struct worker *w[NIC_MAX_WORKERS];
+};
+
+/* ---- time ---- */
+#ifdef __x86_64__
+#include <x86intrin.h>
+static inline uint64_t cycles(void)
+{
+	return __rdtsc();
+}
+static inline void cpu_relax(void)
+{
+	_mm_pause();
+}
+#else
+#include <time.h>
+static inline uint64_t cycles(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+static inline void cpu_relax(void)
+{
+}
+#endif
+
+static inline struct nic_vport *vport_of(const struct nic *n, uint32_t id)
+{
+	return id < NIC_MAX_VPORTS ? __atomic_load_n(&n->vport[id], __ATOMIC_ACQUIRE) : NULL;
+}
+
+static inline void count_drop(struct counters *cnt, enum nic_drop why)
+{
+	count(&cnt->c.drops[why], 1);
+}
+
+/* ---- engine.c: control ---- */
+struct worker *engine_worker(const struct nic_engine *e, unsigned cpu); /* NULL: no worker has that CPU */
+/* Runs c->run in the worker and waits for it; -ETIMEDOUT after NIC_WAIT_MS (the command then stays allocated). */
+int engine_command(struct worker *w, bool (*run)(struct worker *, struct command *), void *arg, void *arg2);
+/* Waits until every worker has passed a quiescent point, then frees what was retired. 0 or -ETIMEDOUT. */
+int nic_quiesce(struct nic_engine *e);
+/* Frees p after the next quiescent point (without waiting for it). */
+void nic_retire(struct nic_engine *e, void *p);
+/* From a worker: tells control that the queue broke. */
+void engine_report_broken(struct worker *w, struct nic_queue *q);
+
+/* ---- worker.c ---- */
+void *worker_main(void *arg);
+/* From another thread, after pushing into one of its rings. */
+void worker_wake(struct worker *w);
+void worker_add_queue(struct worker *w, struct nic_queue *q);
+void worker_remove_queue(struct worker *w, struct nic_queue *q);
+void worker_activate_queue(struct worker *w, struct nic_queue *q);
+void worker_add_port(struct worker *w, struct port_source *s);
+void worker_remove_port(struct worker *w, struct port_source *s);
+
+/* ---- ingress.c: worker ---- */
+/* Frames from the transmit ring into the burst; returns how many entries were taken. */
+unsigned ingress_queue(struct worker *w, struct nic_queue *q);
+unsigned ingress_port(struct worker *w, struct port_source *s);
+/* Classifies, delivers and completes the burst. */
+void burst_finish(struct worker *w);
+
+/* ---- classify.c: worker, and control for explain ---- */
+struct verdict {
+	enum { VERDICT_ONE, VERDICT_OUTSIDE, VERDICT_GROUP, VERDICT_DROP } kind;
+	uint32_t vport;  /* ONE */
+	uint32_t filter; /* ONE: FilterId, 0: the default rule */
+	enum nic_drop drop;
+};
+/* Checks what the sender may send, and gives the frame its VLAN. False: dropped, *why. */
+bool classify_admit(const struct nic *n, const struct nic_vport *src, struct frame *f, enum nic_drop *why);
+struct verdict classify(const struct nic *n, const struct filter_table *t, const struct frame *f);
+/* The VPorts of a group frame by filter and policy, each once, without sender and default VPort. Calls `to` for each. */
+void classify_group(const struct nic *n, const struct filter_table *t, const struct frame *f, uint32_t *seen, uint32_t round,
+		    void (*to)(void *ctx, struct nic_vport *v, uint32_t filter), void *ctx);
+
+/* ---- deliver.c: worker ---- */
+void deliver_rings(struct worker *w);
+/* ---- egress.c: worker ---- */
+void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src);
+void egress_flush(struct worker *w, struct port_source *s);
+/* ---- handover.c: worker ---- */
+/* The frame to a VPort (or FRAME_FROM_WIRE: the wire) that another worker has; false: dropped, *why. */
+bool handover_frame(struct worker *w, struct worker *to, struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why);
+/* The queue itself: `to` polls its transmit ring from now on. False: the inbox is full, try again. */
+bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q);
+bool handover_port(struct worker *w, struct worker *to, struct port_source *s);
+unsigned handover_inbox(struct worker *w);
+unsigned handover_returns(struct worker *w);
+/* ---- dispatch.c: worker ---- */
+/* A frame to a VPort: its ring or port here, or the worker that has it. */
+void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v);
+void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f);
+/* Carries out what the lists of rings and ports hold; afterwards no frame's bytes are needed any more. */
+void dispatch_carry_out(struct worker *w);
+/* Counts a frame that came from `src` (FRAME_FROM_WIRE: the wire) and goes nowhere. */
+void dispatch_drop(struct worker *w, const struct nic *n, uint32_t src, enum nic_drop why);
+/* ---- notify.c: worker ---- */
+void notify_later(struct worker *w, struct nic_queue *q);
+void notify_flush(struct worker *w);
+
+/* ---- queue.c, nic.c: control ---- */
+/* To another worker, under traffic; 0 or -ETIMEDOUT. */
+int queue_move(struct nic_queue *q, struct worker *to);
+int port_source_move(struct port_source *s, struct worker *to);
+void counters_add(struct nic_vport_counters *sum, const struct counters *c);
+
+/* ---- vport.c: control ---- */
+struct counters *vport_counters(struct nic_vport *v, const struct worker *w);
+void vport_refresh(struct nic_vport *v); /* recomputes what workers read from state and filters */
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Interrupts to VMs: once a turn, for the rings in which something was published, if their drivers want one. One full
+ * fence serves all of them. Worker only.
+ */
+#include "nic/nic_priv.h"
+
+#include <unistd.h>
+
+void notify_later(struct worker *w, struct nic_queue *q)
+{
+	if (q->to_notify)
+		return;
+	q->to_notify = true;
+	w->notify[w->nnotify++] = q;
+}
+
+static bool call(int fd)
+{
+	const uint64_t one = 1;
+
+	/* an eventfd that is full has been signalled already, and one that is gone has no listener */
+	return fd >= 0 && write(fd, &one, sizeof one) == sizeof one;
+}
+
+void notify_flush(struct worker *w)
+{
+	if (w->nnotify == 0)
+		return;
+	for (unsigned i = 0; i < w->nnotify; i++) {
+		virtqueue_publish(&w->notify[i]->rx);
+		virtqueue_publish(&w->notify[i]->tx);
+	}
+	/* our used indexes before the drivers' wishes: pairs with the barrier between their wish and their look */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < w->nnotify; i++) {
+		struct nic_queue *q = w->notify[i];
+
+		q->to_notify = false;
+		if (!q->rx.broken && virtqueue_wants_call(&q->rx) && call(q->rx.call_fd))
+			count(&q->cnt->c.rx_notifications, 1);
+		if (!q->tx.broken && virtqueue_wants_call(&q->tx))
+			(void)call(q->tx.call_fd);
+	}
+	w->nnotify = 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Queue pairs, given by the vhost room and taken back: start, stop, another CPU, other descriptors, another log.
+ * Control thread; what has to happen between two bursts is a command to the ring's worker.
+ */
+#include "nic/nic_priv.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+
+static struct nic_queue *started(const struct nic *n, uint32_t vport, unsigned qp)
+{
+	const struct nic_vport *v = vport_of(n, vport);
+
+	return v && qp < NIC_MAX_QUEUE_PAIRS ? v->started[qp] : NULL;
+}
+
+static struct virtqueue_config ring_config(const struct nic_queue_config *c, const struct nic_ring_config *r, uint64_t used_gpa)
+{
+	return (struct virtqueue_config){
+		.desc = r->desc,
+		.avail = r->avail,
+		.used = r->used,
+		.size = r->size,
+		.last_avail = r->last_avail,
+		.mem = c->mem,
+		.features = c->features,
+		.log = c->dirty_log,
+		.log_size = c->dirty_log_size,
+		.used_gpa = used_gpa,
+		.kick_fd = r->kick_fd,
+		.call_fd = r->call_fd,
+		.err_fd = r->err_fd,
+	};
+}
+
+static bool cmd_adopt(struct worker *w, struct command *c)
+{
+	worker_add_queue(w, c->arg);
+	return true;
+}
+
+int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic_queue_config *cfg, struct vmq_err *err)
+{
+	struct nic_vport *v = vport_of(n, vport);
+	struct virtqueue_config rx = ring_config(cfg, &cfg->rx, cfg->rx_used_gpa);
+	struct virtqueue_config tx = ring_config(cfg, &cfg->tx, cfg->tx_used_gpa);
+	struct nic_queue *q;
+	struct worker *w;
+	int rc;
+
+	if (!v || qp >= v->queue_pairs)
+		return vmq_err(err, -ENOENT, "VPort %u has no queue pair %u", vport, qp);
+	if (v->started[qp] || v->host)
+		return vmq_err(err, -EBUSY, "queue pair %u of VPort %u is in use already", qp, vport);
+	q = aligned_alloc(64, (sizeof *q + 63) & ~(size_t)63);
+	if (!q)
+		return vmq_err(err, -ENOMEM, "no memory for queue pair %u of VPort %u", qp, vport);
+	*q = (struct nic_queue){ .wait.kind = WAIT_QUEUE, .vport = v, .nic = n, .qp = qp, .slot = QUEUE_NOT_ADOPTED };
+	if (virtqueue_init(&q->rx, &rx) < 0 || virtqueue_init(&q->tx, &tx) < 0) {
+		free(q);
+		return vmq_err(err, -EINVAL, "ring size: %u and %u given; a power of two up to 32768 is needed", rx.size, tx.size);
+	}
+	w = engine_worker(n->engine, v->cpu);
+	q->worker = w;
+	q->cnt = vport_counters(v, w);
+	virtqueue_kicks_off(&q->rx); /* posted buffers are looked for when a frame comes */
+	rc = engine_command(w, cmd_adopt, q, NULL);
+	if (rc < 0)
+		return vmq_err(err, rc, "VPort %u: CPU %u did not answer in %d ms", vport, w->cpu, NIC_WAIT_MS);
+	v->started[qp] = q;
+	__atomic_store_n(&v->queue[qp], q, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* The ring leaves the worker: nothing more is taken from it, and nothing of it is at other workers. */
+static bool let_go(struct worker *w, struct nic_queue *q)
+{
+	if (q->slot == QUEUE_NOT_ADOPTED) /* on its way to us */
+		return false;
+	q->stopping = true;
+	if (q->inflight)
+		return false;
+	notify_flush(w);
+	worker_remove_queue(w, q);
+	return true;
+}
+
+static bool cmd_stop(struct worker *w, struct command *c)
+{
+	return let_go(w, c->arg);
+}
+
+int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base, uint16_t *tx_base)
+{
+	struct nic_queue *q = started(n, vport, qp);
+	int rc;
+
+	if (!q)
+		return -ENOENT;
+	__atomic_store_n(&q->vport->queue[qp], NULL, __ATOMIC_RELEASE);
+	rc = nic_quiesce(n->engine);
+	if (rc == 0)
+		rc = engine_command(q->worker, cmd_stop, q, NULL);
+	if (rc < 0)
+		return rc; /* it stays allocated: a worker may still use it */
+	q->vport->started[qp] = NULL;
+	*rx_base = q->rx.last_avail;
+	*tx_base = q->tx.last_avail;
+	free(q);
+	return 0;
+}
+
+static bool cmd_move(struct worker *w, struct command *c)
+{
+	struct nic_queue *q = c->arg;
+	struct worker *to = c->arg2;
+
+	if (q->slot != QUEUE_LET_GO && !let_go(w, q))
+		return false;
+	if (!handover_queue(w, to, q)) /* its inbox is full: next turn */
+		return false;
+	/* from here on frames for the ring go to the other worker; what is still in our inbox follows it */
+	q->cnt = vport_counters(q->vport, to);
+	__atomic_store_n(&q->worker, to, __ATOMIC_RELEASE);
+	return true;
+}
+
+int queue_move(struct nic_queue *q, struct worker *to)
+{
+	return q->worker == to ? 0 : engine_command(q->worker, cmd_move, q, to);
+}
+
+static bool cmd_fds(struct worker *w, struct command *c)
+{
+	struct nic_queue *q = c->arg;
+	const int *fd = c->arg2;
+
+	if (q->slot == QUEUE_NOT_ADOPTED)
+		return false;
+	worker_remove_queue(w, q); /* the epoll set follows the kick descriptor */
+	q->rx.kick_fd = fd[0];
+	q->rx.call_fd = fd[1];
+	q->tx.kick_fd = fd[2];
+	q->tx.call_fd = fd[3];
+	worker_add_queue(w, q);
+	return true;
+}
+
+int nic_queue_set_fds(struct nic *n, uint32_t vport, unsigned qp, int rx_kick, int rx_call, int tx_kick, int tx_call)
+{
+	struct nic_queue *q = started(n, vport, qp);
+	int fd[4] = { rx_kick, rx_call, tx_kick, tx_call };
+
+	return q ? engine_command(q->worker, cmd_fds, q, fd) : -ENOENT;
+}
+
+struct log_change {
+	uint8_t *log;
+	uint64_t size;
+};
+
+static bool cmd_log(struct worker *w, struct command *c)
+{
+	struct nic_queue *q = c->arg;
+	const struct log_change *l = c->arg2;
+
+	(void)w;
+	q->rx.log = q->tx.log = l->log;
+	q->rx.log_size = q->tx.log_size = l->size;
+	return true;
+}
+
+int nic_queue_set_log(struct nic *n, uint32_t vport, unsigned qp, uint8_t *log, uint64_t size)
+{
+	struct nic_queue *q = started(n, vport, qp);
+	struct log_change l = { log, size };
+
+	return q ? engine_command(q->worker, cmd_log, q, &l) : -ENOENT;
+}
+
+int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_queue_info *out)
+{
+	const struct nic_vport *v = vport_of(n, vport);
+	const struct nic_queue *q = started(n, vport, qp);
+
+	*out = (struct nic_queue_info){ 0 };
+	if (!v || qp >= v->queue_pairs)
+		return -ENOENT;
+	out->cpu = v->cpu;
+	if (!q)
+		return 0;
+	out->started = true;
+	out->broken_reason = __atomic_load_n(&q->rx.broken, __ATOMIC_ACQUIRE);
+	if (!out->broken_reason)
+		out->broken_reason = __atomic_load_n(&q->tx.broken, __ATOMIC_ACQUIRE);
+	out->broken = out->broken_reason != NULL;
+	out->rx_size = q->rx.size;
+	out->tx_size = q->tx.size;
+	out->rx_free = (uint16_t)(__atomic_load_n(&q->rx.avail->idx, __ATOMIC_RELAXED) -
+				  __atomic_load_n(&q->rx.last_avail, __ATOMIC_RELAXED));
+	if (out->rx_free > q->rx.size)
+		out->rx_free = 0;
+	return 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * VPorts: made, changed and deleted by control while frames flow. What workers read of a VPort are single words,
+ * recomputed by vport_refresh; the VPort itself is freed after a quiescent point.
+ */
+#include "nic/nic_priv.h"
+
+#include <errno.h>
+
+static void store_bool(bool *p, bool v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+struct counters *vport_counters(struct nic_vport *v, const struct worker *w)
+{
+	return &v->cnt[w->index];
+}
+
+/* The VLAN that is put on what the VPort's VM sends: its filters' one VLAN, if they have one only and no other test. */
+static uint16_t access_vlan(const struct nic_vport *v)
+{
+	if (v->policy.trunk || v->nvlans != 1 || v->vlans[0].vlan == FILTER_VLAN_ANY)
+		return 0;
+	return v->vlans[0].vlan; /* 0 stands for untagged-or-zero */
+}
+
+void vport_refresh(struct nic_vport *v)
+{
+	store_bool(&v->source_check, v->policy.source_check);
+	store_bool(&v->vlan_check, v->policy.vlan_check);
+	store_bool(&v->tags_inline, v->policy.trunk || v->id == 0);
+	__atomic_store_n(&v->access_vlan, access_vlan(v), __ATOMIC_RELEASE);
+	store_bool(&v->can_send, v->active && (v->id == 0 || v->nfilters > 0));
+}
+
+int nic_vport_create(struct nic *n, const struct nic_vport_config *cfg, struct vmq_err *err)
+{
+	struct nic_vport *v;
+	size_t size = sizeof *v + n->engine->nworkers * sizeof v->cnt[0];
+
+	if (cfg->id >= NIC_MAX_VPORTS)
+		return vmq_err(err, -EINVAL, "VPortId: %u is beyond the last one, %u", cfg->id, NIC_MAX_VPORTS - 1);
+	if (n->vport[cfg->id])
+		return vmq_err(err, -EEXIST, "VPortId: VPort %u exists already", cfg->id);
+	if (cfg->queue_pairs == 0 || cfg->queue_pairs > NIC_MAX_QUEUE_PAIRS)
+		return vmq_err(err, -EINVAL, "NumQueuePairs: %u asked for; 1 to %u are possible", cfg->queue_pairs,
+			       NIC_MAX_QUEUE_PAIRS);
+	if (!engine_worker(n->engine, cfg->cpu))
+		return vmq_err(err, -EINVAL, "ProcessorAffinity: no worker runs on CPU %u", cfg->cpu);
+	v = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	if (!v)
+		return vmq_err(err, -ENOMEM, "no memory for VPort %u", cfg->id);
+	memset(v, 0, size);
+	v->nic = n;
+	v->id = cfg->id;
+	v->cpu = cfg->cpu;
+	v->queue_pairs = cfg->queue_pairs;
+	v->moderation = cfg->moderation;
+	v->active = cfg->active;
+	vport_refresh(v);
+	__atomic_store_n(&n->vport[v->id], v, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int nic_vport_delete(struct nic *n, uint32_t id)
+{
+	struct nic_vport *v = vport_of(n, id);
+
+	if (!v)
+		return -ENOENT;
+	if (v->nfilters || v->host)
+		return -EBUSY;
+	for (unsigned i = 0; i < NIC_MAX_QUEUE_PAIRS; i++)
+		if (v->started[i])
+			return -EBUSY;
+	__atomic_store_n(&n->vport[id], NULL, __ATOMIC_RELEASE);
+	free(v->vlans);
+	v->vlans = NULL;
+	nic_retire(n->engine, v);
+	return nic_quiesce(n->engine);
+}
+
+int nic_vport_set_active(struct nic *n, uint32_t id, bool active)
+{
+	struct nic_vport *v = vport_of(n, id);
+
+	if (!v)
+		return -ENOENT;
+	store_bool(&v->active, active);
+	vport_refresh(v);
+	return 0;
+}
+
+int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m)
+{
+	struct nic_vport *v = vport_of(n, id);
+
+	if (!v)
+		return -ENOENT;
+	v->moderation = m;
+	return 0;
+}
+
+int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *err)
+{
+	struct nic_vport *v = vport_of(n, id);
+	struct worker *to = engine_worker(n->engine, cpu);
+	int rc = 0;
+
+	if (!v)
+		return vmq_err(err, -ENOENT, "VPortId: there is no VPort %u", id);
+	if (!to)
+		return vmq_err(err, -EINVAL, "ProcessorAffinity: no worker runs on CPU %u", cpu);
+	for (unsigned i = 0; i < NIC_MAX_QUEUE_PAIRS && rc == 0; i++)
+		if (v->started[i])
+			rc = queue_move(v->started[i], to);
+	if (rc == 0 && v->host)
+		rc = port_source_move(v->host, to);
+	if (rc < 0)
+		return vmq_err(err, rc, "VPort %u: a CPU did not answer in %d ms", id, NIC_WAIT_MS);
+	v->cpu = cpu;
+	return 0;
+}
+
+int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counters *out)
+{
+	const struct nic_vport *v = vport_of(n, id);
+
+	*out = (struct nic_vport_counters){ 0 };
+	if (!v)
+		return -ENOENT;
+	for (unsigned i = 0; i < n->engine->nworkers; i++)
+		counters_add(out, &v->cnt[i]);
+	return 0;
+}

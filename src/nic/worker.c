@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One worker: a thread on one CPU that owns rings and ports. Each turn it takes what other workers and control sent,
+ * polls the sources that have had work lately, and finishes the burst. A source that has been silent for a while is
+ * armed: the guest is asked to kick, and the source costs nothing until it does. With nothing to poll the worker sleeps
+ * on descriptors.
+ */
+#include "nic/nic_priv.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define MAX_EVENTS 64
+
+/* ---- the list of rings: the first nactive are polled ---- */
+
+static void swap_queues(struct worker *w, unsigned a, unsigned b)
+{
+	struct nic_queue *q = w->queues[a];
+
+	w->queues[a] = w->queues[b];
+	w->queues[b] = q;
+	w->queues[a]->slot = a;
+	w->queues[b]->slot = b;
+}
+
+static void publish_ring_counts(struct worker *w)
+{
+	__atomic_store_n(&w->rings, w->nqueues, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->rings_armed, w->nqueues - w->nactive, __ATOMIC_RELAXED);
+}
+
+void worker_activate_queue(struct worker *w, struct nic_queue *q)
+{
+	if (q->active || q->stopping || q->tx.broken)
+		return;
+	q->active = true;
+	q->last_work = w->now;
+	virtqueue_kicks_off(&q->tx);
+	swap_queues(w, q->slot, w->nactive++);
+	publish_ring_counts(w);
+}
+
+static void deactivate_queue(struct worker *w, struct nic_queue *q)
+{
+	q->active = false;
+	swap_queues(w, q->slot, --w->nactive);
+	publish_ring_counts(w);
+}
+
+void worker_add_queue(struct worker *w, struct nic_queue *q)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET, .data.ptr = &q->wait };
+
+	q->slot = w->nqueues;
+	w->queues[w->nqueues++] = q;
+	q->active = false;
+	q->stopping = false;
+	/* edge-triggered: a kick wakes us once and need not be read */
+	if (q->tx.kick_fd >= 0 && epoll_ctl(w->epfd, EPOLL_CTL_ADD, q->tx.kick_fd, &ev) < 0)
+		log_error("CPU %u: the kick descriptor of VPort %u can't be watched (%d): its ring is polled", w->cpu,
+			  q->vport->id, errno);
+	worker_activate_queue(w, q);
+}
+
+void worker_remove_queue(struct worker *w, struct nic_queue *q)
+{
+	if (q->tx.kick_fd >= 0)
+		(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, q->tx.kick_fd, NULL);
+	if (q->active)
+		deactivate_queue(w, q);
+	swap_queues(w, q->slot, --w->nqueues);
+	q->slot = QUEUE_LET_GO;
+	publish_ring_counts(w);
+}
+
+void worker_add_port(struct worker *w, struct port_source *s)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &s->wait };
+
+	w->ports[w->nports++] = s;
+	s->active = true;
+	s->adopted = true;
+	s->stopping = s->let_go = false;
+	s->last_work = w->now;
+	if (epoll_ctl(w->epfd, EPOLL_CTL_ADD, s->port->ops->rx_fd(s->port), &ev) < 0)
+		log_error("CPU %u: the descriptor of port %s can't be watched: %d", w->cpu, s->port->ops->name, errno);
+}
+
+void worker_remove_port(struct worker *w, struct port_source *s)
+{
+	(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, s->port->ops->rx_fd(s->port), NULL);
+	for (unsigned i = 0; i < w->nports; i++)
+		if (w->ports[i] == s)
+			w->ports[i] = w->ports[--w->nports];
+	s->adopted = false;
+	s->let_go = true;
+}
+
+/* ---- waiting ---- */
+
+void worker_wake(struct worker *w)
+{
+	const uint64_t one = 1;
+
+	/* what was pushed before the look at `asleep`: pairs with the fence in go_to_sleep */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&w->asleep, __ATOMIC_RELAXED) && write(w->wakefd, &one, sizeof one) < 0 && errno != EAGAIN)
+		log_error("CPU %u can't be woken: %d", w->cpu, errno);
+}
+
+static void handle_event(struct worker *w, struct waitable *wait)
+{
+	switch (wait->kind) {
+	case WAIT_QUEUE: {
+		struct nic_queue *q = (struct nic_queue *)wait;
+
+		count(&q->cnt->c.tx_kicks, 1);
+		worker_activate_queue(w, q);
+		break;
+	}
+	case WAIT_PORT: {
+		struct port_source *s = (struct port_source *)wait;
+
+		if (!s->active) {
+			s->active = true;
+			s->last_work = w->now;
+		}
+		break;
+	}
+	case WAIT_INBOX: {
+		uint64_t n;
+
+		if (read(w->wakefd, &n, sizeof n) < 0 && errno != EAGAIN)
+			log_error("CPU %u: wake descriptor: %d", w->cpu, errno);
+		break;
+	}
+	}
+}
+
+static void look_for_kicks(struct worker *w, int timeout_ms)
+{
+	struct epoll_event ev[MAX_EVENTS];
+	int n = epoll_wait(w->epfd, ev, MAX_EVENTS, timeout_ms);
+
+	for (int i = 0; i < n; i++)
+		handle_event(w, ev[i].data.ptr);
+}
+
+static bool inboxes_empty(const struct worker *w)
+{
+	for (unsigned i = 0; i < w->engine->nworkers; i++)
+		if (!spsc_empty(&w->inbox[i]) || !spsc_empty(&w->returns[i]))
+			return false;
+	return spsc_empty(&w->inbox[NIC_MAX_WORKERS]);
+}
+
+static void arm_silent_queues(struct worker *w, uint64_t silent)
+{
+	for (unsigned i = w->nactive; i-- > 0;) {
+		struct nic_queue *q = w->queues[i];
+
+		if (q->tx.kick_fd >= 0 && w->now - q->last_work > silent && virtqueue_kicks_on(&q->tx))
+			deactivate_queue(w, q);
+	}
+}
+
+/* Sleeps until there is something to do. Sources without a descriptor keep the worker awake. */
+static void go_to_sleep(struct worker *w)
+{
+	uint64_t begin;
+
+	arm_silent_queues(w, 0);
+	if (w->nactive || w->npending)
+		return;
+	for (unsigned i = 0; i < w->nports; i++)
+		w->ports[i]->active = false;
+	__atomic_store_n(&w->asleep, true, __ATOMIC_RELAXED);
+	/* our going to sleep before the look at the inboxes: pairs with the fences in worker_wake and nic_quiesce */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	begin = cycles();
+	if (inboxes_empty(w)) {
+		struct epoll_event ev[MAX_EVENTS];
+		int n = epoll_wait(w->epfd, ev, MAX_EVENTS, -1);
+
+		__atomic_store_n(&w->asleep, false, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* awake before anything shared is read */
+		w->now = cycles();
+		for (int i = 0; i < n; i++)
+			handle_event(w, ev[i].data.ptr);
+		count(&w->sleeps, 1);
+	} else {
+		__atomic_store_n(&w->asleep, false, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		w->now = cycles();
+	}
+	count(&w->sleep_cycles, w->now - begin);
+}
+
+/* ---- a turn ---- */
+
+static unsigned run_commands(struct worker *w)
+{
+	void *got[8];
+	unsigned room = sizeof w->pending / sizeof w->pending[0] - w->npending, n, done = 0;
+
+	n = spsc_pop(&w->inbox[NIC_MAX_WORKERS], got, room < 8 ? room : 8);
+	for (unsigned i = 0; i < n; i++)
+		w->pending[w->npending++] = got[i];
+	for (unsigned i = 0; i < w->npending;) {
+		struct command *c = w->pending[i];
+
+		if (!c->run(w, c)) {
+			i++;
+			continue;
+		}
+		w->pending[i] = w->pending[--w->npending];
+		(void)sem_post(&c->done); /* c belongs to control again */
+		done++;
+	}
+	return done;
+}
+
+static unsigned poll_queues(struct worker *w)
+{
+	unsigned total = 0;
+
+	for (unsigned i = w->nactive; i-- > 0;) {
+		struct nic_queue *q = w->queues[i];
+		unsigned n;
+
+		if (w->nframes == WORKER_BURST)
+			burst_finish(w);
+		n = q->stopping ? 0 : ingress_queue(w, q);
+		if (n) {
+			q->last_work = w->now;
+			total += n;
+		} else if (__builtin_expect(q->tx.broken != NULL, 0)) {
+			burst_finish(w); /* may still name it */
+			deactivate_queue(w, q);
+			engine_report_broken(w, q);
+		}
+	}
+	return total;
+}
+
+static unsigned poll_ports(struct worker *w)
+{
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < w->nports; i++) {
+		struct port_source *s = w->ports[i];
+		unsigned n;
+
+		if (!s->active || s->stopping)
+			continue;
+		if (w->nframes == WORKER_BURST)
+			burst_finish(w);
+		n = ingress_port(w, s);
+		if (n) {
+			s->last_work = w->now;
+			total += n;
+		} else if (w->now - s->last_work > RING_SILENT_US * w->engine->cycles_per_us) {
+			s->active = false;
+		}
+	}
+	return total;
+}
+
+static void wake_others(struct worker *w)
+{
+	while (w->wake_mask) {
+		worker_wake(w->engine->w[__builtin_ctzll(w->wake_mask)]);
+		w->wake_mask &= w->wake_mask - 1;
+	}
+}
+
+static unsigned turn(struct worker *w)
+{
+	unsigned work = run_commands(w);
+
+	work += handover_inbox(w);
+	work += handover_returns(w);
+	work += poll_ports(w);
+	work += poll_queues(w);
+	burst_finish(w);
+	notify_flush(w);
+	wake_others(w);
+	return work;
+}
+
+static void pin(const struct worker *w)
+{
+	char name[16];
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(w->cpu, &set);
+	if (pthread_setaffinity_np(pthread_self(), sizeof set, &set))
+		log_warn("CPU %u: the worker can't be pinned", w->cpu);
+	(void)snprintf(name, sizeof name, "vmq-cpu%u", w->cpu);
+	(void)pthread_setname_np(pthread_self(), name);
+}
+
+void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	const uint64_t us = w->engine->cycles_per_us;
+	uint64_t last_work;
+
+	pin(w);
+	w->now = last_work = cycles();
+	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
+		unsigned work = turn(w);
+		uint64_t t;
+
+		/* the quiescent point: what was read of shared tables before is not used after it (pairs with nic_quiesce) */
+		__atomic_store_n(&w->turn, w->turn + 1, __ATOMIC_SEQ_CST);
+		t = cycles();
+		count(work ? &w->busy_cycles : &w->poll_cycles, t - w->now);
+		count(&w->polls, 1);
+		count(&w->turns, work > 0);
+		w->now = t;
+		if (work)
+			last_work = t;
+		else
+			cpu_relax();
+		if (t >= w->next_look) {
+			arm_silent_queues(w, RING_SILENT_US * us);
+			if (w->nactive < w->nqueues || w->nports)
+				look_for_kicks(w, 0);
+			w->next_look = t + KICK_LOOK_US * us;
+		}
+		if (t - last_work > WORKER_SPIN_US * us) {
+			go_to_sleep(w);
+			last_work = w->now;
+		}
+	}
+	return NULL;
+}
