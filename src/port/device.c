@@ -21,7 +21,8 @@
 static int device_ioctl(const struct device *d, unsigned long request, struct ifreq *ifr)
 {
 	memcpy(ifr->ifr_name, d->name, sizeof ifr->ifr_name);
-	return ioctl(d->ctl, request, ifr) == 0 ? 0 : -errno;
+	/* Some requests answer with a positive number. */
+	return ioctl(d->ctl, request, ifr) >= 0 ? 0 : -errno;
 }
 
 static int device_ethtool(const struct device *d, void *command)

@@ -31,6 +31,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
 #include <xdp/xsk.h>
@@ -49,6 +50,8 @@
 #define KERNEL_ROOM 256u	    /* XDP_PACKET_HEADROOM, at the head of each chunk received into */
 #define FRAME_EXTRA (ETH_HLEN + 8u) /* header and two tags beside the MTU */
 #define SEND_BUFFER (4 << 20)
+#define BUSY_NAPS   50u
+#define BUSY_NAP_MS 10
 #define KICKS_MAX   8u /* system calls a tx_flush spends at most */
 
 #ifndef XDP_MAX_TX_SKB_BUDGET
@@ -171,7 +174,7 @@ static int xdp_tags(struct xdp_port *p, bool *by_program, struct vmq_err *err)
 	return 0;
 }
 
-static int xdp_socket_open(struct xdp_port *p, unsigned queue, __u16 bind_flags)
+static int xdp_socket_try(struct xdp_port *p, unsigned queue, __u16 bind_flags)
 {
 	struct xsk_umem_config umem = { .fill_size = RX_FRAMES, .comp_size = TX_FRAMES, .frame_size = p->chunk };
 	struct xsk_socket_config sock = {
@@ -189,6 +192,20 @@ static int xdp_socket_open(struct xdp_port *p, unsigned queue, __u16 bind_flags)
 	return rc;
 }
 
+/* After a socket is closed, by us or by the end of a process, the kernel frees its queue in its own time: wait for
+ * that, within a bound. */
+static int xdp_socket_open(struct xdp_port *p, unsigned queue, __u16 bind_flags)
+{
+	const struct timespec nap = { .tv_nsec = BUSY_NAP_MS * 1000000L };
+	int rc = xdp_socket_try(p, queue, bind_flags);
+
+	for (unsigned i = 0; rc == -EBUSY && i < BUSY_NAPS; i++) {
+		(void)nanosleep(&nap, NULL);
+		rc = xdp_socket_try(p, queue, bind_flags);
+	}
+	return rc;
+}
+
 /* The UMEM, the socket, and the chunks handed to the kernel. Zero-copy is for native mode only. */
 static int xdp_socket(struct xdp_port *p, unsigned queue, struct vmq_err *err)
 {
@@ -203,7 +220,7 @@ static int xdp_socket(struct xdp_port *p, unsigned queue, struct vmq_err *err)
 	if (p->prog.native)
 		rc = xdp_socket_open(p, queue, XDP_ZEROCOPY);
 	p->zero_copy = rc == 0;
-	if (rc)
+	if (rc && rc != -EBUSY)
 		rc = xdp_socket_open(p, queue, XDP_COPY);
 	if (rc == -EAFNOSUPPORT)
 		return vmq_err(err, -EOPNOTSUPP, "device %s: this kernel has no XDP sockets (CONFIG_XDP_SOCKETS)",

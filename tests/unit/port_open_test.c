@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Opening and closing ports: what is refused and how the sentence says so, that nothing is left behind then or after a
+ * close, and what `auto` chooses.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "port/device.h"
+#include "port/netns.h"
+#include "port_net.h"
+
+static struct port_net net;
+
+static struct port_config config(const char *driver, const char *ifname)
+{
+	struct port_config cfg = { .driver = driver, .netns = net.near_path };
+
+	(void)snprintf(cfg.ifname, sizeof cfg.ifname, "%s", ifname);
+	return cfg;
+}
+
+/* Can this kernel tell a veth's VLAN tags to an XDP program? Linux 6.8 and later. */
+static bool xdp_on_veth(void)
+{
+	return shell_ok("grep -q bpf_xdp_metadata_rx_vlan_tag /proc/kallsyms");
+}
+
+static void assert_clean(const char *dev)
+{
+	assert_false(shell_ok("ip -d -n %s link show %s | grep -q -e xdp -e 'promiscuity [1-9]'", net.near, dev));
+}
+
+static struct port *open_ok(const struct port_config *cfg)
+{
+	struct vmq_err err = { "" };
+	struct port *p = NULL;
+
+	if (port_open(cfg, &p, &err) != 0)
+		fail_msg("%s %s: %s", cfg->driver, cfg->ifname, err.text);
+	return p;
+}
+
+/* The open is refused with `rc`, a sentence that holds each of the words, and nothing left open. */
+static void refused(const struct port_config *cfg, int rc, const char *word1, const char *word2)
+{
+	struct vmq_err err = { "" };
+	struct port *p = NULL;
+	unsigned fds = open_fds();
+	int got = port_open(cfg, &p, &err);
+
+	if (got != rc || !strstr(err.text, word1) || !strstr(err.text, word2))
+		fail_msg("%s %s: %d (wanted %d) \"%s\" (wanted \"%s\", \"%s\")", cfg->driver, cfg->ifname, got, rc,
+			 err.text, word1, word2);
+	assert_null(p);
+	assert_int_equal(open_fds(), fds);
+	/* The sentence is the caller's to want. */
+	assert_int_equal(port_open(cfg, &p, NULL), rc);
+	assert_int_equal(open_fds(), fds);
+}
+
+static void test_unknown_driver(void **state)
+{
+	struct port_config cfg = config("dpdk", "near0");
+
+	(void)state;
+	refused(&cfg, -EINVAL, "\"dpdk\"", "auto, tap, xdp, packet, pcap");
+}
+
+static void test_no_device(void **state)
+{
+	static const char *const drivers[] = { "auto", "xdp", "packet" };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct port_config cfg = config(drivers[i], "eth7");
+
+		refused(&cfg, -ENODEV, "device eth7 does not exist", net.near_path);
+		cfg.netns = NULL;
+		refused(&cfg, -ENODEV, "device eth7 does not exist", "vmqd's own network namespace");
+		(void)snprintf(cfg.ifname, sizeof cfg.ifname, "lo");
+		cfg.netns = net.near_path;
+		refused(&cfg, -EINVAL, "lo", "not an Ethernet device");
+		cfg.ifname[0] = '\0';
+		refused(&cfg, -EINVAL, "name", "1 to 15 bytes");
+		memset(cfg.ifname, 'x', sizeof cfg.ifname);
+		refused(&cfg, -EINVAL, "name", "1 to 15 bytes");
+	}
+}
+
+static void test_no_namespace(void **state)
+{
+	static const char *const drivers[] = { "auto", "tap", "xdp", "packet" };
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct port_config cfg = config(drivers[i], "near0");
+
+		cfg.netns = "/run/netns/vmqt-port-none";
+		refused(&cfg, -ENOENT, "network namespace /run/netns/vmqt-port-none", "No such file");
+		cfg.netns = "/dev/null";
+		refused(&cfg, -EINVAL, "network namespace /dev/null", "cannot be entered");
+	}
+}
+
+static void test_tap_refused(void **state)
+{
+	struct port_config cfg = config("tap", "near0");
+	struct port *p;
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	refused(&cfg, -EINVAL, "near0", "taken by a device that is no");
+	cfg = config("tap", "tap1");
+	cfg.mtu = 9500;
+	refused(&cfg, -EINVAL, "tap1", "9500");
+	cfg.mtu = 10;
+	refused(&cfg, -EINVAL, "tap1", "MTU 10");
+	assert_false(shell_ok("ip -n %s link show tap1 2>/dev/null", net.near));
+	cfg.mtu = 0;
+	cfg.ifname[0] = '\0';
+	refused(&cfg, -EINVAL, "name", "1 to 15 bytes");
+	memset(cfg.ifname, 'x', sizeof cfg.ifname);
+	refused(&cfg, -EINVAL, "name", "1 to 15 bytes");
+	cfg = config("tap", "tap1");
+	p = open_ok(&cfg);
+	refused(&cfg, -EBUSY, "tap1", "another program");
+	port_close(p);
+}
+
+static void test_tap_stays_or_goes(void **state)
+{
+	struct port_config cfg = config("tap", "tap1");
+	unsigned fds = open_fds();
+
+	(void)state;
+	port_close(open_ok(&cfg));
+	assert_false(shell_ok("ip -n %s link show tap1 2>/dev/null", net.near));
+	cfg.keep = true;
+	cfg.mtu = 9000;
+	port_close(open_ok(&cfg));
+	assert_true(shell_ok("ip -n %s link show tap1 | grep -q 'mtu 9000'", net.near));
+	/* A device that was there is used, and stays; without an MTU it keeps its own. */
+	cfg.keep = false;
+	cfg.mtu = 0;
+	port_close(open_ok(&cfg));
+	assert_true(shell_ok("ip -n %s link show tap1 | grep -q 'mtu 9000'", net.near));
+	shell("ip -n %s link del tap1", net.near);
+	/* Here, that is in the namespace of the caller, there was never one. */
+	assert_false(shell_ok("ip link show tap1 2>/dev/null"));
+	assert_int_equal(open_fds(), fds);
+}
+
+static void test_xdp_refused(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+	struct port *p;
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	if (!xdp_on_veth()) {
+		refused(&cfg, -EOPNOTSUPP, "near0", "VLAN tags");
+		skip();
+	}
+	cfg.queue = 3;
+	refused(&cfg, -EINVAL, "near0", "receive queue 3");
+	cfg.queue = 0;
+	p = open_ok(&cfg);
+	refused(&cfg, -EBUSY, "near0", "XDP program");
+	port_close(p);
+	assert_clean("near0");
+	/* The far end may send what does not fit: the driver refuses the program. */
+	shell("ip -n %s link set far0 mtu 9000", net.far);
+	refused(&cfg, -EOPNOTSUPP, "near0", "lower the MTU");
+	assert_clean("near0");
+	port_net_veth(&net, 9000);
+	refused(&cfg, -EOPNOTSUPP, "MTU 9000", "driver packet");
+	assert_clean("near0");
+	/* A device that is down, where the kernel wants it up. */
+	port_net_veth(&net, 1500);
+	shell("ip -n %s link set near0 down", net.near);
+	shell("ip -n %s link set near0 up", net.near);
+	port_close(open_ok(&cfg));
+	assert_clean("near0");
+}
+
+static void test_xdp_several_queues(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+
+	(void)state;
+	if (!xdp_on_veth())
+		skip();
+	shell(
+	    "ip -n %s link add near0 numrxqueues 2 numtxqueues 2 type veth peer name far0 numrxqueues 2 numtxqueues 2 "
+	    "netns %s",
+	    net.near, net.far);
+	shell("ip netns exec %s ethtool -L near0 rx 2 tx 2", net.near);
+	shell("ip -n %s link set near0 up && ip -n %s link set far0 up", net.near, net.far);
+	refused(&cfg, -EOPNOTSUPP, "near0 has 2 receive queues", "ethtool -L near0 combined 1");
+	assert_clean("near0");
+	cfg.queue = 1;
+	port_close(open_ok(&cfg));
+	assert_clean("near0");
+}
+
+/* Devices that may carry tags where no program sees them. */
+static void test_xdp_software_devices(void **state)
+{
+	struct port_config cfg = config("xdp", "br0");
+
+	(void)state;
+	shell("ip -n %s link add br0 type bridge && ip -n %s link set br0 up", net.near, net.near);
+	refused(&cfg, -EOPNOTSUPP, "br0", "VLAN tags");
+	assert_clean("br0");
+	cfg.driver = "auto";
+	port_close(open_ok(&cfg));
+	assert_clean("br0");
+	shell("ip -n %s link del br0", net.near);
+}
+
+static int open_tun(void *arg)
+{
+	struct ifreq ifr = { .ifr_name = "tap2", .ifr_flags = IFF_TAP | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	*(int *)arg = fd;
+	return fd < 0 || ioctl(fd, TUNSETIFF, &ifr) != 0 ? -errno : 0;
+}
+
+/* AF_XDP on a device whose driver hands over bytes only: the program without tags. */
+static void test_xdp_on_tap(void **state)
+{
+	struct port_config cfg = config("xdp", "tap2");
+	uint8_t frame[200], got[2000];
+	struct port_frame f;
+	struct port *p;
+	int tun = -1;
+
+	(void)state;
+	assert_int_equal(port_in_netns(net.near_path, open_tun, &tun, NULL), 0);
+	shell("ip -n %s link set tap2 up", net.near);
+	p = open_ok(&cfg);
+	assert_non_null(strstr(p->ops->describe(p), "native, copy"));
+	for (uint16_t i = 0; i < 5000; i++) {
+		/* Every second one tagged. */
+		make_frame(frame, sizeof frame, i, i % 2 ? 0x8100 : 0x88b5);
+		assert_int_equal(write(tun, frame, sizeof frame), sizeof frame);
+		assert_int_equal(port_recv(p, &f, 1), 1);
+		assert_int_equal(f.len, sizeof frame);
+		assert_memory_equal(f.data, frame, sizeof frame);
+		p->ops->rx_release(p, &f, 1);
+		assert_int_equal(port_send(p, frame, sizeof frame), 1);
+		do
+			assert_int_equal(poll(&(struct pollfd){ .fd = tun, .events = POLLIN }, 1, 5000), 1);
+		while (read(tun, got, sizeof got) != sizeof frame);
+		assert_memory_equal(got, frame, sizeof frame);
+	}
+	port_close(p);
+	assert_clean("tap2");
+	close(tun);
+}
+
+/* A process that dies leaves no program behind. */
+static void test_xdp_killed(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	(void)state;
+	if (!xdp_on_veth())
+		skip();
+	port_net_veth(&net, 1500);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct port *p;
+
+		c = port_open(&cfg, &p, NULL) == 0;
+		(void)!write(ready[1], &c, 1);
+		(void)pause();
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(c, 1);
+	assert_true(shell_ok("ip -n %s link show near0 | grep -q xdp", net.near));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	/* The kernel takes it off in its own time. */
+	for (unsigned i = 0; i < 100 && shell_ok("ip -n %s link show near0 | grep -q xdp", net.near); i++)
+		usleep(20000);
+	assert_clean("near0");
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void test_close_leaves_nothing(void **state)
+{
+	static const char *const drivers[] = { "packet", "xdp", "auto", "tap" };
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	for (unsigned d = 0; d < 4; d++) {
+		struct port_config cfg = config(drivers[d], d == 3 ? "tap1" : "near0");
+		unsigned fds = open_fds();
+
+		if (d == 1 && !xdp_on_veth())
+			continue;
+		for (unsigned i = 0; i < 20; i++) {
+			struct port *p = open_ok(&cfg);
+
+			assert_true(p->ops->rx_fd(p) >= 0);
+			port_close(p);
+			assert_int_equal(open_fds(), fds);
+		}
+		assert_clean("near0");
+		assert_false(shell_ok("ip -n %s link show tap1 2>/dev/null", net.near));
+	}
+	port_close(NULL);
+}
+
+static void test_auto(void **state)
+{
+	struct port_config cfg = config("auto", "near0");
+	struct port *p, *q;
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	p = open_ok(&cfg);
+	assert_string_equal(p->ops->name, xdp_on_veth() ? "xdp" : "packet");
+	/* Somebody has the better one. */
+	q = open_ok(&cfg);
+	assert_string_equal(q->ops->name, "packet");
+	port_close(q);
+	port_close(p);
+	port_net_veth(&net, 9000);
+	p = open_ok(&cfg);
+	assert_string_equal(p->ops->name, "packet");
+	port_close(p);
+	assert_clean("near0");
+}
+
+/* The caller's thread stays where it was. */
+static void test_namespace_of_the_caller(void **state)
+{
+	struct port_config cfg = config("packet", "near0");
+	char before[64] = "", after[64] = "";
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	assert_true(readlink("/proc/thread-self/ns/net", before, sizeof before - 1) > 0);
+	port_close(open_ok(&cfg));
+	assert_true(readlink("/proc/thread-self/ns/net", after, sizeof after - 1) > 0);
+	assert_string_equal(before, after);
+}
+
+static int open_device(void *arg)
+{
+	return device_open(arg, "near0", NULL, NULL);
+}
+
+static void test_device(void **state)
+{
+	struct device d;
+	char driver[32], bus[32];
+
+	(void)state;
+	port_net_veth(&net, 1400);
+	assert_int_equal(port_in_netns(net.near_path, open_device, &d, NULL), 0);
+	device_driver(&d, driver, bus);
+	assert_string_equal(driver, "veth");
+	assert_string_equal(bus, "");
+	assert_int_equal(device_mtu(&d), 1400);
+	assert_int_equal(device_rx_queues(&d), 1);
+	assert_true(device_feature(&d, "rx-vlan-hw-parse"));
+	assert_int_equal(device_set_feature(&d, "rx-vlan-hw-parse", false), 0);
+	assert_true(shell_ok("ip netns exec %s ethtool -k near0 | grep -q 'rx-vlan-offload: off'", net.near));
+	assert_false(device_feature(&d, "rx-vlan-hw-parse"));
+	assert_true(device_feature(&d, "rx-vlan-stag-hw-parse"));
+	assert_int_equal(device_set_feature(&d, "rx-vlan-hw-parse", true), 0);
+	assert_true(shell_ok("ip netns exec %s ethtool -k near0 | grep -q 'rx-vlan-offload: on'", net.near));
+	assert_int_equal(device_set_feature(&d, "rx-vlan-filter", true), -EOPNOTSUPP);
+	assert_false(device_feature(&d, "no-such-feature"));
+	assert_int_equal(device_set_feature(&d, "no-such-feature", true), -EOPNOTSUPP);
+	device_close(&d);
+}
+
+static int net_up(void **state)
+{
+	(void)state;
+	port_net_up(&net);
+	return 0;
+}
+
+static int net_down(void **state)
+{
+	(void)state;
+	port_net_down(&net);
+	return 0;
+}
+
+static int no_devices(void **state)
+{
+	(void)state;
+	(void)shell_ok("for d in near0 br0 tap1 tap2; do ip -n %s link del $d 2>/dev/null; done", net.near);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(test_unknown_driver, no_devices),
+		cmocka_unit_test_teardown(test_no_device, no_devices),
+		cmocka_unit_test_teardown(test_no_namespace, no_devices),
+		cmocka_unit_test_teardown(test_tap_refused, no_devices),
+		cmocka_unit_test_teardown(test_tap_stays_or_goes, no_devices),
+		cmocka_unit_test_teardown(test_xdp_refused, no_devices),
+		cmocka_unit_test_teardown(test_xdp_several_queues, no_devices),
+		cmocka_unit_test_teardown(test_xdp_software_devices, no_devices),
+		cmocka_unit_test_teardown(test_xdp_on_tap, no_devices),
+		cmocka_unit_test_teardown(test_xdp_killed, no_devices),
+		cmocka_unit_test_teardown(test_close_leaves_nothing, no_devices),
+		cmocka_unit_test_teardown(test_auto, no_devices),
+		cmocka_unit_test_teardown(test_namespace_of_the_caller, no_devices),
+		cmocka_unit_test_teardown(test_device, no_devices),
+	};
+
+	if (geteuid() != 0) {
+		(void)fprintf(stderr, "network namespaces need root\n");
+		return 77;
+	}
+	return cmocka_run_group_tests_name("port_open", tests, net_up, net_down);
+}
