@@ -135,7 +135,7 @@ struct vmq_oid_request {
 	uint32_t input_length;
 	uint32_t output_length;
 
-	uint32_t status;	/* NDIS_STATUS */
+	int32_t status;		/* NDIS_STATUS */
 	uint32_t bytes_read;	/* meaningful after success */
 	uint32_t bytes_written; /* likewise; buffer holds that many */
 	uint32_t bytes_needed;	/* meaningful after NDIS_STATUS_INVALID_LENGTH and the like */

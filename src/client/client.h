@@ -26,6 +26,8 @@ int error_set(struct vmq_error *err, int rc, const char *fmt, ...) __attribute__
 void error_clear(struct vmq_error *err);
 /* Fills err from the `error` member of an answer; -EPROTO when it is not one, else VMQ_REFUSED. */
 int error_from_json(struct vmq_error *err, const json_t *error);
+/* Adds the sentence and the status's name of an oid.request that was carried out and ended without success. */
+void error_from_status(struct vmq_error *err, const json_t *result);
 
 /* As vmq_call, with values: takes over the reference to params (NULL: none), also when it fails; *result is a new one.
  */

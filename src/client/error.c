@@ -70,3 +70,11 @@ int error_from_json(struct vmq_error *err, const json_t *error)
 	copy(err->oid, sizeof err->oid, json_object_get(data, "oid"));
 	return VMQ_REFUSED;
 }
+
+void error_from_status(struct vmq_error *err, const json_t *result)
+{
+	if (!err || !HAS(err, oid))
+		return;
+	copy(err->message, sizeof err->message, json_object_get(result, "message"));
+	copy(err->status, sizeof err->status, json_object_get(result, "status_name"));
+}

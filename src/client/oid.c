@@ -92,17 +92,31 @@ static bool number(const json_t *result, const char *key, uint32_t *out)
 	return true;
 }
 
+/* An NDIS_STATUS is a signed number whose upper half reads better unsigned: taken either way. */
+static bool status(const json_t *result, int32_t *out)
+{
+	const json_t *v = json_object_get(result, "status");
+	json_int_t n = json_integer_value(v);
+
+	if (!json_is_integer(v) || n < INT32_MIN || n > UINT32_MAX)
+		return false;
+	*out = (int32_t)(uint32_t)n;
+	return true;
+}
+
 static int read_answer(struct vmq_oid_request *r, const json_t *result, struct vmq_error *err)
 {
 	const json_t *out = json_object_get(result, "out");
 
-	if (!number(result, "status", &r->status) || !number(result, "bytes_read", &r->bytes_read) ||
+	if (!status(result, &r->status) || !number(result, "bytes_read", &r->bytes_read) ||
 	    !number(result, "bytes_written", &r->bytes_written) || !number(result, "bytes_needed", &r->bytes_needed) ||
 	    !json_is_string(out))
 		return error_set(err, -EPROTO, "vmqd answered oid.request without status, lengths and out");
 	if (r->bytes_written > r->output_length ||
 	    from_hex(json_string_value(out), json_string_length(out), r->buffer, r->output_length) != r->bytes_written)
 		return error_set(err, -EPROTO, "vmqd answered oid.request with bytes that don't fit their length");
+	if (r->status)
+		error_from_status(err, result);
 	return 0;
 }
 

@@ -23,7 +23,8 @@ static void print_switch(FILE *out, const json_t *sw)
 	text_pair(out, ": ", "because", sw, "mode_reason");
 	text_pair(out, "\n    ", "port", port, "driver");
 	text_pair(out, " ", "device", port, "device");
-	text_pair(out, " ", "link", port, "link");
+	if (json_is_boolean(json_object_get(port, "link")))
+		(void)fprintf(out, " link %s", json_is_true(json_object_get(port, "link")) ? "up" : "down");
 	text_pair(out, " ", "mac", port, "mac");
 	text_pair(out, " ", "mtu", port, "mtu");
 	text_pair(out, "\n        ", "is", port, "describe");

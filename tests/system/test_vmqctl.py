@@ -207,7 +207,7 @@ def test_switch():
     assert out == [
         'switch 0: adapter ext0 name Default Switch',
         '    mode sriov: because the default',
-        '    port xdp device eth1 link yes mac 02:00:00:00:00:09 mtu 1500',
+        '    port xdp device eth1 link up mac 02:00:00:00:00:09 mtu 1500',
         '        is native mode, copy',
         '    host_device vmq0',
         '    vports 3 of 1024, filters 5 of 65536, queue pairs 3 of 2048',
