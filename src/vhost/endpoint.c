@@ -127,17 +127,18 @@ static void forget_session(struct vhost_endpoint *ep)
 	ep->mtu = 0;
 }
 
-static void end_session(struct vhost_endpoint *ep, const char *reason)
+/* `fault`: why we end it (logged already), or NULL: the front-end did. */
+static void end_session(struct vhost_endpoint *ep, const char *fault)
 {
-	struct vhost_event ev = { .type = VHOST_EVENT_DISCONNECTED, .reason = reason };
+	struct vhost_event ev = { .type = VHOST_EVENT_DISCONNECTED, .reason = fault ? fault : "it closed the connection" };
 
 	ep->loop->del_fd(ep->loop->ctx, ep->ch.fd);
 	vhost_channel_close(&ep->ch);
 	ep->connected = false;
 	ep->peer_pid = 0;
 	forget_session(ep);
-	if (vhost_may_log(ep))
-		log_info("vport %s: its front-end is gone: %s", ep->name, reason);
+	if (!fault && vhost_may_log(ep))
+		log_info("vport %s: its front-end disconnected", ep->name);
 	vhost_tell(ep, &ev);
 	if (ep->client)
 		connect_later(ep);
@@ -180,7 +181,7 @@ static void on_listen(void *arg, uint32_t events)
 		return;
 	}
 	if (ep->connected && hung_up(ep->ch.fd))
-		end_session(ep, "it closed the connection");
+		end_session(ep, NULL);
 	if (ep->connected) {
 		ep->refused++;
 		if (!ep->told_refused && vhost_may_log(ep))
@@ -230,7 +231,7 @@ static void close_for(struct vhost_endpoint *ep, struct vmq_err *err)
 {
 	if (err->text[0])
 		vhost_fault(ep, err->text, "its connection is closed");
-	end_session(ep, err->text[0] ? err->text : "it closed the connection");
+	end_session(ep, err->text[0] ? err->text : NULL);
 }
 
 static void on_socket(void *arg, uint32_t events)

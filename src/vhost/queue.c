@@ -2,6 +2,7 @@
 #include "vhost/queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -224,6 +225,46 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 	p->tx_used_gpa = c.tx_used_gpa;
 }
 
+/* The four descriptors that the data path has of a running pair. */
+static void pair_fds(struct vhost_endpoint *ep, unsigned qp, int *fd[4])
+{
+	struct vhost_vring *rx = &ep->vring[2 * qp], *tx = rx + 1;
+
+	fd[0] = &rx->kick_fd;
+	fd[1] = &rx->call_fd;
+	fd[2] = &tx->kick_fd;
+	fd[3] = &tx->call_fd;
+}
+
+/* A worker may still use what it was given: that is kept aside, and the rings go on with copies of the descriptors. */
+static void set_aside(struct vhost_endpoint *ep, unsigned qp)
+{
+	struct vhost_pair *p = &ep->pair[qp];
+	int *fd[4];
+
+	pair_fds(ep, qp, fd);
+	for (unsigned i = 0; i < 4; i++) {
+		p->held_fd[i] = *fd[i];
+		if (*fd[i] >= 0)
+			*fd[i] = fcntl(*fd[i], F_DUPFD_CLOEXEC, 0);
+	}
+	p->started = false;
+	p->stuck = true;
+}
+
+static void release(struct vhost_pair *p)
+{
+	for (unsigned i = 0; p->stuck && i < 4; i++)
+		if (p->held_fd[i] >= 0)
+			close(p->held_fd[i]);
+	p->started = false;
+	p->stuck = false;
+	vhost_mem_put(p->mem);
+	p->mem = NULL;
+	vhost_map_put(p->log);
+	p->log = NULL;
+}
+
 void vhost_pair_stop(struct vhost_endpoint *ep, unsigned qp)
 {
 	struct vhost_pair *p = &ep->pair[qp];
@@ -234,23 +275,18 @@ void vhost_pair_stop(struct vhost_endpoint *ep, unsigned qp)
 		return;
 	rc = nic_queue_stop(ep->nic, ep->vport, qp, &rx, &tx);
 	if (rc == -ETIMEDOUT) {
-		if (!p->stuck)
+		if (p->started) {
 			log_error("vport %s: queue pair %u was not given back in time; its VM's memory stays mapped", ep->name,
 				  qp);
-		p->started = false;
-		p->stuck = true;
+			set_aside(ep, qp);
+		}
 		return;
 	}
 	if (rc == 0 && p->started) {
 		ep->vring[2 * qp].base = rx;
 		ep->vring[2 * qp + 1].base = tx;
 	}
-	p->started = false;
-	p->stuck = false;
-	vhost_mem_put(p->mem);
-	p->mem = NULL;
-	vhost_map_put(p->log);
-	p->log = NULL;
+	release(p);
 }
 
 void vhost_pair_break(struct vhost_endpoint *ep, unsigned qp, const char *reason)
@@ -292,17 +328,19 @@ void vhost_vring_stop(struct vhost_endpoint *ep, unsigned index)
 void vhost_vring_set_fd(struct vhost_endpoint *ep, unsigned index, int *slot, int fd)
 {
 	unsigned qp = index / 2;
-	struct vhost_vring *v = &ep->vring[index], *rx = &ep->vring[2 * qp], *tx = rx + 1;
+	struct vhost_vring *rx = &ep->vring[2 * qp], *tx = rx + 1;
 	int old = *slot;
 
 	*slot = fd;
-	if (ep->pair[qp].started && slot != &v->err_fd &&
+	if (ep->pair[qp].started && slot != &ep->vring[index].err_fd &&
 	    nic_queue_set_fds(ep->nic, ep->vport, qp, rx->kick_fd, rx->call_fd, tx->kick_fd, tx->call_fd)) {
 		vhost_pair_stop(ep, qp);
+		/* The worker answers neither: it may have the old one or the new one. */
+		if (ep->pair[qp].stuck)
+			return;
 		vhost_pair_start(ep, qp);
 	}
-	/* A stuck queue may still write to it: it must not become another file's number. */
-	if (old >= 0 && (!ep->pair[qp].stuck || slot == &v->err_fd))
+	if (old >= 0)
 		close(old);
 }
 

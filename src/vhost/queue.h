@@ -31,7 +31,7 @@ struct vhost_vring {
 
 struct vhost_pair {
 	bool started; /* the data path has it */
-	bool stuck;   /* it did not stop in time: a worker may still touch `mem`, `log` and the descriptors */
+	bool stuck;   /* it did not stop in time: a worker may still touch `mem`, `log` and `held_fd` */
 	bool told;    /* RUNNING was the last event about it */
 	bool broken;
 	bool told_broken;
@@ -39,6 +39,7 @@ struct vhost_pair {
 	struct vhost_mem *mem;     /* the table it was started with, counted; NULL when not started */
 	struct vhost_map *log;     /* the log it writes to, counted, or NULL */
 	uint64_t rx_used_gpa, tx_used_gpa; /* as it was started */
+	int held_fd[4];                    /* of a stuck pair: the kick and call descriptors it was given; -1: none */
 };
 
 void vhost_vring_init(struct vhost_vring *v);

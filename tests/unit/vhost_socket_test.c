@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The vhost-user back-end's sockets and framing: who may connect, halves of messages, answers nobody reads, front-ends
+ * that leave and come back, in both directions.
+ */
+#include "vhost_stub.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct front f;
+
+static int setup(void **state)
+{
+	(void)state;
+	stub_loop_open();
+	front_open(&f, 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	front_close(&f);
+	stub_loop_close();
+	return 0;
+}
+
+static struct vhost_status status(void)
+{
+	struct vhost_status st;
+
+	vhost_endpoint_status(f.ep, &st);
+	return st;
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+/* ---- framing ---- */
+
+/* A message in two halves, cut at each place: nothing happens in between, and the whole is understood. */
+static void message_in_two_halves(void **state)
+{
+	struct {
+		struct vhost_msg_header h;
+		uint64_t v;
+	} __attribute__((packed)) m = { { SET_STATUS, VHOST_MSG_VERSION, 8 }, 0 };
+
+	(void)state;
+	front_connect(&f);
+	for (size_t cut = 1; cut < sizeof m; cut++) {
+		m.v = cut;
+		assert_int_equal(send(f.sock, &m, cut, 0), cut);
+		stub_loop_turn();
+		stub_loop_turn();
+		assert_true(status().connected);
+		assert_int_equal(send(f.sock, (char *)&m + cut, sizeof m - cut, 0), sizeof m - cut);
+		stub_loop_turn();
+		assert_int_equal(front_get_u64(&f, GET_STATUS), cut);
+	}
+}
+
+/* Half a message and silence holds up nobody else; half a message and the end is the end. */
+static void half_a_message(void **state)
+{
+	struct vhost_msg_header h = { SET_MEM_TABLE, VHOST_MSG_VERSION, 40 };
+	static struct front other;
+	unsigned fds;
+
+	(void)state;
+	front_open(&other, 1);
+	fds = stub_open_fds();
+	front_connect(&f);
+	assert_int_equal(send(f.sock, &h, 7, 0), 7);
+	stub_loop_turn();
+	front_run(&other);
+	front_disconnect(&other);
+	assert_int_equal(send(f.sock, (char *)&h + 7, sizeof h - 7, 0), sizeof h - 7);
+	stub_loop_turn();
+	assert_true(status().connected);
+	front_disconnect(&f);
+	assert_false(status().connected);
+	assert_int_equal(status().messages, 0);
+	assert_int_equal(stub_open_fds(), fds + 4); /* the other front-end's own kicks and calls */
+	front_close(&other);
+}
+
+/* Descriptors that came with half a message are closed when the rest never comes. */
+static void descriptors_of_half_a_message(void **state)
+{
+	struct vhost_msg_table t = { .nregions = 1, .region = { front_region() } };
+	struct vhost_msg_header h = { SET_MEM_TABLE, VHOST_MSG_VERSION, 400 };
+	unsigned fds = stub_open_fds();
+
+	(void)state;
+	front_connect(&f);
+	front_send(&f, SET_MEM_TABLE, 0, &t, 8 + 32, &f.memfd, 1);
+	assert_int_equal(status().mem_slots, 1);
+	front_disconnect(&f);
+	assert_int_equal(stub_open_fds(), fds);
+	front_connect(&f);
+	{
+		struct iovec iov = { &h, sizeof h };
+		union {
+			char buf[CMSG_SPACE(sizeof(int))];
+			struct cmsghdr align;
+		} control = { { 0 } };
+		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				     .msg_controllen = sizeof control };
+		struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &f.memfd, sizeof(int));
+		assert_int_equal(sendmsg(f.sock, &mh, 0), sizeof h);
+		stub_loop_turn();
+		assert_int_equal(stub_open_fds(), fds + 3); /* both ends of the connection, and the file */
+	}
+	front_disconnect(&f);
+	assert_int_equal(stub_open_fds(), fds);
+}
+
+/* Several messages in one send are several messages, each with its own descriptors. */
+static void messages_in_a_row(void **state)
+{
+	struct {
+		struct vhost_msg_header h;
+		uint64_t v;
+	} __attribute__((packed)) m[300];
+
+	(void)state;
+	front_connect(&f);
+	for (unsigned i = 0; i < 300; i++) {
+		m[i].h = (struct vhost_msg_header){ SET_STATUS, VHOST_MSG_VERSION, 8 };
+		m[i].v = i % 200 + 1;
+	}
+	assert_int_equal(send(f.sock, m, sizeof m, 0), sizeof m);
+	stub_loop_turn();
+	assert_int_equal(status().messages, 300);
+	assert_int_equal(status().device_status, 100);
+}
+
+/* A front-end that asks and asks and does not read: it waits, the loop does not; no answer is lost. */
+static void unread_answers(void **state)
+{
+	struct vhost_msg_header h = { GET_FEATURES, VHOST_MSG_VERSION, 0 };
+	unsigned asked = 0, answered = 0, rounds = 0;
+	int small = 1;
+	uint64_t v;
+
+	(void)state;
+	front_connect(&f);
+	(void)setsockopt(f.sock, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+	while (rounds < 3) {
+		stub_loop_turn();
+		if (send(f.sock, &h, sizeof h, 0) == sizeof h)
+			asked++;
+		else
+			rounds++;
+	}
+	assert_true(status().connected);
+	assert_true(asked > status().messages);
+	while (answered < asked) {
+		while (recv(f.sock, &h, sizeof h, 0) == sizeof h) {
+			assert_int_equal(h.request, GET_FEATURES);
+			assert_int_equal(h.flags, VHOST_MSG_VERSION | VHOST_MSG_REPLY);
+			assert_int_equal(recv(f.sock, &v, sizeof v, MSG_WAITALL), sizeof v);
+			answered++;
+		}
+		stub_loop_turn();
+	}
+	assert_true(status().connected);
+	assert_int_equal(status().messages, asked);
+}
+
+/* ---- listening ---- */
+
+static void second_front_end(void **state)
+{
+	static struct front g;
+
+	(void)state;
+	front_run(&f);
+	g = f;
+	front_connect(&g);
+	assert_true(front_is_closed(&g));
+	close(g.sock);
+	assert_int_equal(status().refused, 1);
+	assert_true(f.nic.q[0].started);
+	/* The first one dies and its successor is there before the loop has seen either. */
+	close(f.sock);
+	g.sock = -1;
+	front_connect(&g);
+	f.sock = g.sock;
+	assert_false(front_is_closed(&f));
+	assert_int_equal(status().connections, 2);
+	assert_int_equal(front_get_u64(&f, GET_QUEUE_NUM), 1);
+	assert_false(f.nic.q[0].started);
+}
+
+static void socket_file(void **state)
+{
+	struct vhost_endpoint_config cfg;
+	struct vhost_endpoint *ep = NULL;
+	struct vmq_err err;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	front_config(&f, &cfg, 1);
+	assert_int_equal(lstat(f.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(vhost_endpoint_open(&cfg, &ep, &err), -EADDRINUSE);
+	assert_non_null(strstr(err.text, f.path));
+	vhost_endpoint_close(f.ep);
+	assert_int_equal(lstat(f.path, &st), -1);
+	/* Left over by a process that died: replaced. */
+	close(listen_at(f.path));
+	cfg.mode = 0660;
+	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, &err), 0);
+	assert_int_equal(lstat(f.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	/* Somebody else's by now: left alone. */
+	assert_int_equal(unlink(f.path), 0);
+	fd = open(f.path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	vhost_endpoint_close(f.ep);
+	f.ep = NULL;
+	assert_int_equal(lstat(f.path, &st), 0);
+	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, &err), -EEXIST);
+	close(fd);
+	assert_int_equal(unlink(f.path), 0);
+}
+
+static void bad_configuration(void **state)
+{
+	struct vhost_endpoint_config good, cfg;
+	struct vhost_endpoint *ep = NULL;
+	struct vmq_err err;
+	char path[200];
+	unsigned fds = stub_open_fds();
+
+	(void)state;
+	front_config(&f, &good, 1);
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+#define REFUSED(change, rc, word)                                                                                      \
+	do {                                                                                                           \
+		cfg = good;                                                                                            \
+		cfg.path = "/tmp/vmqt-never-made.sock";                                                                \
+		change;                                                                                                \
+		assert_int_equal(vhost_endpoint_open(&cfg, &ep, &err), rc);                                            \
+		assert_non_null(strstr(err.text, word));                                                               \
+		assert_int_equal(stub_open_fds(), fds);                                                                \
+	} while (0)
+	REFUSED(cfg.path = path, -EINVAL, "socket path");
+	REFUSED(cfg.path = "", -EINVAL, "socket path");
+	REFUSED(cfg.name = path, -EINVAL, "name");
+	REFUSED(cfg.queue_pairs = 0, -EINVAL, "queue_pairs");
+	REFUSED(cfg.queue_pairs = NIC_MAX_QUEUE_PAIRS + 1, -EINVAL, "queue_pairs");
+	REFUSED(cfg.mode = 04755, -EINVAL, "socket mode");
+	REFUSED(cfg.features = UINT64_C(1) << 60, -EINVAL, "features");
+	REFUSED(cfg.path = "/tmp/vmqt-no-such-dir/x.sock", -ENOENT, "/tmp/vmqt-no-such-dir/x.sock");
+}
+
+/* ---- connecting ---- */
+
+static bool has_connected(void *arg)
+{
+	int listener = *(int *)arg;
+
+	if (f.sock < 0)
+		f.sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return f.sock >= 0 && status().connected;
+}
+
+static void client_reconnects(void **state)
+{
+	struct vhost_endpoint_config cfg;
+	int listener;
+
+	(void)state;
+	vhost_endpoint_close(f.ep);
+	front_config(&f, &cfg, 1);
+	cfg.client = true;
+	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, NULL), 0);
+	stub_loop_turn();
+	assert_false(status().connected);
+	for (unsigned round = 0; round < 3; round++) {
+		listener = listen_at(f.path);
+		stub_loop_until(has_connected, &listener);
+		assert_true(front_get_u64(&f, GET_FEATURES) & VHOST_FEATURE(VERSION_1));
+		assert_int_equal(status().connections, round + 1);
+		close(listener);
+		assert_int_equal(unlink(f.path), 0);
+		front_disconnect(&f);
+		assert_false(status().connected);
+	}
+	/* Also after a fault of the front-end's. */
+	listener = listen_at(f.path);
+	stub_loop_until(has_connected, &listener);
+	front_send_u64(&f, 999, 0);
+	assert_true(front_is_closed(&f));
+	close(f.sock);
+	f.sock = -1;
+	stub_loop_until(has_connected, &listener);
+	/* A client's end removes nothing. */
+	vhost_endpoint_close(f.ep);
+	f.ep = NULL;
+	close(listener);
+	assert_int_equal(unlink(f.path), 0);
+}
+
+static void close_while_running(void **state)
+{
+	(void)state;
+	front_run(&f);
+	stub_events.n = 0;
+	vhost_endpoint_close(f.ep);
+	f.ep = NULL;
+	assert_false(f.nic.q[0].started);
+	assert_int_equal(stub_events.n, 0);
+	assert_true(front_is_closed(&f));
+	assert_int_equal(stub_mappings(), 1);
+	vhost_endpoint_close(NULL);
+}
+
+/* ---- nothing is left behind ---- */
+
+static void thousand_connections(void **state)
+{
+	unsigned fds = 0, maps = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		front_run(&f);
+		if (i % 3 == 0)
+			(void)front_base(&f, 0);
+		if (i % 3 == 1)
+			front_send_u64(&f, 999, 0); /* closed by the endpoint */
+		front_disconnect(&f);
+		assert_false(f.nic.q[0].started);
+		if (i == 0) {
+			fds = stub_open_fds();
+			maps = stub_mappings();
+		}
+	}
+	assert_int_equal(stub_open_fds(), fds);
+	assert_int_equal(stub_mappings(), maps);
+	assert_int_equal(status().connections, 1000);
+	assert_int_equal(f.nic.q[0].starts, 1000);
+	assert_int_equal(f.nic.q[0].stops, 1000);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(message_in_two_halves),
+		T(half_a_message),
+		T(descriptors_of_half_a_message),
+		T(messages_in_a_row),
+		T(unread_answers),
+		T(second_front_end),
+		T(socket_file),
+		T(bad_configuration),
+		T(client_reconnects),
+		T(close_while_running),
+		T(thousand_connections),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
