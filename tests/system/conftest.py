@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from vmqtest import daemon, procs  # noqa: E402
+from vmqtest import procs  # noqa: E402
 from vmqtest.lab import Lab  # noqa: E402
 
 _LIMIT_S = 240
@@ -18,8 +18,6 @@ def pytest_configure(config):
     procs.end_on_signals()
     if os.getuid() != 0:
         raise pytest.UsageError('the system tests need root (they make network namespaces)')
-    if not os.path.exists(daemon.program('vmqd')):
-        raise pytest.UsageError(f'there is no {daemon.program("vmqd")}; run make first')
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import struct
 import subprocess
 import threading
 import time
@@ -27,7 +28,7 @@ class VmqError(c.Structure):
 class OidRequest(c.Structure):
     _fields_ = [('size', c.c_size_t), ('adapter', c.c_char_p), ('type', c.c_uint32), ('oid', c.c_uint32),
                 ('buffer', c.c_void_p), ('input_length', c.c_uint32), ('output_length', c.c_uint32),
-                ('status', c.c_uint32), ('bytes_read', c.c_uint32), ('bytes_written', c.c_uint32),
+                ('status', c.c_int32), ('bytes_read', c.c_uint32), ('bytes_written', c.c_uint32),
                 ('bytes_needed', c.c_uint32)]
 
 
@@ -103,8 +104,10 @@ def test_exports_are_the_headers():
     so = os.path.join(BUILD, 'src/client/libvmq.so.0')
     out = subprocess.run(['nm', '-D', '--defined-only', so], capture_output=True, text=True, check=True).stdout
     exported = {line.split()[2] for line in out.splitlines() if ' T ' in line or ' D ' in line or ' B ' in line}
-    with open(os.path.join(ROOT, 'include/vmq/vmq.h')) as f:
-        declared = set(re.findall(r'^\w[^\n]*?\b(vmq_\w+)\(', f.read(), re.M))
+    declared = set()
+    for header in ('vmq.h', 'ndis_names.h'):
+        with open(os.path.join(ROOT, 'include/vmq', header)) as f:
+            declared.update(re.findall(r'^\w[^\n]*?\b((?:vmq|ndis)_\w+)\(', f.read(), re.M))
     assert exported == {name + '@@LIBVMQ_0' for name in declared}
     dynamic = subprocess.run(['readelf', '-d', so], capture_output=True, text=True, check=True).stdout
     assert 'soname: [libvmq.so.0]' in dynamic
@@ -319,6 +322,119 @@ def test_two_clients_are_independent():
         assert one.call('slow')[0] == -errno.ETIMEDOUT
         assert two.call('a') == (0, 1)
 
+
+# ---- NDIS requests ----
+
+ENUM_VPORTS = 0x00010243
+INVALID_LENGTH = 0xC0010014
+
+
+def oid_answer(status=0, read=0, written=0, needed=0, out='', **more):
+    return {'status': status, 'status_name': 'NDIS_STATUS_X', 'bytes_read': read, 'bytes_written': written,
+            'bytes_needed': needed, 'out': out, **more}
+
+
+def test_oid_request():
+    with FakeVmqd({'oid.request': oid_answer(read=3, written=4, out='DEadbe0f')}) as d, Client(d.path) as k:
+        rc, r, raw = k.oid(METHOD, ENUM_VPORTS, b'\x00\x80\xff', 6, adapter=b'ext0')
+        assert (rc, r.status, r.bytes_read, r.bytes_written) == (0, 0, 3, 4)
+        assert raw == bytes.fromhex('deadbe0f0000')
+        k.oid(SET, 1, b'')
+        k.oid(QUERY, 0xffffffff, b'', 4)
+        assert d.requests == [
+            ('oid.request', {'adapter': 'ext0', 'type': 'method', 'oid': ENUM_VPORTS, 'in': '0080ff', 'out_len': 6}),
+            ('oid.request', {'type': 'set', 'oid': 1, 'in': '', 'out_len': 0}),
+            ('oid.request', {'type': 'query', 'oid': 0xffffffff, 'in': '', 'out_len': 4}),
+        ]
+
+
+@pytest.mark.parametrize('status', [INVALID_LENGTH, INVALID_LENGTH - (1 << 32)])
+def test_oid_refused_by_the_contract(status):
+    """That is an outcome of the request, not a failure of the call; the sentence comes along."""
+    answer = oid_answer(status, needed=604, message='the buffer is too short')
+    with FakeVmqd({'oid.request': answer}) as d, Client(d.path) as k:
+        rc, r, _ = k.oid(METHOD, ENUM_VPORTS, b'', 4)
+        assert (rc, r.status & 0xffffffff, r.bytes_needed) == (0, INVALID_LENGTH, 604)
+        assert (k.message, k.err.status) == ('the buffer is too short', b'NDIS_STATUS_X')
+
+
+def test_oid_refused_by_the_daemon():
+    with FakeVmqd({'oid.request': Error(2, 'adapter: there is no "x"')}) as d, Client(d.path) as k:
+        assert k.oid(QUERY, 1, b'', 4, adapter=b'x')[0] == REFUSED
+
+
+@pytest.mark.parametrize('members', [{'type': 2}, {'type': 3}, {'size': 8}, {'input_length': 491521},
+                                     {'output_length': 15728641}, {'buffer': None, 'output_length': 1}], ids=str)
+def test_oid_request_that_cannot_be(members):
+    with FakeVmqd({'oid.request': oid_answer()}) as d, Client(d.path) as k:
+        rc, _, _ = k.oid(**{'type': QUERY, 'oid': 1, **members})
+        assert (rc, d.requests) == (-errno.EINVAL, [])
+
+
+@pytest.mark.parametrize('answer', [
+    {}, 1, None, oid_answer(written=5, out='0011223344'), oid_answer(written=2, out='001122'), oid_answer(written=2, out='0g11'),
+    oid_answer(written=1, out='0'), oid_answer(written=-1), oid_answer(status=1 << 32), oid_answer(read=1.5),
+    oid_answer(written=2, out='0011', needed='x'), dict(oid_answer(), out=None), oid_answer(written=0, out='00' * 100000),
+], ids=lambda a: str(a)[:60])
+def test_oid_hostile_answer(answer):
+    """Nothing is written beyond the four bytes that the caller has room for."""
+    with FakeVmqd({'oid.request': answer}) as d, Client(d.path) as k:
+        buf = c.create_string_buffer(b'\x5a' * 64, 64)
+        r = OidRequest(size=c.sizeof(OidRequest), type=QUERY, oid=1, buffer=c.addressof(buf), output_length=4)
+        assert lib.vmq_oid_request(k.p, c.byref(r), c.byref(k.err)) == -errno.EPROTO
+        assert buf.raw[4:] == b'\x5a' * 60
+
+
+def test_oid_largest_buffers():
+    size = 15728640
+    with FakeVmqd({'oid.request': oid_answer(read=491520, written=size, out='a5' * size)}) as d, Client(d.path) as k:
+        rc, r, raw = k.oid(METHOD, 1, b'\xff' * 491520, size)
+        assert (rc, k.message) == (0, '')
+        assert raw == b'\xa5' * size
+
+
+def vport_info(vport_id, name, queue_pairs, cpu, filters):
+    """NDIS_NIC_SWITCH_VPORT_INFO, by the offsets of spec/20-structures.md."""
+    b = bytearray(576)
+    struct.pack_into('<BBHIIIH', b, 0, 0x80, 1, 576, vport_id, 0, 0, 2 * len(name))
+    b[18:18 + 2 * len(name)] = name.encode('utf-16-le')
+    struct.pack_into('<HxxIII', b, 532, 0xffff, queue_pairs, 1, 1)
+    struct.pack_into('<Q', b, 552, 1 << cpu)
+    struct.pack_into('<I', b, 572, filters)
+    return bytes(b)
+
+
+def enum_vports(conn, request):
+    """What the contract says about ENUM_VPORTS, as far as an honest caller sees it."""
+    vports = vport_info(0, 'default', 1, 0, 0) + vport_info(1, 'wéb1', 2, 5, 3)
+    p = request['params']
+    assert bytes.fromhex(p['in']) == struct.pack('<BBHIIHxxIII', 0x80, 1, 28, 0, 0, 0, 0, 0, 0)
+    if p['out_len'] < 32 + len(vports):
+        reply(conn, request, result=oid_answer(INVALID_LENGTH, needed=32 + len(vports)))
+        return
+    out = struct.pack('<BBHIIHxxIIIxxxx', 0x80, 1, 28, 0, 0, 0, 32, 2, 576) + vports
+    reply(conn, request, result=oid_answer(read=28, written=len(out), out=out.hex()))
+
+
+def run_example(*args, **env):
+    return subprocess.run([os.path.join(BUILD, 'examples/oid_enum_vports'), *args], capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, **env))
+
+
+def test_example_enumerates_vports():
+    with FakeVmqd({'oid.request': enum_vports}) as d:
+        p = run_example(VMQ_SOCKET=d.path)
+        assert (p.returncode, p.stderr) == (0, '')
+        assert p.stdout == ('VPortId 0 name default function 0xffff state 1 queue pairs 1 affinity 0x1 filters 0\n'
+                            'VPortId 1 name wéb1 function 0xffff state 1 queue pairs 2 affinity 0x20 filters 3\n')
+        assert [r[1]['out_len'] for r in d.requests] == [28, 32 + 2 * 576]
+        d.answers['oid.request'] = oid_answer(0xC00000BB, message='not now')
+        p = run_example('ext0', VMQ_SOCKET=d.path)
+        assert (p.returncode, p.stderr) == (1, 'NDIS_STATUS_NOT_SUPPORTED: not now\n')
+        assert d.requests[-1][1]['adapter'] == 'ext0'
+
+
+# ---- the man page ----
 
 def test_the_man_pages_example():
     """It compiles against the header and does what the page says."""

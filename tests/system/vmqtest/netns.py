@@ -12,7 +12,7 @@ from . import procs
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_AUXDATA, _PACKET_IGNORE_OUTGOING = 263, 1, 8, 23
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_STATISTICS, _PACKET_AUXDATA, _PACKET_IGNORE_OUTGOING = 263, 1, 6, 8, 23
 _PACKET_MR_PROMISC = 1
 _TP_STATUS_VLAN_VALID, _TP_STATUS_VLAN_TPID_VALID = 0x10, 0x40
 _ETH_P_ALL = 3
@@ -130,6 +130,10 @@ class RawPort:
                         tpid = 0x8100
                     data = data[:12] + struct.pack('!HH', tpid, tci) + data[12:]
         return data
+
+    def lost(self):
+        """Frames the kernel could not keep for us since the last look."""
+        return struct.unpack('II', self.sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))[1]
 
     def drain(self, quiet=0.2):
         """All frames until none comes for `quiet` seconds."""

@@ -46,9 +46,11 @@ LEGACY = bits(PROTOCOL_FEATURES)
 class Slot:
     """A piece of guest memory with a memfd of its own."""
 
-    def __init__(self, gpa, uva, size, mmap_offset=0):
+    def __init__(self, gpa, uva, size, mmap_offset=0, huge=False):
+        if huge:
+            size, mmap_offset = (size + 0x1fffff) & ~0x1fffff, 0
         self.gpa, self.uva, self.size, self.mmap_offset = gpa, uva, size, mmap_offset
-        self.fd = os.memfd_create('vmqt-guest', os.MFD_CLOEXEC)
+        self.fd = os.memfd_create('vmqt-guest', os.MFD_CLOEXEC | (os.MFD_HUGETLB if huge else 0))
         os.ftruncate(self.fd, size + mmap_offset)
         self.map = mmap.mmap(self.fd, size + mmap_offset)
         self.mem = memoryview(self.map)[mmap_offset:]
@@ -150,11 +152,12 @@ class VuFront:
 
     rx_layout: sizes of the descriptors of one receive chain; default one buffer (2,048 bytes with mergeable buffers, else
     a whole jumbo frame). slots: how many memory slots the buffers are spread over. memory: 'table' (SET_MEM_TABLE) or 'regions'
-    (ADD_MEM_REG). listen: we listen and the daemon connects.
+    (ADD_MEM_REG). huge: on 2 MiB pages. listen: we listen and the daemon connects.
     """
 
     def __init__(self, path, features=MODERN, ring=256, pairs=1, rx_layout=None, slots=1, memory='table', listen=False,
-                 protocol=bits(P_MQ, P_REPLY_ACK, P_CONFIGURE_MEM_SLOTS), timeout=10, start=True, bufsize=None):
+                 protocol=bits(P_MQ, P_REPLY_ACK, P_CONFIGURE_MEM_SLOTS), timeout=10, start=True, bufsize=None,
+                 huge=False):
         self.path, self.want, self.ring, self.pairs, self.memory = path, features, ring, pairs, memory
         self.protocol_want, self.timeout = protocol, timeout
         self.features = self.protocol = 0
@@ -163,7 +166,7 @@ class VuFront:
         self._undo = procs.at_end(self.close)
         self.sock = None
         self.rx_layout = rx_layout
-        self.bufsize = bufsize
+        self.bufsize, self.huge = bufsize, huge
         self._make_memory(slots)
         if listen:
             self.listener = socket.socket(socket.AF_UNIX)
@@ -204,7 +207,7 @@ class VuFront:
         for s in range(nslots):
             size = (per_slot[s] + 4096 + 4095) & ~4095
             self.slots.append(Slot(0x1_0000_0000 + s * 0x1000_0000, 0x5500_0000_0000 + s * 0x2000_0000, size,
-                                   mmap_offset=4096 * (s % 3)))
+                                   mmap_offset=4096 * (s % 3), huge=self.huge))
         self.buffers = [[(self.slots[s].gpa + off, self.slots[s].mem[off:off + sizes[q]]) for s, off in place[q]]
                         for q in range(n)]
         at = 0

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two real Linux guests under QEMU: they talk, they reboot, their driver goes and comes, and the other one never notices."""
+import threading
+
+import pytest
+
+from vmqtest import procs, transfer
+from vmqtest.guest import Guest, Nic
+
+MAC1, MAC2 = '52:54:00:00:01:01', '52:54:00:00:01:02'
+SIZE = 8 << 20
+
+
+@pytest.fixture
+def two(lab):
+    """VM1 untagged, VM2 in VLAN 100, the far end in both; VM1's second device is in VLAN 100 too."""
+    second = '52:54:00:00:01:11'
+    x = lab(vports=[{'name': 'vm1', 'mac': MAC1}, {'name': 'vm2', 'mac': MAC2, 'vlan': 100},
+                    {'name': 'vm1b', 'mac': second, 'vlan': 100}])
+    x.far.sh('ip addr add 10.77.0.254/24 dev w0; ip link add link w0 name w0.100 type vlan id 100;'
+             ' ip link set w0.100 up; ip addr add 10.77.100.254/24 dev w0.100')
+    p = x.vmqd.path
+    x.vm1 = Guest('vm1', [Nic(p('vm1'), MAC1, '10.77.0.1/24'), Nic(p('vm1b'), second, '10.77.100.1/24')], wait=False)
+    x.vm2 = Guest('vm2', [Nic(p('vm2'), MAC2, '10.77.100.2/24')], wait=False)
+    x.vm1.wait_ready()
+    x.vm2.wait_ready()
+    x.vmqd.wait_running('vm1', 'vm2', 'vm1b')
+    yield x
+    x.vm1.stop()
+    x.vm2.stop()
+
+
+def ping(x, address, count=3):
+    return x.far.run('ping', '-q', '-c', str(count), '-i', '0.2', '-W', '3', address)
+
+
+def nothing_stray(x):
+    for g in (x.vm1, x.vm2):
+        count, last = g.stray()
+        assert count == 0, f'{g.name} was given {count} frames that are not for it, the last: {last}'
+
+
+def test_ping_and_tcp_every_way(two):
+    ping(two, '10.77.0.1')
+    ping(two, '10.77.100.2')
+    two.vm1.sh('ping -c 3 -i 0.2 10.77.100.2')
+    transfer.from_netns(two.far, two.vm1, '10.77.0.1', SIZE).finish()
+    transfer.from_netns(two.far, two.vm2, '10.77.100.2', SIZE).finish()
+    transfer.to_netns(two.vm1, two.far, '10.77.0.254', SIZE).finish()
+    transfer.to_netns(two.vm2, two.far, '10.77.100.254', SIZE).finish()
+    transfer.between(two.vm1, two.vm2, '10.77.100.2', SIZE).finish()
+    transfer.between(two.vm2, two.vm1, '10.77.100.1', SIZE).finish()
+    nothing_stray(two)
+    for name, guest, dev in (('vm1', two.vm1, 'eth0'), ('vm1b', two.vm1, 'eth1'), ('vm2', two.vm2, 'eth0')):
+        stats, seen = two.vmqd.stats(name), guest.received(dev)
+        assert stats['rx_frames'] == seen, f'{name}: the switch delivered {stats["rx_frames"]}, the guest received {seen}'
+
+
+def test_reboot_under_traffic(two):
+    """vm1 reboots while the wire sends to it; vm2's transfer meanwhile is whole, vm1 is back afterwards."""
+    stop = threading.Event()
+    from vmqtest import frames
+
+    def flood():
+        n = 0
+        while not stop.wait(0.001):
+            two.wire.send(frames.frame(MAC1, '52:54:00:00:0f:01', n, size=500))
+            n += 1
+    t = threading.Thread(target=flood)
+    t.start()
+    try:
+        moving = transfer.to_netns(two.vm2, two.far, '10.77.100.254', SIZE)
+        two.vm1.reset()
+        moving.finish()
+        two.vmqd.wait_running('vm1', 'vm1b')
+        two.vm1.sh('reboot -f &')
+        two.vm1.buf = b''
+        two.vm1._until(rb'AGENT-UP', 120)
+        two.vmqd.wait_running('vm1', 'vm1b')
+        ping(two, '10.77.0.1')
+    finally:
+        stop.set()
+        t.join()
+    transfer.from_netns(two.far, two.vm1, '10.77.0.1', SIZE).finish()
+    transfer.between(two.vm1, two.vm2, '10.77.100.2', SIZE).finish()
+    nothing_stray(two)
+
+
+def test_driver_reload_under_traffic(two):
+    """The driver leaves and takes the device again and again while frames come for it."""
+    dev = two.vm1.sh('basename $(readlink -f /sys/class/net/eth0/device)').strip()
+    two.far.sh(f'ip neigh replace 10.77.0.1 lladdr {MAC1} dev w0')
+    pinger = two.far.spawn(['ping', '-q', '-i', '0.005', '10.77.0.1'], 'pinger')
+    for _ in range(5):
+        two.vm1.sh(f'echo {dev} >/sys/bus/virtio/drivers/virtio_net/unbind; sleep 0.2;'
+                   f' echo {dev} >/sys/bus/virtio/drivers/virtio_net/bind; ip link set eth0 up; ip addr add 10.77.0.1/24 dev eth0')
+        ping(two, '10.77.0.1')
+    pinger.stop()
+    transfer.from_netns(two.far, two.vm1, '10.77.0.1', SIZE).finish()
+    nothing_stray(two)
+
+
+def test_power_off_and_a_new_vm(two):
+    """A VM goes away without a word; its VPort waits and serves the next one."""
+    two.vm2.proc.popen.kill()
+    two.vm2.stop()
+    procs.wait_for(lambda: two.vmqd.vport('vm2')['status'] == 'no VM', 10, 'VPort vm2 without a VM')
+    ping(two, '10.77.0.1')
+    two.vm2 = Guest('vm2', [Nic(two.vmqd.path('vm2'), MAC2, '10.77.100.2/24')])
+    two.vmqd.wait_running('vm2')
+    ping(two, '10.77.100.2')
+
+
+def test_daemon_restart(two):
+    """The daemon is killed and started again; QEMU connects anew by itself and traffic goes on."""
+    two.vmqd.proc.popen.kill()
+    two.vmqd.proc.popen.wait()
+    two.vmqd.start()
+    two.vmqd.wait_running('vm1', 'vm2', 'vm1b')
+    ping(two, '10.77.0.1')
+    ping(two, '10.77.100.2')
+    transfer.between(two.vm1, two.vm2, '10.77.100.2', SIZE).finish()
+
+
+def test_live_changes_under_a_transfer(two):
+    """CPUs change and other VPorts come and go while TCP runs between the guests; nothing breaks."""
+    moving = transfer.between(two.vm1, two.vm2, '10.77.100.2', 2 * SIZE)
+    n = 0
+    while not moving.done():
+        two.vmqd.call('vport.set', name='vm2', cpu=two.cpus[n % len(two.cpus)])
+        two.vmqd.call('vport.add', name=f'x{n}', mac=f'52:54:00:00:02:{n % 256:02x}', vlan=100)
+        two.vmqd.call('vport.set', name='vm1b', cpu=two.cpus[(n + 1) % len(two.cpus)])
+        two.vmqd.call('vport.del', name=f'x{n}')
+        n += 1
+    moving.finish()
+    assert n > 3
+    nothing_stray(two)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The kinds of wire: xdp, packet, tap, pcap, and the choice `auto`."""
+import os
+import time
+
+import pytest
+
+from vmqtest import daemon, frames, netns, procs, vufront
+from vmqtest.frames import frame, tagged
+
+A, FAR = '52:54:00:00:00:01', '52:54:00:00:0f:01'
+VPORTS = [{'name': 'a', 'mac': A}, {'name': 'b', 'mac': '52:54:00:00:00:02', 'vlan': 100}]
+
+
+@pytest.mark.parametrize('driver', ['auto', 'xdp', 'packet'])
+def test_many_frames_both_ways(lab, driver):
+    x = lab(vports=VPORTS, driver=driver)
+    a = x.vm('a')
+    for start in range(0, 4000, 50):
+        made = [frame(A, FAR, n, size=46 + n * 11 % 1441) for n in range(start, start + 50)]
+        for f in made:
+            x.wire.send(f)
+        assert a.recv(50, 5) == made
+        made = [frame(FAR, A, n, size=46 + n * 11 % 1441) for n in range(start, start + 50)]
+        a.send(made)
+        assert [x.wire.recv(5) for _ in made] == made
+    w = x.vmqd.wire()
+    assert (w['rx_frames'], w['tx_frames']) == (4000, 4000)
+
+
+def test_auto_says_what_it_took(lab):
+    x = lab(vports=[], driver='auto')
+    port = x.vmqd.call('switch.show')['switches'][0]['port']
+    assert port['driver'] in ('xdp', 'packet') and port['describe']
+    if port['driver'] == 'packet':
+        assert 'xdp' in x.vmqd.proc.log(1 << 20), 'not said why xdp was not taken'
+
+
+def test_a_wire_in_another_namespace(lab):
+    """The port's netns: the daemon runs elsewhere."""
+    x = lab(vports=VPORTS, start=False)
+    x.config['adapters'][0]['port']['netns'] = x.sw.path
+    x.vmqd = daemon.Vmqd(x.config, netns=netns.NetNS('elsewhere'), start=False)
+    x.start()
+    a = x.vm('a')
+    x.wire.send(frame(A, FAR, 1))
+    assert len(a.recv(1)) == 1
+
+
+def test_vlan_tags_put_in_by_the_kernel_are_seen(lab):
+    """A VLAN device at the far end: the tag may travel beside the frame and not in its bytes; it must count all the same."""
+    for driver in ('packet', 'xdp'):
+        x = lab(vports=VPORTS, driver=driver)
+        x.far.sh('ethtool -K w0 txvlan on rxvlan on; ip link add link w0 name w0.100 type vlan id 100; ip link set w0.100 up')
+        b = x.vm('b')
+        port = netns.RawPort(x.far, 'w0.100')
+        f = frame('52:54:00:00:00:02', FAR, 1)
+        port.send(f)
+        assert b.recv(1) == [f]
+        f = frame(FAR, '52:54:00:00:00:02', 2)
+        b.send(f)
+        assert port.recv(2) == f
+        x.stop()
+
+
+def test_tap_as_the_wire():
+    sw = netns.NetNS('sw')
+    d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': {'driver': 'tap', 'device': 'wire0'}, 'vports': VPORTS}]}, netns=sw)
+    sw.run('ip', 'link', 'set', 'wire0', 'up')
+    wire = netns.RawPort(sw, 'wire0')
+    a, b = (vufront.VuFront(d.path(n)) for n in 'ab')
+    d.wait_running('a', 'b')
+    f = frame('52:54:00:00:00:02', FAR, 1)
+    wire.send(tagged(f, 100))
+    assert b.recv(1) == [f]
+    f = frame(FAR, '52:54:00:00:00:02', 2)
+    b.send(f)
+    assert wire.recv(2) == tagged(f, 100)
+    f = frame(A, FAR, 3)
+    wire.send(f)
+    assert a.recv(1) == [f]
+    a.close()
+    b.close()
+    assert d.stop() == 0
+    assert 'wire0' not in sw.links()
+
+
+def test_capture_files_as_the_wire():
+    from scapy.utils import PcapReader, wrpcap
+    from scapy.layers.l2 import Ether
+    sw = netns.NetNS('sw')
+    w = procs.workdir()
+    made = [frame(A if n % 2 else '52:54:00:00:00:02', FAR, n, vlan=None if n % 2 else 100) for n in range(2000)]
+    wrpcap(w + '/in.pcap', [Ether(f) for f in made])
+    port = {'driver': 'pcap', 'in': w + '/in.pcap', 'out': w + '/out.pcap', 'rate': 4000}
+    d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': port, 'vports': VPORTS}]}, netns=sw, start=False)
+    fronts = {}
+    d.start()
+    for n in 'ab':
+        fronts[n] = vufront.VuFront(d.path(n))
+    got = {'a': [], 'b': []}
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not (got['a'] and frames.number(got['a'][-1]) == 1999):
+        for n in 'ab':
+            got[n] += fronts[n].recv(1, 0.05)
+    got['b'] += fronts['b'].drain()
+    # What came before the VMs were plugged in went nowhere; from then on nothing may be missing.
+    for n, odd in (('a', 1), ('b', 0)):
+        seen = [frames.number(f) for f in got[n]]
+        assert len(seen) > 100 and seen == list(range(seen[0], 1998 + odd + 1, 2)) and seen[0] % 2 == odd
+        assert all(frames.tag_of(f) is None for f in got[n])
+    fronts['b'].send([frame(FAR, '52:54:00:00:00:02', n) for n in range(100)])
+    fronts['b'].sent()
+    assert d.stop() == 0
+    with PcapReader(w + '/out.pcap') as r:
+        out = [bytes(p) for p in r]
+    assert [f for f in out if frames.mac(f) == FAR] == [tagged(frame(FAR, '52:54:00:00:00:02', n), 100) for n in range(100)]
+    assert os.path.getsize(w + '/out.pcap')

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vmqctl and libvmq against the real vmqd: what the command line says is what the daemon holds, and what is refused
+changes nothing."""
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+
+from vmqtest.daemon import BUILD, ROOT, program
+from vmqtest.frames import frame
+
+WEB1, WEB2, FAR = '52:54:00:00:00:01', '52:54:00:00:00:02', '52:54:00:00:0f:01'
+
+
+def state(d):
+    return d.vmqctl_json('vport', 'show'), d.vmqctl_json('filter', 'show')
+
+
+def rows(text):
+    """A table as a list of dictionaries; cells may not contain two blanks in a row."""
+    header, *lines = [line for line in text.splitlines() if line]
+    return [dict(zip(header.split(), line.split())) for line in lines]
+
+
+def test_json_is_what_the_socket_says(lab):
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1, 'vlan': 100}]).vmqd
+    for words, method in (('vport', 'vport.show'), ('filter', 'filter.show'), ('switch', 'switch.show')):
+        assert d.vmqctl_json(words) == d.call(method)
+    assert d.vmqctl_json('queue', 'web1')['queues'][0].keys() == d.call('queue.show')['queues'][0].keys()
+    assert set(d.vmqctl_json('stats')) == {'vports', 'wires', 'workers'}
+    version = d.vmqctl('version').splitlines()
+    assert version[1].startswith(f'vmqd {d.call("version")["version"]}, pid {d.proc.pid}, ')
+
+
+def test_a_vport_from_add_to_del(lab):
+    d = lab().vmqd
+    before = state(d)
+    cpu = str(d.call('stats.show')['workers'][-1]['cpu'])
+    out = d.vmqctl('vport', 'add', 'web1', 'mac', WEB1, 'vlan', '100', 'cpu', cpu, 'socket', d.path('w'), 'moderation', 'low')
+    assert f'    socket {d.path("w")} socket_mode server\n' in out
+    assert os.path.exists(d.path('w'))
+    v = d.vport('web1')
+    assert (v['cpu'], v['moderation'], v['socket']) == (int(cpu), 'low', d.path('w'))
+    (row,) = [r for r in rows(d.vmqctl('vport')) if r['NAME'] == 'web1']
+    assert (row['ID'], row['CPU'], row['MODERATION'], row['FILTERS']) == (str(v['id']), cpu, 'low', str(v['filters']))
+    (row,) = rows(d.vmqctl('queue', 'web1'))
+    assert (row['NAME'], row['MAC'], row['VLAN'], row['CPU']) == ('web1', WEB1, '100', cpu)
+
+    d.vmqctl('vport', 'set', 'web1', 'new_name', 'web9', 'moderation', 'high', 'source_check', 'on')
+    v = d.vport('web9')
+    assert (v['moderation'], v['source_check'], v['vlan_check']) == ('high', True, True)
+
+    assert d.vmqctl('vport', 'del', 'web9') == ''
+    assert not os.path.exists(d.path('w'))
+    assert state(d) == before
+
+
+def test_filters_from_add_to_del(lab):
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1}, {'name': 'web2', 'mac': WEB2, 'broadcast': False}]).vmqd
+    made = rows(d.vmqctl('filter', 'add', 'web1', 'mac', '52:54:00:00:00:11', 'vlan', '7', 'broadcast', 'off'))
+    assert [(r['MAC'], r['VLAN'], r['NAME']) for r in made] == [('52:54:00:00:00:11', '7', 'web1')]
+    number = made[0]['ID']
+    moved = rows(d.vmqctl('filter', 'move', number, 'to', 'web2'))
+    assert [(r['ID'], r['NAME']) for r in moved] == [(number, 'web2')]
+    assert number in [r['ID'] for r in rows(d.vmqctl('filter', 'show', 'web2'))]
+    assert d.vmqctl('filter', 'del', number) == ''
+    assert number not in [r['ID'] for r in rows(d.vmqctl('filter'))]
+
+
+REFUSED = [
+    ('vport add web1', 'name'),
+    ('vport add web/3', 'name'),
+    ('vport add new mac 52:54:00:00:00', 'mac'),
+    ('vport add new mac 52:54:00:00:00:33 vlan 4095', 'vlan'),
+    ('vport add new mac 52:54:00:00:00:33 vlan 0', 'vlan'),
+    ('vport add new mac 52:54:00:00:00:33 vlan some', 'vlan'),
+    ('vport add new cpu 4711', 'cpu'),
+    ('vport add new cpu first', 'cpu'),
+    ('vport add new queue_pairs 0', 'queue_pairs'),
+    ('vport add new moderation much', 'moderation'),
+    ('vport add new socket relative.sock', 'socket'),
+    ('vport add new socket_mode both', 'socket_mode'),
+    ('vport add new source_check perhaps', 'source_check'),
+    ('vport add new adapter ext9', 'adapter'),
+    ('vport set nobody cpu 0', 'name'),
+    ('vport set web1 new_name web2', 'new_name'),
+    ('vport set web1 active off', 'active'),
+    ('vport del nobody', 'name'),
+    ('vport del default', None),
+    ('filter add nobody mac 52:54:00:00:00:33', 'vport'),
+    ('filter add web2 mac 52:54:00:00:00:01', 'mac'),
+    ('filter add web1 mac zz', 'mac'),
+    ('filter del 65000', 'id'),
+    ('filter del first', 'id'),
+    ('filter move 65000 to web1', 'id'),
+    ('filter move 1 to nobody', 'to'),
+    ('queue show nobody', 'vport'),
+    ('explain from nobody dst 52:54:00:00:00:01', 'from'),
+    ('explain from wire dst 52:54', 'dst'),
+    ('explain from wire dst 52:54:00:00:00:01 vlan 4095', 'vlan'),
+    ('explain from wire dst 52:54:00:00:00:01 priority 8', 'priority'),
+]
+
+
+def test_refusals_name_the_field_and_change_nothing(lab):
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1}, {'name': 'web2', 'mac': WEB2}]).vmqd
+    before = state(d)
+    wrong = []
+    for command, field in REFUSED:
+        status, out, err = d.vmqctl(*command.split(), check=False)
+        error = json.loads(d.vmqctl('-j', *command.split(), check=False)[1])['error']
+        if (status, out) != (1, '') or not err.startswith('vmqctl: ') or error['data'].get('field') != field or \
+                (field and not err.startswith(f'vmqctl: {field}')):
+            wrong.append((command, status, out, err, error))
+        if state(d) != before:
+            wrong.append((command, 'changed something'))
+            before = state(d)
+    assert not wrong, '\n'.join(map(str, wrong))
+
+
+def test_the_man_pages_examples(lab):
+    """Each example of vmqctl(1), in its order; only the paths and CPU numbers are this machine's."""
+    x = lab()
+    d = x.vmqd
+    with open(os.path.join(ROOT, 'docs/man/vmqctl.1.scd')) as f:
+        examples = re.findall(r'^vmqctl (.*)$', f.read().partition('# EXAMPLES')[2], re.M)
+    assert len(examples) >= 10
+    for e in examples:
+        e = e.replace('/run/vmq', d.dir).replace('cpu 1', f'cpu {x.cpus[-1]}').replace('cpu 0', f'cpu {x.cpus[0]}')
+        if 'watch' in e:
+            p = subprocess.Popen([program('vmqctl'), '--socket', d.socket, *e.split()], stdout=subprocess.PIPE, text=True)
+            assert p.stdout.readline().startswith('QUEUE ')
+            p.send_signal(signal.SIGINT)
+            p.communicate(timeout=20)
+            assert p.returncode == 0
+        else:
+            d.vmqctl(*e.split())
+    assert (d.vport('web1')['cpu'], d.vport('web1')['moderation']) == (x.cpus[0], 'low')
+    assert d.call('filter.show', vport='web2')['filters'][0]['mac'] == WEB1
+
+
+def test_counters_of_real_frames(lab):
+    x = lab(vports=[{'name': 'web1', 'mac': WEB1}, {'name': 'web2', 'mac': WEB2}])
+    vm = x.vm('web1')
+    for i in range(10):
+        x.wire.send(frame(WEB1, FAR, i))
+    for i in range(4):
+        x.wire.send(frame(WEB2, FAR, i))
+    vm.send(frame(FAR, WEB1, 1))
+    assert len(x.everywhere()['web1']) == 10
+    by_name = {r['NAME']: r for r in rows(x.vmqd.vmqctl('queue'))}
+    assert by_name['web1']['STATE'] == 'running'
+    assert (by_name['web1']['RX-FRAMES'], by_name['web1']['TX-FRAMES']) == ('10', '1')
+    drops = x.vmqd.vmqctl('stats').split('DROPPED-AT')[1].split('\n\n')[0]
+    assert re.search(r'^web2 +rx_not_connected +4$', drops, re.M)
+
+
+def test_explain_says_where_a_frame_went(lab):
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1, 'vlan': 100}]).vmqd
+    assert 'web1' in d.vmqctl('explain', 'from', 'wire', 'dst', WEB1, 'vlan', '100')
+    assert 'web1' not in d.vmqctl('explain', 'from', 'wire', 'dst', WEB1, 'vlan', '101')
+    table = rows('\n'.join(d.vmqctl('-d', 'explain', 'from', 'web1', 'dst', FAR).splitlines()[-3:]))
+    assert 'wire' in [r.get('FATE') for r in table] or 'wire' in str(table)
+
+
+def test_monitor_shows_what_happens(lab):
+    d = lab().vmqd
+    p = subprocess.Popen([program('vmqctl'), '--socket', d.socket, '-j', 'monitor'], stdout=subprocess.PIPE, text=True)
+    try:
+        # The monitor is known to listen when it reports something; so there is something until it does.
+        first = None
+        for i in range(200):
+            d.vmqctl('vport', 'add', f'probe{i}')
+            d.vmqctl('vport', 'del', f'probe{i}')
+            if select.select([p.stdout], [], [], 0.2)[0]:
+                first = json.loads(p.stdout.readline())
+                break
+        assert first and first['event'] in ('vport_added', 'vport_deleted') and first['adapter'] == 'ext0'
+        d.vmqctl('vport', 'add', 'web1', 'mac', WEB1, 'broadcast', 'off')
+        number = str(d.call('filter.show', vport='web1')['filters'][0]['id'])
+        d.vmqctl('vport', 'add', 'web2')
+        d.vmqctl('filter', 'move', number, 'to', 'web2')
+        d.vmqctl('filter', 'del', number)
+        d.vmqctl('vport', 'del', 'web1')
+        seen = []
+        while ('vport_deleted', 'web1') not in seen:
+            e = json.loads(p.stdout.readline())
+            seen.append((e['event'], e['vport']))
+        for expected in (('vport_added', 'web1'), ('filter_set', 'web1'), ('vport_added', 'web2'), ('vport_deleted', 'web1')):
+            assert expected in seen
+        assert {'filter_moved', 'filter_cleared'} <= {name for name, _ in seen}
+    finally:
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=20)
+    assert p.returncode == 0
+
+
+def test_monitor_and_watch_end_with_the_daemon(lab):
+    d = lab().vmqd
+    monitor = subprocess.Popen([program('vmqctl'), '--socket', d.socket, 'monitor'], stderr=subprocess.PIPE, text=True,
+                               stdout=subprocess.DEVNULL)
+    watch = subprocess.Popen([program('vmqctl'), '--socket', d.socket, 'queue', 'watch', '0.1'], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    assert watch.stdout.readline().startswith('QUEUE ')
+    assert d.stop() == 0
+    for p in (monitor, watch):
+        _, err = p.communicate(timeout=20)
+        assert p.returncode == 3, err
+        assert re.fullmatch(r'vmqctl: (vmqd closed the connection|cannot connect to .*)\n', err)
+    assert d.vmqctl('queue', check=False)[0] == 3
+
+
+def test_completion_knows_the_daemons_names(lab):
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1}]).vmqd
+
+    def complete(*words):
+        return subprocess.run([program('vmqctl'), 'complete', '--socket', d.socket, *words], capture_output=True, text=True,
+                              timeout=30).stdout.split()
+    assert complete('vport', 'del', '') == ['default', 'web1']
+    assert complete('filter', 'del', '') == [str(f['id']) for f in d.call('filter.show')['filters']]
+    assert complete('switch', 'show', 'e') == ['ext0']
+
+
+def test_example_enumerates_vports(lab):
+    """By the contract's binary structures, the same VPorts as by name."""
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1}, {'name': 'web2', 'mac': WEB2, 'queue_pairs': 2}]).vmqd
+    p = subprocess.run([os.path.join(BUILD, 'examples/oid_enum_vports')], capture_output=True, text=True, timeout=30,
+                       env=dict(os.environ, VMQ_SOCKET=d.socket))
+    assert (p.returncode, p.stderr) == (0, '')
+    expected = [f'VPortId {v["id"]} name {v["name"]} function 0xffff state {1 if v["state"] == "activated" else 2} '
+                f'queue pairs {v["queue_pairs"]} affinity {1 << v["cpu"]:#x} filters {v["filters"]}'
+                for v in d.call('vport.show')['vports']]
+    assert len(expected) == 3
+    assert p.stdout.splitlines() == expected
