@@ -31,33 +31,52 @@ static inline const struct nic *nic_of(const struct frame *f)
 	return f->queue ? f->queue->nic : f->port->nic;
 }
 
+/*
+ * The worker to send the frames of this worker's sources to. When a ring has moved on while frames of ours are still at
+ * the worker that had it, the next ones take the same way (that worker passes them on in order), and nothing more is
+ * taken from our sources until all are home: the order of a sender's frames is kept across the move.
+ */
+static inline struct worker *route(struct worker *w, struct counters *cnt, struct worker *to)
+{
+	struct worker *before;
+
+	if (__builtin_expect(cnt->route == to->index + 1, 1))
+		return to;
+	before = cnt->route ? w->engine->w[cnt->route - 1] : NULL;
+	if (before && before != w && w->nfree_refs != WORKER_REFS) {
+		w->drain = true;
+		return before;
+	}
+	cnt->route = to->index + 1;
+	return to;
+}
+
 void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 {
+	struct counters *cnt = vport_counters(v, w);
 	struct nic_queue *q = __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE);
-	struct port_source *host;
+	struct port_source *host = NULL;
 	struct worker *to;
 	enum nic_drop why;
 
 	if (__builtin_expect(q != NULL, 1)) {
-		to = __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
-		if (to == w) {
-			add_delivery(w, f, q, v->tags_inline);
-			return;
-		}
+		to = route(w, cnt, __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
 	} else {
 		host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 		if (!host) {
-			count_drop(vport_counters(v, w), NIC_DROP_RX_NOT_CONNECTED);
+			count_drop(cnt, NIC_DROP_RX_NOT_CONNECTED);
 			return;
 		}
-		to = __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE);
-		if (to == w) {
-			egress_port(w, host, f, frame_tag_op(f, true), v);
-			return;
-		}
+		to = route(w, cnt, __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
 	}
-	if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
-		count_drop(vport_counters(v, w), why);
+	if (to != w) {
+		if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
+			count_drop(cnt, why);
+	} else if (q) {
+		add_delivery(w, f, q, v->tags_inline);
+	} else {
+		egress_port(w, host, f, frame_tag_op(f, true), v);
+	}
 }
 
 void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
@@ -70,11 +89,24 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 		dispatch_drop(w, n, f->src_vport, NIC_DROP_TX_NO_WIRE);
 		return;
 	}
-	to = __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE);
+	to = route(w, &n->wire_cnt[w->index], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
 	if (to == w)
 		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
 	else if (!handover_frame(w, to, f, n, FRAME_FROM_WIRE, &why))
 		dispatch_drop(w, n, f->src_vport, why);
+}
+
+void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v)
+{
+	struct nic_queue *q = v ? __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) : NULL;
+	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
+
+	if (q)
+		add_delivery(w, f, q, v->tags_inline);
+	else if (s)
+		egress_port(w, s, f, frame_tag_op(f, true), v ? v : vport_of(n, f->src_vport));
+	else
+		count_drop(v ? vport_counters(v, w) : &n->wire_cnt[w->index], NIC_DROP_RX_STOPPED);
 }
 
 struct group_ctx {

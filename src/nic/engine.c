@@ -222,6 +222,8 @@ int engine_command(struct worker *w, bool (*run)(struct worker *, struct command
 		log_error("CPU %u does not answer: a command took over %d ms", w->cpu, NIC_WAIT_MS);
 		return -ETIMEDOUT; /* the worker may still run it, so it stays */
 	}
+	while (!__atomic_load_n(&c->finished, __ATOMIC_ACQUIRE))
+		cpu_relax(); /* set before the semaphore */
 	(void)sem_destroy(&c->done);
 	free(c);
 	return 0;

@@ -140,10 +140,7 @@ static void arrive(struct worker *w, struct frame_ref *r)
 	struct worker *to = destination(r, &v, &why);
 
 	if (to == w) {
-		if (v)
-			dispatch_vport(w, &r->f, v);
-		else
-			dispatch_wire(w, r->nic, &r->f);
+		dispatch_arrived(w, r->nic, &r->f, v);
 		return;
 	}
 	if (to) /* the ring has moved on meanwhile: the reference follows it, and goes home from there */
@@ -222,11 +219,8 @@ unsigned handover_returns(struct worker *w)
 
 	for (unsigned i = 0; i < w->engine->nworkers; i++) {
 		void *got[WORKER_BURST];
-		unsigned n;
+		unsigned n = spsc_pop(&w->returns[i], got, WORKER_BURST); /* ours too: a reference may follow its ring home */
 
-		if (i == w->index)
-			continue;
-		n = spsc_pop(&w->returns[i], got, WORKER_BURST);
 		for (unsigned k = 0; k < n; k++)
 			came_home(w, got[k]);
 		total += n;

@@ -84,9 +84,9 @@ static bool cmd_move(struct worker *w, struct command *c)
 
 	if (!s->let_go && !let_go(w, s))
 		return false;
+	s->cnt = source_counters(s, to);
 	if (!handover_port(w, to, s))
 		return false;
-	s->cnt = source_counters(s, to);
 	__atomic_store_n(&s->worker, to, __ATOMIC_RELEASE);
 	return true;
 }

@@ -26,6 +26,7 @@
 
 /* Counters of one VPort (or the wire) by one worker: one writer; the reader sums. */
 struct counters {
+	uint32_t route; /* 1 + index of the worker this worker sends the VPort's frames to; 0: none yet (dispatch.c) */
 	struct nic_vport_counters c;
 } __attribute__((aligned(64)));
 
@@ -133,6 +134,7 @@ struct command { /* from control to a worker */
 	bool (*run)(struct worker *w, struct command *c);
 	void *arg;
 	void *arg2;
+	bool finished; /* the worker's release store pairs with control's acquire load */
 	sem_t done;
 };
 
@@ -176,6 +178,7 @@ struct worker {
 	uint32_t seen[NIC_MAX_VPORTS]; /* group delivery: round in which the VPort got the frame */
 	uint32_t seen_round;
 	uint64_t wake_mask;         /* workers whose inbox got something this turn */
+	bool drain;                 /* take nothing from sources until all references are home (dispatch.c) */
 
 	/* references to frames at other workers */
 	struct frame_ref *refs, **free_refs;
@@ -291,9 +294,11 @@ bool handover_port(struct worker *w, struct worker *to, struct port_source *s);
 unsigned handover_inbox(struct worker *w);
 unsigned handover_returns(struct worker *w);
 /* ---- dispatch.c: worker ---- */
-/* A frame to a VPort: its ring or port here, or the worker that has it. */
+/* A frame of this worker's sources to a VPort: its ring or port here, or the worker that has it. */
 void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v);
 void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f);
+/* A frame that arrived from another worker, to a ring or port that is here now; v NULL: the wire. */
+void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v);
 /* Carries out what the lists of rings and ports hold; afterwards no frame's bytes are needed any more. */
 void dispatch_carry_out(struct worker *w);
 /* Counts a frame that came from `src` (FRAME_FROM_WIRE: the wire) and goes nowhere. */

@@ -119,17 +119,19 @@ static bool cmd_move(struct worker *w, struct command *c)
 
 	if (q->slot != QUEUE_LET_GO && !let_go(w, q))
 		return false;
+	q->cnt = vport_counters(q->vport, to);
 	if (!handover_queue(w, to, q)) /* its inbox is full: next turn */
 		return false;
 	/* from here on frames for the ring go to the other worker; what is still in our inbox follows it */
-	q->cnt = vport_counters(q->vport, to);
 	__atomic_store_n(&q->worker, to, __ATOMIC_RELEASE);
 	return true;
 }
 
 int queue_move(struct nic_queue *q, struct worker *to)
 {
-	return q->worker == to ? 0 : engine_command(q->worker, cmd_move, q, to);
+	struct worker *now = __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
+
+	return now == to ? 0 : engine_command(now, cmd_move, q, to);
 }
 
 static bool cmd_fds(struct worker *w, struct command *c)
@@ -199,7 +201,7 @@ int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_
 	out->rx_size = q->rx.size;
 	out->tx_size = q->tx.size;
 	out->rx_free = (uint16_t)(__atomic_load_n(&q->rx.avail->idx, __ATOMIC_RELAXED) -
-				  __atomic_load_n(&q->rx.last_avail, __ATOMIC_RELAXED));
+				  __atomic_load_n(&q->rx.used->idx, __ATOMIC_RELAXED));
 	if (out->rx_free > q->rx.size)
 		out->rx_free = 0;
 	return 0;

@@ -176,7 +176,7 @@ static void go_to_sleep(struct worker *w)
 	uint64_t begin;
 
 	arm_silent_queues(w, 0);
-	if (w->nactive || w->npending)
+	if (w->nactive || w->npending || w->drain)
 		return;
 	for (unsigned i = 0; i < w->nports; i++)
 		w->ports[i]->active = false;
@@ -220,6 +220,7 @@ static unsigned run_commands(struct worker *w)
 			continue;
 		}
 		w->pending[i] = w->pending[--w->npending];
+		__atomic_store_n(&c->finished, true, __ATOMIC_RELEASE);
 		(void)sem_post(&c->done); /* c belongs to control again */
 		done++;
 	}
@@ -286,8 +287,12 @@ static unsigned turn(struct worker *w)
 
 	work += handover_inbox(w);
 	work += handover_returns(w);
-	work += poll_ports(w);
-	work += poll_queues(w);
+	if (__builtin_expect(w->drain, 0) && w->nfree_refs == WORKER_REFS)
+		w->drain = false;
+	if (__builtin_expect(!w->drain, 1)) {
+		work += poll_ports(w);
+		work += poll_queues(w);
+	}
 	burst_finish(w);
 	notify_flush(w);
 	wake_others(w);

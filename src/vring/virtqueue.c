@@ -40,7 +40,7 @@ void virtqueue_break(struct virtqueue *vq, const char *reason)
 
 	if (vq->broken)
 		return;
-	vq->broken = reason;
+	__atomic_store_n(&vq->broken, reason, __ATOMIC_RELEASE); /* control reads it (nic_queue_info) */
 	if (vq->err_fd >= 0 && write(vq->err_fd, &one, sizeof one) < 0)
 		vq->err_fd = -1; /* nobody listens there; the daemon reports the reason itself */
 }

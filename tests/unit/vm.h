@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A VM for tests: guest memory in this process and the driver's side of split virtqueues, written from virtio 1.2 §2.7
+ * and independent of the code under test. Addresses are guest physical; memory may lie in several slots.
+ */
+#ifndef VMQ_TESTS_VM_H
+#define VMQ_TESTS_VM_H
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nic/nic.h"
+#include "vring/guest_mem.h"
+
+#define VM_GPA 0x40000000ull
+#define VM_SIZE (4u << 20)
+
+struct vm_ring {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t size, next_desc, seen_used;
+	uint64_t used_gpa;
+};
+
+struct vm {
+	uint8_t *ram; /* VM_SIZE bytes at VM_GPA */
+	struct guest_mem *mem;
+	uint64_t brk; /* next free byte */
+	struct vm_ring rx, tx;
+	uint64_t features;
+	int rx_call, tx_kick;
+};
+
+/* Memory in `slots` equal slots; rings of `size`. */
+void vm_init(struct vm *vm, unsigned slots, uint16_t size, uint64_t features);
+void vm_fini(struct vm *vm);
+/* A guest address of n fresh bytes, aligned to 64. */
+uint64_t vm_alloc(struct vm *vm, uint32_t n);
+void *vm_ptr(const struct vm *vm, uint64_t gpa);
+struct nic_queue_config vm_queue_config(const struct vm *vm);
+
+/* Writes a descriptor and returns its index; flags and next as given. */
+uint16_t vm_desc(struct vm_ring *r, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t next);
+/* Makes a head available. */
+void vm_avail(struct vm_ring *r, uint16_t head);
+/* The next used element, false when there is none. */
+bool vm_used(struct vm_ring *r, struct vring_used_elem *e);
+/* The same, waiting up to two seconds. */
+bool vm_wait_used(struct vm_ring *r, struct vring_used_elem *e);
+
+/* Posts one receive buffer in one piece; returns its guest address. */
+uint64_t vm_post(struct vm *vm, uint32_t len);
+/* Sends a frame with its header in one piece. */
+void vm_send(struct vm *vm, const void *frame, uint32_t len);
+unsigned vm_hdr_len(const struct vm *vm);
+void vm_kick(struct vm *vm);
+
+#endif
