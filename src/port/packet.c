@@ -38,8 +38,8 @@
 #define SLOT_SMALL     2048u
 #define SLOT_LARGE     9344u
 #define SLOT_SMALL_MTU (SLOT_SMALL - SLOT_HEADROOM - ETH_HLEN - 8)
-/* Our mark in tp_status, none of the kernel's bits: the slot's frame has been given to the caller. Not 0, so the kernel
- * leaves the slot alone. */
+/* Our mark in tp_status, none of the kernel's bits: the slot's frame has been given to the caller. Not
+ * TP_STATUS_KERNEL (0), so the kernel leaves the slot alone; not TP_STATUS_USER, so it is not given again. */
 #define STATUS_HELD 0x00800000u
 /* After so many empty bursts in a row the socket is asked whether it is in error. */
 #define EMPTY_BURSTS 64u
@@ -235,7 +235,7 @@ static unsigned packet_rx_burst(struct port *port, struct port_frame *f, unsigne
 		/* Pairs with the kernel's barrier between writing the frame and its status. */
 		uint32_t status = __atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE);
 
-		if (!(status & TP_STATUS_USER) || status & STATUS_HELD)
+		if (!(status & TP_STATUS_USER))
 			break;
 		packet_advance(p);
 		__builtin_prefetch(packet_next(p));
