@@ -219,6 +219,10 @@ static int add_mem_reg(struct vhost_endpoint *ep, struct vhost_msg *m, struct vm
 	uint32_t n = ep->mem ? ep->mem->n : 0;
 	int rc;
 
+	/* QEMU before 8.1 adds (and removes) each region once a queue pair. What we have already is there. */
+	for (uint32_t i = 0; i < n; i++)
+		if (vhost_region_same(&ep->mem->region[i], &m->p.slot.region, m->fds[0]))
+			return 0;
 	if (n == GUEST_MEM_MAX_SLOTS)
 		return vmq_err(err, -ENOSPC, "all %u memory slots are in use", GUEST_MEM_MAX_SLOTS);
 	if (n)
@@ -244,12 +248,17 @@ static int rem_mem_reg(struct vhost_endpoint *ep, struct vhost_msg *m, struct vm
 	for (uint32_t i = 0; ep->mem && i < ep->mem->n; i++) {
 		const struct vhost_region *o = &ep->mem->region[i];
 
-		if (o->gpa != gone->gpa || o->uva != gone->uva || o->size != gone->size)
-			r[n++] = *o;
+		if (o->gpa == gone->gpa && o->uva == gone->uva && o->size == gone->size)
+			continue;
+		if (vhost_region_meets(o, gone))
+			return vmq_err(err, -ENOENT, "the memory region at guest address %#" PRIx64 " has %#" PRIx64
+				       " bytes at user address %#" PRIx64 ", not %#" PRIx64 " at %#" PRIx64, o->gpa, o->size,
+				       o->uva, gone->size, gone->uva);
+		r[n++] = *o;
 	}
+	/* Removed for another queue pair already (add_mem_reg). */
 	if (!ep->mem || n == ep->mem->n)
-		return vmq_err(err, -ENOENT, "no memory region at guest address %#" PRIx64 ", user address %#" PRIx64
-			       " with %#" PRIx64 " bytes is there to remove", gone->gpa, gone->uva, gone->size);
+		return 0;
 	mem = vhost_mem_new(r, n, err);
 	if (!mem)
 		return -ENOMEM;

@@ -22,22 +22,22 @@ static uint64_t map_unit(int fd)
 }
 
 /* Where the mapping begins in the file and how long it is. */
-static int map_extent(int fd, uint64_t offset, uint64_t size, uint64_t *start, uint64_t *len, struct vmq_err *err)
+static int map_extent(int fd, uint64_t offset, uint64_t size, struct stat *st, uint64_t *start, uint64_t *len,
+		      struct vmq_err *err)
 {
-	struct stat st;
 	uint64_t unit, end;
 
 	if (size == 0)
 		return vmq_err(err, -EINVAL, "its size is 0");
 	if (size > (uint64_t)INT64_MAX || offset > (uint64_t)INT64_MAX - size)
 		return vmq_err(err, -EINVAL, "its file offset %#" PRIx64 " and size %#" PRIx64 " wrap", offset, size);
-	if (fstat(fd, &st))
+	if (fstat(fd, st))
 		return vmq_err(err, -errno, "its file: %s", strerror(errno));
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return vmq_err(err, -EINVAL, "its descriptor is not a file of memory");
-	if ((uint64_t)st.st_size < offset + size)
+	if ((uint64_t)st->st_size < offset + size)
 		return vmq_err(err, -EINVAL, "its file has %#" PRIx64 " bytes, offset %#" PRIx64 " and size %#" PRIx64
-			       " need more", (uint64_t)st.st_size, offset, size);
+			       " need more", (uint64_t)st->st_size, offset, size);
 	unit = map_unit(fd);
 	if (!unit)
 		return vmq_err(err, -errno, "its file: %s", strerror(errno));
@@ -51,9 +51,10 @@ struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, void (*l
 				struct vmq_err *err)
 {
 	struct vhost_map *m;
-	uint64_t start, len;
+	struct stat st;
+	uint64_t start = 0, len = 0;
 
-	if (map_extent(fd, offset, size, &start, &len, err))
+	if (map_extent(fd, offset, size, &st, &start, &len, err))
 		return NULL;
 	m = malloc(sizeof *m);
 	if (!m) {
@@ -61,6 +62,9 @@ struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, void (*l
 		return NULL;
 	}
 	m->refs = 1;
+	m->dev = st.st_dev;
+	m->ino = st.st_ino;
+	m->offset = offset;
 	m->len = len;
 	m->addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
 	if (m->addr == MAP_FAILED) {
@@ -99,6 +103,19 @@ void vhost_map_put(struct vhost_map *m)
 static bool ranges_meet(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
 {
 	return a - b < blen || b - a < alen;
+}
+
+bool vhost_region_same(const struct vhost_region *have, const struct vhost_msg_region *r, int fd)
+{
+	struct stat st;
+
+	return have->gpa == r->gpa && have->size == r->size && have->uva == r->uva && have->map->offset == r->offset &&
+	       fstat(fd, &st) == 0 && have->map->dev == st.st_dev && have->map->ino == st.st_ino;
+}
+
+bool vhost_region_meets(const struct vhost_region *have, const struct vhost_msg_region *r)
+{
+	return ranges_meet(have->gpa, have->size, r->gpa, r->size);
 }
 
 int vhost_region_check(const struct vhost_msg_region *r, const struct vhost_region *others, uint32_t n,

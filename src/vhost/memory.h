@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "vhost/guard.h"
@@ -21,6 +22,9 @@
 
 struct vhost_map {
 	unsigned refs;
+	dev_t dev; /* the file, and where in it `at` lies */
+	ino_t ino;
+	uint64_t offset;
 	uint8_t *at; /* the first byte that was asked for */
 	void *addr;  /* the mapping around it, in whole (huge) pages */
 	size_t len;
@@ -54,6 +58,11 @@ struct vhost_mem {
  * in all. 0, or -EINVAL with a sentence. */
 int vhost_region_check(const struct vhost_msg_region *r, const struct vhost_region *others, uint32_t n,
 		       struct vmq_err *err);
+
+/* Is `r` of the file `fd` a region that we have: same addresses, size, file and place in it? */
+bool vhost_region_same(const struct vhost_region *have, const struct vhost_msg_region *r, int fd);
+/* Do guest addresses of both meet? */
+bool vhost_region_meets(const struct vhost_region *have, const struct vhost_msg_region *r);
 
 /* A table of checked regions; takes references of its own on their mappings. One reference. NULL: sentence in err. */
 struct vhost_mem *vhost_mem_new(const struct vhost_region *r, uint32_t n, struct vmq_err *err);

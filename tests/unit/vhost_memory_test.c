@@ -156,6 +156,30 @@ static void many_slots(void **state)
 	close(fd);
 }
 
+/* QEMU 7.2 adds and removes each region once for each of its queue pairs. */
+static void slot_for_each_pair(void **state)
+{
+	struct vhost_msg_slot own = { .region = front_region() }, s = nth_slot(0);
+	int fd = memfd_create("slots", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	front_run(&f);
+	assert_int_equal(add(&own, f.memfd), 0);
+	assert_int_equal(add(&s, fd), 0);
+	assert_int_equal(f.nic.q[0].starts, 2);
+	assert_int_equal(add(&s, fd), 0);
+	assert_int_equal(status().mem_slots, 2);
+	assert_int_equal(f.nic.q[0].starts, 2);
+	assert_int_equal(rem(&s), 0);
+	assert_int_equal(status().mem_slots, 1);
+	assert_int_equal(rem(&s), 0);
+	assert_int_equal(status().mem_slots, 1);
+	assert_int_equal(f.nic.q[0].starts, 3);
+	assert_int_equal(status().errors, 0);
+	close(fd);
+}
+
 /* The region begins and ends in the middle of pages of its file. */
 static void odd_offset(void **state)
 {
@@ -351,6 +375,7 @@ int main(void)
 #define T_GUARD(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown_guard)
 	const struct CMUnitTest tests[] = {
 		T(many_slots),
+		T(slot_for_each_pair),
 		T(odd_offset),
 		T(empty_table),
 		T_GUARD(truncated_under_a_worker),

@@ -43,7 +43,7 @@ static struct vhost_status status(void)
 	return st;
 }
 
-enum fd_kind { NO_FD, EVENT, MEMORY, PIPE, READ_ONLY };
+enum fd_kind { NO_FD, EVENT, MEMORY, OTHER_MEMORY, PIPE, READ_ONLY };
 
 struct refusal {
 	const char *name;
@@ -150,13 +150,17 @@ static const struct refusal refusals[] = {
 	{ "slot with two", ADD_MEM_REG, SLOT(FAR, 4096, FAR, 0), MEMORY, 2, false, "2 descriptors" },
 	{ "slot too short", ADD_MEM_REG, 32, { 0 }, MEMORY, 1, false, "payload of 32 bytes" },
 	{ "slot of size 0", ADD_MEM_REG, SLOT(FAR, 0, FAR, 0), MEMORY, 1, false, "size is 0" },
-	{ "slot there already", ADD_MEM_REG, SLOT(STUB_GPA, STUB_MEM_BYTES, STUB_UVA, 0), MEMORY, 1, false, "overlap" },
+	{ "slot there with another size", ADD_MEM_REG, SLOT(STUB_GPA, 4096, STUB_UVA, 0), MEMORY, 1, false, "overlap" },
+	{ "slot there of another file", ADD_MEM_REG, SLOT(STUB_GPA, STUB_MEM_BYTES, STUB_UVA, 0), OTHER_MEMORY, 1, false,
+	  "overlap" },
 	{ "slot past its file by its offset", ADD_MEM_REG, SLOT(FAR, 4096, FAR, STUB_MEM_BYTES - 4095), MEMORY, 1, false,
 	  "need more" },
 	{ "slot's offset wraps", ADD_MEM_REG, SLOT(FAR, 4096, FAR, -4096ull), MEMORY, 1, false, "wrap" },
 	{ "slot too large", ADD_MEM_REG, SLOT(FAR, 1ull << 43, FAR, 0), MEMORY, 1, false, "limit" },
-	{ "removal of nothing", REM_MEM_REG, SLOT(FAR, 4096, FAR, 0), NO_FD, 0, false, "to remove" },
-	{ "removal with another size", REM_MEM_REG, SLOT(STUB_GPA, 4096, STUB_UVA, 0), NO_FD, 0, false, "to remove" },
+	{ "removal with another size", REM_MEM_REG, SLOT(STUB_GPA, 4096, STUB_UVA, 0), NO_FD, 0, false, "not 0x1000 at" },
+	{ "removal of a part", REM_MEM_REG, SLOT(STUB_GPA + 4096, 4096, STUB_UVA + 4096, 0), NO_FD, 0, false, "not 0x1000 at" },
+	{ "removal with another user address", REM_MEM_REG, SLOT(STUB_GPA, STUB_MEM_BYTES, FAR, 0), NO_FD, 0, false,
+	  "not 0x100000 at" },
 	{ "removal with two descriptors", REM_MEM_REG, SLOT(STUB_GPA, STUB_MEM_BYTES, STUB_UVA, 0), MEMORY, 2, false,
 	  "2 descriptors" },
 	{ "log without descriptor", SET_LOG_BASE, 16, { .log = { 0x10000, 0 } }, NO_FD, 0, false, "0 descriptors" },
@@ -185,6 +189,10 @@ static int open_fd(enum fd_kind kind)
 		assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 		close(p[0]);
 		return p[1];
+	case OTHER_MEMORY:
+		p[0] = memfd_create("other", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(p[0], STUB_MEM_BYTES), 0);
+		return p[0];
 	case READ_ONLY:
 		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", f.memfd);
 		return open(path, O_RDONLY | O_CLOEXEC);
@@ -365,7 +373,7 @@ static void out_of_order(void **state)
 	front_send(&f, REM_MEM_REG, 0, &slot, sizeof slot, NULL, 0);
 	assert_true(status().connected);
 	/* Nothing was negotiated: need_reply is not heard, and a fault closes. */
-	front_send(&f, REM_MEM_REG, VHOST_MSG_NEED_REPLY, &slot, sizeof slot, NULL, 0);
+	front_send(&f, SET_VRING_NUM, VHOST_MSG_NEED_REPLY, &v, sizeof v, NULL, 0);
 	assert_true(front_is_closed(&f));
 }
 
