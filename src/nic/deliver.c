@@ -73,7 +73,10 @@ static inline void write_virtio_header(uint8_t *p, const struct virtqueue *vq, u
 	const uint32_t tail = (uint32_t)buffers << 16; /* csum_offset 0, num_buffers */
 
 	memcpy(p, &zero, 8);
-	memcpy(p + 8, &tail, vq->hdr_len - 8u);
+	if (__builtin_expect(vq->hdr_len == sizeof(struct virtio_net_hdr_v1), 1))
+		memcpy(p + 8, &tail, 4);
+	else
+		memcpy(p + 8, &zero, sizeof(struct virtio_net_hdr) - 8);
 }
 
 /* ---- one by one ---- */
@@ -214,6 +217,8 @@ static void take_buffers(struct worker *w)
 		d->slot.head = (uint16_t)head;
 		d->pos = vq->last_avail++;
 		__builtin_prefetch(&vq->desc[head]);
+		if (d->pos % 8 == 0) /* a line of the used ring holds eight entries */
+			__builtin_prefetch(&vq->used->ring[(vq->used_idx + 8u) & vq->mask], 1);
 	}
 }
 

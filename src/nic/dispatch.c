@@ -12,7 +12,7 @@ void dispatch_drop(struct worker *w, const struct nic *n, uint32_t src, enum nic
 	count_drop(v ? vport_counters(v, w) : &n->wire_cnt[w->index], why);
 }
 
-static void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
+static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
 {
 	struct delivery *d;
 
@@ -209,45 +209,75 @@ static void give_back(struct worker *w)
 	}
 }
 
-void burst_finish(struct worker *w)
+/* A sender without VLAN of its own and source check: nothing of its frames has to be looked at or changed. */
+static inline bool plain_sender(const struct frame *f)
+{
+	const struct nic_vport *src = f->queue ? f->queue->vport : f->port->vport;
+
+	return !src || (src->can_send && !src->access_vlan && !src->source_check);
+}
+
+/* The ring of this worker that a verdict leads to and that takes frames as they are; NULL: dispatch has to look. */
+static struct nic_queue *straight_to(struct worker *w, const struct nic *n, const struct verdict *v)
+{
+	struct nic_vport *p = v->kind == VERDICT_ONE ? vport_of(n, v->vport) : NULL;
+	struct nic_queue *q = p ? __atomic_load_n(&p->queue[0], __ATOMIC_ACQUIRE) : NULL;
+
+	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w && vport_counters(p, w)->route == w->index + 1 ? q : NULL;
+}
+
+static void dispatch_all(struct worker *w)
 {
 	const struct frame *prev = NULL;
-	struct verdict verdict = { .kind = VERDICT_DROP, .drop = NIC_DROP_TX_HAIRPIN };
+	struct nic_queue *straight = NULL;
+	struct verdict verdict;
+
+	for (unsigned i = 0; i < w->nframes; i++) {
+		struct frame *f = &w->frame[i];
+		const struct filter_table *t;
+		const struct nic *n;
+		enum nic_drop why;
+
+		/* frames of a burst often go the same way */
+		if (straight && f->key == prev->key && f->queue == prev->queue && f->port == prev->port) {
+			add_delivery(w, f, straight, straight->vport->tags_inline);
+			continue;
+		}
+		prev = f;
+		straight = NULL;
+		n = nic_of(f);
+		t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
+		if (!plain_sender(f)) {
+			if (!classify_admit(n, f->queue ? f->queue->vport : f->port->vport, f, &why)) {
+				dispatch_drop(w, n, f->src_vport, why);
+				continue;
+			}
+			f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
+			verdict = classify(n, t, f);
+		} else {
+			verdict = classify(n, t, f);
+			straight = straight_to(w, n, &verdict);
+		}
+		dispatch(w, n, t, f, &verdict);
+	}
+}
+
+void burst_finish(struct worker *w)
+{
+	uint64_t last = 0;
 
 	if (w->nframes == 0)
 		return;
 	count(&w->frames, w->nframes);
 	for (unsigned i = 0; i < w->nframes; i++) {
 		struct frame *f = &w->frame[i];
-		const struct nic *n = nic_of(f);
 
 		f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
-		if (!prev || f->key != prev->key)
-			__builtin_prefetch(filter_bucket(__atomic_load_n(&n->filters, __ATOMIC_ACQUIRE), f->key));
-		prev = f;
+		if (f->key != last)
+			__builtin_prefetch(filter_bucket(__atomic_load_n(&nic_of(f)->filters, __ATOMIC_ACQUIRE), f->key));
+		last = f->key;
 	}
-	prev = NULL;
-	for (unsigned i = 0; i < w->nframes; i++) {
-		struct frame *f = &w->frame[i];
-		const struct nic *n = nic_of(f);
-		const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
-		enum nic_drop why;
-
-		if (f->src_vport != FRAME_FROM_WIRE) {
-			const struct nic_vport *src = f->queue ? f->queue->vport : f->port->vport;
-
-			if (!classify_admit(n, src, f, &why)) {
-				dispatch_drop(w, n, f->src_vport, why);
-				continue;
-			}
-			f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
-		}
-		/* frames of a burst often go the same way */
-		if (!prev || prev->key != f->key || prev->src_vport != f->src_vport || nic_of(prev) != n)
-			verdict = classify(n, t, f);
-		prev = f;
-		dispatch(w, n, t, f, &verdict);
-	}
+	dispatch_all(w);
 	dispatch_carry_out(w);
 	give_back(w);
 	w->nframes = 0;
