@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The virtualization stack: what a person wants (this VM, this MAC, this VLAN, that CPU) turned into OID requests.
+ * It owns policy and names: which VPort is called what, which socket it has, which broadcast filter was brought by
+ * which MAC filter. Everything the contract keeps (filters, states, affinity, moderation) is read back through the
+ * contract each time it is shown. One stack serves all adapters of the process; VPort names are unique among them.
+ *
+ * A wish of several requests is all or nothing: what was done is undone when a later step is refused.
+ *
+ * Thread: the control thread only. The stack never touches sockets, rings or frames: whoever created it gives the
+ * callbacks of struct stack_ops for what is not the contract's.
+ *
+ * Errors: 0 or -1 with a struct stack_error filled.
+ */
+#ifndef VMQ_STACK_STACK_H
+#define VMQ_STACK_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stack/stack_error.h"
+
+#define STACK_NAME_SIZE 65     /* 64 characters and the NUL */
+#define STACK_PATH_SIZE 108    /* sockaddr_un.sun_path */
+#define STACK_MAX_CPUS 64u
+#define STACK_DEFAULT_NAME "default" /* the default VPort's name on each adapter */
+
+struct stack;
+struct stack_adapter;
+struct stack_vport;
+struct ndis_adapter;
+
+/* ---- what is wanted ---- */
+
+enum stack_vlan_kind { STACK_VLAN_UNTAGGED, STACK_VLAN_ID, STACK_VLAN_ANY };
+
+struct stack_vlan {
+	enum stack_vlan_kind kind;
+	uint16_t id; /* 1 … 4094 with STACK_VLAN_ID, else 0 */
+};
+
+/* A receive filter; `broadcast`: it brings one for ff:ff:ff:ff:ff:ff with the same VLAN test (never for group MACs). */
+struct stack_filter_want {
+	uint8_t mac[6];
+	bool broadcast;
+	struct stack_vlan vlan;
+};
+
+struct stack_policy {
+	bool source_check, vlan_check, all_multicast;
+};
+
+enum stack_socket_mode { STACK_SOCKET_SERVER, STACK_SOCKET_CLIENT };
+
+struct stack_vport_want {
+	char name[STACK_NAME_SIZE];
+	bool cpu_given; /* false: the worker with the fewest VPorts */
+	unsigned cpu;
+	unsigned queue_pairs;
+	uint32_t moderation; /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION */
+	struct stack_policy policy;
+	char socket[STACK_PATH_SIZE]; /* not empty */
+	enum stack_socket_mode socket_mode;
+	const struct stack_filter_want *filters; /* set in this order */
+	size_t nfilters;
+};
+
+/* What shall change; members without their flag are not looked at. */
+struct stack_vport_change {
+	bool set_cpu, set_moderation, set_name, set_active;
+	bool set_source_check, set_vlan_check, set_all_multicast;
+	unsigned cpu;
+	uint32_t moderation;
+	char name[STACK_NAME_SIZE];
+	struct stack_policy policy;
+};
+
+/* ---- what there is ---- */
+
+struct stack_vport_info {
+	uint32_t id;
+	char name[STACK_NAME_SIZE];
+	bool active;
+	bool on_pf; /* else on VF `vf` */
+	uint16_t vf;
+	unsigned cpu;
+	unsigned queue_pairs;
+	uint32_t moderation;
+	uint32_t num_filters;
+};
+
+struct stack_filter_info {
+	uint32_t id, vport;
+	uint8_t mac[6];
+	struct stack_vlan vlan;
+	bool companion; /* brought by a MAC filter of the same VPort, and gone with the last of them */
+	bool broadcast; /* a MAC filter that counts on such a companion */
+};
+
+struct stack_switch_info {
+	uint32_t id;
+	char name[STACK_NAME_SIZE];
+	uint32_t num_vports, max_vports; /* the default one included */
+	uint32_t num_filters, max_filters;
+	uint32_t queue_pairs, max_queue_pairs;
+};
+
+/* ---- what is not the contract's: given by whoever creates the stack; `ctx` is stack_create's ---- */
+
+struct stack_ops {
+	/* The VPort's socket begins to be served / ends. open: 0 or -1 with the error; close cannot fail and returns when
+	 * no ring of the VPort is in use any more. */
+	int (*open_endpoint)(void *ctx, struct stack_vport *v, struct stack_error *e);
+	void (*close_endpoint)(void *ctx, struct stack_vport *v);
+	/* Something is done: "vport_added", "filter_set" …, docs/rpc.md's event names. `f` is NULL for events of a VPort;
+	 * "vport_deleted" is said while `v` is still there. */
+	void (*event)(void *ctx, const char *name, struct stack_vport *v, const struct stack_filter_info *f);
+};
+
+struct stack_config {
+	const uint16_t *cpus; /* the workers' CPUs; copied */
+	unsigned ncpus;       /* 1 … STACK_MAX_CPUS */
+	const struct stack_ops *ops; /* must outlive the stack */
+	void *ctx;
+};
+
+int stack_create(const struct stack_config *cfg, struct stack **out, struct stack_error *e);
+/* Removes every adapter first. NULL is allowed. */
+void stack_destroy(struct stack *s);
+bool stack_has_cpu(const struct stack *s, unsigned cpu);
+
+/* ---- adapters (stack_switch.c) ---- */
+
+/* Takes an adapter whose switch exists under control; the default VPort becomes a stack_vport (id 0). `na` stays the
+ * caller's and must outlive stack_adapter_remove; `user` is handed back by stack_adapter_user. */
+int stack_adapter_add(struct stack *s, const char *name, struct ndis_adapter *na, void *user,
+		      struct stack_adapter **out, struct stack_error *e);
+/* Clears every filter, ends every endpoint and deletes every VPort the stack made. What the adapter refuses to give up
+ * is logged and left to its own end. */
+void stack_adapter_remove(struct stack_adapter *a);
+const char *stack_adapter_name(const struct stack_adapter *a);
+void *stack_adapter_user(const struct stack_adapter *a);
+/* The adapter of that name; with NULL the only one there is. */
+struct stack_adapter *stack_adapter_find(const struct stack *s, const char *name, struct stack_error *e);
+/* The one after `a`, the first with NULL; NULL at the end. */
+struct stack_adapter *stack_adapter_next(const struct stack *s, const struct stack_adapter *a);
+int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, struct stack_error *e);
+
+/* ---- VPorts (stack_vport.c) ---- */
+
+/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation; or nothing of it. */
+int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want, struct stack_vport **out,
+		    struct stack_error *e);
+/* All changes or none. The default VPort takes cpu, moderation and policy. */
+int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e);
+/* Its filters are cleared, its endpoint is closed, DELETE_VPORT; `v` is gone then. On failure all is as before, but the
+ * filters have new identifiers. */
+int stack_vport_del(struct stack_vport *v, struct stack_error *e);
+/* By name, on the adapter or (NULL) on any; "default" needs the adapter when there are several. */
+struct stack_vport *stack_vport_find(const struct stack *s, const struct stack_adapter *a, const char *name,
+				     struct stack_error *e);
+struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id);
+struct stack_vport *stack_vport_next(const struct stack_adapter *a, const struct stack_vport *v);
+/* Read from the contract. */
+int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e);
+int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e);
+/* All of an adapter by one request, ascending ids, those included that somebody else made by requests of his own;
+ * free() the array. */
+int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);
+
+/* What is the stack's own. */
+uint32_t stack_vport_id(const struct stack_vport *v);
+const char *stack_vport_name(const struct stack_vport *v);
+struct stack_adapter *stack_vport_adapter(const struct stack_vport *v);
+const char *stack_vport_socket(const struct stack_vport *v); /* empty: the default VPort */
+enum stack_socket_mode stack_vport_socket_mode(const struct stack_vport *v);
+/* What open_endpoint wants to find again; NULL at first. */
+void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint);
+void *stack_vport_endpoint(const struct stack_vport *v);
+
+/* ---- filters (stack_filter.c) ---- */
+
+#define STACK_FILTERS_MADE 2u /* the filter and the broadcast filter it brings */
+
+int stack_filter_add(struct stack_vport *v, const struct stack_filter_want *want,
+		     struct stack_filter_info made[STACK_FILTERS_MADE], unsigned *nmade, struct stack_error *e);
+/* With the last MAC filter of a VLAN test the broadcast filter goes that they brought. */
+int stack_filter_del(struct stack_adapter *a, uint32_t id, struct stack_error *e);
+/* MOVE_FILTER: no frame is lost, none arrives twice. The broadcast filter follows as far as it is needed. */
+int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *to, struct stack_filter_info *out,
+		      struct stack_error *e);
+/* Filters of one VPort, or of all (NULL), ascending ids; read from the contract; free() the array. */
+int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, struct stack_filter_info **out, size_t *n,
+		      struct stack_error *e);
+
+/* ---- checks of single values, for whoever reads them from text ---- */
+
+/* 1 … 64 of A-Za-z0-9_.- and not "." or "..". */
+bool stack_name_ok(const char *name);
+
+#endif

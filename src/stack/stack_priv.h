@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The stack's own structures and the requests it makes. Only for files of src/stack.
+ */
+#ifndef VMQ_STACK_STACK_PRIV_H
+#define VMQ_STACK_STACK_PRIV_H
+
+#include <sys/queue.h>
+#include <vmq/ndis.h>
+#include <vmq/ndis_vmq.h>
+
+#include "ndis/ndis_adapter.h"
+#include "stack/stack.h"
+
+#define STACK_MAX_VPORT_ID  65535u /* ids travel beside frames in 16 bits (spec/70 Q20) */
+#define STACK_MAX_FILTER_ID 65536u
+
+/* The broadcast filter of one VLAN test on one VPort. */
+struct stack_broadcast {
+	struct stack_vlan vlan;
+	uint32_t id;
+	uint32_t users;  /* MAC filters that brought it or found it there */
+	bool wanted;     /* somebody asked for it by its own address: it stays without users */
+	LIST_ENTRY(stack_broadcast) link;
+};
+
+struct stack_vport {
+	struct stack_adapter *adapter;
+	uint32_t id;
+	char name[STACK_NAME_SIZE];
+	unsigned cpu;
+	char socket[STACK_PATH_SIZE];
+	enum stack_socket_mode socket_mode;
+	void *endpoint;
+	LIST_HEAD(, stack_broadcast) broadcasts;
+	TAILQ_ENTRY(stack_vport) link;
+};
+
+struct stack_adapter {
+	struct stack *stack;
+	char name[STACK_NAME_SIZE];
+	struct ndis_adapter *ndis;
+	struct ndis_driver *driver;
+	void *user;
+	TAILQ_HEAD(, stack_vport) vports;
+	struct stack_vport *by_id[STACK_MAX_VPORT_ID + 1];
+	/* By FilterId: this MAC filter counts as a user of its VPort's broadcast filter of the same VLAN test. */
+	bool counted[STACK_MAX_FILTER_ID + 1];
+	TAILQ_ENTRY(stack_adapter) link;
+};
+
+struct stack {
+	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned load[STACK_MAX_CPUS]; /* VPorts on it */
+	unsigned ncpus;
+	const struct stack_ops *ops;
+	void *ctx;
+	TAILQ_HEAD(, stack_adapter) adapters;
+};
+
+/* ---- stack.c ---- */
+
+/* The index of a worker's CPU, or -1. */
+int stack_cpu_index(const struct stack *s, unsigned cpu);
+unsigned stack_least_loaded(const struct stack *s);
+int stack_check_cpu(const struct stack *s, unsigned cpu, struct stack_error *e);
+bool stack_vlan_equal(const struct stack_vlan *a, const struct stack_vlan *b);
+bool stack_mac_is_broadcast(const uint8_t mac[6]);
+
+/* ---- stack_request.c: one function a request; 0, or -1 with the error filled ---- */
+
+void stack_affinity(unsigned cpu, GROUP_AFFINITY *out);
+unsigned stack_affinity_cpu(const GROUP_AFFINITY *a);
+int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, unsigned cpu, uint32_t *id,
+			   struct stack_error *e);
+int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_error *e);
+/* `p` holds VPortId, the CHANGED flags and the members they name; the rest is filled in. */
+int stack_req_set_vport(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, struct stack_error *e);
+int stack_req_get_vport(struct stack_adapter *a, uint32_t id, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p,
+			struct stack_error *e);
+/* The whole answer: header and elements; free() it. */
+int stack_req_enum_vports(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_INFO_ARRAY **out, struct stack_error *e);
+int stack_req_set_policy(struct stack_adapter *a, uint32_t id, const struct stack_policy *p, struct stack_error *e);
+int stack_req_get_policy(struct stack_adapter *a, uint32_t id, struct stack_policy *p, struct stack_error *e);
+int stack_req_set_filter(struct stack_adapter *a, uint32_t vport, const uint8_t mac[6], const struct stack_vlan *vlan,
+			 uint32_t *id, struct stack_error *e);
+int stack_req_clear_filter(struct stack_adapter *a, uint32_t id, struct stack_error *e);
+int stack_req_move_filter(struct stack_adapter *a, uint32_t id, uint32_t from, uint32_t to, struct stack_error *e);
+int stack_req_get_filter(struct stack_adapter *a, uint32_t id, struct stack_filter_info *out, struct stack_error *e);
+/* Of one VPort, or of all (`all`); free() it. */
+int stack_req_enum_filters(struct stack_adapter *a, bool all, uint32_t vport, NDIS_RECEIVE_FILTER_INFO_ARRAY **out,
+			   struct stack_error *e);
+int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct stack_error *e);
+int stack_req_capabilities(struct stack_adapter *a, NDIS_NIC_SWITCH_CAPABILITIES *sw,
+			   NDIS_RECEIVE_FILTER_CAPABILITIES *filter, struct stack_error *e);
+
+/* ---- stack_vport.c ---- */
+
+/* The record of the default VPort; NULL: out of memory. */
+struct stack_vport *stack_vport_default_new(struct stack_adapter *a, unsigned cpu);
+/* Frees the record and what hangs on it; no request is made. */
+void stack_vport_forget(struct stack_vport *v);
+
+/* ---- stack_filter.c ---- */
+
+/* stack_filter_add without the event. */
+int stack_filter_make(struct stack_vport *v, const struct stack_filter_want *want,
+		      struct stack_filter_info made[STACK_FILTERS_MADE], unsigned *nmade, struct stack_error *e);
+/* Clears every filter of the VPort; on failure those cleared are set again. `kept` gets what was there, for
+ * stack_filters_restore; free() it. */
+int stack_filters_clear_all(struct stack_vport *v, struct stack_filter_info **kept, size_t *n, struct stack_error *e);
+void stack_filters_restore(struct stack_vport *v, const struct stack_filter_info *list, size_t n);
+/* Frees the VPort's records. */
+void stack_filters_forget(struct stack_vport *v);
+void stack_event(struct stack_vport *v, const char *name, const struct stack_filter_info *f);
+
+#endif

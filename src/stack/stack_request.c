@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests: one function each, which fills the contract's structure, makes the request as the stack's own driver, and
+ * turns a refusal into a stack_error. No policy here, and no state. Control thread.
+ */
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack/stack_priv.h"
+
+#define HEADER(object, rev)                                                                                           \
+	(NDIS_OBJECT_HEADER){ .Type = NDIS_OBJECT_TYPE_DEFAULT, .Revision = (rev), .Size = sizeof(object) }
+
+/* 0 for SUCCESS; else -1 and what was refused, why, in the keeper's words if it had any. */
+static int done(NDIS_STATUS status, NDIS_OID oid, const struct vmq_err *said, struct stack_error *e)
+{
+	enum stack_code code = STACK_REFUSED;
+
+	if (status == NDIS_STATUS_SUCCESS)
+		return 0;
+	if (status == NDIS_STATUS_RESOURCES)
+		code = STACK_LIMIT;
+	else if (status == NDIS_STATUS_FILE_NOT_FOUND)
+		code = STACK_NOT_FOUND;
+	if (said->text[0])
+		(void)stack_fail(e, code, NULL, "%s (%s)", said->text, ndis_status_name(status));
+	else
+		(void)stack_fail(e, code, NULL, "the adapter refused it (%s)", ndis_status_name(status));
+	e->oid = oid;
+	e->status = status;
+	return -1;
+}
+
+static int set(struct stack_adapter *a, NDIS_OID oid, const void *buf, uint32_t len, struct stack_error *e)
+{
+	struct vmq_err said = { "" };
+
+	return done(ndis_set(a->driver, oid, buf, len, NULL, &said), oid, &said, e);
+}
+
+static int method(struct stack_adapter *a, NDIS_OID oid, void *buf, uint32_t in, uint32_t out, struct stack_error *e)
+{
+	struct vmq_err said = { "" };
+
+	return done(ndis_method(a->driver, oid, buf, in, out, NULL, &said), oid, &said, e);
+}
+
+static int query(struct stack_adapter *a, NDIS_OID oid, void *buf, uint32_t len, struct stack_error *e)
+{
+	struct vmq_err said = { "" };
+
+	return done(ndis_query(a->driver, oid, buf, len, NULL, &said), oid, &said, e);
+}
+
+/* A method whose answer is as long as it is: asked once with the header alone for the length, then with room. */
+static int enumerate(struct stack_adapter *a, NDIS_OID oid, const void *header, uint32_t len, void **out,
+		     struct stack_error *e)
+{
+	uint32_t room = len;
+
+	for (unsigned try = 0; try < 2; try++) {
+		struct vmq_err said = { "" };
+		uint32_t needed = 0;
+		NDIS_STATUS status;
+		void *buf = calloc(1, room);
+
+		if (!buf)
+			return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+		memcpy(buf, header, len);
+		status = ndis_method(a->driver, oid, buf, len, room, &needed, &said);
+		if (status == NDIS_STATUS_SUCCESS) {
+			*out = buf;
+			return 0;
+		}
+		free(buf);
+		if (status != NDIS_STATUS_INVALID_LENGTH || needed <= room || try > 0)
+			return done(status, oid, &said, e);
+		room = needed;
+	}
+	return -1;
+}
+
+void stack_affinity(unsigned cpu, GROUP_AFFINITY *out)
+{
+	*out = (GROUP_AFFINITY){ .Mask = (ULONG_PTR)1 << (cpu % 64), .Group = (USHORT)(cpu / 64) };
+}
+
+unsigned stack_affinity_cpu(const GROUP_AFFINITY *a)
+{
+	return a->Mask ? a->Group * 64u + (unsigned)__builtin_ctzll(a->Mask) : 0;
+}
+
+int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, unsigned cpu, uint32_t *id,
+			   struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1),
+		.SwitchId = NDIS_DEFAULT_SWITCH_ID,
+		.VPortId = NDIS_DEFAULT_VPORT_ID,
+		.AttachedFunctionId = NDIS_PF_FUNCTION_ID,
+		.NumQueuePairs = want->queue_pairs,
+		.InterruptModeration = (NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION)want->moderation,
+		.VPortState = NdisNicSwitchVPortStateDeactivated,
+	};
+
+	stack_affinity(cpu, &p.ProcessorAffinity);
+	(void)ndis_string_set(&p.VPortName, want->name);
+	if (method(a, OID_NIC_SWITCH_CREATE_VPORT, &p, sizeof p, sizeof p, e) < 0)
+		return -1;
+	*id = p.VPortId;
+	return 0;
+}
+
+int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS_REVISION_1),
+		.VPortId = id,
+	};
+
+	return set(a, OID_NIC_SWITCH_DELETE_VPORT, &p, sizeof p, e);
+}
+
+int stack_req_set_vport(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, struct stack_error *e)
+{
+	p->Header = HEADER(*p, NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1);
+	p->SwitchId = NDIS_DEFAULT_SWITCH_ID;
+	return set(a, OID_NIC_SWITCH_VPORT_PARAMETERS, p, sizeof *p, e);
+}
+
+int stack_req_get_vport(struct stack_adapter *a, uint32_t id, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p,
+			struct stack_error *e)
+{
+	*p = (NDIS_NIC_SWITCH_VPORT_PARAMETERS){
+		.Header = HEADER(*p, NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1),
+		.SwitchId = NDIS_DEFAULT_SWITCH_ID,
+		.VPortId = id,
+	};
+	return method(a, OID_NIC_SWITCH_VPORT_PARAMETERS, p, sizeof *p, sizeof *p, e);
+}
+
+int stack_req_enum_vports(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_INFO_ARRAY **out, struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY h = {
+		.Header = HEADER(h, NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_REVISION_1),
+		.SwitchId = NDIS_DEFAULT_SWITCH_ID,
+	};
+
+	return enumerate(a, OID_NIC_SWITCH_ENUM_VPORTS, &h, sizeof h, (void **)out, e);
+}
+
+int stack_req_set_policy(struct stack_adapter *a, uint32_t id, const struct stack_policy *p, struct stack_error *e)
+{
+	VMQ_VPORT_POLICY q = {
+		.Header = HEADER(q, VMQ_VPORT_POLICY_REVISION_1),
+		.VPortId = id,
+		.Policies = (p->source_check ? VMQ_VPORT_POLICY_SOURCE_CHECK : 0u) |
+			    (p->vlan_check ? VMQ_VPORT_POLICY_VLAN_CHECK : 0u) |
+			    (p->all_multicast ? VMQ_VPORT_POLICY_ALL_MULTICAST : 0u),
+	};
+
+	return set(a, OID_VMQ_VPORT_POLICY, &q, sizeof q, e);
+}
+
+int stack_req_get_policy(struct stack_adapter *a, uint32_t id, struct stack_policy *p, struct stack_error *e)
+{
+	VMQ_VPORT_POLICY q = { .Header = HEADER(q, VMQ_VPORT_POLICY_REVISION_1), .VPortId = id };
+
+	if (method(a, OID_VMQ_VPORT_POLICY, &q, sizeof q, sizeof q, e) < 0)
+		return -1;
+	p->source_check = q.Policies & VMQ_VPORT_POLICY_SOURCE_CHECK;
+	p->vlan_check = q.Policies & VMQ_VPORT_POLICY_VLAN_CHECK;
+	p->all_multicast = q.Policies & VMQ_VPORT_POLICY_ALL_MULTICAST;
+	return 0;
+}
+
+/* The parameters and room for two tests, 8-aligned behind them (spec/20-structures.md §5). */
+struct filter_buffer {
+	NDIS_RECEIVE_FILTER_PARAMETERS p;
+	_Alignas(8) NDIS_RECEIVE_FILTER_FIELD_PARAMETERS field[2];
+};
+
+int stack_req_set_filter(struct stack_adapter *a, uint32_t vport, const uint8_t mac[6], const struct stack_vlan *vlan,
+			 uint32_t *id, struct stack_error *e)
+{
+	struct filter_buffer b;
+	uint32_t len;
+
+	memset(&b, 0, sizeof b);
+	b.p.Header = HEADER(b.p, NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_2);
+	b.p.FilterType = NdisReceiveFilterTypeVMQueue;
+	b.p.VPortId = vport;
+	b.p.FieldParametersArrayOffset = offsetof(struct filter_buffer, field);
+	b.p.FieldParametersArrayNumElements = vlan->kind == STACK_VLAN_ID ? 2 : 1;
+	b.p.FieldParametersArrayElementSize = sizeof b.field[0];
+	for (unsigned i = 0; i < b.p.FieldParametersArrayNumElements; i++) {
+		b.field[i].Header = HEADER(b.field[i], NDIS_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2);
+		b.field[i].FrameHeader = NdisFrameHeaderMac;
+		b.field[i].ReceiveFilterTest = NdisReceiveFilterTestEqual;
+	}
+	b.field[0].HeaderField.MacHeaderField = NdisMacHeaderFieldDestinationAddress;
+	memcpy(b.field[0].FieldValue.FieldByteArrayValue, mac, 6);
+	if (vlan->kind == STACK_VLAN_UNTAGGED)
+		b.field[0].Flags = NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO;
+	b.field[1].HeaderField.MacHeaderField = NdisMacHeaderFieldVlanId;
+	b.field[1].FieldValue.FieldShortValue = htobe16(vlan->id);
+	len = (uint32_t)(offsetof(struct filter_buffer, field) +
+			 b.p.FieldParametersArrayNumElements * sizeof b.field[0]);
+	if (method(a, OID_RECEIVE_FILTER_SET_FILTER, &b, len, len, e) < 0)
+		return -1;
+	*id = b.p.FilterId;
+	return 0;
+}
+
+int stack_req_clear_filter(struct stack_adapter *a, uint32_t id, struct stack_error *e)
+{
+	NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1),
+		.FilterId = id,
+	};
+
+	return set(a, OID_RECEIVE_FILTER_CLEAR_FILTER, &p, sizeof p, e);
+}
+
+int stack_req_move_filter(struct stack_adapter *a, uint32_t id, uint32_t from, uint32_t to, struct stack_error *e)
+{
+	NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS_REVISION_1),
+		.FilterId = id,
+		.SourceVPortId = from,
+		.DestVPortId = to,
+	};
+
+	return set(a, OID_RECEIVE_FILTER_MOVE_FILTER, &p, sizeof p, e);
+}
+
+int stack_req_get_filter(struct stack_adapter *a, uint32_t id, struct stack_filter_info *out, struct stack_error *e)
+{
+	union {
+		NDIS_RECEIVE_FILTER_PARAMETERS p;
+		uint8_t bytes[512];
+	} b;
+
+	memset(&b, 0, sizeof b);
+	b.p.Header = HEADER(b.p, NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_2);
+	b.p.FilterId = id;
+	if (method(a, OID_RECEIVE_FILTER_PARAMETERS, &b, sizeof b.p, sizeof b, e) < 0)
+		return -1;
+	*out = (struct stack_filter_info){ .id = id, .vport = b.p.VPortId, .vlan.kind = STACK_VLAN_ANY };
+	for (unsigned i = 0; i < b.p.FieldParametersArrayNumElements; i++) {
+		size_t at = b.p.FieldParametersArrayOffset + (size_t)i * b.p.FieldParametersArrayElementSize;
+		NDIS_RECEIVE_FILTER_FIELD_PARAMETERS f;
+
+		if (at + sizeof f > sizeof b)
+			break;
+		memcpy(&f, b.bytes + at, sizeof f);
+		if (f.HeaderField.MacHeaderField == NdisMacHeaderFieldDestinationAddress) {
+			memcpy(out->mac, f.FieldValue.FieldByteArrayValue, 6);
+			if (f.Flags & NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO)
+				out->vlan.kind = STACK_VLAN_UNTAGGED;
+		} else if (f.HeaderField.MacHeaderField == NdisMacHeaderFieldVlanId) {
+			out->vlan = (struct stack_vlan){ STACK_VLAN_ID, be16toh(f.FieldValue.FieldShortValue) };
+		}
+	}
+	return 0;
+}
+
+int stack_req_enum_filters(struct stack_adapter *a, bool all, uint32_t vport, NDIS_RECEIVE_FILTER_INFO_ARRAY **out,
+			   struct stack_error *e)
+{
+	NDIS_RECEIVE_FILTER_INFO_ARRAY h = {
+		.Header = HEADER(h, NDIS_RECEIVE_FILTER_INFO_ARRAY_REVISION_2),
+		.Flags = all ? 0 : NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED,
+		.VPortId = all ? 0 : vport,
+	};
+
+	return enumerate(a, OID_RECEIVE_FILTER_ENUM_FILTERS, &h, sizeof h, (void **)out, e);
+}
+
+int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct stack_error *e)
+{
+	union {
+		NDIS_NIC_SWITCH_INFO_ARRAY h;
+		uint8_t bytes[1024];
+	} b;
+
+	memset(&b, 0, sizeof b);
+	if (query(a, OID_NIC_SWITCH_ENUM_SWITCHES, &b, sizeof b, e) < 0)
+		return -1;
+	if (b.h.NumElements == 0 || b.h.FirstElementOffset + sizeof *out > sizeof b)
+		return stack_fail(e, STACK_NOT_FOUND, "adapter", "%s has no NIC switch", a->name);
+	memcpy(out, b.bytes + b.h.FirstElementOffset, sizeof *out);
+	return 0;
+}
+
+int stack_req_capabilities(struct stack_adapter *a, NDIS_NIC_SWITCH_CAPABILITIES *sw,
+			   NDIS_RECEIVE_FILTER_CAPABILITIES *filter, struct stack_error *e)
+{
+	if (query(a, OID_NIC_SWITCH_CURRENT_CAPABILITIES, sw, sizeof *sw, e) < 0)
+		return -1;
+	return query(a, OID_RECEIVE_FILTER_CURRENT_CAPABILITIES, filter, sizeof *filter, e);
+}

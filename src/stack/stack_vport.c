@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* VPorts: added, changed, deleted and found (stack.h). Control thread. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "stack/stack_priv.h"
+
+static struct stack_vport *by_name(const struct stack *s, const struct stack_adapter *only, const char *name)
+{
+	struct stack_adapter *a;
+	struct stack_vport *v;
+
+	TAILQ_FOREACH (a, &s->adapters, link) {
+		if (only && a != only)
+			continue;
+		TAILQ_FOREACH (v, &a->vports, link) {
+			if (strcmp(v->name, name) == 0)
+				return v;
+		}
+	}
+	return NULL;
+}
+
+static const struct stack_vport *by_socket(const struct stack *s, const char *path)
+{
+	const struct stack_adapter *a;
+	const struct stack_vport *v;
+
+	TAILQ_FOREACH (a, &s->adapters, link) {
+		TAILQ_FOREACH (v, &a->vports, link) {
+			if (strcmp(v->socket, path) == 0)
+				return v;
+		}
+	}
+	return NULL;
+}
+
+static int check_name(const struct stack *s, const char *field, const char *name, struct stack_error *e)
+{
+	const struct stack_vport *v = by_name(s, NULL, name);
+
+	if (!stack_name_ok(name))
+		return stack_fail(e, STACK_PARAM, field, "is not a name; 1 to 64 characters of A-Z a-z 0-9 _ . -");
+	if (strcmp(name, STACK_DEFAULT_NAME) == 0)
+		return stack_fail(e, STACK_EXISTS, field, "\"default\" is the default VPort's name");
+	if (v)
+		return stack_fail(e, STACK_EXISTS, field, "there is a VPort %s already, on adapter %s", name,
+				  v->adapter->name);
+	return 0;
+}
+
+static int check_want(const struct stack *s, const struct stack_vport_want *want, struct stack_error *e)
+{
+	const struct stack_vport *other;
+
+	if (check_name(s, "name", want->name, e) < 0)
+		return -1;
+	if (want->cpu_given && stack_check_cpu(s, want->cpu, e) < 0)
+		return -1;
+	other = by_socket(s, want->socket);
+	if (other)
+		return stack_fail(e, STACK_EXISTS, "socket", "%s is VPort %s's socket", want->socket, other->name);
+	return 0;
+}
+
+static void load(struct stack *s, unsigned cpu, int by)
+{
+	int i = stack_cpu_index(s, cpu);
+
+	if (i >= 0)
+		s->load[i] += (unsigned)by;
+}
+
+static int activate(struct stack_vport *v, struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = {
+		.VPortId = v->id,
+		.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED,
+		.VPortState = NdisNicSwitchVPortStateActivated,
+	};
+
+	return stack_req_set_vport(v->adapter, &p, e);
+}
+
+/* From here on it is found by name and id. */
+static void enlist(struct stack_vport *v)
+{
+	struct stack_adapter *a = v->adapter;
+
+	TAILQ_INSERT_TAIL(&a->vports, v, link);
+	a->by_id[v->id] = v;
+	load(a->stack, v->cpu, 1);
+}
+
+void stack_vport_forget(struct stack_vport *v)
+{
+	struct stack_adapter *a = v->adapter;
+
+	stack_filters_forget(v);
+	load(a->stack, v->cpu, -1);
+	a->by_id[v->id] = NULL;
+	TAILQ_REMOVE(&a->vports, v, link);
+	free(v);
+}
+
+struct stack_vport *stack_vport_default_new(struct stack_adapter *a, unsigned cpu)
+{
+	struct stack_vport *v = calloc(1, sizeof *v);
+
+	if (!v)
+		return NULL;
+	*v = (struct stack_vport){ .adapter = a, .cpu = cpu, .name = STACK_DEFAULT_NAME };
+	LIST_INIT(&v->broadcasts);
+	enlist(v);
+	return v;
+}
+
+static int set_filters(struct stack_vport *v, const struct stack_vport_want *want, struct stack_filter_info *made,
+		       size_t *nmade, struct stack_error *e)
+{
+	unsigned n;
+
+	for (size_t i = 0; i < want->nfilters; i++) {
+		if (stack_filter_make(v, &want->filters[i], made + *nmade, &n, e) < 0)
+			return -1;
+		*nmade += n;
+	}
+	return 0;
+}
+
+/* What of a VPort was made, undone in the opposite order; what cannot be undone is said. */
+static void undo_add(struct stack_vport *v, bool endpoint, const struct stack_error *why)
+{
+	struct stack *s = v->adapter->stack;
+	struct stack_filter_info *kept;
+	struct stack_error e;
+	size_t n;
+
+	if (endpoint)
+		s->ops->close_endpoint(s->ctx, v);
+	if (stack_filters_clear_all(v, &kept, &n, &e) == 0)
+		free(kept);
+	if (stack_req_delete_vport(v->adapter, v->id, &e) < 0)
+		log_error("VPort %s is left behind after \"%s\": %s", v->name, why->err.text, e.err.text);
+	stack_vport_forget(v);
+}
+
+int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want, struct stack_vport **out,
+		    struct stack_error *e)
+{
+	struct stack *s = a->stack;
+	struct stack_filter_info *made;
+	struct stack_vport *v;
+	bool endpoint = false;
+	size_t nmade = 0;
+
+	if (check_want(s, want, e) < 0)
+		return -1;
+	v = calloc(1, sizeof *v);
+	made = calloc(want->nfilters * STACK_FILTERS_MADE + 1, sizeof *made);
+	if (!v || !made) {
+		free(v);
+		free(made);
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	}
+	v->adapter = a;
+	v->cpu = want->cpu_given ? want->cpu : stack_least_loaded(s);
+	v->socket_mode = want->socket_mode;
+	memcpy(v->name, want->name, sizeof v->name);
+	memcpy(v->socket, want->socket, sizeof v->socket);
+	LIST_INIT(&v->broadcasts);
+	if (stack_req_create_vport(a, want, v->cpu, &v->id, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
+		free(v);
+		free(made);
+		return -1;
+	}
+	enlist(v);
+	if (stack_req_set_policy(a, v->id, &want->policy, e) < 0 || set_filters(v, want, made, &nmade, e) < 0)
+		goto undo;
+	if (s->ops->open_endpoint(s->ctx, v, e) < 0)
+		goto undo;
+	endpoint = true;
+	if (activate(v, e) < 0)
+		goto undo;
+	stack_event(v, "vport_added", NULL);
+	for (size_t i = 0; i < nmade; i++)
+		stack_event(v, "filter_set", &made[i]);
+	free(made);
+	*out = v;
+	return 0;
+undo:
+	free(made);
+	undo_add(v, endpoint, e);
+	return -1;
+}
+
+static int check_change(const struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
+{
+	if (c->set_name && v->id == NDIS_DEFAULT_VPORT_ID)
+		return stack_fail(e, STACK_PARAM, "new_name", "the default VPort keeps its name");
+	if (c->set_name && strcmp(c->name, v->name) != 0 && check_name(v->adapter->stack, "new_name", c->name, e) < 0)
+		return -1;
+	if (c->set_cpu && stack_check_cpu(v->adapter->stack, c->cpu, e) < 0)
+		return -1;
+	return 0;
+}
+
+static void fill_change(const struct stack_vport *v, const struct stack_vport_change *c,
+			NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+{
+	*p = (NDIS_NIC_SWITCH_VPORT_PARAMETERS){ .VPortId = v->id };
+	if (c->set_name) {
+		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED;
+		(void)ndis_string_set(&p->VPortName, c->name);
+	}
+	if (c->set_moderation) {
+		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
+		p->InterruptModeration = (NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION)c->moderation;
+	}
+	if (c->set_cpu) {
+		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
+		stack_affinity(c->cpu, &p->ProcessorAffinity);
+	}
+	if (c->set_active && v->id != NDIS_DEFAULT_VPORT_ID) { /* the default one is active for life */
+		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
+		p->VPortState = NdisNicSwitchVPortStateActivated;
+	}
+}
+
+int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
+{
+	bool policy = c->set_source_check || c->set_vlan_check || c->set_all_multicast;
+	struct stack_policy old = { 0 }, new;
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p;
+
+	if (check_change(v, c, e) < 0)
+		return -1;
+	fill_change(v, c, &p);
+	if (policy) {
+		if (stack_req_get_policy(v->adapter, v->id, &old, e) < 0)
+			return -1;
+		new = old;
+		if (c->set_source_check)
+			new.source_check = c->policy.source_check;
+		if (c->set_vlan_check)
+			new.vlan_check = c->policy.vlan_check;
+		if (c->set_all_multicast)
+			new.all_multicast = c->policy.all_multicast;
+		if (stack_req_set_policy(v->adapter, v->id, &new, e) < 0)
+			return -1;
+	}
+	if (p.Flags && stack_req_set_vport(v->adapter, &p, e) < 0) {
+		struct stack_error undo;
+
+		if (policy)
+			(void)stack_req_set_policy(v->adapter, v->id, &old, &undo);
+		return -1;
+	}
+	if (c->set_cpu) {
+		load(v->adapter->stack, v->cpu, -1);
+		v->cpu = c->cpu;
+		load(v->adapter->stack, v->cpu, 1);
+	}
+	if (c->set_name)
+		memcpy(v->name, c->name, sizeof v->name);
+	if (p.Flags || policy)
+		stack_event(v, "vport_changed", NULL);
+	return 0;
+}
+
+int stack_vport_del(struct stack_vport *v, struct stack_error *e)
+{
+	struct stack_adapter *a = v->adapter;
+	struct stack *s = a->stack;
+	struct stack_filter_info *kept;
+	struct stack_error again;
+	size_t n;
+
+	if (v->id == NDIS_DEFAULT_VPORT_ID)
+		return stack_fail(e, STACK_REFUSED, "name", "the default VPort stays as long as its switch");
+	if (stack_filters_clear_all(v, &kept, &n, e) < 0)
+		return -1;
+	s->ops->close_endpoint(s->ctx, v);
+	if (stack_req_delete_vport(a, v->id, e) < 0) {
+		if (s->ops->open_endpoint(s->ctx, v, &again) < 0)
+			log_error("VPort %s: its socket could not be opened again: %s", v->name, again.err.text);
+		stack_filters_restore(v, kept, n);
+		free(kept);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++)
+		stack_event(v, "filter_cleared", &kept[i]);
+	free(kept);
+	stack_event(v, "vport_deleted", NULL);
+	stack_vport_forget(v);
+	return 0;
+}
+
+struct stack_vport *stack_vport_find(const struct stack *s, const struct stack_adapter *a, const char *name,
+				     struct stack_error *e)
+{
+	struct stack_adapter *first = TAILQ_FIRST(&s->adapters);
+	struct stack_vport *v;
+
+	if (!a && strcmp(name, STACK_DEFAULT_NAME) == 0 && first && TAILQ_NEXT(first, link)) {
+		(void)stack_fail(e, STACK_PARAM, "adapter", "is missing: each adapter has a default VPort");
+		return NULL;
+	}
+	v = by_name(s, a, name);
+	if (!v && a)
+		(void)stack_fail(e, STACK_NOT_FOUND, "name", "there is no VPort %.64s on adapter %s", name, a->name);
+	else if (!v)
+		(void)stack_fail(e, STACK_NOT_FOUND, "name", "there is no VPort %.64s", name);
+	return v;
+}
+
+struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id)
+{
+	return id <= STACK_MAX_VPORT_ID ? a->by_id[id] : NULL;
+}
+
+struct stack_vport *stack_vport_next(const struct stack_adapter *a, const struct stack_vport *v)
+{
+	return v ? TAILQ_NEXT(v, link) : TAILQ_FIRST(&a->vports);
+}
+
+static void common_info(const NDIS_VPORT_NAME *name, uint16_t function, const GROUP_AFFINITY *affinity,
+			struct stack_vport_info *out)
+{
+	char text[NDIS_STRING_UTF8_SIZE];
+
+	(void)snprintf(out->name, sizeof out->name, "%s",
+		       out->id == NDIS_DEFAULT_VPORT_ID ? STACK_DEFAULT_NAME : ndis_string_get(name, text, sizeof text));
+	out->on_pf = function == NDIS_PF_FUNCTION_ID;
+	out->vf = function;
+	out->cpu = stack_affinity_cpu(affinity);
+}
+
+int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e)
+{
+	NDIS_RECEIVE_FILTER_INFO_ARRAY *filters;
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p;
+
+	if (stack_req_get_vport(v->adapter, v->id, &p, e) < 0 ||
+	    stack_req_enum_filters(v->adapter, false, v->id, &filters, e) < 0)
+		return -1;
+	*out = (struct stack_vport_info){
+		.id = v->id,
+		.active = p.VPortState == NdisNicSwitchVPortStateActivated,
+		.queue_pairs = p.NumQueuePairs,
+		.moderation = p.InterruptModeration,
+		.num_filters = filters->NumElements,
+	};
+	common_info(&p.VPortName, p.AttachedFunctionId, &p.ProcessorAffinity, out);
+	free(filters);
+	return 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const struct stack_vport_info *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY *h;
+	struct stack_vport_info *list;
+
+	if (stack_req_enum_vports(a, &h, e) < 0)
+		return -1;
+	list = calloc(h->NumElements ? h->NumElements : 1, sizeof *list);
+	if (!list) {
+		free(h);
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	}
+	for (ULONG i = 0; i < h->NumElements; i++) {
+		NDIS_NIC_SWITCH_VPORT_INFO v;
+
+		memcpy(&v, (const char *)h + h->FirstElementOffset + (size_t)i * h->ElementSize, sizeof v);
+		list[i] = (struct stack_vport_info){
+			.id = v.VPortId,
+			.active = v.VPortState == NdisNicSwitchVPortStateActivated,
+			.queue_pairs = v.NumQueuePairs,
+			.moderation = v.InterruptModeration,
+			.num_filters = v.NumFilters,
+		};
+		common_info(&v.VPortName, v.AttachedFunctionId, &v.ProcessorAffinity, &list[i]);
+	}
+	*n = h->NumElements;
+	free(h);
+	qsort(list, *n, sizeof *list, ascending);
+	*out = list;
+	return 0;
+}
+
+uint32_t stack_vport_id(const struct stack_vport *v)
+{
+	return v->id;
+}
+
+const char *stack_vport_name(const struct stack_vport *v)
+{
+	return v->name;
+}
+
+struct stack_adapter *stack_vport_adapter(const struct stack_vport *v)
+{
+	return v->adapter;
+}
+
+const char *stack_vport_socket(const struct stack_vport *v)
+{
+	return v->socket;
+}
+
+enum stack_socket_mode stack_vport_socket_mode(const struct stack_vport *v)
+{
+	return v->socket_mode;
+}
+
+int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e)
+{
+	return stack_req_get_policy(v->adapter, v->id, out, e);
+}
+
+void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint)
+{
+	v->endpoint = endpoint;
+}
+
+void *stack_vport_endpoint(const struct stack_vport *v)
+{
+	return v->endpoint;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration file (config.h). yamldoc turns it into JSON with lines, params checks each mapping; what is checked
+ * here is what concerns several places: names, addresses, sockets and devices given twice, CPUs no worker has.
+ */
+#include "vmqd/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmqd/text.h"
+#include "vmqd/yamldoc.h"
+
+#define MAX_ADAPTERS 16u
+#define MAX_VPORTS   1023u /* an adapter's, without the default one */
+
+const char *const config_drivers[] = { "auto", "xdp", "packet", "tap", "pcap", NULL };
+enum { DRIVER_AUTO, DRIVER_XDP, DRIVER_PACKET, DRIVER_TAP, DRIVER_PCAP };
+
+struct reader {
+	struct config *c;
+	struct stack_error e;
+	json_t *seen; /* "kind value" -> path where it was given first */
+};
+
+/* What may be there once only. `what` is the value for the sentence, `key` the member's path. */
+static void once(struct reader *r, struct params *p, const char *key, const char *kind, const char *value)
+{
+	char id[PATH_MAX + 64], path[sizeof r->e.field];
+	const json_t *first;
+
+	if (!params_ok(p))
+		return;
+	(void)snprintf(id, sizeof id, "%s %s", kind, value);
+	first = json_object_get(r->seen, id);
+	if (first) {
+		(void)params_fault(p, key, "%s is given already at %s", value, json_string_value(first));
+		return;
+	}
+	params_member_path(p, key, path, sizeof path);
+	(void)json_object_set_new(r->seen, id, json_string(path));
+}
+
+static bool has_cpu(const struct config *c, unsigned cpu)
+{
+	for (unsigned i = 0; i < c->ncpus; i++) {
+		if (c->cpus[i] == cpu)
+			return true;
+	}
+	return false;
+}
+
+static void cpu_list(const struct config *c, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < c->ncpus && len < size; i++)
+		len += (size_t)snprintf(out + len, size - len, "%s%u", i ? ", " : "", c->cpus[i]);
+}
+
+/* A CPU that a worker has; left alone when it is not given. */
+static void read_cpu(struct reader *r, struct params *p, unsigned *out)
+{
+	char list[128];
+	uint32_t cpu;
+
+	if (!params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu))
+		return;
+	cpu_list(r->c, list, sizeof list);
+	if (!has_cpu(r->c, cpu))
+		(void)params_fault(p, "cpu", "%u is no worker's CPU; cpus lists %s", cpu, list);
+	*out = cpu;
+}
+
+static void read_device(struct params *p, bool required, char out[IFNAMSIZ])
+{
+	const char *s;
+
+	if (!params_str(p, "device", required, &s))
+		return;
+	if (strlen(s) >= IFNAMSIZ || strpbrk(s, "/ :%") || !strcmp(s, ".") || !strcmp(s, ".."))
+		(void)params_fault(p, "device", "\"%s\" is not a network device's name; at most %d characters, no / : %% or space",
+				   s, IFNAMSIZ - 1);
+	else
+		(void)snprintf(out, IFNAMSIZ, "%s", s);
+}
+
+/* A device may be taken by one port only; the same name in two network namespaces is two devices. */
+static void device_once(struct reader *r, struct params *p, const struct config_port *port)
+{
+	char kind[PATH_MAX + 16];
+
+	(void)snprintf(kind, sizeof kind, "device %s", port->netns);
+	if (port->device[0])
+		once(r, p, params_has(p, "device") ? "device" : NULL, kind, port->device);
+}
+
+static void read_wire(struct reader *r, const json_t *obj, const char *path, struct config_port *w)
+{
+	struct params p;
+
+	params_open(&p, obj, path, &r->e);
+	w->cpu = r->c->cpus[0];
+	(void)params_choice(&p, "driver", config_drivers, &w->driver);
+	read_cpu(r, &p, &w->cpu);
+	if (w->driver == DRIVER_PCAP) {
+		(void)params_path(&p, "in", false, w->in, sizeof w->in);
+		(void)params_path(&p, "out", false, w->out, sizeof w->out);
+		(void)params_uint(&p, "rate", false, 0, UINT32_MAX, &w->rate);
+		(void)params_bool(&p, "loop", &w->loop);
+	} else {
+		read_device(&p, true, w->device);
+		(void)params_path(&p, "netns", false, w->netns, sizeof w->netns);
+		device_once(r, &p, w);
+	}
+	(void)params_close(&p);
+}
+
+static void read_host(struct reader *r, const json_t *obj, const char *path, size_t index, struct config_port *h)
+{
+	struct params p;
+
+	params_open(&p, obj, path, &r->e);
+	h->driver = DRIVER_TAP;
+	h->cpu = r->c->cpus[0];
+	(void)snprintf(h->device, sizeof h->device, "vmq%zu", index);
+	read_device(&p, false, h->device);
+	(void)params_path(&p, "netns", false, h->netns, sizeof h->netns);
+	read_cpu(r, &p, &h->cpu);
+	device_once(r, &p, h);
+	(void)params_close(&p);
+}
+
+/* The same unicast address and VLAN test may stand on one VPort only; group addresses may stand on many. */
+static void filter_once(struct reader *r, struct params *p, const char *kind, const char *vport,
+			const struct stack_filter_want *f)
+{
+	char mac[MAC_TEXT_SIZE], k[2 * STACK_NAME_SIZE + 64];
+
+	mac_format(f->mac, mac);
+	(void)snprintf(k, sizeof k, "%s vlan %d %u %s", kind, f->vlan.kind, f->vlan.id, f->mac[0] & 1 ? vport : "");
+	once(r, p, "mac", k, mac);
+}
+
+static void read_vport(struct reader *r, const json_t *obj, const char *path, const char *adapter,
+		       struct wish_vport *w)
+{
+	const json_t *filters;
+	char kind[STACK_NAME_SIZE + 16], sub[128], list[128];
+	struct params p;
+
+	params_open(&p, obj, path, &r->e);
+	filters = params_any(&p, "filters", false);
+	if (filters && !json_is_array(filters))
+		(void)params_fault(&p, "filters", "is not a list of filters");
+	if (wish_vport_read(&p, r->c->run_dir, json_array_size(filters), w) < 0)
+		return;
+	(void)snprintf(kind, sizeof kind, "filter %s", adapter);
+	once(r, &p, "name", "vport", w->want.name);
+	if (!strcmp(w->want.name, STACK_DEFAULT_NAME))
+		(void)params_fault(&p, "name", "\"default\" is the default VPort's name");
+	once(r, &p, params_has(&p, "socket") ? "socket" : "name", "socket", w->want.socket);
+	cpu_list(r->c, list, sizeof list);
+	if (w->want.cpu_given && !has_cpu(r->c, w->want.cpu))
+		(void)params_fault(&p, "cpu", "%u is no worker's CPU; cpus lists %s", w->want.cpu, list);
+	if (w->want.nfilters)
+		filter_once(r, &p, kind, w->want.name, &w->filters[0]);
+	for (size_t i = 0; i < json_array_size(filters) && params_ok(&p); i++) {
+		struct params f;
+
+		(void)snprintf(sub, sizeof sub, "%s.filters[%zu]", path, i);
+		params_open(&f, json_array_get(filters, i), sub, &r->e);
+		wish_filter_read(&f, true, &w->filters[w->want.nfilters]);
+		filter_once(r, &f, kind, w->want.name, &w->filters[w->want.nfilters]);
+		if (params_close(&f) == 0)
+			w->want.nfilters++;
+	}
+	(void)params_close(&p);
+}
+
+static void read_vports(struct reader *r, struct params *p, const json_t *list, struct config_adapter *a)
+{
+	size_t n = json_array_size(list);
+	char path[64];
+
+	if (list && !json_is_array(list))
+		(void)params_fault(p, "vports", "is not a list of VPorts");
+	else if (n > MAX_VPORTS)
+		(void)params_fault(p, "vports", "has %zu VPorts; an adapter has %u beside the default one", n, MAX_VPORTS);
+	if (!params_ok(p) || n == 0)
+		return;
+	a->vports = calloc(n, sizeof *a->vports);
+	if (!a->vports) {
+		(void)params_fault(p, "vports", "there is no memory for it");
+		return;
+	}
+	for (; a->nvports < n && params_ok(p); a->nvports++) {
+		(void)snprintf(path, sizeof path, "%s.vports[%zu]", p->path, a->nvports);
+		read_vport(r, json_array_get(list, a->nvports), path, a->name, &a->vports[a->nvports]);
+	}
+}
+
+static void read_adapter(struct reader *r, const json_t *obj, const char *path, size_t index, struct config_adapter *a)
+{
+	const json_t *port, *host, *vports;
+	const char *name = "Default Switch";
+	char sub[64];
+	struct params p;
+
+	params_open(&p, obj, path, &r->e);
+	(void)params_name(&p, "name", true, a->name);
+	once(r, &p, "name", "adapter", a->name);
+	if (params_str(&p, "switch_name", false, &name) && strlen(name) >= sizeof a->switch_name)
+		(void)params_fault(&p, "switch_name", "is longer than %zu bytes", sizeof a->switch_name - 1);
+	(void)snprintf(a->switch_name, sizeof a->switch_name, "%s", name);
+	port = params_any(&p, "port", true);
+	host = params_any(&p, "host", false);
+	vports = params_any(&p, "vports", false);
+	if (params_close(&p) < 0)
+		return;
+	(void)snprintf(sub, sizeof sub, "%s.port", path);
+	read_wire(r, port, sub, &a->port);
+	(void)snprintf(sub, sizeof sub, "%s.host", path);
+	if (params_ok(&p))
+		read_host(r, host, sub, index, &a->host);
+	read_vports(r, &p, vports, a);
+}
+
+static void read_adapters(struct reader *r, struct params *p, const json_t *list)
+{
+	size_t n = json_array_size(list);
+	char path[32];
+
+	if (!params_ok(p))
+		return;
+	if (!json_is_array(list) || n == 0 || n > MAX_ADAPTERS) {
+		(void)params_fault(p, "adapters", "is not a list of 1 to %u adapters", MAX_ADAPTERS);
+		return;
+	}
+	r->c->adapters = calloc(n, sizeof *r->c->adapters);
+	if (!r->c->adapters) {
+		(void)params_fault(p, "adapters", "there is no memory for it");
+		return;
+	}
+	for (; r->c->nadapters < n && params_ok(p); r->c->nadapters++) {
+		(void)snprintf(path, sizeof path, "adapters[%zu]", r->c->nadapters);
+		read_adapter(r, json_array_get(list, r->c->nadapters), path, r->c->nadapters,
+			     &r->c->adapters[r->c->nadapters]);
+	}
+}
+
+static void read_access(struct params *p, unsigned *mode, gid_t *gid)
+{
+	const char *group;
+
+	(void)params_mode(p, "mode", mode);
+	if (params_str(p, "group", false, &group)) {
+		const struct group *g = getgrnam(group);
+
+		if (g)
+			*gid = g->gr_gid;
+		else
+			(void)params_fault(p, "group", "\"%s\" is not a group of this host", group);
+	}
+}
+
+static void read_control(struct reader *r, const json_t *obj)
+{
+	struct params p;
+
+	params_open(&p, obj, "control", &r->e);
+	(void)params_path(&p, "socket", false, r->c->socket, sizeof r->c->socket);
+	read_access(&p, &r->c->socket_mode, &r->c->socket_group);
+	once(r, &p, params_has(&p, "socket") ? "socket" : NULL, "socket", r->c->socket);
+	(void)params_close(&p);
+}
+
+static void read_vport_sockets(struct reader *r, const json_t *obj)
+{
+	struct params p;
+
+	params_open(&p, obj, "vport_sockets", &r->e);
+	read_access(&p, &r->c->vport_socket_mode, &r->c->vport_socket_group);
+	(void)params_close(&p);
+}
+
+static void default_cpu(struct config *c, const cpu_set_t *allowed)
+{
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, allowed))
+			c->cpus[0] = (uint16_t)cpu;
+	}
+	c->ncpus = 1;
+}
+
+static void read_cpus(struct reader *r, struct params *p, const json_t *list)
+{
+	struct config *c = r->c;
+	cpu_set_t allowed;
+	char key[32];
+
+	CPU_ZERO(&allowed);
+	(void)sched_getaffinity(0, sizeof allowed, &allowed);
+	if (!list) {
+		default_cpu(c, &allowed);
+		return;
+	}
+	if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > STACK_MAX_CPUS) {
+		(void)params_fault(p, "cpus", "is not a list of 1 to %u CPU numbers", STACK_MAX_CPUS);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i);
+		json_int_t cpu = json_is_integer(v) ? json_integer_value(v) : -1;
+
+		(void)snprintf(key, sizeof key, "cpus[%zu]", i);
+		if (cpu < 0 || cpu >= CPU_SETSIZE)
+			(void)params_fault(p, key, "is not a CPU number");
+		else if (!CPU_ISSET((size_t)cpu, &allowed))
+			(void)params_fault(p, key, "%d is not a CPU this process may run on", (int)cpu);
+		else if (has_cpu(c, (unsigned)cpu))
+			(void)params_fault(p, key, "%d is given twice", (int)cpu);
+		else
+			c->cpus[c->ncpus++] = (uint16_t)cpu;
+	}
+}
+
+static void read_all(struct reader *r, const json_t *root)
+{
+	const json_t *control, *vport_sockets, *cpus, *adapters;
+	struct params p;
+
+	params_open(&p, root, "", &r->e);
+	control = params_any(&p, "control", false);
+	vport_sockets = params_any(&p, "vport_sockets", false);
+	cpus = params_any(&p, "cpus", false);
+	adapters = params_any(&p, "adapters", true);
+	(void)params_path(&p, "run_dir", false, r->c->run_dir, sizeof r->c->run_dir);
+	if (params_close(&p) < 0)
+		return;
+	read_control(r, control);
+	read_vport_sockets(r, vport_sockets);
+	read_cpus(r, &p, cpus);
+	read_adapters(r, &p, adapters);
+}
+
+int config_parse(const char *file, const char *text, size_t size, struct config **out, struct vmq_err *err)
+{
+	struct reader r = { .c = calloc(1, sizeof *r.c), .seen = json_object() };
+	struct yamldoc doc = { 0 };
+	int rc = 0;
+
+	if (!r.c || !r.seen) {
+		rc = vmq_err(err, -1, "%s: there is no memory for it", file);
+		goto out;
+	}
+	if (yamldoc_parse(text, size, &doc, err) < 0) {
+		vmq_err_prefix(err, "%s:", file);
+		rc = -1;
+		goto out;
+	}
+	r.c->socket_mode = r.c->vport_socket_mode = 0660;
+	(void)snprintf(r.c->socket, sizeof r.c->socket, "/run/vmq/vmqd.sock");
+	(void)snprintf(r.c->run_dir, sizeof r.c->run_dir, "/run/vmq");
+	read_all(&r, doc.root);
+	if (r.e.code != STACK_OK)
+		rc = vmq_err(err, -1, "%s:%u: %s%s%s", file, yamldoc_line(&doc, r.e.field), r.e.field,
+			     r.e.field[0] ? ": " : "", r.e.err.text);
+out:
+	yamldoc_free(&doc);
+	json_decref(r.seen);
+	if (rc == 0)
+		*out = r.c;
+	else
+		config_free(r.c);
+	return rc;
+}
+
+int config_load(const char *file, struct config **out, struct vmq_err *err)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC), rc = -1;
+	size_t size = 0, room = 65536;
+	char *text = malloc(room), *more;
+	ssize_t n = 0;
+
+	if (fd < 0) {
+		rc = vmq_err(err, -1, "%s: cannot be opened: %s", file, strerror(errno));
+		goto out;
+	}
+	while (text && size <= YAMLDOC_MAX_BYTES) {
+		n = read(fd, text + size, room - size);
+		if (n <= 0)
+			break;
+		size += (size_t)n;
+		if (size == room) {
+			more = realloc(text, room * 2);
+			if (!more)
+				break;
+			text = more;
+			room *= 2;
+		}
+	}
+	if (n < 0)
+		rc = vmq_err(err, -1, "%s: cannot be read: %s", file, strerror(errno));
+	else if (!text || size == room)
+		rc = vmq_err(err, -1, "%s: there is no memory for it", file);
+	else
+		rc = config_parse(file, text, size, out, err);
+out:
+	free(text);
+	if (fd >= 0)
+		(void)close(fd);
+	return rc;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->nadapters; i++) {
+		for (size_t k = 0; k < c->adapters[i].nvports; k++)
+			wish_free(&c->adapters[i].vports[k]);
+		free(c->adapters[i].vports);
+	}
+	free(c->adapters);
+	free(c);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration file (docs/rpc.md): read, checked completely, and only then used. A fault names file, line and key.
+ * Owned by the daemon, constant after config_load. Control thread, at start-up only.
+ */
+#ifndef VMQ_VMQD_CONFIG_H
+#define VMQ_VMQD_CONFIG_H
+
+#include <limits.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "stack/stack.h"
+#include "vmqd/wish.h"
+
+#define CONFIG_DEFAULT_FILE "/etc/vmq/vmqd.yaml"
+
+struct config_port {
+	unsigned driver;        /* index in config_drivers */
+	char device[IFNAMSIZ];  /* empty: pcap */
+	char netns[PATH_MAX];   /* empty: the daemon's own */
+	unsigned cpu;           /* of the workers' */
+	char in[PATH_MAX], out[PATH_MAX]; /* pcap; empty: none */
+	uint32_t rate;
+	bool loop;
+};
+
+struct config_adapter {
+	char name[STACK_NAME_SIZE];
+	char switch_name[STACK_NAME_SIZE];
+	struct config_port port;
+	struct config_port host; /* driver: tap */
+	struct wish_vport *vports;
+	size_t nvports;
+};
+
+struct config {
+	char socket[STACK_PATH_SIZE]; /* the control socket */
+	unsigned socket_mode;
+	gid_t socket_group;
+	char run_dir[STACK_PATH_SIZE];
+	unsigned vport_socket_mode; /* of VPorts' sockets that vmqd listens at */
+	gid_t vport_socket_group;
+	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned ncpus;
+	struct config_adapter *adapters;
+	size_t nadapters;
+};
+
+/* NULL-terminated names of the port drivers, as port_config wants them. */
+extern const char *const config_drivers[];
+
+/* Reads and checks a file. 0, or -1 with a sentence "FILE:LINE: KEY: …" (or "FILE: …" when it cannot be read). */
+int config_load(const char *file, struct config **out, struct vmq_err *err);
+/* The same of text in memory; `file` is for the sentences. */
+int config_parse(const char *file, const char *text, size_t size, struct config **out, struct vmq_err *err);
+void config_free(struct config *c); /* NULL is allowed */
+
+#endif

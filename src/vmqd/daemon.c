@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The daemon put together and taken apart (daemon.h). Starting goes down this file, ending goes up it, and ending
+ * copes with whatever was not started: a failure anywhere ends what there is.
+ */
+#include "vmqd/daemon.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "vmqd/endpoint.h"
+#include "vmqd/events.h"
+#include "vmqd/methods.h"
+
+static const struct stack_ops stack_ops = {
+	.open_endpoint = endpoint_open,
+	.close_endpoint = endpoint_close,
+	.event = events_stack,
+};
+
+const char *daemon_error_text(const struct stack_error *e, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "%s%s%s", e->field, e->field[0] ? ": " : "", e->err.text);
+	return buf;
+}
+
+/* ---- workers ---- */
+
+static void engine_events(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+
+	(void)events;
+	nic_engine_poll_events(d->engine);
+}
+
+static int start_engine(struct daemon *d, struct vmq_err *err)
+{
+	struct nic_engine_config cfg = { .ncpus = d->cfg->ncpus };
+	int rc;
+
+	memcpy(cfg.cpus, d->cfg->cpus, d->cfg->ncpus * sizeof *cfg.cpus);
+	if (nic_engine_create(&cfg, &d->engine, err) < 0)
+		return -1;
+	rc = loop_add(d->loop, nic_engine_event_fd(d->engine), EPOLLIN, engine_events, d);
+	if (rc < 0)
+		return vmq_err(err, -1, "the workers' events cannot be watched: %s", strerror(-rc));
+	d->engine_watched = true;
+	return 0;
+}
+
+static int start_stack(struct daemon *d, struct vmq_err *err)
+{
+	struct stack_config cfg = {
+		.cpus = d->cfg->cpus, .ncpus = d->cfg->ncpus, .ops = &stack_ops, .ctx = d
+	};
+	struct stack_error e;
+
+	if (stack_create(&cfg, &d->stack, &e) < 0)
+		return vmq_err(err, -1, "%s", e.err.text);
+	return 0;
+}
+
+/* ---- one adapter ---- */
+
+static void nic_event(void *ctx, const struct nic_event *ev)
+{
+	struct adapter *a = ctx;
+	struct stack_vport *v = a->stack ? stack_vport_by_id(a->stack, ev->vport) : NULL;
+
+	if (v && ev->type == NIC_EVENT_QUEUE_BROKEN)
+		endpoint_broken(v, ev->qp, ev->reason);
+}
+
+static int open_port(const struct config_port *c, struct port **out, struct vmq_err *err)
+{
+	struct port_config cfg = {
+		.driver = config_drivers[c->driver],
+		.netns = c->netns[0] ? c->netns : NULL,
+		.pcap_in = c->in[0] ? c->in : NULL,
+		.pcap_out = c->out[0] ? c->out : NULL,
+		.pcap_rate = c->rate,
+		.pcap_loop = c->loop,
+	};
+
+	memcpy(cfg.ifname, c->device, sizeof cfg.ifname);
+	return port_open(&cfg, out, err) < 0 ? -1 : 0;
+}
+
+static int make_contract(struct adapter *a, struct vmq_err *err)
+{
+	struct softnic_config soft;
+	struct ndis_adapter_config cfg = { .switch_name = a->cfg->switch_name };
+	struct ndis_driver_config raw = { .name = "control socket" };
+
+	softnic_config_default(a->daemon->engine, &soft);
+	soft.default_cpu = a->cfg->host.cpu;
+	if (softnic_create(a->daemon->engine, a->nic, &soft, &a->soft, err) < 0)
+		return -1;
+	ndis_keywords_for_switch(&cfg.keywords);
+	if (ndis_adapter_create(&softnic_ops, a->soft, &cfg, &a->ndis, err) < 0)
+		return -1;
+	a->raw = ndis_driver_open(a->ndis, &raw);
+	return a->raw ? 0 : vmq_err(err, -1, "out of memory");
+}
+
+/* What the configuration wants of the switch: the default VPort's CPU and the VPorts. */
+static int make_vports(struct adapter *a, struct vmq_err *err)
+{
+	struct stack_vport_change cpu = { .set_cpu = true, .cpu = a->cfg->host.cpu };
+	struct stack_vport *v;
+	struct stack_error e;
+	char text[512];
+
+	if (stack_adapter_add(a->daemon->stack, a->cfg->name, a->ndis, a, &a->stack, &e) < 0 ||
+	    stack_vport_set(stack_vport_by_id(a->stack, 0), &cpu, &e) < 0)
+		return vmq_err(err, -1, "%s", daemon_error_text(&e, text, sizeof text));
+	for (size_t i = 0; i < a->cfg->nvports; i++) {
+		if (stack_vport_add(a->stack, &a->cfg->vports[i].want, &v, &e) < 0)
+			return vmq_err(err, -1, "VPort %s: %s", a->cfg->vports[i].want.name,
+				       daemon_error_text(&e, text, sizeof text));
+	}
+	return 0;
+}
+
+/* Frames flow from here on. */
+static int attach_ports(struct adapter *a, struct vmq_err *err)
+{
+	if (nic_vport_attach_port(a->nic, 0, a->host, err) < 0)
+		return -1;
+	a->host_attached = true;
+	if (nic_wire_attach(a->nic, a->wire, a->cfg->port.cpu, err) < 0)
+		return -1;
+	a->wire_attached = true;
+	log_info("adapter %s: port %s, host device %s, %zu VPorts", a->cfg->name, a->wire->ops->describe(a->wire),
+		 a->cfg->host.device, a->cfg->nvports);
+	return 0;
+}
+
+static int start_adapter(struct adapter *a, struct vmq_err *err)
+{
+	struct nic_config cfg = { .name = a->cfg->name, .event = nic_event, .ctx = a };
+
+	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 || open_port(&a->cfg->port, &a->wire, err) < 0 ||
+	    open_port(&a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 || make_vports(a, err) < 0)
+		return -1;
+	return attach_ports(a, err);
+}
+
+static void stop_adapter(struct adapter *a)
+{
+	if (a->wire_attached)
+		(void)nic_wire_detach(a->nic);
+	if (a->stack)
+		stack_adapter_remove(a->stack);
+	if (a->host_attached)
+		(void)nic_vport_detach_port(a->nic, 0);
+	ndis_adapter_destroy(a->ndis);
+	softnic_destroy(a->soft);
+	if (a->nic)
+		nic_destroy(a->nic);
+	port_close(a->host);
+	port_close(a->wire);
+}
+
+static int start_adapters(struct daemon *d, struct vmq_err *err)
+{
+	d->adapters = calloc(d->cfg->nadapters, sizeof *d->adapters);
+	if (!d->adapters)
+		return vmq_err(err, -1, "out of memory");
+	for (size_t i = 0; i < d->cfg->nadapters; i++) {
+		struct adapter *a = &d->adapters[d->nadapters++];
+
+		a->daemon = d;
+		a->cfg = &d->cfg->adapters[i];
+		if (start_adapter(a, err) < 0) {
+			vmq_err_prefix(err, "adapter %s: ", a->cfg->name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* ---- control ---- */
+
+static int make_dir(const char *path, struct vmq_err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, 0755) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return vmq_err(err, -1, "%s cannot be made: %s", path, strerror(errno));
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return vmq_err(err, -1, "%s is there and is not a directory", path);
+	return 0;
+}
+
+static int make_dirs(const struct config *cfg, struct vmq_err *err)
+{
+	char copy[STACK_PATH_SIZE];
+
+	(void)snprintf(copy, sizeof copy, "%s", cfg->socket);
+	if (make_dir(cfg->run_dir, err) < 0)
+		return -1;
+	return make_dir(dirname(copy), err);
+}
+
+static int start_server(struct daemon *d, struct vmq_err *err)
+{
+	struct rpc rpc = { .methods = methods, .ctx = d };
+
+	if (server_create(d->loop, &rpc, &d->server) < 0)
+		return vmq_err(err, -1, "out of memory");
+	return server_listen(d->server, d->cfg->socket, d->cfg->socket_mode, d->cfg->socket_group, err) < 0 ? -1 : 0;
+}
+
+int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **out, struct vmq_err *err)
+{
+	struct daemon *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return vmq_err(err, -1, "out of memory");
+	d->cfg = cfg;
+	d->loop = loop;
+	(void)clock_gettime(CLOCK_MONOTONIC, &d->started);
+	endpoint_loop(loop, &d->vhost_loop);
+	if (make_dirs(cfg, err) < 0 || start_engine(d, err) < 0)
+		goto fail;
+	if (vhost_guard_start(&d->vhost_loop, err) < 0)
+		goto fail;
+	d->guard = true;
+	if (start_stack(d, err) < 0 || start_adapters(d, err) < 0 || start_server(d, err) < 0)
+		goto fail;
+	*out = d;
+	return 0;
+fail:
+	daemon_stop(d);
+	return -1;
+}
+
+void daemon_stop(struct daemon *d)
+{
+	if (!d)
+		return;
+	server_destroy(d->server);
+	d->server = NULL; /* events have nowhere to go now */
+	while (d->nadapters)
+		stop_adapter(&d->adapters[--d->nadapters]);
+	free(d->adapters);
+	stack_destroy(d->stack);
+	if (d->guard)
+		vhost_guard_stop();
+	if (d->engine_watched)
+		loop_remove(d->loop, nic_engine_event_fd(d->engine));
+	if (d->engine)
+		nic_engine_destroy(d->engine);
+	free(d);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The daemon: everything put together. One engine of workers; for each adapter a data path with its wire and host port,
+ * the driver of the software adapter, the contract's keeper; one stack above them all; the control socket. All of it
+ * belongs to the control thread. Only here do the rooms meet: what one needs of another is passed as a callback.
+ */
+#ifndef VMQ_VMQD_DAEMON_H
+#define VMQ_VMQD_DAEMON_H
+
+#include <time.h>
+
+#include "miniport/softnic/softnic.h"
+#include "ndis/ndis_adapter.h"
+#include "nic/nic.h"
+#include "port/port.h"
+#include "stack/stack.h"
+#include "vhost/vhost.h"
+#include "vmqd/config.h"
+#include "vmqd/loop.h"
+#include "vmqd/server.h"
+
+#define VMQD_VERSION "0.1.0"
+
+struct daemon;
+
+struct adapter {
+	struct daemon *daemon;
+	const struct config_adapter *cfg;
+	struct nic *nic;
+	struct port *wire, *host;
+	bool wire_attached, host_attached;
+	struct softnic *soft;
+	struct ndis_adapter *ndis;
+	struct stack_adapter *stack;
+	struct ndis_driver *raw; /* of oid.request; what it makes is its own */
+};
+
+struct daemon {
+	const struct config *cfg;
+	struct loop *loop;
+	struct vhost_loop vhost_loop;
+	bool guard;
+	struct nic_engine *engine;
+	bool engine_watched;
+	struct stack *stack;
+	struct adapter *adapters;
+	size_t nadapters; /* those that exist, also half */
+	struct server *server;
+	struct timespec started;
+};
+
+/* Starts everything the configuration says, or nothing: on failure all is undone and the sentence says why. `cfg` must
+ * outlive the daemon. */
+int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **out, struct vmq_err *err);
+/* Ends everything: clients, VMs' connections, VPorts, switches, ports, workers. NULL is allowed. */
+void daemon_stop(struct daemon *d);
+
+/* The adapter of a stack object. */
+static inline struct adapter *adapter_of(const struct stack_vport *v)
+{
+	return stack_adapter_user(stack_vport_adapter(v));
+}
+
+/* In words, with the path as the field's name: for a sentence without a request. */
+const char *daemon_error_text(const struct stack_error *e, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A VPort's vhost-user endpoint (endpoint.h). */
+#include "vmqd/endpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "vmqd/daemon.h"
+#include "vmqd/events.h"
+#include "vmqd/text.h"
+
+static int add_fd(void *ctx, int fd, uint32_t events, vhost_fd_cb *cb, void *arg)
+{
+	return loop_add(ctx, fd, events, cb, arg);
+}
+
+static int mod_fd(void *ctx, int fd, uint32_t events)
+{
+	return loop_change(ctx, fd, events);
+}
+
+static void del_fd(void *ctx, int fd)
+{
+	loop_remove(ctx, fd);
+}
+
+void endpoint_loop(struct loop *loop, struct vhost_loop *out)
+{
+	*out = (struct vhost_loop){ .add_fd = add_fd, .mod_fd = mod_fd, .del_fd = del_fd, .ctx = loop };
+}
+
+static void announce(const struct stack_vport *v, const uint8_t mac[6])
+{
+	char text[MAC_TEXT_SIZE];
+
+	mac_format(mac, text);
+	log_info("VPort %s: its VM arrived by migration with address %s", stack_vport_name(v), text);
+}
+
+static void on_event(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev)
+{
+	struct stack_vport *v = ctx;
+
+	(void)ep;
+	switch (ev->type) {
+	case VHOST_EVENT_CONNECTED:
+		events_vm(v, "vm_connected", NULL);
+		break;
+	case VHOST_EVENT_DISCONNECTED:
+		events_vm(v, "vm_disconnected", ev->reason);
+		break;
+	case VHOST_EVENT_RUNNING:
+		events_queue(v, "queue_started", ev->qp, NULL);
+		break;
+	case VHOST_EVENT_STOPPED:
+		events_queue(v, "queue_stopped", ev->qp, ev->reason);
+		break;
+	case VHOST_EVENT_BROKEN:
+		events_queue(v, "queue_broken", ev->qp, ev->reason);
+		break;
+	case VHOST_EVENT_ANNOUNCE:
+		announce(v, ev->mac);
+		break;
+	}
+}
+
+int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
+{
+	struct daemon *d = ctx;
+	struct stack_vport_info info;
+	struct vhost_endpoint *ep;
+	struct vmq_err err = { "" };
+	struct vhost_endpoint_config cfg = {
+		.name = stack_vport_name(v),
+		.path = stack_vport_socket(v),
+		.client = stack_vport_socket_mode(v) == STACK_SOCKET_CLIENT,
+		.mode = d->cfg->vport_socket_mode,
+		.uid = (uid_t)-1,
+		.gid = d->cfg->vport_socket_group,
+		.nic = adapter_of(v)->nic,
+		.vport = stack_vport_id(v),
+		.loop = &d->vhost_loop,
+		.event = on_event,
+		.ctx = v,
+	};
+
+	if (stack_vport_info(v, &info, e) < 0)
+		return -1;
+	cfg.queue_pairs = info.queue_pairs;
+	if (vhost_endpoint_open(&cfg, &ep, &err) < 0)
+		return stack_fail(e, STACK_FAILED, "socket", "%s", err.text);
+	stack_vport_set_endpoint(v, ep);
+	return 0;
+}
+
+void endpoint_close(void *ctx, struct stack_vport *v)
+{
+	(void)ctx;
+	vhost_endpoint_close(stack_vport_endpoint(v));
+	stack_vport_set_endpoint(v, NULL);
+}
+
+void endpoint_broken(struct stack_vport *v, unsigned qp, const char *reason)
+{
+	struct vhost_endpoint *ep = stack_vport_endpoint(v);
+
+	if (ep)
+		vhost_endpoint_broken(ep, qp, reason);
+	else
+		log_error("VPort %s: broken: %s", stack_vport_name(v), reason);
+}
+
+static json_t *feature_names(uint64_t features)
+{
+	json_t *list = json_array();
+
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const char *name = features >> bit & 1 ? vhost_feature_name(bit) : NULL;
+
+		if (name)
+			(void)json_array_append_new(list, json_string(name));
+	}
+	return list;
+}
+
+/* One word for all its queue pairs: the worst, then the best. */
+static json_t *status_json(const struct vhost_status *st)
+{
+	const char *word = st->connected ? "connected" : "no VM";
+
+	for (unsigned i = 0; i < st->queue_pairs; i++) {
+		if (st->queue[i].state == VHOST_QUEUE_BROKEN)
+			return json_sprintf("broken: %s", st->queue[i].reason);
+		if (st->queue[i].state == VHOST_QUEUE_RUNNING)
+			word = "running";
+	}
+	return json_string(word);
+}
+
+void endpoint_describe(const struct stack_vport *v, json_t *out)
+{
+	const struct vhost_endpoint *ep = stack_vport_endpoint(v);
+	struct vhost_status st;
+
+	if (!ep) { /* the default VPort: its host device is always there */
+		(void)json_object_set_new(out, "connected", json_true());
+		(void)json_object_set_new(out, "status", json_string("running"));
+		(void)json_object_set_new(out, "features", json_array());
+		return;
+	}
+	vhost_endpoint_status(ep, &st);
+	(void)json_object_set_new(out, "connected", json_boolean(st.connected));
+	(void)json_object_set_new(out, "status", status_json(&st));
+	(void)json_object_set_new(out, "features", feature_names(st.features));
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happens, told to monitors (docs/rpc.md, Events). Who notices it logs it. Control thread.
+ */
+#ifndef VMQ_VMQD_EVENTS_H
+#define VMQ_VMQD_EVENTS_H
+
+#include "stack/stack.h"
+
+/* For struct stack_ops: events of VPorts and filters; the context is the daemon. */
+void events_stack(void *ctx, const char *name, struct stack_vport *v, const struct stack_filter_info *f);
+/* A VM came or left; `reason` may be NULL. */
+void events_vm(struct stack_vport *v, const char *name, const char *reason);
+void events_queue(struct stack_vport *v, const char *name, unsigned qp, const char *reason);
+
+#endif

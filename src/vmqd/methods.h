@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The methods of the control socket (docs/rpc.md), one file a noun. The context of each is the daemon. Control thread.
+ */
+#ifndef VMQ_VMQD_METHODS_H
+#define VMQ_VMQD_METHODS_H
+
+#include "vmqd/daemon.h"
+#include "vmqd/params.h"
+#include "vmqd/rpc.h"
+
+extern const struct rpc_method methods[];
+
+#define METHODS(X)                                                                                                    \
+	X("version", method_version)                                                                                  \
+	X("vport.add", method_vport_add)                                                                              \
+	X("vport.set", method_vport_set)                                                                              \
+	X("vport.del", method_vport_del)                                                                              \
+	X("vport.show", method_vport_show)                                                                            \
+	X("filter.add", method_filter_add)                                                                            \
+	X("filter.del", method_filter_del)                                                                            \
+	X("filter.move", method_filter_move)                                                                          \
+	X("filter.show", method_filter_show)                                                                          \
+	X("queue.show", method_queue_show)                                                                            \
+	X("switch.show", method_switch_show)                                                                          \
+	X("stats.show", method_stats_show)                                                                            \
+	X("explain", method_explain)                                                                                  \
+	X("monitor.start", method_monitor_start)                                                                      \
+	X("oid.request", method_oid_request)
+
+#define X(name, fn)                                                                                                   \
+	int fn(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e);
+METHODS(X)
+#undef X
+
+/* ---- methods_select.c: which adapters and VPorts a request is about ---- */
+
+/* Takes `adapter`: the one named, the only one there is, or an error. */
+struct adapter *select_adapter(struct daemon *d, struct params *p, struct stack_error *e);
+/* Takes a VPort's name under `key` (required) and `adapter`. */
+struct stack_vport *select_vport(struct daemon *d, struct params *p, const char *key, struct stack_error *e);
+
+/* What a `show` is about: all of it, one adapter's, or one VPort's. */
+struct selection {
+	struct adapter *adapter; /* NULL: all */
+	bool one;                /* only VPort `id` of `adapter` */
+	uint32_t id;
+};
+/* Takes `adapter`? and, unless `key` is NULL, a VPort's name under it, and closes the parameters. */
+int select_shown(struct daemon *d, struct params *p, const char *key, struct selection *out, struct stack_error *e);
+bool selection_has(const struct selection *s, const struct adapter *a);
+
+/* An adapter's VPorts and filters, read once for one request. free with snapshot_free. */
+struct snapshot {
+	struct stack_vport_info *vports;
+	size_t nvports;
+	struct stack_filter_info *filters; /* by VPort, then id */
+	size_t nfilters;
+};
+int snapshot_take(struct adapter *a, const struct selection *s, struct snapshot *out, struct stack_error *e);
+void snapshot_free(struct snapshot *s);
+/* The first filter of VPort `id`, and how many it has. */
+const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint32_t id, size_t *n);
+
+/* ---- descriptions ---- */
+
+json_t *filter_json(const struct adapter *a, const char *vport, const struct stack_filter_info *f);
+/* [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
+json_t *macs_json(const struct stack_filter_info *f, size_t n);
+/* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */
+const char *vport_name_of(const struct adapter *a, uint32_t id);
+void counters_describe(const struct nic_vport_counters *c, json_t *out);
+json_t *port_json(const struct config_port *cfg, const struct port *p);
+
+#endif

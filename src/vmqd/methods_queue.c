@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* queue.show (docs/rpc.md): one a queue pair, with what the data path knows of it. */
+#include "vmqd/methods.h"
+
+static json_t *state_json(const struct stack_vport_info *v, const struct nic_queue_info *q, size_t nfilters)
+{
+	if (q->broken)
+		return json_sprintf("broken: %s", q->broken_reason ? q->broken_reason : "no reason is known");
+	if (v->id == 0)
+		return json_string("running"); /* the host device's; it needs no filter */
+	if (!q->started)
+		return json_string("no VM");
+	return json_string(nfilters && v->active ? "running" : "paused");
+}
+
+static json_t *queue_json(const struct adapter *a, const struct stack_vport_info *v, const struct snapshot *s,
+			  unsigned qp)
+{
+	struct nic_vport_counters c = { 0 };
+	struct nic_queue_info q = { 0 };
+	const struct stack_filter_info *filters;
+	size_t n;
+
+	filters = snapshot_filters(s, v->id, &n);
+	(void)nic_queue_info(a->nic, v->id, qp, &q);
+	(void)nic_vport_counters(a->nic, v->id, &c);
+	return json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:I}", "queue", (int)qp,
+			 "vport", v->name, "vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n),
+			 "cpu", (int)(q.started ? q.cpu : v->cpu), "state", state_json(v, &q, n), "rx_frames",
+			 (json_int_t)c.rx_frames, "tx_frames", (json_int_t)c.tx_frames, "rx_bytes", (json_int_t)c.rx_bytes,
+			 "tx_bytes", (json_int_t)c.tx_bytes, "rx_ring", (int)q.rx_size, "tx_ring", (int)q.tx_size,
+			 "rx_free", (json_int_t)q.rx_free);
+}
+
+int method_queue_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct daemon *d = ctx;
+	struct selection sel;
+	json_t *list;
+
+	(void)client;
+	if (select_shown(d, p, "vport", &sel, e) < 0)
+		return -1;
+	list = json_array();
+	for (size_t i = 0; i < d->nadapters; i++) {
+		struct adapter *a = &d->adapters[i];
+		struct snapshot s;
+
+		if (!selection_has(&sel, a))
+			continue;
+		if (snapshot_take(a, &sel, &s, e) < 0) {
+			json_decref(list);
+			return -1;
+		}
+		for (size_t k = 0; k < s.nvports; k++) {
+			for (unsigned qp = 0; qp < s.vports[k].queue_pairs; qp++)
+				(void)json_array_append_new(list, queue_json(a, &s.vports[k], &s, qp));
+		}
+		snapshot_free(&s);
+	}
+	*result = json_pack("{s:o}", "queues", list);
+	return 0;
+}

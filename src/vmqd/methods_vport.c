@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vport.add, vport.set, vport.del, vport.show (docs/rpc.md). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmqd/endpoint.h"
+#include "vmqd/methods.h"
+#include "vmqd/text.h"
+
+json_t *macs_json(const struct stack_filter_info *f, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (!f[i].companion)
+			(void)json_array_append_new(list, json_pack("{s:o, s:o, s:i}", "mac", mac_json(f[i].mac), "vlan",
+								    vlan_json(&f[i].vlan), "id", (int)f[i].id));
+	}
+	return list;
+}
+
+/* What the stack and the endpoint know; nothing of a VPort that was made by raw requests. */
+static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, struct stack_error *e)
+{
+	struct stack_policy policy;
+
+	if (stack_vport_policy(v, &policy, e) < 0)
+		return -1;
+	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
+	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));
+	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));
+	if (stack_vport_id(v) == 0) {
+		(void)json_object_set_new(out, "host_device", json_string(a->cfg->host.device));
+	} else {
+		bool client = stack_vport_socket_mode(v) == STACK_SOCKET_CLIENT;
+
+		(void)json_object_set_new(out, "socket", json_string(stack_vport_socket(v)));
+		(void)json_object_set_new(out, "socket_mode", json_string(client ? "client" : "server"));
+	}
+	endpoint_describe(v, out);
+	return 0;
+}
+
+/* One VPort of a snapshot; NULL with the error filled. */
+static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, const struct snapshot *s,
+			  struct stack_error *e)
+{
+	struct stack_vport *v = stack_vport_by_id(a->stack, i->id);
+	const struct stack_filter_info *filters;
+	json_t *out;
+	size_t n;
+
+	filters = snapshot_filters(s, i->id, &n);
+	out = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id, "adapter",
+			a->cfg->name, "state", i->active ? "activated" : "deactivated", "function",
+			i->on_pf ? json_string("PF") : json_integer(i->vf), "cpu", (int)i->cpu, "queue_pairs",
+			(int)i->queue_pairs, "moderation", moderation_name(i->moderation), "filters", (int)n, "macs",
+			macs_json(filters, n));
+	if (!out) {
+		(void)stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	} else if (v && describe_own(a, v, out, e) < 0) {
+		json_decref(out);
+		out = NULL;
+	}
+	return out;
+}
+
+/* One VPort as vport.add and vport.set answer it. */
+static int show_one(struct stack_vport *v, json_t **result, struct stack_error *e)
+{
+	struct selection sel = { adapter_of(v), true, stack_vport_id(v) };
+	struct snapshot s;
+
+	if (snapshot_take(sel.adapter, &sel, &s, e) < 0)
+		return -1;
+	*result = vport_json(sel.adapter, &s.vports[0], &s, e);
+	snapshot_free(&s);
+	return *result ? 0 : -1;
+}
+
+int method_vport_add(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct daemon *d = ctx;
+	struct stack_vport *v;
+	struct wish_vport w;
+	struct adapter *a;
+	int rc;
+
+	(void)client;
+	if (wish_vport_read(p, d->cfg->run_dir, 0, &w) < 0)
+		return -1;
+	a = select_adapter(d, p, e);
+	rc = params_close(p) < 0 ? -1 : stack_vport_add(a->stack, &w.want, &v, e);
+	wish_free(&w);
+	return rc < 0 ? -1 : show_one(v, result, e);
+}
+
+static void read_change(struct params *p, struct stack_vport_change *c)
+{
+	bool active = true;
+	uint32_t cpu = 0;
+
+	*c = (struct stack_vport_change){ 0 };
+	c->set_cpu = params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
+	c->cpu = cpu;
+	c->set_moderation = params_moderation(p, "moderation", &c->moderation);
+	c->set_name = params_name(p, "new_name", false, c->name);
+	c->set_source_check = params_bool(p, "source_check", &c->policy.source_check);
+	c->set_vlan_check = params_bool(p, "vlan_check", &c->policy.vlan_check);
+	c->set_all_multicast = params_bool(p, "all_multicast", &c->policy.all_multicast);
+	c->set_active = params_bool(p, "active", &active);
+	if (!active)
+		(void)params_fault(p, "active", "false is not possible: a VPort is deactivated only by its deletion");
+}
+
+int method_vport_set(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct stack_vport *v = select_vport(ctx, p, "name", e);
+	struct stack_vport_change c;
+
+	(void)client;
+	read_change(p, &c);
+	if (params_close(p) < 0 || stack_vport_set(v, &c, e) < 0)
+		return -1;
+	return show_one(v, result, e);
+}
+
+int method_vport_del(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct stack_vport *v = select_vport(ctx, p, "name", e);
+
+	(void)client;
+	(void)result;
+	return params_close(p) < 0 ? -1 : stack_vport_del(v, e);
+}
+
+int method_vport_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct daemon *d = ctx;
+	struct selection sel;
+	json_t *list;
+
+	(void)client;
+	if (select_shown(d, p, "name", &sel, e) < 0)
+		return -1;
+	list = json_array();
+	for (size_t i = 0; i < d->nadapters; i++) {
+		struct adapter *a = &d->adapters[i];
+		struct snapshot s;
+
+		if (!selection_has(&sel, a))
+			continue;
+		if (snapshot_take(a, &sel, &s, e) < 0)
+			goto fail;
+		for (size_t k = 0; k < s.nvports; k++) {
+			json_t *v = vport_json(a, &s.vports[k], &s, e);
+
+			if (!v) {
+				snapshot_free(&s);
+				goto fail;
+			}
+			(void)json_array_append_new(list, v);
+		}
+		snapshot_free(&s);
+	}
+	*result = json_pack("{s:o}", "vports", list);
+	return 0;
+fail:
+	json_decref(list);
+	return -1;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* JSON-RPC 2.0, without sockets (rpc.h). No state of its own. */
+#include "vmqd/rpc.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmq/ndis.h>
+
+enum { BAD_JSON = -32700, BAD_REQUEST = -32600, NO_METHOD = -32601, BAD_PARAMS = -32602 };
+
+static json_t *envelope(const json_t *id, const char *key, json_t *value)
+{
+	return json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", id ? (json_t *)id : json_null(), key, value);
+}
+
+/* A sentence may repeat what somebody wrote, cut in the middle of a character. */
+static json_t *sentence_json(const char *sentence)
+{
+	json_t *v = json_string(sentence);
+	char *plain;
+
+	if (v || (plain = strdup(sentence)) == NULL)
+		return v;
+	for (char *c = plain; *c; c++) {
+		if (!isascii((unsigned char)*c))
+			*c = '?';
+	}
+	v = json_string(plain);
+	free(plain);
+	return v;
+}
+
+static json_t *error_answer(const json_t *id, int code, const char *sentence, json_t *data)
+{
+	json_t *e = json_pack("{s:i, s:o}", "code", code, "message", sentence_json(sentence));
+
+	if (e && data && json_object_size(data))
+		(void)json_object_set(e, "data", data);
+	json_decref(data);
+	return envelope(id, "error", e);
+}
+
+/* A fault of the stack or of a parameter: the sentence begins with the field's name. */
+static json_t *fault_answer(const json_t *id, const struct stack_error *e)
+{
+	char sentence[sizeof e->field + sizeof e->err.text + 4];
+	json_t *data = json_object();
+
+	(void)snprintf(sentence, sizeof sentence, "%s%s%s", e->field, e->field[0] ? ": " : "", e->err.text);
+	if (e->field[0])
+		(void)json_object_set_new(data, "field", sentence_json(e->field));
+	if (e->oid) {
+		(void)json_object_set_new(data, "status", json_string(ndis_status_name(e->status)));
+		(void)json_object_set_new(data, "oid", json_string(ndis_oid_name(e->oid)));
+	}
+	return error_answer(id, e->code, sentence, data);
+}
+
+static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char *method, const json_t *args,
+		    const json_t *id)
+{
+	struct stack_error e = { .code = STACK_OK };
+	const struct rpc_method *m = rpc->methods;
+	json_t *result = NULL;
+	char sentence[128];
+	struct params p;
+
+	while (m->name && strcmp(m->name, method) != 0)
+		m++;
+	if (!m->name) {
+		(void)snprintf(sentence, sizeof sentence, "there is no method \"%.64s\"", method);
+		return error_answer(id, NO_METHOD, sentence, NULL);
+	}
+	if (args && !json_is_object(args))
+		return error_answer(id, BAD_PARAMS, "params: is not an object; parameters are given by name", NULL);
+	params_open(&p, args, "", &e);
+	if (m->fn(rpc->ctx, client, &p, &result, &e) < 0) {
+		json_decref(result);
+		return fault_answer(id, &e);
+	}
+	return envelope(id, "result", result ? result : json_object());
+}
+
+/* The answer to one request; *silent when the request wants none. */
+static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_t *req, bool *silent)
+{
+	const json_t *id = json_object_get(req, "id");
+	const char *version = json_string_value(json_object_get(req, "jsonrpc"));
+	const char *method = json_string_value(json_object_get(req, "method"));
+	json_t *answer;
+
+	*silent = false;
+	if (!json_is_object(req))
+		return error_answer(NULL, BAD_REQUEST, "a request is an object", NULL);
+	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
+		return error_answer(NULL, BAD_REQUEST, "id: is neither text nor a number", NULL);
+	if (!version || strcmp(version, "2.0") != 0)
+		return error_answer(id, BAD_REQUEST, "jsonrpc: is not \"2.0\"", NULL);
+	if (!method)
+		return error_answer(id, BAD_REQUEST, "method: is missing or not text", NULL);
+	answer = call(rpc, client, method, json_object_get(req, "params"), id);
+	if (id)
+		return answer;
+	json_decref(answer);
+	*silent = true;
+	return NULL;
+}
+
+/* With its newline; takes the reference. */
+static char *dump(json_t *v, size_t *len)
+{
+	char *s = v ? json_dumps(v, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+	char *line;
+
+	json_decref(v);
+	if (!s)
+		return NULL;
+	*len = strlen(s);
+	line = realloc(s, *len + 2);
+	if (!line) {
+		free(s);
+		return NULL;
+	}
+	memcpy(line + (*len)++, "\n", 2);
+	return line;
+}
+
+static char *too_long(const json_t *id, size_t *len)
+{
+	return dump(error_answer(id, STACK_LIMIT, "the answer is longer than 32 MiB; ask for less at a time", NULL), len);
+}
+
+/* Answers are put together as text, because one of them may be of megabytes. */
+static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_t *list, size_t *out_len)
+{
+	char *out = NULL;
+	size_t len = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *req = json_array_get(list, i);
+		size_t n = 0;
+		char *a, *more;
+		bool silent;
+
+		if (len > RPC_MAX_ANSWER - RPC_MAX_ANSWER / 32)
+			a = too_long(json_object_get(req, "id"), &n), silent = false;
+		else
+			a = dump(one(rpc, client, req, &silent), &n);
+		if (a && len + n > RPC_MAX_ANSWER - 256) {
+			free(a);
+			a = too_long(json_object_get(req, "id"), &n);
+		}
+		if (silent)
+			continue;
+		more = a ? realloc(out, len + n + 3) : NULL;
+		if (!more) {
+			free(a);
+			free(out);
+			return NULL;
+		}
+		out = more;
+		out[len] = len ? ',' : '[';
+		memcpy(out + len + 1, a, n - 1); /* without its newline */
+		len += n;
+		free(a);
+	}
+	if (!out)
+		return NULL;
+	memcpy(out + len, "]\n", 3);
+	*out_len = len + 2;
+	return out;
+}
+
+char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *line, size_t len, size_t *out_len)
+{
+	json_error_t bad;
+	json_t *req = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &bad);
+	char *out;
+	bool silent;
+
+	if (!req) {
+		char sentence[JSON_ERROR_TEXT_LENGTH + 64];
+
+		(void)snprintf(sentence, sizeof sentence, "not JSON: %s at byte %d", bad.text, bad.position);
+		return rpc_error_line(BAD_JSON, sentence, out_len);
+	}
+	if (json_is_array(req) && json_array_size(req) > 0) {
+		out = batch(rpc, client, req, out_len);
+	} else {
+		out = dump(one(rpc, client, req, &silent), out_len);
+		if (out && *out_len > RPC_MAX_ANSWER) {
+			free(out);
+			out = too_long(json_object_get(req, "id"), out_len);
+		}
+	}
+	json_decref(req);
+	return out;
+}
+
+char *rpc_error_line(int code, const char *sentence, size_t *out_len)
+{
+	return dump(error_answer(NULL, code, sentence, NULL), out_len);
+}
+
+char *rpc_event_line(json_t *params, size_t *out_len)
+{
+	return dump(json_pack("{s:s, s:s, s:o}", "jsonrpc", "2.0", "method", "event", "params", params), out_len);
+}

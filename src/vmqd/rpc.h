@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * JSON-RPC 2.0: one line in, one line (or nothing) out. Knows no sockets; server.h has those. Control thread.
+ */
+#ifndef VMQ_VMQD_RPC_H
+#define VMQ_VMQD_RPC_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "stack/stack_error.h"
+#include "vmqd/params.h"
+
+#define RPC_MAX_REQUEST (1u << 20)  /* bytes of a line, its newline included */
+#define RPC_MAX_ANSWER  (32u << 20) /* likewise; of a batch in all */
+
+struct rpc_client; /* who asks; opaque here */
+
+/* A method takes its parameters out of `p` and must see params_close() succeed before it does anything. On success it
+ * returns 0 and a new reference in *result (NULL stands for {}); on failure -1 with the error filled. */
+struct rpc_method {
+	const char *name;
+	int (*fn)(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e);
+};
+
+struct rpc {
+	const struct rpc_method *methods; /* ends with a NULL name */
+	void *ctx;
+};
+
+/* The answer to a line, with its newline, or NULL when nothing is to be said (a notification) or memory ran out.
+ * free() it. */
+char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *line, size_t len, size_t *out_len);
+
+/* A whole answer that is an error, for what is no request at all: code, sentence; free() it. */
+char *rpc_error_line(int code, const char *sentence, size_t *out_len);
+
+/* A notification: {"jsonrpc","method":"event","params"}; takes the reference of `params`; free() it. */
+char *rpc_event_line(json_t *params, size_t *out_len);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * VPorts and filters as they are asked for, by a request or by the configuration file: the same members, the same
+ * checks, the same sentences. Pure but for memory; control thread.
+ */
+#ifndef VMQ_VMQD_WISH_H
+#define VMQ_VMQD_WISH_H
+
+#include "stack/stack.h"
+#include "vmqd/params.h"
+
+struct wish_vport {
+	struct stack_vport_want want; /* want.filters is `filters` */
+	struct stack_filter_want *filters;
+};
+
+/* Takes vport.add's members but `adapter` out of `p`. `run_dir` is where a socket lies that is not named. The filter of
+ * `mac` comes first, `more` others have room behind it. On success wish_free() it. */
+int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct wish_vport *out);
+void wish_free(struct wish_vport *w);
+
+/* Takes mac, vlan, broadcast. */
+void wish_filter_read(struct params *p, bool required, struct stack_filter_want *out);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The configuration file: what is read, and for each kind of mistake the exact sentence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vmqd/config.h"
+
+/* CPU 0 is in the affinity of every process that these tests run in. */
+#define HEAD "cpus: [0]\nadapters:\n  - name: ext0\n    port: {device: eth1}\n"
+
+static struct config *good(const char *text)
+{
+	struct vmq_err err = { "" };
+	struct config *c = NULL;
+
+	if (config_parse("f.yaml", text, strlen(text), &c, &err) < 0)
+		fail_msg("%s", err.text);
+	return c;
+}
+
+static void defaults(void **state)
+{
+	struct config *c = good("adapters:\n- name: ext0\n  port:\n    device: eth1\n");
+
+	(void)state;
+	assert_string_equal(c->socket, "/run/vmq/vmqd.sock");
+	assert_int_equal(c->socket_mode, 0660);
+	assert_int_equal(c->socket_group, 0);
+	assert_string_equal(c->run_dir, "/run/vmq");
+	assert_int_equal(c->ncpus, 1);
+	assert_int_equal(c->nadapters, 1);
+	assert_string_equal(c->adapters[0].switch_name, "Default Switch");
+	assert_string_equal(config_drivers[c->adapters[0].port.driver], "auto");
+	assert_string_equal(c->adapters[0].port.device, "eth1");
+	assert_int_equal(c->adapters[0].port.cpu, c->cpus[0]);
+	assert_string_equal(c->adapters[0].host.device, "vmq0");
+	assert_int_equal(c->adapters[0].nvports, 0);
+	config_free(c);
+}
+
+static void everything(void **state)
+{
+	struct config *c = good("control: {socket: /run/x/ctl, mode: 0600, group: root}\n"
+				"vport_sockets: {mode: 0666}\n"
+				"run_dir: /run/x\n"
+				"cpus: [0]\n"
+				"adapters:\n"
+				"  - name: a\n"
+				"    port: {driver: pcap, in: /a.pcap, out: /b.pcap, rate: 10, loop: true, cpu: 0}\n"
+				"    host: {device: tap7, netns: /run/netns/h, cpu: 0}\n"
+				"    switch_name: Große Weiche\n"
+				"    vports:\n"
+				"      - name: web1\n"
+				"        mac: 52:54:00:00:00:01\n"
+				"        vlan: 100\n"
+				"        cpu: 0\n"
+				"        moderation: off\n"
+				"        source_check: true\n"
+				"        all_multicast: false\n"
+				"        filters:\n"
+				"          - {mac: 52-54-00-00-00-11, vlan: any, broadcast: false}\n"
+				"          - {mac: 52:54:00:00:00:12}\n"
+				"      - {name: web2, socket: /s/w2, socket_mode: client}\n"
+				"  - name: b\n"
+				"    port: {driver: packet, device: eth2}\n");
+	const struct stack_vport_want *w = &c->adapters[0].vports[0].want;
+
+	(void)state;
+	assert_int_equal(c->socket_mode, 0600);
+	assert_int_equal(c->vport_socket_mode, 0666);
+	assert_string_equal(c->adapters[0].port.in, "/a.pcap");
+	assert_int_equal(c->adapters[0].port.rate, 10);
+	assert_true(c->adapters[0].port.loop);
+	assert_string_equal(c->adapters[0].host.netns, "/run/netns/h");
+	assert_string_equal(c->adapters[0].switch_name, "Große Weiche");
+	assert_int_equal(c->adapters[0].nvports, 2);
+	assert_string_equal(w->socket, "/run/x/web1.sock");
+	assert_true(w->cpu_given);
+	assert_int_equal(w->moderation, 2);
+	assert_true(w->policy.source_check && w->policy.vlan_check && !w->policy.all_multicast);
+	assert_int_equal(w->nfilters, 3);
+	assert_int_equal(w->filters[0].vlan.kind, STACK_VLAN_ID);
+	assert_int_equal(w->filters[0].vlan.id, 100);
+	assert_true(w->filters[0].broadcast);
+	assert_int_equal(w->filters[1].vlan.kind, STACK_VLAN_ANY);
+	assert_false(w->filters[1].broadcast);
+	assert_int_equal(w->filters[1].mac[5], 0x11);
+	assert_int_equal(w->filters[2].vlan.kind, STACK_VLAN_UNTAGGED);
+	assert_int_equal(c->adapters[0].vports[1].want.socket_mode, STACK_SOCKET_CLIENT);
+	assert_int_equal(c->adapters[0].vports[1].want.nfilters, 0);
+	assert_string_equal(c->adapters[1].host.device, "vmq1");
+	config_free(c);
+}
+
+static void vports_of(char *text, size_t size, unsigned n)
+{
+	size_t len = (size_t)snprintf(text, size, HEAD "    vports:\n");
+
+	for (unsigned i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, size - len,
+					"      - {name: v%u, mac: \"52:54:00:00:%02x:%02x\", vlan: 7}\n", i, i >> 8, i & 255);
+}
+
+static void many_vports(void **state)
+{
+	char *text = malloc(1 << 20);
+	struct vmq_err err = { "" };
+	struct config *c;
+
+	(void)state;
+	vports_of(text, 1 << 20, 1023);
+	c = good(text);
+	assert_int_equal(c->adapters[0].nvports, 1023);
+	assert_string_equal(c->adapters[0].vports[1022].want.name, "v1022");
+	config_free(c);
+	vports_of(text, 1 << 20, 1024);
+	assert_int_equal(config_parse("f", text, strlen(text), &c, &err), -1);
+	assert_string_equal(err.text, "f:5: adapters[0].vports: has 1024 VPorts; an adapter has 1023 beside the default one");
+	free(text);
+}
+
+#define VPORT(text) HEAD "    vports:\n      - " text "\n"
+
+static const struct bad {
+	const char *text, *sentence;
+} bad[] = {
+	/* not a document */
+	{ "", "f:1: there is no mapping (key: value) at the top" },
+	{ "- a\n", "f:1: there is no mapping (key: value) at the top" },
+	{ "adapters: [\n", "f:2: not YAML: did not find expected node content" },
+	{ "a: b\n---\nc: d\n", "f:3: a second document begins; there may be one" },
+	{ "? [a]\n: b\n", "f:1: a key is no plain word" },
+	{ "run_dir: /a\nrun_dir: /b\n", "f:2: run_dir: is given twice" },
+	{ "control:\n  mode: 0660\n  mode: 0600\n", "f:3: control.mode: is given twice" },
+	{ "a: &x [*x]\n", "f:1: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: lies too deep" },
+	/* the top */
+	{ "cpus: [0]\n", "f:1: adapters: is missing" },
+	{ HEAD "color: red\n", "f:5: color: is not known here; known are control, vport_sockets, cpus, adapters, run_dir" },
+	{ "adapters: []\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
+	{ "adapters: 5\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
+	{ HEAD "run_dir: here\n", "f:5: run_dir: \"here\" is not an absolute path" },
+	{ "cpus: []\nadapters: []\n", "f:1: cpus: is not a list of 1 to 64 CPU numbers" },
+	{ "cpus: [0, 0]\nadapters: []\n", "f:1: cpus[1]: 0 is given twice" },
+	{ "cpus: [0, 1023]\nadapters: []\n", "f:1: cpus[1]: 1023 is not a CPU this process may run on" },
+	{ "cpus:\n  - 0\n  - one\nadapters: []\n", "f:3: cpus[1]: is not a CPU number" },
+	/* control */
+	{ HEAD "control: 7\n", "f:5: control: is not an object of named parameters" },
+	{ HEAD "control:\n  mode: 432\n", "f:6: control.mode: 432 is not a file mode; octal digits with a leading 0, from 0000 to 0777" },
+	{ HEAD "control:\n  mode: 01777\n",
+	  "f:6: control.mode: \"01777\" is not a file mode; octal digits with a leading 0, from 0000 to 0777" },
+	{ HEAD "control:\n  group: no-such-group\n", "f:6: control.group: \"no-such-group\" is not a group of this host" },
+	{ HEAD "control:\n  sokcet: /x\n", "f:6: control.sokcet: is not known here; known are socket, mode, group" },
+	{ HEAD "control:\n  socket: /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	       "aaaaaaaaaaaaaaaaaaaa\n",
+	  "f:6: control.socket: \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" is too long; a path here has at most 107 bytes" },
+	/* adapters */
+	{ "cpus: [0]\nadapters:\n  - port: {device: a}\n", "f:3: adapters[0].name: is missing" },
+	{ "cpus: [0]\nadapters:\n  - name: a b\n    port: {device: a}\n",
+	  "f:3: adapters[0].name: \"a b\" is not a name; 1 to 64 characters of A-Z a-z 0-9 _ . -" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n", "f:3: adapters[0].port: is missing" },
+	{ HEAD "  - name: ext0\n    port: {device: eth2}\n", "f:5: adapters[1].name: ext0 is given already at adapters[0].name" },
+	{ HEAD "  - name: ext1\n    port: {device: eth1}\n",
+	  "f:6: adapters[1].port.device: eth1 is given already at adapters[0].port.device" },
+	{ HEAD "    host: {device: eth1}\n", "f:5: adapters[0].host.device: eth1 is given already at adapters[0].port.device" },
+	{ HEAD "    host: {cpu: 3}\n", "f:5: adapters[0].host.cpu: 3 is no worker's CPU; cpus lists 0" },
+	{ HEAD "    switch_name: [a]\n", "f:5: adapters[0].switch_name: a list is not text" },
+	{ HEAD "    ports: 4\n", "f:5: adapters[0].ports: is not known here; known are name, switch_name, port, host, vports" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port:\n      driver: dpdk\n      device: a\n",
+	  "f:5: adapters[0].port.driver: \"dpdk\" is not possible; auto, xdp, packet, tap or pcap" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: xdp}\n", "f:4: adapters[0].port.device: is missing" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {device: a/b}\n",
+	  "f:4: adapters[0].port.device: \"a/b\" is not a network device's name; at most 15 characters, no / : % or space" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {device: abcdefghijklmnop}\n",
+	  "f:4: adapters[0].port.device: \"abcdefghijklmnop\" is not a network device's name; at most 15 characters, no / : % "
+	  "or space" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, device: x}\n",
+	  "f:4: adapters[0].port.device: is not known here; known are driver, cpu, in, out, rate, loop" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, rate: -1}\n",
+	  "f:4: adapters[0].port.rate: -1 is not a number from 0 to 4294967295" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, loop: yes}\n",
+	  "f:4: adapters[0].port.loop: \"yes\" is neither true nor false" },
+	/* VPorts */
+	{ HEAD "    vports: {name: a}\n", "f:5: adapters[0].vports: is not a list of VPorts" },
+	{ VPORT("web1"), "f:6: adapters[0].vports[0]: is not an object of named parameters" },
+	{ VPORT("{mac: \"52:54:00:00:00:01\"}"), "f:6: adapters[0].vports[0].name: is missing" },
+	{ VPORT("{name: default}"), "f:6: adapters[0].vports[0].name: \"default\" is the default VPort's name" },
+	{ VPORT("{name: web1, adapter: ext0}"),
+	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, socket, "
+	  "socket_mode, queue_pairs, moderation, source_check, vlan_check, all_multicast" },
+	{ VPORT("name: web1\n        mac: 52:54:00:00:00:01\n        vlan: 5000"),
+	  "f:8: adapters[0].vports[0].vlan: 5000 is not a VLAN id; 1 to 4094, untagged or any" },
+	{ VPORT("{name: web1, mac: 52:54:00:00:00:01, vlan: 0}"),
+	  "f:6: adapters[0].vports[0].vlan: 0 is not a VLAN id; 1 to 4094, untagged or any" },
+	{ VPORT("{name: web1, vlan: 7}"),
+	  "f:6: adapters[0].vports[0].vlan: needs mac beside it: a filter is a MAC address and a VLAN test" },
+	{ VPORT("{name: web1, mac: 52:54:00:00:00}"),
+	  "f:6: adapters[0].vports[0].mac: \"52:54:00:00:00\" is not a MAC address; six pairs of hexadecimal digits, "
+	  "52:54:00:00:00:01" },
+	{ VPORT("{name: web1, mac: 00:00:00:00:00:00}"),
+	  "f:6: adapters[0].vports[0].mac: \"00:00:00:00:00:00\" is no station's address" },
+	{ VPORT("{name: web1, cpu: 5}"), "f:6: adapters[0].vports[0].cpu: 5 is no worker's CPU; cpus lists 0" },
+	{ VPORT("{name: web1, moderation: none}"),
+	  "f:6: adapters[0].vports[0].moderation: \"none\" is not possible; adaptive, off, low, medium or high" },
+	{ VPORT("{name: web1, queue_pairs: 2}"), "f:6: adapters[0].vports[0].queue_pairs: 2 is not possible; only 1 is" },
+	{ VPORT("{name: web1, socket_mode: both}"),
+	  "f:6: adapters[0].vports[0].socket_mode: \"both\" is not possible; server or client" },
+	{ VPORT("{name: web1}\n      - {name: web1}"), "f:7: adapters[0].vports[1].name: web1 is given already at adapters[0].vports[0].name" },
+	{ VPORT("{name: vmqd}"), "f:6: adapters[0].vports[0].name: /run/vmq/vmqd.sock is given already at control" },
+	{ VPORT("{name: a, socket: /s}\n      - {name: b, socket: /s}"),
+	  "f:7: adapters[0].vports[1].socket: /s is given already at adapters[0].vports[0].socket" },
+	{ VPORT("{name: a, mac: 52:54:00:00:00:01}\n      - {name: b, mac: 52:54:00:00:00:01}"),
+	  "f:7: adapters[0].vports[1].mac: 52:54:00:00:00:01 is given already at adapters[0].vports[0].mac" },
+	{ VPORT("name: a\n        mac: 52:54:00:00:00:01\n        filters:\n          - mac: 52:54:00:00:00:01"),
+	  "f:9: adapters[0].vports[0].filters[0].mac: 52:54:00:00:00:01 is given already at adapters[0].vports[0].mac" },
+	{ VPORT("{name: a, filters: 3}"), "f:6: adapters[0].vports[0].filters: is not a list of filters" },
+	{ VPORT("{name: a, filters: [{vlan: 3}]}"), "f:6: adapters[0].vports[0].filters[0].mac: is missing" },
+	{ VPORT("{name: a, filters: [{mac: 52:54:00:00:00:01, prio: 3}]}"),
+	  "f:6: adapters[0].vports[0].filters[0].prio: is not known here; known are mac, vlan, broadcast" },
+};
+
+static void mistakes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct vmq_err err = { "" };
+		struct config *c = NULL;
+
+		if (config_parse("f", bad[i].text, strlen(bad[i].text), &c, &err) == 0)
+			fail_msg("accepted, but \"%s\" was due", bad[i].sentence);
+		assert_null(c);
+		assert_string_equal(err.text, bad[i].sentence);
+	}
+}
+
+/* Group addresses may stand on several VPorts, equal addresses on different VLANs or adapters. */
+static void not_mistakes(void **state)
+{
+	(void)state;
+	config_free(good(VPORT("{name: a, mac: 01:00:5e:00:00:01}\n      - {name: b, mac: 01:00:5e:00:00:01}")));
+	config_free(good(VPORT("{name: a, mac: 52:54:00:00:00:01, vlan: 1}\n"
+			       "      - {name: b, mac: 52:54:00:00:00:01, vlan: 2}\n"
+			       "      - {name: c, mac: 52:54:00:00:00:01}\n"
+			       "      - {name: d, mac: 52:54:00:00:00:01, vlan: any}")));
+	config_free(good(HEAD "    host: {device: eth1, netns: /run/netns/x}\n"));
+}
+
+static void a_file_that_is_not_there(void **state)
+{
+	struct vmq_err err = { "" };
+	struct config *c;
+
+	(void)state;
+	assert_int_equal(config_load("/nonexistent/vmqd.yaml", &c, &err), -1);
+	assert_string_equal(err.text, "/nonexistent/vmqd.yaml: cannot be opened: No such file or directory");
+}
+
+/* The example is right as it stands. */
+static void the_example(void **state)
+{
+	struct vmq_err err = { "" };
+	struct config *c = NULL;
+
+	(void)state;
+	if (config_load(EXAMPLE, &c, &err) < 0)
+		fail_msg("%s", err.text);
+	config_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults), cmocka_unit_test(everything), cmocka_unit_test(many_vports),
+		cmocka_unit_test(mistakes), cmocka_unit_test(not_mistakes), cmocka_unit_test(a_file_that_is_not_there),
+		cmocka_unit_test(the_example),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
