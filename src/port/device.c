@@ -141,27 +141,31 @@ unsigned device_rx_queues(const struct device *d)
  * how many features this kernel has. */
 static int feature_bit(const struct device *d, const char *feature, unsigned *total)
 {
-	struct {
+	union {
 		struct ethtool_sset_info info;
-		uint32_t count;
+		uint32_t words[sizeof(struct ethtool_sset_info) / sizeof(uint32_t) + 1]; /* the answer behind it */
 	} set = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES } };
 	struct ethtool_gstrings *names;
+	unsigned count;
 	int bit = -1;
 
-	if (device_ethtool(d, &set) != 0 || set.info.sset_mask == 0 || set.count == 0 || set.count > FEATURES_MAX)
+	if (device_ethtool(d, &set) != 0 || set.info.sset_mask == 0)
 		return -1;
-	names = calloc(1, sizeof *names + (size_t)set.count * ETH_GSTRING_LEN);
+	count = set.words[sizeof set.info / sizeof set.words[0]];
+	if (count == 0 || count > FEATURES_MAX)
+		return -1;
+	names = calloc(1, sizeof *names + (size_t)count * ETH_GSTRING_LEN);
 	if (!names)
 		return -1;
 	names->cmd = ETHTOOL_GSTRINGS;
 	names->string_set = ETH_SS_FEATURES;
-	names->len = set.count;
+	names->len = count;
 	if (device_ethtool(d, names) == 0)
-		for (unsigned i = 0; i < names->len && i < set.count && bit < 0; i++)
+		for (unsigned i = 0; i < names->len && i < count && bit < 0; i++)
 			if (strncmp((char *)names->data + (size_t)i * ETH_GSTRING_LEN, feature, ETH_GSTRING_LEN) == 0)
 				bit = (int)i;
 	free(names);
-	*total = set.count;
+	*total = count;
 	return bit;
 }
 

@@ -65,7 +65,8 @@ struct xdp_port {
 	struct port port;
 	int fd;
 	uint32_t chunk;
-	uint8_t *area; /* the UMEM: RX_FRAMES chunks to receive into, then TX_FRAMES to send from */
+	uint32_t tx_max; /* the longest frame the device sends: others would vanish in its driver */
+	uint8_t *area;	 /* the UMEM: RX_FRAMES chunks to receive into, then TX_FRAMES to send from */
 	struct xsk_ring_cons rx, completion;
 	struct xsk_ring_prod tx, fill;
 	unsigned tx_nfree;
@@ -114,12 +115,13 @@ static void xdp_close(struct port *port)
 	free(p);
 }
 
-/* Chunk size by the device's MTU. */
+/* Chunk size by the device's MTU; a later change of it needs the port to be opened again. */
 static int xdp_chunk(struct xdp_port *p, struct vmq_err *err)
 {
 	unsigned mtu = device_mtu(&p->dev);
 
 	p->chunk = mtu + FRAME_EXTRA <= CHUNK_SMALL - KERNEL_ROOM ? CHUNK_SMALL : CHUNK_LARGE;
+	p->tx_max = mtu + FRAME_EXTRA;
 	if (mtu + FRAME_EXTRA > CHUNK_LARGE - KERNEL_ROOM)
 		return vmq_err(err, -EOPNOTSUPP,
 			       "device %s has MTU %u; AF_XDP carries up to %u: lower it, or choose driver packet",
@@ -390,7 +392,7 @@ static unsigned xdp_tx_burst(struct port *port, const struct port_tx_frame *f, u
 		xdp_tx_reap(p);
 	for (taken = 0; taken < n && p->tx_nfree > 0; taken++) {
 		uint32_t offset = p->tx_free[p->tx_nfree - 1];
-		uint32_t len = port_gather(p->area + offset, p->chunk, &f[taken]);
+		uint32_t len = port_gather(p->area + offset, p->tx_max, &f[taken]);
 
 		if (len == 0) {
 			port_count(&p->counts.tx_error);

@@ -188,10 +188,9 @@ static void test_xdp_refused(void **state)
 	port_net_veth(&net, 9000);
 	refused(&cfg, -EOPNOTSUPP, "MTU 9000", "driver packet");
 	assert_clean("near0");
-	/* A device that is down, where the kernel wants it up. */
+	/* A device that is down can be opened. */
 	port_net_veth(&net, 1500);
 	shell("ip -n %s link set near0 down", net.near);
-	shell("ip -n %s link set near0 up", net.near);
 	port_close(open_ok(&cfg));
 	assert_clean("near0");
 }

@@ -129,8 +129,9 @@ static void test_rate(void **state)
 	(void)state;
 	write_capture(in_path, DLT_EN10MB, 20);
 	for (unsigned r = 0; r < 3; r++) {
-		struct port_config cfg = { .driver = "pcap", .pcap_in = in_path, .pcap_rate = rows[r].rate,
-					   .pcap_loop = rows[r].loop };
+		struct port_config cfg = {
+			.driver = "pcap", .pcap_in = in_path, .pcap_rate = rows[r].rate, .pcap_loop = rows[r].loop
+		};
 		struct port_frame f[PORT_BURST];
 		struct timespec a, b;
 		struct port *p;
@@ -321,7 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replay_once), cmocka_unit_test(test_loop),    cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_write),       cmocka_unit_test(test_refused), cmocka_unit_test(test_odd_records),
+		cmocka_unit_test(test_write),	    cmocka_unit_test(test_refused), cmocka_unit_test(test_odd_records),
 		cmocka_unit_test(test_empty),
 	};
 

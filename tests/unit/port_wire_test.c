@@ -356,9 +356,9 @@ static void test_nothing_of_our_own_comes_back(void **state)
 static void test_refused_frames(void **state)
 {
 	struct bench b = setup(*state);
-	static uint8_t big[60000];
+	static uint8_t big[PORT_MAX_FRAME];
 	uint8_t frames[2][60];
-	struct iovec iov[3] = { { frames[0], 60 }, { big, sizeof big }, { frames[1], 60 } };
+	struct iovec iov[3] = { { frames[0], 60 }, { big, b.wire->max_frame + 9 }, { frames[1], 60 } };
 	struct port_tx_frame tx[3];
 	struct port_counters c;
 
