@@ -73,10 +73,11 @@ struct ndis_driver; /* an overlying driver's binding: what it creates is its own
 struct ndis_driver_config {
 	const char *name; /* for sentences; copied */
 	bool user_mode;   /* may issue only what the column "issuer" of spec/10 §3 marks U */
+	bool ndis_role;   /* acts for NDIS (the bus side): may issue what that column marks N, on anybody's objects */
 	/* A request that ndis_oid_request answered with NDIS_STATUS_PENDING is done. May be NULL: then requests of this
 	 * driver are flushed and never pend. `err` holds the sentence of a failure, else it is empty. */
 	void (*complete)(void *ctx, NDIS_OID_REQUEST *req, NDIS_STATUS status, const struct vmq_err *err);
-	/* A status indication from the adapter. May be NULL. */
+	/* A status indication from the adapter. May be NULL. No request that cannot pend may be made from here. */
 	void (*indicate)(void *ctx, NDIS_STATUS code, const void *buf, uint32_t len);
 	/* Configuration blocks of a VF were invalidated: all bits collected since they were last read. May be NULL. */
 	void (*invalidated)(void *ctx, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 block_mask);
@@ -111,7 +112,7 @@ NDIS_STATUS ndis_method(struct ndis_driver *d, NDIS_OID oid, void *buf, uint32_t
 struct ndis_adapter_info {
 	enum miniport_mode mode;
 	const char *mode_reason;    /* static text */
-	const char *now;            /* "switch", "VM queues", "neutral", "off": which model holds objects */
+	const char *now;            /* "switch", "VM queues", "neutral", "RSS", "off": what holds objects now */
 	bool switch_present;
 	uint32_t num_vports, max_vports;           /* the default one included */
 	uint32_t num_queues, max_queues;           /* VM queues, the default one not included */

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * RSS parameters of VPorts on the PF (VMMQ: spec/50 §7, §8). RSS on the bare adapter excludes queues and the switch
+ * and is not kept here; RSSv2 needs SUPPORTS_INDEPENDENT_ENTRY_MOVE, which no driver here advertises. Control thread
+ * only.
+ */
+#include "ndis/keeper.h"
+
+#include <stdlib.h>
+
+#define KEY_SIZE NDIS_RSS_HASH_SECRET_KEY_SIZE_REVISION_1
+#define TABLE_AT 48u /* where the table lies in buffers written here: 8-aligned behind 44 bytes */
+#define MAX_ENTRIES 1024u
+
+static const struct ndis_layout rss_layout = {
+	"NDIS_RECEIVE_SCALE_PARAMETERS",
+	NDIS_OBJECT_TYPE_RSS_PARAMETERS,
+	3,
+	{NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_2,
+	 NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3},
+};
+
+struct ndis_rss {
+	bool enabled;
+	uint32_t hash_information; /* once set, the VPort's for life */
+	uint32_t entries;
+	PROCESSOR_NUMBER default_processor;
+	uint8_t key[KEY_SIZE];
+	PROCESSOR_NUMBER table[MAX_ENTRIES];
+};
+
+static NDIS_STATUS need_rss(const struct ndis_call *c)
+{
+	const struct ndis_adapter *a = c->a;
+
+	if (a->has_rss && a->has_cur_switch && a->keywords.rss_on_host_vports &&
+	    (a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED))
+		return NDIS_STATUS_SUCCESS;
+	return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: RSS on VPorts is not %s", ndis_oid_name(c->oid),
+		      a->keywords.rss_on_host_vports ? "supported by this adapter" : "enabled (*RssOnHostVPorts is 0)");
+}
+
+NDIS_STATUS rss_v2_refused(const struct ndis_call *c)
+{
+	return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: this adapter does not advertise SUPPORTS_INDEPENDENT_ENTRY_MOVE",
+		      ndis_oid_name(c->oid));
+}
+
+NDIS_STATUS rss_capabilities(const struct ndis_call *c)
+{
+	NDIS_STATUS status = need_rss(c);
+
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	return ndis_answer(c, &c->a->rss, NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2,
+			   "NDIS_RECEIVE_SCALE_CAPABILITIES");
+}
+
+/* The VPort the request names beside its buffer. */
+static NDIS_STATUS find_vport(const struct ndis_call *c, struct ndis_vport **v)
+{
+	const NDIS_OID_REQUEST *r = c->req;
+	NDIS_STATUS status;
+
+	if (r->Header.Revision < NDIS_OID_REQUEST_REVISION_2 || !(r->Flags & NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID))
+		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
+			      "NDIS_OID_REQUEST: VPORT_ID_VALID is not set; RSS on the bare adapter is off while there is a switch");
+	status = ndis_need_switch(c, r->SwitchId);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	*v = vport_find(c->a, r->VPortId);
+	if (!*v)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "NDIS_OID_REQUEST: there is no VPort %u", r->VPortId);
+	if ((*v)->vf)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u is on VF %u, whose RSS is the guest's", r->VPortId,
+			      (*v)->p.AttachedFunctionId);
+	return NDIS_STATUS_SUCCESS;
+}
+
+/* Writes the parameters with table and key; returns the bytes. */
+static uint32_t write_rss(const struct ndis_rss *r, uint8_t *buf)
+{
+	NDIS_RECEIVE_SCALE_PARAMETERS p = {0};
+	uint32_t table = r->entries * (uint32_t)sizeof r->table[0];
+
+	ndis_header(&p.Header, NDIS_OBJECT_TYPE_RSS_PARAMETERS, NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3,
+		    NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3);
+	p.Flags = r->enabled ? 0 : NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
+	p.HashInformation = r->hash_information;
+	p.IndirectionTableSize = (USHORT)table;
+	p.IndirectionTableOffset = TABLE_AT;
+	p.HashSecretKeySize = KEY_SIZE;
+	p.HashSecretKeyOffset = TABLE_AT + table;
+	p.DefaultProcessorNumber = r->default_processor;
+	memset(buf, 0, TABLE_AT);
+	memcpy(buf, &p, sizeof p);
+	memcpy(buf + TABLE_AT, r->table, table);
+	memcpy(buf + TABLE_AT + table, r->key, KEY_SIZE);
+	return TABLE_AT + table + KEY_SIZE;
+}
+
+NDIS_STATUS rss_parameters(const struct ndis_call *c)
+{
+	static const struct ndis_rss off;
+	uint8_t buf[TABLE_AT + MAX_ENTRIES * sizeof(PROCESSOR_NUMBER) + KEY_SIZE];
+	struct ndis_vport *v;
+	NDIS_STATUS status = need_rss(c);
+
+	if (status == NDIS_STATUS_SUCCESS)
+		status = find_vport(c, &v);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	return ndis_answer(c, buf, write_rss(v->rss ? v->rss : &off, buf), rss_layout.name);
+}
+
+/* Bytes [offset, offset + len) of the input buffer, or the refusal. */
+static NDIS_STATUS part(const struct ndis_call *c, uint32_t offset, uint32_t len, const char *what)
+{
+	uint64_t end = (uint64_t)offset + len;
+
+	if (offset < rss_layout.size[0] || end > NDIS_REQUEST_MAX_BYTES)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: %s lies at %u; behind the structure is right",
+			      rss_layout.name, what, offset);
+	return ndis_need_in(c, (uint32_t)end, what);
+}
+
+static bool in_affinity(const struct ndis_vport *v, const PROCESSOR_NUMBER *cpu)
+{
+	const GROUP_AFFINITY *a = &v->p.ProcessorAffinity;
+
+	return cpu->Group == a->Group && cpu->Number < 64 && (a->Mask >> cpu->Number & 1);
+}
+
+static uint32_t most_entries(const struct ndis_adapter *a, const struct ndis_vport *v)
+{
+	uint32_t n = v->p.VPortId == NDIS_DEFAULT_VPORT_ID ?
+			     a->cur_switch.NumberOfIndirectionTableEntriesForDefaultVPort :
+			     a->cur_switch.NumberOfIndirectionTableEntriesPerNonDefaultPFVPort;
+
+	return n < MAX_ENTRIES ? n : MAX_ENTRIES;
+}
+
+static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p,
+			      const struct ndis_vport *v, struct ndis_rss *r)
+{
+	const char *name = rss_layout.name;
+	uint32_t n = p->IndirectionTableSize / (uint32_t)sizeof r->table[0], most = most_entries(c->a, v), queues = 1;
+	uint64_t used = 0;
+	NDIS_STATUS status;
+
+	while (queues < v->p.NumQueuePairs)
+		queues *= 2;
+	if (p->IndirectionTableSize % sizeof r->table[0] || !n || (n & (n - 1)) || n > most)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: IndirectionTableSize is %u bytes; 4 bytes for each of a power of 2 up to %u entries is right",
+			      name, p->IndirectionTableSize, most);
+	if ((c->a->cur_switch.NicSwitchCapabilities &
+	     NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SIZE_RESTRICTED) && n != queues)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: IndirectionTableSize makes %u entries; %u is right for %u queue pairs on this adapter", name, n,
+			      queues, v->p.NumQueuePairs);
+	status = part(c, p->IndirectionTableOffset, p->IndirectionTableSize, "the indirection table");
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	memcpy(r->table, c->buf + p->IndirectionTableOffset, p->IndirectionTableSize);
+	r->entries = n;
+	for (uint32_t i = 0; i < n; i++) {
+		r->table[i].Reserved = 0;
+		if (!in_affinity(v, &r->table[i]))
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: entry %u of the table is CPU %u of group %u, which is not in the VPort's "
+				      "ProcessorAffinity", name, i, r->table[i].Number, r->table[i].Group);
+		used |= 1ull << r->table[i].Number;
+	}
+	if ((uint32_t)__builtin_popcountll(used) > v->p.NumQueuePairs)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: the table names %d CPUs; VPort %u has %u queue pairs", name,
+			      __builtin_popcountll(used), v->p.VPortId, v->p.NumQueuePairs);
+	return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p, uint8_t rev,
+			    const struct ndis_vport *v, struct ndis_rss *r)
+{
+	const char *name = rss_layout.name;
+	const uint32_t types = NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_IPV6_EX | NDIS_HASH_TCP_IPV6 |
+			       NDIS_HASH_TCP_IPV6_EX | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6 | NDIS_HASH_UDP_IPV6_EX;
+	uint32_t info = p->HashInformation;
+	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
+
+	if (v->rss)
+		*r = *v->rss;
+	if ((p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) ||
+	    (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED) && !(info & NDIS_HASH_FUNCTION_MASK))) {
+		r->enabled = false;
+		return NDIS_STATUS_SUCCESS;
+	}
+	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED)) {
+		if ((info & NDIS_HASH_FUNCTION_MASK) != NdisHashFunctionToeplitz || !(info & types) ||
+		    (info & NDIS_HASH_TYPE_MASK & ~types) || info & ~(uint32_t)(NDIS_HASH_FUNCTION_MASK | NDIS_HASH_TYPE_MASK))
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: HashInformation is 0x%X; NdisHashFunctionToeplitz (1) and hash types of 0x%X are right",
+				      name, info, types);
+		if (r->hash_information && r->hash_information != info)
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: HashInformation is 0x%X; VPort %u has 0x%X for its life", name, info, v->p.VPortId,
+				      r->hash_information);
+		r->hash_information = info;
+	}
+	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED))
+		status = take_table(c, p, v, r);
+	if (status == NDIS_STATUS_SUCCESS && !(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED)) {
+		if (p->HashSecretKeySize != KEY_SIZE)
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: HashSecretKeySize is %u; %d is right", name,
+				      p->HashSecretKeySize, KEY_SIZE);
+		status = part(c, p->HashSecretKeyOffset, KEY_SIZE, "the hash key");
+		if (status == NDIS_STATUS_SUCCESS)
+			memcpy(r->key, c->buf + p->HashSecretKeyOffset, KEY_SIZE);
+	}
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	if (rev >= NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3 && !(p->Flags & NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED)) {
+		r->default_processor = p->DefaultProcessorNumber;
+		r->default_processor.Reserved = 0;
+		if (!in_affinity(v, &r->default_processor))
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: DefaultProcessorNumber is CPU %u of group %u, which is not in the VPort's "
+				      "ProcessorAffinity", name, r->default_processor.Number, r->default_processor.Group);
+	}
+	if (!r->entries || !r->hash_information)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: VPort %u has no %s yet, so it cannot be UNCHANGED", name, v->p.VPortId,
+			      r->entries ? "HashInformation" : "indirection table");
+	r->enabled = true;
+	return NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS rss_set_prepare(struct ndis_op *op)
+{
+	const struct ndis_call *c = &op->c;
+	NDIS_RECEIVE_SCALE_PARAMETERS p;
+	struct ndis_rss *r;
+	NDIS_STATUS status;
+	uint8_t rev;
+	uint8_t *down;
+
+	status = need_rss(c);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = ndis_read(c, &rss_layout, &p, sizeof p, &rev);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = find_vport(c, &op->vport);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	if (ndis_foreign(c->d, op->vport->owner))
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u belongs to %s, who alone may change it",
+			      op->vport->p.VPortId, op->vport->owner->name);
+	op->extra = r = calloc(1, sizeof *r);
+	if (!r)
+		return ndis_op_no_memory(op);
+	status = take_rss(c, &p, rev, op->vport, r);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	down = ndis_op_down(op, TABLE_AT + r->entries * (uint32_t)sizeof r->table[0] + KEY_SIZE);
+	if (!down)
+		return ndis_op_no_memory(op);
+	(void)write_rss(r, down);
+	op->down.SwitchId = NDIS_DEFAULT_SWITCH_ID;
+	op->down.VPortId = op->vport->p.VPortId;
+	op->down.Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;
+	op->count = rev;
+	return NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS rss_set_done(struct ndis_op *op, NDIS_STATUS status)
+{
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	free(op->vport->rss);
+	op->vport->rss = op->extra;
+	op->extra = NULL;
+	ndis_set_done(&op->c, op->c.in_len, 0);
+	if (op->c.req)
+		op->c.req->SupportedRevision = (UCHAR)op->count;
+	return status;
+}
