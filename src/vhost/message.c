@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void vhost_channel_init(struct vhost_channel *c, int fd)
@@ -40,10 +41,14 @@ int vhost_msg_take_fd(struct vhost_msg *m, unsigned i)
 	return fd;
 }
 
-/* The message's descriptors may come with any of its bytes. All that the kernel gave us is ours to close. */
+/*
+ * The message's descriptors may come with any of its bytes. All that the kernel gave us is ours to close. Sockets are
+ * of no use to us, and one may be the front-end's own end of this connection: kept with half a message it would hide
+ * that the front-end is gone.
+ */
 static int collect_fds(struct vhost_msg *m, struct msghdr *mh, struct vmq_err *err)
 {
-	bool excess = mh->msg_flags & MSG_CTRUNC;
+	bool excess = mh->msg_flags & MSG_CTRUNC, sockets = false;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
 		size_t n;
@@ -52,9 +57,11 @@ static int collect_fds(struct vhost_msg *m, struct msghdr *mh, struct vmq_err *e
 			continue;
 		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < n; i++) {
+			struct stat st;
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cm) + i * sizeof fd, sizeof fd);
+			sockets = sockets || fstat(fd, &st) || S_ISSOCK(st.st_mode);
 			if (m->nfds < VHOST_MSG_MAX_FDS) {
 				m->fds[m->nfds++] = fd;
 			} else {
@@ -66,6 +73,8 @@ static int collect_fds(struct vhost_msg *m, struct msghdr *mh, struct vmq_err *e
 	if (excess)
 		return vmq_err(err, -EPROTO, "a message brings more than %u descriptors, or no more can be opened here",
 			       VHOST_MSG_MAX_FDS);
+	if (sockets)
+		return vmq_err(err, -EPROTO, "a message brings a socket, which no request that was offered has");
 	return 0;
 }
 
