@@ -337,6 +337,13 @@ int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *
 	return 0;
 }
 
+static int ascending(const void *a, const void *b)
+{
+	const struct stack_filter_info *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
 int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, struct stack_filter_info **out, size_t *n,
 		      struct stack_error *e)
 {
@@ -363,6 +370,7 @@ int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, stru
 		complete_info(a, &list[(*n)++]);
 	}
 	free(h);
+	qsort(list, *n, sizeof *list, ascending);
 	*out = list;
 	return 0;
 }

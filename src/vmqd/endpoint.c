@@ -111,6 +111,17 @@ void endpoint_broken(struct stack_vport *v, unsigned qp, const char *reason)
 		log_error("VPort %s: broken: %s", stack_vport_name(v), reason);
 }
 
+const char *endpoint_broken_reason(const struct stack_vport *v, unsigned qp)
+{
+	const struct vhost_endpoint *ep = stack_vport_endpoint(v);
+	struct vhost_status st;
+
+	if (!ep)
+		return NULL;
+	vhost_endpoint_status(ep, &st);
+	return qp < st.queue_pairs && st.queue[qp].state == VHOST_QUEUE_BROKEN ? st.queue[qp].reason : NULL;
+}
+
 static json_t *feature_names(uint64_t features)
 {
 	json_t *list = json_array();

@@ -22,6 +22,9 @@ void endpoint_close(void *ctx, struct stack_vport *v);
 /* The data path broke a queue pair of the VPort. */
 void endpoint_broken(struct stack_vport *v, unsigned qp, const char *reason);
 
+/* Why queue pair `qp` is broken, or NULL; valid until the control thread's next turn. */
+const char *endpoint_broken_reason(const struct stack_vport *v, unsigned qp);
+
 /* Adds connected, status and features to a VPort's description. */
 void endpoint_describe(const struct stack_vport *v, json_t *out);
 

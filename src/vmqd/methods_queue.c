@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* queue.show (docs/rpc.md): one a queue pair, with what the data path knows of it. */
+#include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 
-static json_t *state_json(const struct stack_vport_info *v, const struct nic_queue_info *q, size_t nfilters)
+/* A broken pair is stopped, so that the data path knows it no more: the endpoint does. */
+static json_t *state_json(const struct adapter *a, const struct stack_vport_info *v, unsigned qp,
+			  const struct nic_queue_info *q, size_t nfilters)
 {
-	if (q->broken)
-		return json_sprintf("broken: %s", q->broken_reason ? q->broken_reason : "no reason is known");
+	const struct stack_vport *own = stack_vport_by_id(a->stack, v->id);
+	const char *broken = own ? endpoint_broken_reason(own, qp) : NULL;
+
+	if (broken || q->broken)
+		return json_sprintf("broken: %s", broken ? broken : q->broken_reason ? q->broken_reason : "no reason is known");
 	if (v->id == 0)
 		return json_string("running"); /* the host device's; it needs no filter */
 	if (!q->started)
@@ -26,7 +32,7 @@ static json_t *queue_json(const struct adapter *a, const struct stack_vport_info
 	(void)nic_vport_counters(a->nic, v->id, &c);
 	return json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:I}", "queue", (int)qp,
 			 "vport", v->name, "vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n),
-			 "cpu", (int)(q.started ? q.cpu : v->cpu), "state", state_json(v, &q, n), "rx_frames",
+			 "cpu", (int)(q.started ? q.cpu : v->cpu), "state", state_json(a, v, qp, &q, n), "rx_frames",
 			 (json_int_t)c.rx_frames, "tx_frames", (json_int_t)c.tx_frames, "rx_bytes", (json_int_t)c.rx_bytes,
 			 "tx_bytes", (json_int_t)c.tx_bytes, "rx_ring", (int)q.rx_size, "tx_ring", (int)q.tx_size,
 			 "rx_free", (json_int_t)q.rx_free);

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* JSON-RPC and its clients: answers word for word, framing, bounds, events, the socket's file and who may use it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vmqd/listen.h"
+#include "vmqd/rpc.h"
+#include "vmqd/server.h"
+
+static unsigned calls; /* of `count` */
+
+static int count(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	uint32_t by = 1;
+
+	(void)ctx, (void)client, (void)e;
+	(void)params_uint(p, "by", false, 1, 10, &by);
+	if (params_close(p) < 0)
+		return -1;
+	calls += by;
+	*result = json_pack("{s:i}", "calls", (int)calls);
+	return 0;
+}
+
+static int refused(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	(void)ctx, (void)client, (void)p, (void)result;
+	(void)stack_fail(e, STACK_LIMIT, "name", "there are 1024 VPorts already");
+	e->oid = 0x00010241;
+	e->status = (int32_t)0xC000009A;
+	return -1;
+}
+
+/* An answer of `bytes` bytes and a little more. */
+static int large(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	uint32_t bytes = 0;
+	char *s;
+
+	(void)ctx, (void)client, (void)e;
+	(void)params_uint(p, "bytes", true, 1, 64u << 20, &bytes);
+	if (params_close(p) < 0)
+		return -1;
+	s = malloc(bytes);
+	memset(s, 'x', bytes);
+	*result = json_stringn(s, bytes);
+	free(s);
+	return 0;
+}
+
+static int nothing(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	(void)ctx, (void)client, (void)result, (void)e;
+	return params_close(p);
+}
+
+static int monitor(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	(void)ctx, (void)p, (void)result, (void)e;
+	server_subscribe(client);
+	return 0;
+}
+
+static const struct rpc_method table[] = {
+	{ "count", count }, { "refused", refused }, { "large", large },
+	{ "nothing", nothing }, { "monitor", monitor }, { NULL, NULL },
+};
+static const struct rpc rpc = { .methods = table };
+
+/* ---- answers ---- */
+
+#define ERR(id, code, text) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"}}\n"
+
+static const struct exchange {
+	const char *line, *answer; /* NULL: none */
+} exchanges[] = {
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"}", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"nothing\",\"params\":{}}",
+	  "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"result\":{}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"nothing\"}", "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":{}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}", NULL },
+	{ "{\"jsonrpc\":\"2.0\",\"method\":\"no-such\"}", NULL },
+	{ "[]", ERR("null", "-32600", "a request is an object") },
+	{ "7", ERR("null", "-32600", "a request is an object") },
+	{ "[7]", "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"a request is an object\"}}]\n" },
+	{ "{\"id\":1,\"method\":\"nothing\"}", ERR("1", "-32600", "jsonrpc: is not \\\"2.0\\\"") },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1}", ERR("1", "-32600", "method: is missing or not text") },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"nothing\"}", ERR("null", "-32600", "id: is neither text nor a number") },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"vport.fly\"}",
+	  ERR("1", "-32601", "there is no method \\\"vport.fly\\\"") },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\",\"params\":[1]}",
+	  ERR("1", "-32602", "params: is not an object; parameters are given by name") },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\",\"params\":{\"x\":1}}",
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"x: is not known here: there are no parameters\","
+	  "\"data\":{\"field\":\"x\"}}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"by\":11}}",
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"by: 11 is not a number from 1 to 10\","
+	  "\"data\":{\"field\":\"by\"}}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"bye\":1}}",
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"bye: is not known here; known are by\","
+	  "\"data\":{\"field\":\"bye\"}}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"refused\"}",
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":4,\"message\":\"name: there are 1024 VPorts already\","
+	  "\"data\":{\"field\":\"name\",\"status\":\"NDIS_STATUS_RESOURCES\",\"oid\":\"OID_NIC_SWITCH_CREATE_VPORT\"}}}\n" },
+	{ "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"},{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"},"
+	  "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"nothing\"}]",
+	  "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}]\n" },
+	{ "[{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}]", NULL },
+};
+
+static void answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++) {
+		const struct exchange *x = &exchanges[i];
+		size_t len = 0;
+		char *a = rpc_answer(&rpc, NULL, x->line, strlen(x->line), &len);
+
+		if (!x->answer) {
+			assert_null(a);
+		} else {
+			assert_non_null(a);
+			assert_string_equal(a, x->answer);
+			assert_int_equal(len, strlen(a));
+		}
+		free(a);
+	}
+	assert_int_equal(calls, 0); /* nothing was done with bad parameters */
+}
+
+static int code_of(const char *answer)
+{
+	json_t *v = json_loads(answer, 0, NULL);
+	json_t *one = json_is_array(v) ? json_array_get(v, json_array_size(v) - 1) : v;
+	int code = (int)json_integer_value(json_object_get(json_object_get(one, "error"), "code"));
+
+	json_decref(v);
+	return code;
+}
+
+static void not_json(void **state)
+{
+	static const char *const lines[] = { "{", "nonsense", "{\"a\":1,\"a\":2}", "\"\xff\"", "{\"id\":\"\\u0000\"}" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		size_t len;
+		char *a = rpc_answer(&rpc, NULL, lines[i], strlen(lines[i]), &len);
+
+		assert_non_null(a);
+		assert_int_equal(code_of(a), -32700);
+		free(a);
+	}
+}
+
+/* What somebody wrote is repeated in sentences, and may be cut in the middle of a character: still an answer. */
+static void cut_characters(void **state)
+{
+	char line[512] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"by\":\"x", *a;
+	size_t len;
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		strcat(line, "ü");
+	strcat(line, "\"}}");
+	a = rpc_answer(&rpc, NULL, line, strlen(line), &len);
+	assert_non_null(a);
+	assert_int_equal(code_of(a), -32602);
+	free(a);
+}
+
+static void answers_are_bounded(void **state)
+{
+	static const char one[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"large\",\"params\":{\"bytes\":40000000}}";
+	static const char two[] = "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"large\",\"params\":{\"bytes\":20000000}},"
+				  "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"large\",\"params\":{\"bytes\":20000000}}]";
+	size_t len;
+	char *a;
+
+	(void)state;
+	a = rpc_answer(&rpc, NULL, one, strlen(one), &len);
+	assert_int_equal(code_of(a), STACK_LIMIT);
+	free(a);
+	a = rpc_answer(&rpc, NULL, two, strlen(two), &len);
+	assert_in_range(len, 20000000, RPC_MAX_ANSWER);
+	assert_int_equal(code_of(a), STACK_LIMIT);
+	free(a);
+}
+
+/* ---- clients ---- */
+
+struct fixture {
+	struct loop *loop;
+	struct server *server;
+	int fd; /* our end */
+};
+
+static int connect_one(struct fixture *f)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(server_adopt(f->server, pair[1]), 0);
+	return pair[0];
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	calls = 0;
+	assert_int_equal(loop_create(&f->loop), 0);
+	assert_int_equal(server_create(f->loop, &rpc, &f->server), 0);
+	f->fd = connect_one(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	server_destroy(f->server);
+	loop_destroy(f->loop);
+	(void)close(f->fd);
+	free(f);
+	return 0;
+}
+
+static void settle(struct fixture *f)
+{
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(loop_turn(f->loop, 0), 0);
+}
+
+static void put(int fd, const char *s)
+{
+	assert_int_equal(write(fd, s, strlen(s)), strlen(s));
+}
+
+/* All there is, as a string; "gone" at the end of the connection with nothing before it. */
+static const char *take(struct fixture *f, int fd)
+{
+	static char buf[1 << 16];
+	ssize_t n;
+
+	settle(f);
+	n = read(fd, buf, sizeof buf - 1);
+	if (n == 0)
+		return "gone";
+	if (n < 0)
+		return errno == EAGAIN ? "" : "gone";
+	buf[n] = '\0';
+	return buf;
+}
+
+#define COUNT "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\"}\n"
+#define COUNTED(n) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"calls\":" #n "}}\n"
+
+static void lines_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	static const char line[] = COUNT;
+
+	for (size_t i = 0; i + 1 < sizeof line; i++) {
+		assert_string_equal(take(f, f->fd), "");
+		assert_int_equal(write(f->fd, line + i, 1), 1);
+	}
+	assert_string_equal(take(f, f->fd), COUNTED(1));
+	put(f->fd, COUNT "\n  \r\n" COUNT COUNT);
+	assert_string_equal(take(f, f->fd), COUNTED(2) COUNTED(3) COUNTED(4));
+}
+
+/* A script that writes and shuts its side down gets its answers, also for a last line without newline. */
+static void half_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 99; i++)
+		put(f->fd, "{\"jsonrpc\":\"2.0\",\"method\":\"count\"}\n");
+	put(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\"}");
+	assert_int_equal(shutdown(f->fd, SHUT_WR), 0);
+	assert_string_equal(take(f, f->fd), COUNTED(100));
+	assert_string_equal(take(f, f->fd), "gone");
+}
+
+static void too_long_a_line(void **state)
+{
+	struct fixture *f = *state;
+	static char spaces[65536];
+	const char *a;
+
+	memset(spaces, ' ', sizeof spaces);
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(write(f->fd, spaces, sizeof spaces), sizeof spaces);
+		settle(f);
+	}
+	a = take(f, f->fd);
+	assert_int_equal(code_of(a), -32600);
+	assert_string_equal(take(f, f->fd), "gone");
+}
+
+/* The longest line that is allowed. */
+static void long_line(void **state)
+{
+	struct fixture *f = *state;
+	size_t len = RPC_MAX_REQUEST, done = 0;
+	char *line = malloc(len);
+
+	memset(line, ' ', len);
+	memcpy(line, COUNT, strlen(COUNT) - 1);
+	line[len - 1] = '\n';
+	while (done < len) {
+		ssize_t n = write(f->fd, line + done, len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		settle(f);
+	}
+	free(line);
+	assert_string_equal(take(f, f->fd), COUNTED(1));
+}
+
+/* Who does not read is asked nothing further: requests wait, and are answered when he reads again. */
+static void slow_reader(void **state)
+{
+	struct fixture *f = *state;
+	size_t got = 0;
+
+	put(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"large\",\"params\":{\"bytes\":4000000}}\n" COUNT);
+	settle(f);
+	assert_int_equal(calls, 0);
+	while (got < 4000000) {
+		const char *s = take(f, f->fd);
+
+		assert_string_not_equal(s, "gone");
+		got += strlen(s);
+	}
+	settle(f);
+	assert_int_equal(calls, 1);
+	put(f->fd, COUNT);
+	settle(f);
+	assert_int_equal(calls, 2);
+}
+
+static void send_events(struct fixture *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		server_event(f->server, json_pack("{s:s, s:i}", "event", "vport_added", "n", (int)i));
+		(void)loop_turn(f->loop, 0);
+	}
+}
+
+static void events(void **state)
+{
+	struct fixture *f = *state;
+	int other = connect_one(f);
+
+	assert_false(server_has_subscribers(f->server));
+	send_events(f, 1);
+	put(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"monitor\"}\n");
+	assert_string_equal(take(f, f->fd), "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+	assert_true(server_has_subscribers(f->server));
+	send_events(f, 1);
+	assert_string_equal(take(f, f->fd), "{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":"
+					    "{\"event\":\"vport_added\",\"n\":0}}\n");
+	assert_string_equal(take(f, other), "");
+	put(f->fd, COUNT); /* a monitor may still ask */
+	assert_string_equal(take(f, f->fd), COUNTED(1));
+	(void)close(other);
+}
+
+/* A monitor that shut its own side down still listens. */
+static void half_closed_monitor(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"monitor\"}\n");
+	assert_int_equal(shutdown(f->fd, SHUT_WR), 0);
+	(void)take(f, f->fd);
+	send_events(f, 1);
+	assert_string_not_equal(take(f, f->fd), "gone");
+	(void)close(f->fd);
+	settle(f);
+	assert_false(server_has_subscribers(f->server));
+	f->fd = -1;
+}
+
+static void monitor_that_sleeps(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f->fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"monitor\"}\n");
+	settle(f);
+	send_events(f, SERVER_MAX_EVENTS / 60); /* each of more than 60 bytes; some lie in the socket */
+	send_events(f, 20000);
+	settle(f);
+	assert_false(server_has_subscribers(f->server));
+}
+
+/* ---- the socket's file ---- */
+
+static char dir[] = "/tmp/vmq-rpc-XXXXXX";
+
+static int path_setup(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int path_teardown(void **state)
+{
+	(void)state;
+	return rmdir(dir);
+}
+
+static int try_connect(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static void socket_file(void **state)
+{
+	struct listen_socket a, b;
+	struct vmq_err err = { "" };
+	char path[108], expect[160];
+	struct stat st;
+	uid_t who;
+	int fd;
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/s", dir);
+	assert_int_equal(listen_open(path, 0640, getegid(), &a, &err), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	/* in use: left alone */
+	assert_int_equal(listen_open(path, 0640, getegid(), &b, &err), -EADDRINUSE);
+	(void)snprintf(expect, sizeof expect, "another process listens at %s", path);
+	assert_string_equal(err.text, expect);
+	fd = try_connect(path);
+	assert_true(fd >= 0);
+	assert_true(listen_peer_allowed(fd, 12345, &who));
+	assert_int_equal(who, geteuid());
+	(void)close(fd);
+	/* left over: replaced */
+	(void)close(a.fd);
+	assert_int_equal(listen_open(path, 0600, getegid(), &b, &err), 0);
+	listen_close(&b);
+	assert_int_equal(access(path, F_OK), -1);
+	/* no socket: left alone */
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	(void)close(fd);
+	assert_int_equal(listen_open(path, 0640, getegid(), &b, &err), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* Somebody else's file at our path is not unlinked. */
+static void socket_file_replaced(void **state)
+{
+	struct listen_socket a;
+	struct vmq_err err = { "" };
+	char path[108];
+	int fd;
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/s", dir);
+	assert_int_equal(listen_open(path, 0640, getegid(), &a, &err), 0);
+	assert_int_equal(unlink(path), 0);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	(void)close(fd);
+	listen_close(&a);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void too_many_clients(void **state)
+{
+	struct vmq_err err = { "" };
+	struct loop *loop;
+	struct server *s;
+	int fd[SERVER_MAX_CLIENTS + 1];
+	char path[108], buf[256];
+	ssize_t n;
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/s", dir);
+	assert_int_equal(loop_create(&loop), 0);
+	assert_int_equal(server_create(loop, &rpc, &s), 0);
+	assert_int_equal(server_listen(s, path, 0600, getegid(), &err), 0);
+	for (unsigned i = 0; i <= SERVER_MAX_CLIENTS; i++) {
+		fd[i] = try_connect(path);
+		assert_true(fd[i] >= 0);
+		assert_int_equal(loop_turn(loop, 0), 0);
+	}
+	n = read(fd[SERVER_MAX_CLIENTS], buf, sizeof buf - 1);
+	assert_true(n > 0);
+	buf[n] = '\0';
+	assert_string_equal(buf, ERR("null", "1", "there are 64 clients already; try again later"));
+	assert_int_equal(read(fd[SERVER_MAX_CLIENTS], buf, sizeof buf), 0);
+	for (unsigned i = 0; i <= SERVER_MAX_CLIENTS; i++)
+		(void)close(fd[i]);
+	server_destroy(s);
+	loop_destroy(loop);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers),
+		cmocka_unit_test(not_json),
+		cmocka_unit_test(cut_characters),
+		cmocka_unit_test(answers_are_bounded),
+		cmocka_unit_test_setup_teardown(lines_in_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_long_a_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(slow_reader, setup, teardown),
+		cmocka_unit_test_setup_teardown(events, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_closed_monitor, setup, teardown),
+		cmocka_unit_test_setup_teardown(monitor_that_sleeps, setup, teardown),
+		cmocka_unit_test(socket_file),
+		cmocka_unit_test(socket_file_replaced),
+		cmocka_unit_test(too_many_clients),
+	};
+
+	return cmocka_run_group_tests(tests, path_setup, path_teardown);
+}

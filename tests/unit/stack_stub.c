@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A driver that moves no frames, and the stack's callbacks (stack_stub.h). */
+#include "stack_stub.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <vmq/ndis_vmq.h>
+
+static void note(char *log, size_t size, const char *what, unsigned a)
+{
+	size_t len = strlen(log);
+
+	(void)snprintf(log + len, size - len, "%s%s(%u)", len ? " " : "", what, a);
+}
+
+static int initialize(void *ctx, const struct miniport_init *init, struct miniport_attributes *out, struct vmq_err *err)
+{
+	static const NDIS_RECEIVE_FILTER_CAPABILITIES filter = {
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_CAPABILITIES_REVISION_2, sizeof filter },
+		.EnabledFilterTypes = NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED,
+		.SupportedQueueProperties = NDIS_RECEIVE_FILTER_MSI_X_SUPPORTED | NDIS_RECEIVE_FILTER_VM_QUEUE_SUPPORTED |
+					    NDIS_RECEIVE_FILTER_DYNAMIC_PROCESSOR_AFFINITY_CHANGE_SUPPORTED |
+					    NDIS_RECEIVE_FILTER_INTERRUPT_VECTOR_COALESCING_SUPPORTED,
+		.SupportedFilterTests = NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_EQUAL_SUPPORTED,
+		.SupportedHeaders = NDIS_RECEIVE_FILTER_MAC_HEADER_SUPPORTED,
+		.SupportedMacHeaderFields = NDIS_RECEIVE_FILTER_MAC_HEADER_DEST_ADDR_SUPPORTED |
+					    NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED,
+		.MaxMacHeaderFilters = STUB_MAX_FILTERS,
+	};
+	static const NDIS_NIC_SWITCH_CAPABILITIES sw = {
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_NIC_SWITCH_CAPABILITIES_REVISION_2,
+			    NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_2 },
+		.NicSwitchCapabilities = NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
+					 NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL |
+					 NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED,
+		.MaxNumSwitches = 1,
+		.MaxNumVPorts = STUB_MAX_VPORTS,
+		.MaxNumQueuePairs = STUB_MAX_VPORTS,
+		.MaxNumQueuePairsPerNonDefaultVPort = 1,
+		.MaxNumMacAddresses = STUB_MAX_FILTERS,
+	};
+	static const NDIS_SRIOV_CAPABILITIES sriov = {
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_SRIOV_CAPABILITIES_REVISION_1, sizeof sriov },
+		.SriovCapabilities = NDIS_SRIOV_CAPS_SRIOV_SUPPORTED | NDIS_SRIOV_CAPS_PF_MINIPORT,
+	};
+
+	(void)ctx, (void)init, (void)err;
+	*out = (struct miniport_attributes){ .hardware_filter = &filter, .current_filter = &filter,
+					     .hardware_switch = &sw, .current_switch = &sw,
+					     .hardware_sriov = &sriov, .current_sriov = &sriov };
+	return 0;
+}
+
+/* The words of the log, and which member is the number. */
+static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
+{
+	const NDIS_RECEIVE_FILTER_PARAMETERS *set = buf;
+	const NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS *clear = buf;
+	const NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS *move = buf;
+	const NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS *del = buf;
+	const NDIS_NIC_SWITCH_VPORT_PARAMETERS *vport = buf;
+	const VMQ_VPORT_POLICY *policy = buf;
+
+	switch (oid) {
+	case OID_NIC_SWITCH_CREATE_VPORT:
+		note(s->log, sizeof s->log, "CREATE_VPORT", vport->VPortId);
+		s->created = *vport;
+		break;
+	case OID_NIC_SWITCH_VPORT_PARAMETERS:
+		note(s->log, sizeof s->log, "VPORT_PARAMETERS", vport->VPortId);
+		break;
+	case OID_NIC_SWITCH_DELETE_VPORT:
+		note(s->log, sizeof s->log, "DELETE_VPORT", del->VPortId);
+		break;
+	case OID_RECEIVE_FILTER_SET_FILTER:
+		note(s->log, sizeof s->log, "SET_FILTER", set->VPortId);
+		break;
+	case OID_RECEIVE_FILTER_CLEAR_FILTER:
+		note(s->log, sizeof s->log, "CLEAR_FILTER", clear->FilterId);
+		break;
+	case OID_RECEIVE_FILTER_MOVE_FILTER:
+		note(s->log, sizeof s->log, "MOVE_FILTER", move->FilterId);
+		break;
+	default:
+		if (oid == OID_VMQ_VPORT_POLICY) {
+			note(s->log, sizeof s->log, "POLICY", policy->VPortId);
+			s->policy[policy->VPortId] = policy->Policies;
+		}
+		break;
+	}
+	return NDIS_STATUS_SUCCESS;
+}
+
+/* What a driver may answer where it may refuse (miniport.h). */
+static NDIS_STATUS refusal(NDIS_OID oid)
+{
+	return oid == OID_NIC_SWITCH_DELETE_VPORT || oid == OID_RECEIVE_FILTER_CLEAR_FILTER ? NDIS_STATUS_NOT_ACCEPTED :
+											      NDIS_STATUS_FAILURE;
+}
+
+static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	struct stub *s = ctx;
+	NDIS_OID oid = req->DATA.SET_INFORMATION.Oid; /* the same place for all types */
+	void *buf = req->DATA.SET_INFORMATION.InformationBuffer;
+
+	if (oid == OID_NIC_SWITCH_CREATE_SWITCH || oid == OID_NIC_SWITCH_DELETE_SWITCH)
+		return NDIS_STATUS_SUCCESS;
+	if (oid == OID_VMQ_VPORT_POLICY && req->RequestType == NdisRequestMethod) {
+		VMQ_VPORT_POLICY *p = buf;
+
+		p->Policies = s->policy[p->VPortId];
+		req->DATA.METHOD_INFORMATION.BytesWritten = sizeof *p;
+		req->DATA.METHOD_INFORMATION.BytesRead = sizeof *p;
+		return NDIS_STATUS_SUCCESS;
+	}
+	s->requests++;
+	if (s->refuse_at && --s->refuse_at == 0) {
+		note(s->log, sizeof s->log, "refused", s->requests);
+		(void)vmq_err(err, 0, "the stub says no");
+		return refusal(oid);
+	}
+	if (req->RequestType == NdisRequestSetInformation)
+		req->DATA.SET_INFORMATION.BytesRead = req->DATA.SET_INFORMATION.InformationBufferLength;
+	return handle(s, oid, buf);
+}
+
+static void halt(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct miniport_ops ops = {
+	.name = "stub", .initialize = initialize, .oid_request = oid_request, .halt = halt
+};
+
+static int open_endpoint(void *ctx, struct stack_vport *v, struct stack_error *e)
+{
+	struct stub *s = ctx;
+
+	if (s->refuse_endpoint)
+		return stack_fail(e, STACK_FAILED, "socket", "the stub opens none");
+	s->endpoints++;
+	stack_vport_set_endpoint(v, s);
+	return 0;
+}
+
+static void close_endpoint(void *ctx, struct stack_vport *v)
+{
+	struct stub *s = ctx;
+
+	assert_ptr_equal(stack_vport_endpoint(v), s);
+	stack_vport_set_endpoint(v, NULL);
+	s->endpoints--;
+}
+
+static void event(void *ctx, const char *name, struct stack_vport *v, const struct stack_filter_info *f)
+{
+	struct stub *s = ctx;
+
+	note(s->events, sizeof s->events, name, f ? f->id : stack_vport_id(v));
+}
+
+void stub_start(struct stub *s)
+{
+	static const struct stack_ops stack_ops = {
+		.open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event
+	};
+	static const uint16_t cpus[] = { 2, 3, 70 };
+	struct stack_config cfg = { .cpus = cpus, .ncpus = 3, .ops = &stack_ops, .ctx = s };
+	struct ndis_adapter_config ac = { .switch_name = "Test Switch" };
+	struct vmq_err err = { "" };
+	struct stack_error e;
+
+	memset(s, 0, sizeof *s);
+	ndis_keywords_for_switch(&ac.keywords);
+	if (ndis_adapter_create(&ops, s, &ac, &s->ndis, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(stack_create(&cfg, &s->stack, &e), 0);
+	if (stack_adapter_add(s->stack, "ext0", s->ndis, s, &s->adapter, &e) < 0)
+		fail_msg("%s", e.err.text);
+	s->log[0] = '\0';
+}
+
+void stub_stop(struct stub *s)
+{
+	stack_destroy(s->stack);
+	assert_int_equal(s->endpoints, 0);
+	ndis_adapter_destroy(s->ndis);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A driver for the contract's keeper that moves no frames: it notes the requests it gets, keeps policies, and refuses
+ * the one it is told to refuse. And the stack's callbacks, which count endpoints.
+ */
+#ifndef VMQ_TEST_STACK_STUB_H
+#define VMQ_TEST_STACK_STUB_H
+
+#include "ndis/ndis_adapter.h"
+#include "stack/stack.h"
+
+#define STUB_MAX_VPORTS  8u
+#define STUB_MAX_FILTERS 32u
+
+struct stub {
+	struct ndis_adapter *ndis;
+	struct stack *stack;
+	struct stack_adapter *adapter;
+	char log[8192];     /* requests the driver got, a word each: "CREATE_VPORT(1) …" */
+	unsigned requests;  /* setting ones so far */
+	unsigned refuse_at; /* the refuse_at-th from now is refused; 0: none */
+	bool refuse_endpoint;
+	int endpoints;      /* open ones */
+	uint32_t policy[STUB_MAX_VPORTS];
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS created; /* of the last CREATE_VPORT */
+	char events[4096];
+};
+
+/* An adapter "ext0" with workers on CPUs 2, 3 and 70. */
+void stub_start(struct stub *s);
+void stub_stop(struct stub *s);
+
+#endif
