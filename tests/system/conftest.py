@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from vmqtest import procs  # noqa: E402
 from vmqtest.lab import Lab  # noqa: E402
 
-_LIMIT_S = 240
+_LIMIT_S = 150
 
 
 def pytest_configure(config):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from vmqtest import procs, transfer
+from vmqtest import frames, netns, procs, transfer
 from vmqtest.guest import Guest, Nic
 
 MAC1, MAC2 = '52:54:00:00:01:01', '52:54:00:00:01:02'
@@ -17,11 +17,11 @@ def two(lab):
     second = '52:54:00:00:01:11'
     x = lab(vports=[{'name': 'vm1', 'mac': MAC1}, {'name': 'vm2', 'mac': MAC2, 'vlan': 100},
                     {'name': 'vm1b', 'mac': second, 'vlan': 100}])
-    x.far.sh('ip addr add 10.77.0.254/24 dev w0; ip link add link w0 name w0.100 type vlan id 100;'
-             ' ip link set w0.100 up; ip addr add 10.77.100.254/24 dev w0.100')
+    x.far.run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'w0')
+    x.far.run('ip', 'addr', 'add', '10.77.100.254/24', 'dev', netns.vlan(x.far, 'w0', 100))
     p = x.vmqd.path
     x.vm1 = Guest('vm1', [Nic(p('vm1'), MAC1, '10.77.0.1/24'), Nic(p('vm1b'), second, '10.77.100.1/24')], wait=False)
-    x.vm2 = Guest('vm2', [Nic(p('vm2'), MAC2, '10.77.100.2/24')], wait=False)
+    x.vm2 = Guest('vm2', [Nic(p('vm2'), MAC2, '10.77.100.2/24')], memory='128M', hotplug=16, wait=False)
     x.vm1.wait_ready()
     x.vm2.wait_ready()
     x.vmqd.wait_running('vm1', 'vm2', 'vm1b')
@@ -59,7 +59,6 @@ def test_ping_and_tcp_every_way(two):
 def test_reboot_under_traffic(two):
     """vm1 reboots while the wire sends to it; vm2's transfer meanwhile is whole, vm1 is back afterwards."""
     stop = threading.Event()
-    from vmqtest import frames
 
     def flood():
         n = 0
@@ -73,9 +72,7 @@ def test_reboot_under_traffic(two):
         two.vm1.reset()
         moving.finish()
         two.vmqd.wait_running('vm1', 'vm1b')
-        two.vm1.sh('reboot -f &')
-        two.vm1.buf = b''
-        two.vm1._until(rb'AGENT-UP', 120)
+        two.vm1.reboot()
         two.vmqd.wait_running('vm1', 'vm1b')
         ping(two, '10.77.0.1')
     finally:
@@ -134,4 +131,21 @@ def test_live_changes_under_a_transfer(two):
         n += 1
     moving.finish()
     assert n > 3
+    nothing_stray(two)
+
+
+def test_memory_plugged_in_under_a_transfer(two):
+    """QEMU gives the new memory by ADD_MEM_REG while frames flow; the guest uses it and everything arrives."""
+    moving = transfer.from_netns(two.far, two.vm2, '10.77.100.2', 4 * SIZE)
+    for n in range(12):
+        two.vm2.add_memory(str(n), 128 << 20)
+    moving.finish()
+    procs.wait_for(lambda: 'offline' not in two.vm2.sh(
+        'for m in /sys/devices/system/memory/memory*/state; do grep -q offline $m && echo online >$m; done;'
+        ' cat /sys/devices/system/memory/memory*/state'), 30, 'the new memory in use', step=0.2)
+    total = int(two.vm2.sh('grep MemTotal /proc/meminfo').split()[1])
+    assert total > 1 << 20, f'the guest has {total} KiB'
+    # Data from all over the new memory: the file lies in it, the network's buffers come from it.
+    transfer.to_netns(two.vm2, two.far, '10.77.100.254', 32 << 20).finish()
+    transfer.between(two.vm1, two.vm2, '10.77.100.2', SIZE).finish()
     nothing_stray(two)

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 
+from vmqtest import procs
 from vmqtest.daemon import BUILD, ROOT, program
 from vmqtest.frames import frame
 
@@ -234,3 +235,27 @@ def test_example_enumerates_vports(lab):
                 for v in d.call('vport.show')['vports']]
     assert len(expected) == 3
     assert p.stdout.splitlines() == expected
+
+
+def test_vmqd_man_page_names_its_options():
+    text = procs.run([program('vmqd'), '--help'])
+    with open(os.path.join(ROOT, 'docs/man/vmqd.8.scd')) as f:
+        page = f.read()
+    options = re.findall(r'--[a-z-]+', text)
+    assert '--config' in options
+    for o in options:
+        assert f'*{o}*' in page
+
+
+def test_configuration_man_pages_example(tmp_path):
+    """The example of vmqd.yaml(5) is a configuration, once its CPU is one of this machine."""
+    with open(os.path.join(ROOT, 'docs/man/vmqd.yaml.5.scd')) as f:
+        example = re.search(r'^```\n(.*?)^```$', f.read(), re.M | re.S).group(1)
+    cpu = max(os.sched_getaffinity(0))
+    path = tmp_path / 'vmqd.yaml'
+    path.write_text(example.replace('cpus: [1]', f'cpus: [{cpu}]').replace('cpu: 1', f'cpu: {cpu}'))
+    procs.run([program('vmqd'), '--check', '--config', str(path)])
+    path.write_text(path.read_text().replace('vlan: 100', 'vlan: 5000'))
+    p = subprocess.run([program('vmqd'), '--check', '--config', str(path)], capture_output=True, text=True, timeout=30)
+    assert p.returncode == 1
+    assert re.search(r'vmqd.yaml:9: adapters\[0\].vports\[0\].vlan: ', p.stderr)

@@ -120,8 +120,8 @@ class Demo:
             {'name': 'vm2', 'mac': VM2, 'vlan': VLAN, 'cpu': self.cpu['vm2']}])
         port = x.vmqd.call('switch.show')['switches'][0]['port']
         say(f'vmqd runs; the wire is {port["device"]}: {port["describe"]}')
-        x.far.sh(f'ip addr add 10.77.0.254/24 dev w0; ip link add link w0 name w0.{VLAN} type vlan id {VLAN};'
-                 f' ip link set w0.{VLAN} up; ip addr add 10.77.100.254/24 dev w0.{VLAN}')
+        x.far.run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'w0')
+        x.far.run('ip', 'addr', 'add', '10.77.100.254/24', 'dev', netns.vlan(x.far, 'w0', VLAN))
         self.watches = {'the wire': Watch(x.wire, wrong_on_the_wire), 'the host': Watch(x.host, wrong_at_the_host)}
         path = x.vmqd.path
         self.vm1 = guest.Guest('vm1', [guest.Nic(path('vm1'), VM1, '10.77.0.1/24'),

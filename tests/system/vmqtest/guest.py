@@ -70,13 +70,13 @@ class Nic:
 
 
 class Guest:
-    """A running guest. Its devices are eth0, eth1 … in the order given.
+    """A running guest. Its devices are eth0, eth1 … in the order given. hotplug: slots for more memory.
 
     RAM is a shared memfd, as vhost-user needs. Under emulation Debian 12's QEMU 7.2 dies with MSI-X on a vhost-user
     device, hence vectors=0 there; and it loses guest writes while migrating when RAM is a multiple of 256 KiB, hence the odd size.
     """
 
-    def __init__(self, name, nics, memory='131080K', cpus=1, how=None, extra=(), wait=True, netns=None):
+    def __init__(self, name, nics, memory='131080K', hotplug=0, cpus=1, how=None, extra=(), wait=True, netns=None):
         self.name = name
         self.how = how or accel()
         w = procs.workdir()
@@ -87,13 +87,15 @@ class Guest:
         img = image()
         append = _APPEND + ' tsc=reliable no_timer_check'
         args = [QEMU, '-name', name, '-accel', self.how, '-machine', 'pc,memory-backend=ram',
-                '-object', f'memory-backend-memfd,id=ram,size={memory},share=on', '-m', memory, '-smp', str(cpus), *_COMMON,
+                '-object', f'memory-backend-memfd,id=ram,size={memory},share=on', '-m', memory + (f',slots={hotplug},maxmem=4G' if hotplug else ''), '-smp', str(cpus), *_COMMON,
                 '-serial', f'file:{w}/{name}.console', '-kernel', img + '/vmlinuz', '-initrd', img + '/initrd.gz',
                 '-device', 'virtio-serial-pci', '-chardev', f'socket,id=agent,path={self.agent_path},server=on,wait=off',
                 '-device', 'virtserialport,chardev=agent,name=agent',
                 '-qmp', f'unix:{self.qmp_path},server=on,wait=off']
         if self.how == 'kvm':
             args += ['-cpu', 'host']
+        if hotplug:
+            append += ' swiotlb=512'  # else 64 MiB of bounce buffers are set aside, which are not there
         for i, n in enumerate(nics):
             link = ',server=on,wait=off' if n.listen else ',reconnect=1'
             args += ['-chardev', f'socket,id=c{i},path={n.path}{link}',
@@ -200,14 +202,22 @@ class Guest:
             if 'return' in r:
                 return r['return']
 
+    def add_memory(self, name, size):
+        """Plugs in `size` bytes of memory of its own memfd and puts it to use."""
+        self.qmp('object-add', **{'qom-type': 'memory-backend-memfd', 'id': 'mem-' + name, 'size': size, 'share': True})
+        self.qmp('device_add', driver='pc-dimm', id='dimm-' + name, memdev='mem-' + name)
+
     # ---- the end ----
 
     def reset(self, timeout=120):
         """A hard reset, as a reboot does it; returns when the agent is back."""
-        self.buf = b''
         self.qmp('system_reset')
         self._until(rb'AGENT-UP', timeout)
-        self.buf = b''
+
+    def reboot(self, timeout=120):
+        """A reboot from inside; returns when the agent is back."""
+        self.begin('reboot -f')
+        self._until(rb'AGENT-UP', timeout)
 
     def stop(self):
         for s in (self.sock, self.qmp_sock):

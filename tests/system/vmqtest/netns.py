@@ -4,6 +4,7 @@ the tests end, the kernel removes them with everything in them. The host's own n
 import contextlib
 import ctypes
 import os
+import select
 import socket
 import struct
 
@@ -72,6 +73,10 @@ class NetNS:
         out = self.run('ip', '-o', 'link').splitlines()
         return [x.split(': ')[1].split('@')[0] for x in out if not x.split(': ')[1].startswith('lo')]
 
+    def mac(self, dev):
+        """A device's address."""
+        return self.run('ip', '-o', 'link', 'show', dev).split('link/ether ')[1].split()[0]
+
     def counters(self, dev):
         """A device's counters as the kernel shows them in /proc/net/dev."""
         for line in self.sh('cat /proc/net/dev').splitlines():
@@ -96,13 +101,39 @@ def veth(a, dev_a, b, dev_b, mtu=1500):
         ns.run('ip', 'link', 'set', dev, 'up')
 
 
+def vlan(ns, dev, vid):
+    """A VLAN device on `dev`: the kernel's, or where it has none a TAP with a relay. Returns its name; it is up."""
+    name = f'{dev}.{vid}'
+    if kernel_vlan(ns, dev, vid, name):
+        return name
+    mac = ns.mac(dev)
+    relay = os.path.join(os.path.dirname(__file__), 'vlanrelay.py')
+    p = ns.spawn(['/usr/bin/python3', relay, dev, name, str(vid)], f'vlan-{name}')
+    procs.wait_for(lambda: (p.need_alive(), name in ns.links())[1], 10, f'the device {name}')
+    ns.run('ip', 'link', 'set', name, 'address', mac, 'up')
+    return name
+
+
+def kernel_vlan(ns, dev, vid, name):
+    """The kernel's VLAN device; False when this kernel has none."""
+    try:
+        ns.run('ip', 'link', 'add', 'link', dev, 'name', name, 'type', 'vlan', 'id', str(vid))
+    except RuntimeError as e:
+        if 'Unknown device type' in str(e) or 'not supported' in str(e):
+            return False
+        raise
+    ns.run('ip', 'link', 'set', name, 'up')
+    return True
+
+
 class RawPort:
-    """Sends and receives whole frames at a network device; a tag the kernel took out of the bytes is put back."""
+    """Sends and receives whole frames at a network device; a tag the kernel took out of the bytes is put back. netns None:
+    the device is in the namespace we are in."""
 
     def __init__(self, netns, dev):
         self.dev = dev
-        self.sock = netns.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        with netns.entered():
+        with netns.entered() if netns else contextlib.nullcontext():
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             index = socket.if_nametoindex(dev)
         s = self.sock
         s.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
@@ -115,9 +146,22 @@ class RawPort:
     def send(self, frame):
         self.sock.send(frame)
 
+    def send_waiting(self, frame):
+        """Sends on a socket that does not block; waits while its queue is full."""
+        while True:
+            try:
+                self.sock.send(frame)
+                return
+            except BlockingIOError:
+                select.select([], [self.sock], [], 1)
+
     def recv(self, timeout=1.0):
         """The next frame, or None when none comes in time."""
         self.sock.settimeout(timeout or 1e-6)
+        return self.recv_now()
+
+    def recv_now(self):
+        """The next frame within the socket's own time limit, or None."""
         try:
             data, control, _flags, _addr = self.sock.recvmsg(65536, 256)
         except (TimeoutError, BlockingIOError):
