@@ -133,40 +133,39 @@ static bool deliver_slow(struct nic_queue *q, const struct frame *f, enum tag_op
 	struct vq_seg seg[VQ_MAX_SEGS];
 	uint64_t gpa[VQ_MAX_SEGS];
 	struct {
-		uint16_t head;
 		uint32_t room;
+		uint16_t id, ndesc;
 	} buf[MAX_MERGED];
 	uint32_t need = vq->hdr_len + len, have = 0;
 	unsigned nbuf = 0, nseg = 0;
+	uint16_t pos = vq->last_avail;
 	struct stream s;
 
 	*why = NIC_DROP_RX_NO_BUFFER;
 	while (have < need) {
-		int head, n;
-		uint32_t total;
+		struct vq_chain c = { .seg = seg + nseg, .gpa = gpa + nseg, .max = VQ_MAX_SEGS - nseg };
+		int n;
 
 		if (nbuf && !vq->mergeable) {
 			*why = NIC_DROP_RX_TOO_LONG;
 			return false;
 		}
-		/* buffers taken so far are not counted off yet, so look for one more than those */
-		if ((uint16_t)(vq->avail_idx - vq->last_avail) <= nbuf && virtqueue_available_now(vq) <= nbuf)
+		if (!virtqueue_ready(vq, pos))
 			return false;
-		head = virtqueue_head(vq, (uint16_t)(vq->last_avail + nbuf));
-		if (head < 0)
-			return false;
-		n = virtqueue_chain(vq, (uint16_t)head, true, seg + nseg, gpa + nseg, VQ_MAX_SEGS - nseg, &total);
+		n = virtqueue_chain(vq, pos, true, &c);
 		if (vq->broken)
 			return false;
 		if (n < 0 || nbuf == MAX_MERGED) {
 			*why = NIC_DROP_RX_TOO_LONG;
 			return false;
 		}
-		buf[nbuf].head = (uint16_t)head;
-		buf[nbuf].room = total;
+		buf[nbuf].room = c.total;
+		buf[nbuf].id = c.id;
+		buf[nbuf].ndesc = c.ndesc;
 		nbuf++;
 		nseg += (unsigned)n;
-		have += total;
+		have += c.total;
+		pos = c.next;
 	}
 	if (vq->log)
 		log_pieces(vq, gpa, seg, nseg);
@@ -175,10 +174,10 @@ static bool deliver_slow(struct nic_queue *q, const struct frame *f, enum tag_op
 	for (unsigned i = 0; i < nbuf; i++) {
 		uint32_t used = need < buf[i].room ? need : buf[i].room;
 
-		virtqueue_used(vq, buf[i].head, used);
+		virtqueue_used(vq, buf[i].id, used, buf[i].ndesc);
 		need -= used;
 	}
-	vq->last_avail = (uint16_t)(vq->last_avail + nbuf);
+	vq->last_avail = pos;
 	return true;
 }
 
@@ -189,47 +188,36 @@ static void touch(struct worker *w, struct nic_queue *q)
 	q->rx_touched = true;
 	q->rx_slow = false;
 	w->touched[w->ntouched++] = q;
-	__builtin_prefetch(&q->rx.avail->ring[q->rx.last_avail & q->rx.mask]);
-	__builtin_prefetch(&q->rx.used->ring[q->rx.used_idx & q->rx.mask], 1);
-	if (q->rx.avail_idx == q->rx.last_avail)
-		__builtin_prefetch(&q->rx.avail->idx);
+	if (!q->rx.packed) {
+		__builtin_prefetch(&q->rx.avail->ring[q->rx.last_avail & q->rx.mask]);
+		if (q->rx.avail_idx == q->rx.last_avail)
+			__builtin_prefetch(&q->rx.avail->idx);
+	}
+	virtqueue_prefetch_used(&q->rx, 0);
 }
 
-/* An entry of the available ring for each frame, in order. */
+/* A position of the receive ring for each frame, in order. */
 static void take_buffers(struct worker *w)
 {
 	for (unsigned i = 0; i < w->ndeliver; i++) {
 		struct delivery *d = &w->deliver[i];
 		struct virtqueue *vq = &d->q->rx;
-		int head;
 
-		if (__builtin_expect(vq->broken || virtqueue_available(vq) == 0, 0)) {
+		if (__builtin_expect(vq->broken || !virtqueue_take(vq, &d->buf), 0)) {
 			count_drop(d->q->cnt, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER);
 			d->q = NULL;
-			continue;
+		} else if (d->buf.pos % 8 == 0) { /* a line of the used ring holds eight entries */
+			virtqueue_prefetch_used(vq, 8);
 		}
-		head = virtqueue_head(vq, vq->last_avail);
-		if (__builtin_expect(head < 0, 0)) {
-			count_drop(d->q->cnt, NIC_DROP_RX_NOT_CONNECTED);
-			d->q = NULL;
-			continue;
-		}
-		d->slot.head = (uint16_t)head;
-		d->pos = vq->last_avail++;
-		__builtin_prefetch(&vq->desc[head]);
-		if (d->pos % 8 == 0) /* a line of the used ring holds eight entries */
-			__builtin_prefetch(&vq->used->ring[(vq->used_idx + 8u) & vq->mask], 1);
 	}
 }
 
-/* Descriptor and memory of each buffer; the first of a ring that the fast way can't use ends its fast way. */
+/* The memory of each buffer; the first of a ring that the fast way can't use ends its fast way. */
 static void find_memory(struct worker *w)
 {
 	for (unsigned i = 0; i < w->ndeliver; i++) {
 		struct delivery *d = &w->deliver[i];
 		struct nic_queue *q = d->q;
-		struct vring_desc desc;
-		uint32_t len;
 
 		if (!q)
 			continue;
@@ -237,21 +225,13 @@ static void find_memory(struct worker *w)
 			d->slow = true;
 			continue;
 		}
-		desc = virtqueue_desc(&q->rx.desc[d->slot.head]);
-		len = desc.len;
-		d->slot.ptr = NULL;
-		if (__builtin_expect(desc.flags == VRING_DESC_F_WRITE && len >= q->rx.hdr_len + d->len, 1)) {
-			len = q->rx.hdr_len + d->len;
-			d->slot.ptr = guest_mem_at(q->rx.mem, desc.addr, &len, &q->rx.mem_hint);
-		}
-		if (__builtin_expect(!d->slot.ptr || len != q->rx.hdr_len + d->len, 0)) {
+		if (__builtin_expect(!virtqueue_slot(&q->rx, &d->buf, q->rx.hdr_len + d->len), 0)) {
 			q->rx_slow = d->slow = true; /* the slow way also says what is wrong with it, if anything */
-			q->rx.last_avail = d->pos;
+			q->rx.last_avail = d->buf.pos;
 			continue;
 		}
-		d->slot.gpa = desc.addr;
-		__builtin_prefetch(d->slot.ptr, 1);
-		__builtin_prefetch(d->slot.ptr + 64, 1);
+		__builtin_prefetch(d->buf.ptr, 1);
+		__builtin_prefetch(d->buf.ptr + 64, 1);
 	}
 }
 
@@ -273,11 +253,11 @@ HOT_CLONES static void copy_all(struct worker *w)
 				continue;
 			}
 		} else {
-			write_virtio_header(d->slot.ptr, vq, 1);
-			copy_frame(d->slot.ptr + vq->hdr_len, d->f, d->op);
-			virtqueue_used(vq, d->slot.head, vq->hdr_len + d->len);
+			write_virtio_header(d->buf.ptr, vq, 1);
+			copy_frame(d->buf.ptr + vq->hdr_len, d->f, d->op);
+			virtqueue_used(vq, d->buf.id, vq->hdr_len + d->len, 1);
 			if (__builtin_expect(vq->log != NULL, 0))
-				virtqueue_log(vq, d->slot.gpa, vq->hdr_len + d->len);
+				virtqueue_log(vq, d->buf.gpa, vq->hdr_len + d->len);
 		}
 		count(&q->cnt->c.rx_frames, 1);
 		count(&q->cnt->c.rx_bytes, d->len);

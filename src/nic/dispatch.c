@@ -199,7 +199,7 @@ static void give_back(struct worker *w)
 		if (f->held)
 			continue;
 		if (f->queue)
-			virtqueue_used(&f->queue->tx, f->head, 0);
+			virtqueue_used(&f->queue->tx, f->id, 0, f->ndesc);
 		else
 			f->port->port->ops->rx_release(f->port->port, &f->pf, 1);
 	}

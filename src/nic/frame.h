@@ -40,7 +40,8 @@ struct frame {
 	uint32_t len;     /* of the frame as it lies */
 	uint8_t tag;      /* enum frame_tag */
 	uint16_t tci;     /* of the outer tag */
-	uint16_t head;    /* from a ring: the descriptor to give back */
+	uint16_t id;      /* from a ring: to give the buffer back with */
+	uint16_t ndesc;   /* from a ring: entries the buffer takes */
 	uint32_t src_vport;       /* the sender, FRAME_FROM_WIRE: none */
 	struct nic_queue *queue;  /* from a ring, else NULL */
 	struct port_source *port; /* from a port, else NULL */

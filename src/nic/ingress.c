@@ -15,10 +15,10 @@ static struct frame *new_frame(struct worker *w)
 	return &w->frame[w->nframes++];
 }
 
-static void give_back_unsent(struct nic_queue *q, uint16_t head, enum nic_drop why)
+static void give_back_unsent(struct nic_queue *q, const struct vq_chain *c, enum nic_drop why)
 {
 	count_drop(q->cnt, why);
-	virtqueue_used(&q->tx, head, 0);
+	virtqueue_used(&q->tx, c->id, 0, c->ndesc);
 }
 
 /* The tag that lies in the bytes. */
@@ -81,102 +81,67 @@ static void read_pieces(struct frame *f, struct vq_seg *seg, unsigned n, uint32_
 	f->rest = n ? seg[0] : (struct vq_seg){ NULL, 0 };
 }
 
-static void take_chain(struct worker *w, struct nic_queue *q, uint16_t head)
+/* The buffer at `pos` in whatever layout; returns the position behind it. */
+static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 {
 	struct virtqueue *vq = &q->tx;
-	struct vq_seg *seg = &w->segs[w->nsegs];
-	uint32_t total, frame_len;
-	int n = virtqueue_chain(vq, head, false, seg, NULL, VQ_MAX_SEGS, &total);
+	struct vq_chain c = { .seg = &w->segs[w->nsegs], .max = VQ_MAX_SEGS };
+	int n = virtqueue_chain(vq, pos, false, &c);
+	uint32_t len = c.total - vq->hdr_len;
 	struct frame *f;
 
 	if (vq->broken)
-		return;
-	frame_len = total - vq->hdr_len;
-	if (n < 0 || (total >= vq->hdr_len && frame_len > PORT_MAX_FRAME)) {
-		give_back_unsent(q, head, NIC_DROP_TX_TOO_LONG);
-		return;
+		return pos;
+	if (n < 0 || (c.total >= vq->hdr_len && len > PORT_MAX_FRAME)) {
+		give_back_unsent(q, &c, NIC_DROP_TX_TOO_LONG);
+		return c.next;
 	}
-	if (total < vq->hdr_len + ETHER_HDR) {
-		give_back_unsent(q, head, NIC_DROP_TX_RUNT);
-		return;
+	if (c.total < vq->hdr_len + ETHER_HDR) {
+		give_back_unsent(q, &c, NIC_DROP_TX_RUNT);
+		return c.next;
 	}
 	f = new_frame(w);
-	read_pieces(f, seg, (unsigned)n, vq->hdr_len, frame_len);
+	read_pieces(f, c.seg, (unsigned)n, vq->hdr_len, len);
 	if (f->segs)
 		w->nsegs += (unsigned)n;
-	f->head = head;
+	f->id = c.id;
+	f->ndesc = c.ndesc;
+	return c.next;
 }
 
 unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 {
 	struct virtqueue *vq = &q->tx;
-	unsigned n = virtqueue_available(vq), room = WORKER_BURST - w->nframes, first = w->nframes, plain = 0;
-	struct {
-		uint8_t *ptr;
-		uint32_t len;
-		uint16_t head;
-	} buf[WORKER_BURST];
+	unsigned first = w->nframes, n, i;
+	struct vq_buf buf[WORKER_BURST];
+	uint16_t pos = vq->last_avail;
 	uint64_t bytes = 0;
 
-	if (n == 0)
-		return 0;
-	if (n > room)
-		n = room;
-	for (unsigned i = 0; i < n; i++) {
-		int head = virtqueue_head(vq, (uint16_t)(vq->last_avail + i));
-
-		if (head < 0)
-			return 0;
-		buf[i].head = (uint16_t)head;
-		__builtin_prefetch(&vq->desc[head]);
-		if (i % 8 == 0) /* where the heads will be given back, a line of eight at a time */
-			__builtin_prefetch(&vq->used->ring[(vq->used_idx + i) & vq->mask], 1);
-	}
-	/* descriptors: the usual one is a single readable piece that lies in one slot */
-	for (unsigned i = 0; i < n; i++) {
-		struct vring_desc d = virtqueue_desc(&vq->desc[buf[i].head]);
-		uint32_t len = d.len;
-
-		buf[i].ptr = NULL;
-		if (__builtin_expect(d.flags != 0 || len < vq->hdr_len + ETHER_HDR || len > vq->hdr_len + PORT_MAX_FRAME, 0))
-			continue;
-		buf[i].ptr = guest_mem_at(vq->mem, d.addr, &len, &vq->mem_hint);
-		if (__builtin_expect(!buf[i].ptr, 0)) {
-			virtqueue_break(vq, "a descriptor points outside the VM's memory");
-			return 0;
-		}
-		if (__builtin_expect(len != d.len, 0)) {
-			buf[i].ptr = NULL;
-			continue;
-		}
-		buf[i].ptr += vq->hdr_len;
-		buf[i].len = len - vq->hdr_len;
-		__builtin_prefetch(buf[i].ptr);
-	}
+	n = virtqueue_fetch(vq, buf, WORKER_BURST - first, vq->hdr_len + ETHER_HDR, vq->hdr_len + PORT_MAX_FRAME);
+	for (i = 0; i < n; i++)
+		__builtin_prefetch(buf[i].ptr + vq->hdr_len);
 	/* the bytes that decide */
-	for (unsigned i = 0; i < n; i++) {
-		struct frame *f;
-
+	for (i = 0; i < n; i++) {
 		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
-			f = new_frame(w);
-			read_piece(f, buf[i].ptr, buf[i].len);
-			f->head = buf[i].head;
-			plain++;
+			struct frame *f = new_frame(w);
+
+			read_piece(f, buf[i].ptr + vq->hdr_len, buf[i].len - vq->hdr_len);
+			f->id = buf[i].id;
+			f->ndesc = 1;
+			pos = virtqueue_step(vq, buf[i].pos);
 			continue;
 		}
-		if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS) {
-			n = i; /* the rest waits for the next burst */
-			break;
-		}
-		take_chain(w, q, buf[i].head);
+		if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS)
+			break; /* the rest waits for the next burst */
+		pos = take_chain(w, q, buf[i].pos);
 		if (vq->broken) {
 			w->nframes = first; /* nothing of a broken ring's burst goes anywhere */
 			return 0;
 		}
 	}
-	vq->last_avail = (uint16_t)(vq->last_avail + n);
-	for (unsigned i = first; i < w->nframes; i++) {
-		struct frame *f = &w->frame[i];
+	vq->last_avail = pos;
+	for (unsigned k = first; k < w->nframes; k++) {
+		struct frame *f = &w->frame[k];
 
 		f->queue = q;
 		f->port = NULL;
@@ -185,9 +150,11 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		bytes += f->len;
 		read_tag(f);
 	}
-	count(&q->cnt->c.tx_frames, w->nframes - first);
-	count(&q->cnt->c.tx_bytes, bytes);
-	return n;
+	if (w->nframes > first) {
+		count(&q->cnt->c.tx_frames, w->nframes - first);
+		count(&q->cnt->c.tx_bytes, bytes);
+	}
+	return i;
 }
 
 unsigned ingress_port(struct worker *w, struct port_source *s)

@@ -144,9 +144,8 @@ struct delivery {
 	struct nic_queue *q;
 	uint8_t op; /* enum tag_op */
 	bool slow;
-	uint16_t pos; /* entry of the available ring taken for it */
 	uint32_t len; /* bytes the receiver gets */
-	struct vq_slot slot;
+	struct vq_buf buf;
 };
 
 struct worker {

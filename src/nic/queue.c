@@ -60,7 +60,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	*q = (struct nic_queue){ .wait.kind = WAIT_QUEUE, .vport = v, .nic = n, .qp = qp, .slot = QUEUE_NOT_ADOPTED };
 	if (virtqueue_init(&q->rx, &rx) < 0 || virtqueue_init(&q->tx, &tx) < 0) {
 		free(q);
-		return vmq_err(err, -EINVAL, "ring size: %u and %u given; a power of two up to 32768 is needed", rx.size, tx.size);
+		return vmq_err(err, -EINVAL, "ring size: %u and %u given; 1 to 32768 is possible, for split rings a power of two", rx.size, tx.size);
 	}
 	w = engine_worker(n->engine, v->cpu);
 	q->worker = w;
@@ -200,8 +200,9 @@ int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_
 	out->broken = out->broken_reason != NULL;
 	out->rx_size = q->rx.size;
 	out->tx_size = q->tx.size;
-	out->rx_free = (uint16_t)(__atomic_load_n(&q->rx.avail->idx, __ATOMIC_RELAXED) -
-				  __atomic_load_n(&q->rx.used->idx, __ATOMIC_RELAXED));
+	if (!q->rx.packed) /* a packed ring has no index that tells */
+		out->rx_free = (uint16_t)(__atomic_load_n(&q->rx.avail->idx, __ATOMIC_RELAXED) -
+					  __atomic_load_n(&q->rx.used->idx, __ATOMIC_RELAXED));
 	if (out->rx_free > q->rx.size)
 		out->rx_free = 0;
 	return 0;

@@ -6,7 +6,10 @@
 
 int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg)
 {
-	if (cfg->size == 0 || cfg->size > 32768 || (cfg->size & (cfg->size - 1)))
+	bool packed = cfg->features & 1ull << VIRTIO_F_RING_PACKED;
+
+	if (cfg->size == 0 || cfg->size > 32768 || (!packed && (cfg->size & (cfg->size - 1))) ||
+	    (packed && (cfg->last_avail & 0x7FFFu) >= cfg->size))
 		return -EINVAL;
 	*vq = (struct virtqueue){
 		.desc = cfg->desc,
@@ -20,6 +23,7 @@ int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg)
 		.hdr_len = cfg->features & (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF)
 				   ? sizeof(struct virtio_net_hdr_v1)
 				   : sizeof(struct virtio_net_hdr),
+		.packed = packed,
 		.event_idx = cfg->features & 1ull << VIRTIO_RING_F_EVENT_IDX,
 		.mergeable = cfg->features & 1ull << VIRTIO_NET_F_MRG_RXBUF,
 		.indirect = cfg->features & 1ull << VIRTIO_RING_F_INDIRECT_DESC,
@@ -30,7 +34,8 @@ int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg)
 		.call_fd = cfg->call_fd,
 		.err_fd = cfg->err_fd,
 	};
-	vq->used_idx = vq->used_public = vq->call_idx = __atomic_load_n(&vq->used->idx, __ATOMIC_RELAXED);
+	vq->used_idx = packed ? cfg->last_avail : __atomic_load_n(&vq->used->idx, __ATOMIC_RELAXED);
+	vq->used_public = vq->call_idx = vq->used_idx;
 	return 0;
 }
 
@@ -54,9 +59,15 @@ void virtqueue_log(const struct virtqueue *vq, uint64_t gpa, uint64_t len)
 			__atomic_fetch_or(&vq->log[page / 8], (uint8_t)(1u << (page % 8)), __ATOMIC_RELAXED);
 }
 
+/* ---- notifications from the guest ---- */
+
 void virtqueue_kicks_off(struct virtqueue *vq)
 {
 	vq->kicks_on = false;
+	if (vq->packed) {
+		__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE, __ATOMIC_RELAXED);
+		return;
+	}
 	if (vq->event_idx)
 		return;
 	__atomic_store_n(&vq->used->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
@@ -64,17 +75,32 @@ void virtqueue_kicks_off(struct virtqueue *vq)
 		virtqueue_log(vq, vq->used_gpa, sizeof vq->used->flags);
 }
 
+static void ask_for_kicks(struct virtqueue *vq)
+{
+	if (!vq->packed) {
+		if (vq->event_idx) /* avail_event lies behind the used ring (virtio 1.2 §2.7.10) */
+			__atomic_store_n((uint16_t *)(void *)&vq->used->ring[vq->size], vq->last_avail, __ATOMIC_RELAXED);
+		else
+			__atomic_store_n(&vq->used->flags, 0, __ATOMIC_RELAXED);
+		if (vq->log)
+			virtqueue_log(vq, vq->used_gpa,
+				      sizeof(struct vring_used) + vq->size * sizeof(struct vring_used_elem) + 2);
+		return;
+	}
+	if (!vq->event_idx) {
+		__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_ENABLE, __ATOMIC_RELAXED);
+		return;
+	}
+	__atomic_store_n(&vq->device_event->off_wrap, vq->last_avail, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DESC, __ATOMIC_RELEASE);
+}
+
 bool virtqueue_kicks_on(struct virtqueue *vq)
 {
-	if (vq->event_idx) /* avail_event lies behind the used ring (virtio 1.2 §2.7.10) */
-		__atomic_store_n((uint16_t *)(void *)&vq->used->ring[vq->size], vq->last_avail, __ATOMIC_RELAXED);
-	else
-		__atomic_store_n(&vq->used->flags, 0, __ATOMIC_RELAXED);
-	if (vq->log)
-		virtqueue_log(vq, vq->used_gpa, sizeof(struct vring_used) + vq->size * sizeof(struct vring_used_elem) + 2);
+	ask_for_kicks(vq);
 	/* the guest writes its index, then reads our wish; we write our wish, then read its index */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (virtqueue_available_now(vq) > 0) {
+	if (virtqueue_ready(vq, vq->last_avail)) {
 		virtqueue_kicks_off(vq);
 		return false;
 	}
@@ -82,29 +108,115 @@ bool virtqueue_kicks_on(struct virtqueue *vq)
 	return true;
 }
 
-/* One descriptor's bytes as pieces; a buffer may cross from one slot into the next. */
-static int add_pieces(struct virtqueue *vq, const struct vring_desc *d, struct vq_seg *seg, uint64_t *gpa, unsigned max,
-		      int n, uint32_t *total)
-{
-	uint64_t addr = d->addr;
-	uint32_t left = d->len;
+/* ---- bursts of the transmit ring ---- */
 
-	if (left > UINT32_MAX - *total)
+/* The memory of a buffer of one piece; true unless the ring broke. */
+static inline bool find_piece(struct virtqueue *vq, struct vq_buf *b)
+{
+	uint32_t len = b->len;
+
+	b->ptr = guest_mem_at(vq->mem, b->gpa, &len, &vq->mem_hint);
+	if (__builtin_expect(!b->ptr, 0)) {
+		virtqueue_break(vq, "a descriptor points outside the VM's memory");
+		return false;
+	}
+	if (__builtin_expect(len != b->len, 0)) /* lies in two slots */
+		b->ptr = NULL;
+	return true;
+}
+
+static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
+{
+	unsigned have = split_available(vq, vq->last_avail);
+
+	if (n > have)
+		n = have;
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t pos = (uint16_t)(vq->last_avail + i);
+		int head = split_head(vq, pos);
+
+		if (head < 0)
+			return 0;
+		buf[i].id = (uint16_t)head;
+		buf[i].pos = pos;
+		__builtin_prefetch(&vq->desc[head]);
+		if (i % 8 == 0) /* where the heads will be given back, a line of eight at a time */
+			virtqueue_prefetch_used(vq, i);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_desc d = split_desc(&vq->desc[buf[i].id]);
+
+		buf[i].ptr = NULL;
+		buf[i].gpa = d.addr;
+		buf[i].len = d.len;
+		if (__builtin_expect(d.flags == 0 && d.len >= min && d.len <= max, 1) && !find_piece(vq, &buf[i]))
+			return 0;
+	}
+	return n;
+}
+
+static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
+{
+	uint16_t pos = vq->last_avail;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_packed_desc d = packed_desc(vq, pos);
+
+		if (!packed_is_available(d.flags, pos))
+			return i;
+		buf[i] = (struct vq_buf){ .gpa = d.addr, .len = d.len, .id = d.id, .pos = pos };
+		if (__builtin_expect((d.flags & ~(PACKED_AVAIL | PACKED_USED)) || d.len < min || d.len > max, 0))
+			return i + 1;
+		if (!find_piece(vq, &buf[i]))
+			return 0;
+		if (!buf[i].ptr)
+			return i + 1;
+		pos = packed_step(vq, pos, 1);
+	}
+	return n;
+}
+
+unsigned virtqueue_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
+{
+	return vq->packed ? packed_fetch(vq, buf, n, min, max) : split_fetch(vq, buf, n, min, max);
+}
+
+/* ---- any layout ---- */
+
+/* A descriptor of either kind. */
+struct piece {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags; /* NEXT, WRITE, INDIRECT only */
+	uint16_t next;  /* split tables */
+};
+
+/* One descriptor's bytes as pieces; a buffer may cross from one slot into the next. Returns how many there are now. */
+static int add_piece(struct virtqueue *vq, const struct piece *p, bool writable, struct vq_chain *c, int n)
+{
+	uint64_t addr = p->addr;
+	uint32_t left = p->len;
+
+	if (!(p->flags & VRING_DESC_F_WRITE) == writable) {
+		virtqueue_break(vq, writable ? "a read-only buffer on a receive ring" : "a writable buffer on a transmit ring");
+		return 0;
+	}
+	if (left > UINT32_MAX - c->total)
 		return -E2BIG;
-	*total += left;
+	c->total += left;
 	while (left) {
 		uint32_t len = left;
-		void *p = guest_mem_at(vq->mem, addr, &len, &vq->mem_hint);
+		void *ptr = guest_mem_at(vq->mem, addr, &len, &vq->mem_hint);
 
-		if (!p) {
+		if (!ptr) {
 			virtqueue_break(vq, "a descriptor points outside the VM's memory");
 			return 0;
 		}
-		if ((unsigned)n == max)
+		if ((unsigned)n == c->max)
 			return -E2BIG;
-		seg[n] = (struct vq_seg){ p, len };
-		if (gpa)
-			gpa[n] = addr;
+		c->seg[n] = (struct vq_seg){ ptr, len };
+		if (c->gpa)
+			c->gpa[n] = addr;
 		n++;
 		addr += len;
 		left -= len;
@@ -112,74 +224,148 @@ static int add_pieces(struct virtqueue *vq, const struct vring_desc *d, struct v
 	return n;
 }
 
-int virtqueue_chain(struct virtqueue *vq, uint16_t head, bool writable, struct vq_seg *seg, uint64_t *gpa, unsigned max,
-		    uint32_t *total)
+/* An indirect table: copied out whole first, as the guest may change it meanwhile. */
+static int walk_indirect(struct virtqueue *vq, const struct piece *p, bool writable, struct vq_chain *c, int n)
 {
-	const struct vring_desc *table = vq->desc;
-	struct vring_desc copy[VQ_MAX_SEGS];
-	uint32_t entries = vq->size, seen = 0;
-	uint16_t i = head;
-	bool in_table = false;
-	int n = 0;
+	struct vring_desc table[VQ_MAX_SEGS];
+	uint32_t entries = p->len / sizeof table[0], got = 0, i = 0;
 
-	*total = 0;
-	for (;;) {
-		struct vring_desc d;
+	if (!vq->indirect) {
+		virtqueue_break(vq, "an indirect descriptor without the feature");
+		return 0;
+	}
+	if (p->len == 0 || p->len % sizeof table[0]) {
+		virtqueue_break(vq, "an indirect table whose length is no multiple of 16");
+		return 0;
+	}
+	if (entries > VQ_MAX_SEGS)
+		return -E2BIG;
+	while (got < p->len) {
+		uint32_t len = p->len - got;
+		const void *ptr = guest_mem_at(vq->mem, p->addr + got, &len, &vq->mem_hint);
+
+		if (!ptr) {
+			virtqueue_break(vq, "an indirect table outside the VM's memory");
+			return 0;
+		}
+		memcpy((uint8_t *)table + got, ptr, len);
+		got += len;
+	}
+	for (uint32_t seen = 0;; seen++) {
+		struct piece d;
+		uint16_t flags;
 
 		if (i >= entries) {
 			virtqueue_break(vq, "a descriptor's next field points beyond its table");
 			return 0;
 		}
-		if (++seen > entries) {
+		if (seen == entries) {
 			virtqueue_break(vq, "a descriptor chain loops");
 			return 0;
 		}
-		d = virtqueue_desc(&table[i]);
-		if (d.flags & VRING_DESC_F_INDIRECT) {
-			uint32_t got = 0;
+		if (vq->packed) { /* in order, flags but WRITE reserved (virtio 1.2 §2.8.8) */
+			const struct vring_packed_desc *t = (const struct vring_packed_desc *)(const void *)table;
 
-			if (in_table || !vq->indirect || (d.flags & VRING_DESC_F_NEXT)) {
-				virtqueue_break(vq, in_table ? "an indirect descriptor inside an indirect table"
-						    : vq->indirect ? "an indirect descriptor with a next field"
-								   : "an indirect descriptor without the feature");
-				return 0;
-			}
-			if (d.len == 0 || d.len % sizeof d) {
-				virtqueue_break(vq, "an indirect table whose length is no multiple of 16");
-				return 0;
-			}
-			entries = d.len / sizeof d;
-			if (entries > VQ_MAX_SEGS)
-				return -E2BIG;
-			while (got < d.len) { /* copied out whole: the guest may change it meanwhile */
-				uint32_t len = d.len - got;
-				const void *p = guest_mem_at(vq->mem, d.addr + got, &len, &vq->mem_hint);
-
-				if (!p) {
-					virtqueue_break(vq, "an indirect table outside the VM's memory");
-					return 0;
-				}
-				memcpy((uint8_t *)copy + got, p, len);
-				got += len;
-			}
-			table = copy;
-			in_table = true;
-			i = 0;
-			seen = 0;
-			continue;
+			flags = t[i].flags;
+			d = (struct piece){ t[i].addr, t[i].len, flags & VRING_DESC_F_WRITE, 0 };
+			if (i + 1 < entries)
+				d.flags |= VRING_DESC_F_NEXT;
+			d.next = (uint16_t)(i + 1);
+		} else {
+			flags = table[i].flags;
+			d = (struct piece){ table[i].addr, table[i].len, flags, table[i].next };
 		}
-		if (!(d.flags & VRING_DESC_F_WRITE) == writable) {
-			virtqueue_break(vq, writable ? "a read-only buffer on a receive ring"
-						     : "a writable buffer on a transmit ring");
+		if (flags & VRING_DESC_F_INDIRECT) {
+			virtqueue_break(vq, "an indirect descriptor inside an indirect table");
 			return 0;
 		}
-		n = add_pieces(vq, &d, seg, gpa, max, n, total);
-		if (n < 0 || vq->broken)
-			return vq->broken ? 0 : n;
+		n = add_piece(vq, &d, writable, c, n);
+		if (vq->broken || n < 0)
+			return n;
 		if (!(d.flags & VRING_DESC_F_NEXT))
-			break;
+			return n;
 		i = d.next;
 	}
+}
+
+static int split_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq_chain *c)
+{
+	int head = split_head(vq, pos), n = 0;
+	uint32_t i = (uint32_t)head;
+
+	if (head < 0)
+		return 0;
+	c->id = (uint16_t)head;
+	c->ndesc = 1;
+	c->next = (uint16_t)(pos + 1);
+	for (uint32_t seen = 0;; seen++) {
+		struct vring_desc d;
+		struct piece p;
+
+		if (i >= vq->size) {
+			virtqueue_break(vq, "a descriptor's next field points beyond its table");
+			return 0;
+		}
+		if (seen == vq->size) {
+			virtqueue_break(vq, "a descriptor chain loops");
+			return 0;
+		}
+		d = split_desc(&vq->desc[i]);
+		p = (struct piece){ d.addr, d.len, d.flags, d.next };
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			if (d.flags & VRING_DESC_F_NEXT) {
+				virtqueue_break(vq, "an indirect descriptor with a next field");
+				return 0;
+			}
+			return walk_indirect(vq, &p, writable, c, n);
+		}
+		n = add_piece(vq, &p, writable, c, n);
+		if (vq->broken || n < 0 || !(d.flags & VRING_DESC_F_NEXT))
+			return n;
+		i = d.next;
+	}
+}
+
+static int packed_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq_chain *c)
+{
+	bool too_big = false;
+	int n = 0;
+
+	for (c->ndesc = 1;; c->ndesc++) {
+		struct vring_packed_desc d = packed_desc(vq, pos);
+		struct piece p = { d.addr, d.len, d.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT), 0 };
+
+		if (c->ndesc > vq->size || !packed_is_available(d.flags, pos)) {
+			virtqueue_break(vq, "a descriptor chain runs into entries that are not available");
+			return 0;
+		}
+		pos = packed_step(vq, pos, 1);
+		c->id = d.id;
+		c->next = pos;
+		if ((d.flags & VRING_DESC_F_INDIRECT) && (d.flags & VRING_DESC_F_NEXT || c->ndesc > 1)) {
+			virtqueue_break(vq, "an indirect descriptor with a next field");
+			return 0;
+		}
+		if (!too_big) {
+			n = d.flags & VRING_DESC_F_INDIRECT ? walk_indirect(vq, &p, writable, c, n)
+							    : add_piece(vq, &p, writable, c, n);
+			if (vq->broken)
+				return 0;
+			too_big = n < 0; /* go on: the driver gets the whole chain back */
+		}
+		if (!(d.flags & VRING_DESC_F_NEXT))
+			return n;
+	}
+}
+
+int virtqueue_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq_chain *c)
+{
+	int n;
+
+	c->total = 0;
+	n = vq->packed ? packed_chain(vq, pos, writable, c) : split_chain(vq, pos, writable, c);
+	if (vq->broken)
+		return 0;
 	if (n == 0)
 		virtqueue_break(vq, "an empty descriptor chain");
 	return n;

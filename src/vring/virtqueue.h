@@ -4,9 +4,13 @@
  * start to stop; nobody else touches it. Everything the guest can write is read once into a local and checked; a
  * violation leaves a reason in `broken` and the ring is not touched again.
  *
- * A ring is worked in bursts. Transmit ring: virtqueue_tx_take, then virtqueue_tx_done for each head, in any order,
- * then virtqueue_publish. Receive ring: virtqueue_rx_ready, then for each frame in order one of the slots (or the
- * slow way of vring/rx.c), then virtqueue_publish. After publishing: virtqueue_wants_call.
+ * Split and packed rings (virtio 1.2 §2.7, §2.8) differ in vring/split.h and vring/packed.h; here is what both have.
+ * A position names an entry: for a split ring the free-running index of the available ring, for a packed ring the
+ * descriptor's number with the wrap counter in bit 15, as GET_VRING_BASE gives it.
+ *
+ * Transmit ring, in bursts: virtqueue_fetch and virtqueue_chain, then virtqueue_used for each buffer in any order, then
+ * virtqueue_publish. Receive ring: virtqueue_take and virtqueue_slot a frame (or virtqueue_chain, the slow way), then
+ * virtqueue_used, then virtqueue_publish. After publishing: virtqueue_wants_call.
  */
 #ifndef VMQ_VRING_VIRTQUEUE_H
 #define VMQ_VRING_VIRTQUEUE_H
@@ -27,28 +31,52 @@ struct vq_seg {
 	uint32_t len;
 };
 
-/* A receive buffer that the fast way can use: one writable piece. */
-struct vq_slot {
-	uint8_t *ptr;
-	uint32_t len;
-	uint16_t head;
+/* A buffer of one piece, as nearly all are. */
+struct vq_buf {
+	uint8_t *ptr; /* NULL: not of one piece; virtqueue_chain has to look */
 	uint64_t gpa;
+	uint32_t len;
+	uint16_t id;  /* to give it back with */
+	uint16_t pos;
+};
+
+/* A buffer of any layout. seg, gpa (may be NULL) and max are the caller's; the rest is filled. */
+struct vq_chain {
+	struct vq_seg *seg;
+	uint64_t *gpa;
+	unsigned max;
+	uint32_t total; /* bytes of all pieces */
+	uint16_t id;
+	uint16_t ndesc; /* ring entries it takes */
+	uint16_t next;  /* position behind it */
 };
 
 struct virtqueue {
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	union {
+		struct vring_desc *desc;
+		struct vring_packed_desc *packed_desc;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_desc_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_desc_event *device_event;
+	};
 	const struct guest_mem *mem;
 	uint32_t mem_hint;
 	uint16_t size;
-	uint16_t mask;
-	uint16_t last_avail;  /* next entry of the available ring to take */
-	uint16_t avail_idx;   /* the guest's index when it was last read */
-	uint16_t used_idx;    /* next entry of the used ring to fill */
+	uint16_t mask;        /* split */
+	uint16_t last_avail;  /* position to take next */
+	uint16_t avail_idx;   /* split: the guest's index when it was last read */
+	uint16_t used_idx;    /* position to give back next */
 	uint16_t used_public; /* what the guest was told */
-	uint16_t call_idx;    /* used index at the last decision about an interrupt */
+	uint16_t call_idx;    /* used position at the last decision about an interrupt */
+	uint16_t since_call;  /* packed: entries published since then */
+	uint16_t first_flags; /* packed: flags of the first entry not published: written last */
 	uint8_t hdr_len;      /* of struct virtio_net_hdr as negotiated: 10 or 12 */
+	bool packed;
 	bool event_idx;
 	bool mergeable;
 	bool indirect;
@@ -56,7 +84,7 @@ struct virtqueue {
 	const char *broken;   /* static text, or NULL */
 	uint8_t *log;         /* dirty log, or NULL */
 	uint64_t log_size;
-	uint64_t used_gpa;
+	uint64_t used_gpa;    /* split: of the used ring; packed: of the descriptor ring, which is what we write */
 	int kick_fd, call_fd, err_fd;
 };
 
@@ -72,100 +100,82 @@ struct virtqueue_config {
 	int kick_fd, call_fd, err_fd;
 };
 
-/* Fills the queue from cfg; 0, or -EINVAL when the size is 0, not a power of two or above 32,768. The used index goes on
- * from what the ring holds (virtio: the device owns it), so that a restart of this side does not repeat entries. */
+/* Fills the queue from cfg; 0, or -EINVAL when the size is 0 or above 32,768, for a split ring no power of two, or the
+ * position is none. A split ring's used index goes on from what the ring holds (virtio: the device owns it), so that a
+ * restart of this side does not repeat entries; a packed ring's goes on at last_avail: all taken was given back. */
 int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg);
 
 /* Marks the queue broken for good (until it is started again) and signals err_fd. The first reason stays. */
 void virtqueue_break(struct virtqueue *vq, const char *reason);
 
-/* ---- dirty log ---- */
-
-/* Marks the guest's bytes [gpa, gpa + len) as written: a bit a 4 KiB page, atomically, as the migrating side clears. */
+/* Dirty log: marks the guest's bytes [gpa, gpa + len) as written, a bit a 4 KiB page, atomically, as the migrating side
+ * clears. */
 void virtqueue_log(const struct virtqueue *vq, uint64_t gpa, uint64_t len);
+
+#include "vring/packed.h"
+#include "vring/split.h"
 
 /* ---- reading what the guest offers ---- */
 
-/* How many entries the guest has made available and we have not taken; 0 when broken. Reads the guest's index once. */
-static inline uint16_t virtqueue_available(struct virtqueue *vq)
+/* The position behind a buffer of one entry. */
+static inline uint16_t virtqueue_step(const struct virtqueue *vq, uint16_t pos)
 {
-	uint16_t n = (uint16_t)(vq->avail_idx - vq->last_avail);
-
-	if (n)
-		return n;
-	/* acquire: pairs with the guest's write barrier between ring entry and index (virtio 1.2 §2.7.13.3) */
-	vq->avail_idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
-	n = (uint16_t)(vq->avail_idx - vq->last_avail);
-	if (__builtin_expect(n > vq->size, 0)) {
-		vq->avail_idx = vq->last_avail;
-		virtqueue_break(vq, "the available index jumped by more than the ring's size");
-		return 0;
-	}
-	return n;
+	return vq->packed ? packed_step(vq, pos, 1) : (uint16_t)(pos + 1);
 }
 
-/* The same, but looks at the guest's index again even when entries are left of the last look. */
-static inline uint16_t virtqueue_available_now(struct virtqueue *vq)
+/* Is there a buffer at this position, at or behind last_avail? False also when the ring breaks. */
+static inline bool virtqueue_ready(struct virtqueue *vq, uint16_t pos)
 {
-	uint16_t left = (uint16_t)(vq->avail_idx - vq->last_avail);
-	uint16_t idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
-
-	if (__builtin_expect((uint16_t)(idx - vq->last_avail) > vq->size, 0)) {
-		virtqueue_break(vq, "the available index jumped by more than the ring's size");
-		return 0;
-	}
-	if ((uint16_t)(idx - vq->last_avail) < left) /* went back: what was promised stays promised */
-		return left;
-	vq->avail_idx = idx;
-	return (uint16_t)(idx - vq->last_avail);
-}
-
-/* A descriptor as it is now: two loads, so that it cannot change between check and use. */
-static inline struct vring_desc virtqueue_desc(const struct vring_desc *d)
-{
-	union {
-		uint64_t w[2];
-		struct vring_desc d;
-	} v;
-
-	v.w[0] = __atomic_load_n(&((const uint64_t *)(const void *)d)[0], __ATOMIC_RELAXED);
-	v.w[1] = __atomic_load_n(&((const uint64_t *)(const void *)d)[1], __ATOMIC_RELAXED);
-	return v.d;
-}
-
-/* The head in entry `pos` of the available ring, below size; or -1 with the queue broken. */
-static inline int virtqueue_head(struct virtqueue *vq, uint16_t pos)
-{
-	uint16_t head = __atomic_load_n(&vq->avail->ring[pos & vq->mask], __ATOMIC_RELAXED);
-
-	if (__builtin_expect(head >= vq->size, 0)) {
-		virtqueue_break(vq, "an available entry names a descriptor beyond the ring");
-		return -1;
-	}
-	return head;
+	return vq->packed ? packed_ready(vq, pos) : split_ready(vq, pos);
 }
 
 /*
- * The chain that begins at `head`, any layout, indirect or not, as pieces of host memory: of the device-readable
- * descriptors when `writable` is false, of the device-writable ones when it is true (a chain for the other direction is
- * a violation). Returns the number of pieces and the sum in *total; 0 when the queue broke; -E2BIG when it has more
- * than `max` pieces or 4 GiB: legal, but not for us. gpa[] (may be NULL) gets the pieces' guest addresses.
+ * Transmit ring: up to n buffers from last_avail on into buf[], without taking them; returns how many. A buffer that
+ * is not one readable piece of min … max bytes has ptr NULL; for a packed ring it is the last one returned. 0 also when
+ * the ring breaks.
  */
-int virtqueue_chain(struct virtqueue *vq, uint16_t head, bool writable, struct vq_seg *seg, uint64_t *gpa, unsigned max,
-		    uint32_t *total);
+unsigned virtqueue_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max);
+
+/*
+ * Receive ring, first step: takes the position for one frame and prefetches what the second step reads. False: no
+ * buffer (or the ring broke). A packed ring learns only in the second step whether there is one.
+ */
+static inline bool virtqueue_take(struct virtqueue *vq, struct vq_buf *b)
+{
+	return vq->packed ? packed_take(vq, b) : split_take(vq, b);
+}
+
+/*
+ * Receive ring, second step: the memory of a taken buffer. False when it is not one writable piece of at least `need`
+ * bytes: the caller puts last_avail back to b->pos and goes the slow way, which also says what is wrong.
+ */
+static inline bool virtqueue_slot(struct virtqueue *vq, struct vq_buf *b, uint32_t need)
+{
+	uint32_t len = need;
+
+	if (__builtin_expect(!(vq->packed ? packed_slot(vq, b, need) : split_slot(vq, b, need)), 0))
+		return false;
+	b->ptr = guest_mem_at(vq->mem, b->gpa, &len, &vq->mem_hint);
+	return __builtin_expect(b->ptr && len == need, 1);
+}
+
+/*
+ * The buffer at `pos`, any layout, indirect or not, as pieces of host memory: device-readable when `writable` is false,
+ * device-writable when it is true (the other kind is a violation). Returns the number of pieces; 0 when the queue
+ * broke; -E2BIG when it has more than c->max pieces or 4 GiB: legal, but not for us; id, ndesc and next are then right
+ * all the same. The caller has seen virtqueue_ready(pos).
+ */
+int virtqueue_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq_chain *c);
 
 /* ---- giving back ---- */
 
-/* Entry for `head` into the used ring; seen by the guest from virtqueue_publish on. len: bytes written for it. */
-static inline void virtqueue_used(struct virtqueue *vq, uint16_t head, uint32_t len)
+/* A buffer of ndesc entries is done; seen by the guest from virtqueue_publish on. len: bytes written into it. */
+static inline void virtqueue_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
 {
-	union {
-		uint64_t w;
-		struct vring_used_elem e;
-	} v = { .e = { head, len } };
-
-	__atomic_store_n((uint64_t *)(void *)&vq->used->ring[vq->used_idx & vq->mask], v.w, __ATOMIC_RELAXED);
-	vq->used_idx++;
+	if (vq->packed)
+		packed_used(vq, id, len, ndesc);
+	else
+		split_used(vq, id, len);
 }
 
 /* Makes the entries since the last time visible: the one publication of a burst. */
@@ -173,18 +183,18 @@ static inline void virtqueue_publish(struct virtqueue *vq)
 {
 	if (vq->used_public == vq->used_idx)
 		return;
-	/* release: the entries and the buffers before the index (virtio 1.2 §2.7.8.2) */
-	__atomic_store_n(&vq->used->idx, vq->used_idx, __ATOMIC_RELEASE);
-	if (__builtin_expect(vq->log != NULL, 0)) {
-		uint16_t first = vq->used_public & vq->mask, n = (uint16_t)(vq->used_idx - vq->used_public);
-		uint64_t ring = vq->used_gpa + offsetof(struct vring_used, ring);
-		uint16_t run = n < vq->size - first ? n : (uint16_t)(vq->size - first);
-
-		virtqueue_log(vq, vq->used_gpa, sizeof(struct vring_used));
-		virtqueue_log(vq, ring + first * sizeof(struct vring_used_elem), run * sizeof(struct vring_used_elem));
-		virtqueue_log(vq, ring, (uint64_t)(n - run) * sizeof(struct vring_used_elem));
-	}
+	if (vq->packed)
+		packed_publish(vq);
+	else
+		split_publish(vq);
 	vq->used_public = vq->used_idx;
+}
+
+/* Prefetches for writing where the buffer after the next `ahead` will be given back. */
+static inline void virtqueue_prefetch_used(const struct virtqueue *vq, unsigned ahead)
+{
+	if (!vq->packed)
+		__builtin_prefetch(&vq->used->ring[(vq->used_idx + ahead) & vq->mask], 1);
 }
 
 /* ---- notifications ---- */
@@ -193,14 +203,14 @@ static inline void virtqueue_publish(struct virtqueue *vq)
  * fence between virtqueue_publish and this (one for many queues). */
 static inline bool virtqueue_wants_call(struct virtqueue *vq)
 {
-	uint16_t old = vq->call_idx, new = vq->used_public;
+	bool wants;
 
-	if (old == new)
+	if (vq->call_idx == vq->used_public)
 		return false;
-	vq->call_idx = new;
-	if (vq->event_idx) /* used_event lies behind the available ring (virtio 1.2 §2.7.7) */
-		return vring_need_event(__atomic_load_n(&vq->avail->ring[vq->size], __ATOMIC_RELAXED), new, old);
-	return !(__atomic_load_n(&vq->avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
+	wants = vq->packed ? packed_wants_call(vq) : split_wants_call(vq);
+	vq->call_idx = vq->used_public;
+	vq->since_call = 0;
+	return wants;
 }
 
 /* Asks the guest not to kick: the ring is polled. A stale event index may let one kick in 65,536 through; harmless. */

@@ -27,6 +27,9 @@
 #define MRG (1ull << VIRTIO_NET_F_MRG_RXBUF)
 #define INDIRECT (1ull << VIRTIO_RING_F_INDIRECT_DESC)
 #define EVENT (1ull << VIRTIO_RING_F_EVENT_IDX)
+#define PACKED (1ull << VIRTIO_F_RING_PACKED)
+
+static uint64_t ring_kind; /* 0 or PACKED: the tests that use no split ring's insides run with both */
 
 static struct nic_engine *engine;
 static struct nic *nic;
@@ -178,8 +181,8 @@ static void frames_of_all_sizes(uint64_t features)
 	vport(2, cpu[0]);
 	filter(1, 1, 1, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
 	filter(2, 2, 2, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
-	vm_init(&a, 1, 64, features);
-	vm_init(&b, 1, 64, features);
+	vm_init(&a, 1, 64, features | ring_kind);
+	vm_init(&b, 1, 64, features | ring_kind);
 	start(1, &a);
 	start(2, &b);
 	for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -191,7 +194,7 @@ static void frames_of_all_sizes(uint64_t features)
 		vm_send(&a, f, sizes[i]);
 		expect_frame(&b, at, f, sizes[i]);
 		assert_true(vm_wait_used(&a.tx, &e)); /* the sender's buffer comes back */
-		assert_int_equal(e.id, i);
+		assert_int_equal(a.tx.last_gpa[e.id] > 0, 1);
 	}
 	stop(1);
 	stop(2);
@@ -229,8 +232,8 @@ static void pair(uint64_t features, unsigned slots, uint16_t c1, uint16_t c2)
 	vport(2, c2);
 	filter(1, 1, 1, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
 	filter(2, 2, 2, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
-	vm_init(&va, slots, 64, features);
-	vm_init(&vb, slots, 64, features);
+	vm_init(&va, slots, 64, features | ring_kind);
+	vm_init(&vb, slots, 64, features | ring_kind);
 	start(1, &va);
 	start(2, &vb);
 }
@@ -248,29 +251,17 @@ static void send_pieces(struct vm *vm, const uint8_t *frame, uint32_t len, const
 {
 	uint32_t hdr = vm_hdr_len(vm), total = hdr + len, at = 0;
 	uint8_t stream[16000] = { 0 };
-	struct vring_desc table[64];
-	uint16_t head = (uint16_t)(vm->tx.next_desc % vm->tx.size);
+	struct vm_piece p[64];
 
 	memcpy(stream + hdr, frame, len);
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t part = i == n - 1 ? total - at : piece[i];
-		uint64_t gpa = vm_alloc(vm, part ? part : 1);
-		uint16_t flags = i == n - 1 ? 0 : VRING_DESC_F_NEXT;
 
-		memcpy(vm_ptr(vm, gpa), stream + at, part);
+		p[i] = (struct vm_piece){ vm_alloc(vm, part), part };
+		memcpy(vm_ptr(vm, p[i].gpa), stream + at, part);
 		at += part;
-		if (indirect)
-			table[i] = (struct vring_desc){ gpa, part, flags, (uint16_t)(i + 1) };
-		else
-			(void)vm_desc(&vm->tx, gpa, part, flags, (uint16_t)((head + i + 1) % vm->tx.size));
 	}
-	if (indirect) {
-		uint64_t gpa = vm_alloc(vm, n * 16);
-
-		memcpy(vm_ptr(vm, gpa), table, n * 16);
-		head = vm_desc(&vm->tx, gpa, n * 16, VRING_DESC_F_INDIRECT, 0);
-	}
-	vm_avail(&vm->tx, head);
+	vm_offer(vm, &vm->tx, p, n, false, indirect);
 	vm_kick(vm);
 }
 
@@ -359,24 +350,21 @@ static void test_mergeable_not_enough_buffers(void **s)
 static void test_not_mergeable_chain_and_too_long(void **s)
 {
 	uint8_t f[3000];
-	uint64_t h, d;
-	uint16_t head;
+	struct vm_piece p[2];
 	struct vring_used_elem e;
 
 	(void)s;
 	pair(V1, 1, cpu[0], cpu[0]);
-	h = vm_alloc(&vb, 12);
-	d = vm_alloc(&vb, 1600);
-	head = vm_desc(&vb.rx, h, 12, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1);
-	(void)vm_desc(&vb.rx, d, 1600, VRING_DESC_F_WRITE, 0);
-	vm_avail(&vb.rx, head);
+	p[0] = (struct vm_piece){ vm_alloc(&vb, 12), 12 };
+	p[1] = (struct vm_piece){ vm_alloc(&vb, 1600), 1600 };
+	vm_offer(&vb, &vb.rx, p, 2, true, false);
 	make_frame(f, 2, 1, 0, 3000);
 	vm_send(&va, f, 3000);
 	expect_drop(2, NIC_DROP_RX_TOO_LONG, 1);
 	vm_send(&va, f, 1500);
 	assert_true(vm_wait_used(&vb.rx, &e));
 	assert_int_equal(e.len, 1512);
-	assert_memory_equal(vm_ptr(&vb, d), f, 1500);
+	assert_memory_equal(vm_ptr(&vb, p[1].gpa), f, 1500);
 	unpair();
 }
 
@@ -1007,35 +995,30 @@ struct mover {
 static void *traffic(void *arg)
 {
 	struct mover *m = arg;
-	uint64_t tx[32], rx[64];
-	uint16_t tx_head[32], rx_head[64];
+	struct vm_piece tx[32];
 	uint32_t next = 0, expect = 0;
 
-	for (unsigned i = 0; i < 32; i++) {
-		tx[i] = vm_alloc(&va, 128);
-		tx_head[i] = vm_desc(&va.tx, tx[i], 12 + 64, 0, 0);
-	}
-	for (unsigned i = 0; i < 64; i++) {
-		rx[i] = vm_alloc(&vb, 256);
-		rx_head[i] = vm_desc(&vb.rx, rx[i], 256, VRING_DESC_F_WRITE, 0);
-		vm_avail(&vb.rx, rx_head[i]);
-	}
+	for (unsigned i = 0; i < 32; i++)
+		tx[i] = (struct vm_piece){ vm_alloc(&va, 128), 12 + 64 };
+	for (unsigned i = 0; i < 64; i++)
+		(void)vm_post(&vb, 256);
 	while (!__atomic_load_n(&m->stop, __ATOMIC_RELAXED) || m->got < m->sent) {
 		struct vring_used_elem e;
 		struct timespec t0, t1;
 
 		for (unsigned i = 0; i < 32; i++) {
-			uint8_t *p = (uint8_t *)vm_ptr(&va, tx[i]) + 12;
+			uint8_t *p = (uint8_t *)vm_ptr(&va, tx[i].gpa) + 12;
 
 			make_frame(p, 2, 1, 0, 64);
 			memcpy(p + 20, &next, 4);
 			next++;
 			m->sent++;
-			vm_avail(&va.tx, tx_head[i]);
+			vm_offer(&va, &va.tx, &tx[i], 1, false, false);
 		}
 		vm_kick(&va);
 		clock_gettime(CLOCK_MONOTONIC, &t0);
 		while (m->got < m->sent) {
+			struct vm_piece back;
 			uint32_t n;
 
 			if (!vm_used(&vb.rx, &e)) {
@@ -1045,14 +1028,15 @@ static void *traffic(void *arg)
 				sched_yield();
 				continue;
 			}
-			memcpy(&n, (uint8_t *)vm_ptr(&vb, vb.rx.desc[e.id].addr) + 12 + 20, 4);
+			back = (struct vm_piece){ vb.rx.last_gpa[e.id], 256 };
+			memcpy(&n, (uint8_t *)vm_ptr(&vb, back.gpa) + 12 + 20, 4);
 			if (n != expect)
 				m->bad++;
 			expect = n + 1;
 			m->got++;
-			vm_avail(&vb.rx, (uint16_t)e.id);
+			vm_offer(&vb, &vb.rx, &back, 1, true, false);
 		}
-		for (unsigned i = 0; i < 32 && va.tx.seen_used != va.tx.avail->idx; i++)
+		for (unsigned i = 0; i < 32; i++)
 			if (!vm_wait_used(&va.tx, &e))
 				return NULL;
 	}
@@ -1109,40 +1093,170 @@ static void test_queue_restart_keeps_positions(void **s)
 	unpair();
 }
 
+/* ---- packed rings ---- */
+
+static void test_packed_wraps_with_chains(void **s)
+{
+	uint8_t f[600];
+
+	(void)s;
+	pair(V1 | MRG | INDIRECT, 1, cpu[0], cpu[0]);
+	for (unsigned i = 0; i < 200; i++) { /* 64 entries: many laps, chains across the end */
+		const uint32_t piece[] = { 12, 20, 30, 40 };
+		uint64_t at = vm_post(&vb, 1024);
+		struct vring_used_elem e;
+
+		make_frame(f, 2, 1, 0, 100 + i);
+		send_pieces(&va, f, 100 + i, piece, 1 + i % 5 % 4, i % 7 == 0);
+		expect_frame(&vb, at, f, 100 + i);
+		assert_true(vm_wait_used(&va.tx, &e));
+	}
+	unpair();
+}
+
+static void test_packed_mergeable_laps(void **s)
+{
+	uint8_t f[3000];
+
+	(void)s;
+	pair(V1 | MRG, 1, cpu[0], cpu[0]);
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t at[3];
+		struct vring_used_elem e;
+		uint32_t got = 0;
+
+		for (unsigned k = 0; k < 3; k++)
+			at[k] = vm_post(&vb, 1100);
+		make_frame(f, 2, 1, 0, sizeof f);
+		vm_send(&va, f, sizeof f);
+		for (unsigned k = 0; k < 3; k++) {
+			uint32_t skip = k ? 0 : 12;
+
+			assert_true(vm_wait_used(&vb.rx, &e));
+			assert_memory_equal((uint8_t *)vm_ptr(&vb, at[k]) + skip, f + got, e.len - skip);
+			got += e.len - skip;
+		}
+		assert_int_equal(got, sizeof f);
+		assert_true(vm_wait_used(&va.tx, &e));
+		va.brk = vb.brk = VM_GPA + (1u << 20);
+	}
+	unpair();
+}
+
+static void test_packed_hostile(void **s)
+{
+	static const struct {
+		uint64_t addr;
+		uint32_t len;
+		uint16_t flags;
+		const char *words;
+	} t[] = {
+		{ VM_GPA + VM_SIZE, 100, 0, "outside the VM's memory" },
+		{ VM_GPA, 100, VRING_DESC_F_WRITE, "writable buffer" },
+		{ VM_GPA, 100, VRING_DESC_F_NEXT, "not available" },
+		{ VM_GPA, 17, VRING_DESC_F_INDIRECT, "no multiple of 16" },
+		{ VM_GPA, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, "with a next field" },
+		{ VM_GPA - 16, 16, VRING_DESC_F_INDIRECT, "indirect table outside" },
+		{ VM_GPA, 0, 0, "empty" },
+	};
+
+	(void)s;
+	for (unsigned i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct vring_packed_desc *d;
+
+		broken_events = 0;
+		pair(V1 | MRG | INDIRECT, 1, cpu[0], cpu[0]);
+		d = &va.tx.pdesc[0];
+		d->addr = t[i].addr;
+		d->len = t[i].len;
+		__atomic_store_n(&d->flags, (uint16_t)(t[i].flags | 1 << VRING_PACKED_DESC_F_AVAIL), __ATOMIC_RELEASE);
+		vm_kick(&va);
+		expect_broken(1, t[i].words);
+		unpair();
+		for (uint32_t k = 1; k <= 2; k++) {
+			assert_int_equal(nic_filter_clear(nic, k), 0);
+			assert_int_equal(nic_vport_delete(nic, k), 0);
+		}
+	}
+}
+
+static void test_packed_event_index(void **s)
+{
+	uint8_t f[64];
+	uint64_t at[3], n;
+
+	(void)s;
+	pair(V1 | MRG | EVENT, 1, cpu[0], cpu[0]);
+	vb.rx.driver_event->off_wrap = 2 | 0x8000; /* tell me when entry 2 of this lap is used */
+	vb.rx.driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
+	for (unsigned i = 0; i < 3; i++)
+		at[i] = vm_post(&vb, 256);
+	for (unsigned i = 0; i < 3; i++) {
+		make_frame(f, 2, 1, 0, 64);
+		vm_send(&va, f, 64);
+		expect_frame(&vb, at[i], f, 64);
+		usleep(20000);
+		if (i < 2)
+			assert_int_equal(read(vb.rx_call, &n, 8), -1);
+	}
+	assert_int_equal(read(vb.rx_call, &n, 8), 8);
+	vb.rx.driver_event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	at[0] = vm_post(&vb, 256);
+	vm_send(&va, f, 64);
+	expect_frame(&vb, at[0], f, 64);
+	usleep(20000);
+	assert_int_equal(read(vb.rx_call, &n, 8), -1);
+	unpair();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest both[] = {
 		T(test_sizes_v1_mergeable),
 		T(test_sizes_v1),
-		T(test_sizes_transitional),
-		T(test_sizes_transitional_mergeable),
 		T(test_any_layout_chained),
 		T(test_any_layout_indirect),
 		T(test_mergeable_over_many_buffers),
 		T(test_mergeable_not_enough_buffers),
 		T(test_not_mergeable_chain_and_too_long),
 		T(test_buffers_across_slots),
-		T(test_burst_in_order_and_one_indication),
-		T(test_event_index_holds_the_interrupt),
 		T(test_wakes_after_silence),
-		T(test_vlan_table_of_spec_40_2),
-		T(test_access_port_inserts_the_tag),
-		T(test_unknown_unicast_goes_to_wire_and_default),
 		T(test_groups),
-		T(test_precedence_and_inactive),
-		T(test_filter_refusals),
-		T(test_many_filters),
-		T(test_hostile_transmit_rings),
-		T(test_hostile_receive_rings),
 		T(test_runt_and_giant),
 		T(test_source_check),
 		T(test_no_filter_no_traffic),
 		T(test_dirty_log_is_exact),
 		T(test_across_cpus),
 		T(test_cpu_moves_under_traffic),
+	};
+	const struct CMUnitTest split[] = {
+		T(test_sizes_transitional),
+		T(test_sizes_transitional_mergeable),
+		T(test_burst_in_order_and_one_indication),
+		T(test_event_index_holds_the_interrupt),
+		T(test_vlan_table_of_spec_40_2),
+		T(test_access_port_inserts_the_tag),
+		T(test_unknown_unicast_goes_to_wire_and_default),
+		T(test_precedence_and_inactive),
+		T(test_filter_refusals),
+		T(test_many_filters),
+		T(test_hostile_transmit_rings),
+		T(test_hostile_receive_rings),
 		T(test_queue_restart_keeps_positions),
 	};
+	const struct CMUnitTest packed[] = {
+		T(test_packed_wraps_with_chains),
+		T(test_packed_mergeable_laps),
+		T(test_packed_hostile),
+		T(test_packed_event_index),
+	};
+	int failed;
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("split rings", both, NULL, NULL);
+	failed += cmocka_run_group_tests_name("split rings only", split, NULL, NULL);
+	ring_kind = PACKED;
+	failed += cmocka_run_group_tests_name("packed rings", both, NULL, NULL);
+	failed += cmocka_run_group_tests_name("packed rings only", packed, NULL, NULL);
+	return failed;
 }

@@ -28,12 +28,18 @@ void *vm_ptr(const struct vm *vm, uint64_t gpa)
 
 static void ring_init(struct vm *vm, struct vm_ring *r, uint16_t size)
 {
+	memset(r, 0, sizeof *r);
+	assert_true(size <= 64);
+	r->packed = vm->features & 1ull << VIRTIO_F_RING_PACKED;
 	r->size = size;
-	r->desc = vm_ptr(vm, vm_alloc(vm, size * 16u));
+	r->avail_wrap = r->used_wrap = true;
+	r->desc_gpa = vm_alloc(vm, size * 16u);
+	r->desc = vm_ptr(vm, r->desc_gpa);
 	r->avail = vm_ptr(vm, vm_alloc(vm, size * 2u + 6u));
 	r->used_gpa = vm_alloc(vm, size * 8u + 6u);
 	r->used = vm_ptr(vm, r->used_gpa);
-	r->next_desc = r->seen_used = 0;
+	if (r->packed)
+		r->used_gpa = r->desc_gpa; /* what the device writes */
 }
 
 void vm_init(struct vm *vm, unsigned slots, uint16_t size, uint64_t features)
@@ -69,9 +75,11 @@ void vm_fini(struct vm *vm)
 
 struct nic_queue_config vm_queue_config(const struct vm *vm)
 {
+	const uint16_t base = vm->rx.packed ? 0x8000 : 0; /* first position, wrap counter 1 */
+
 	return (struct nic_queue_config){
-		.rx = { vm->rx.desc, vm->rx.avail, vm->rx.used, vm->rx.size, 0, 0, -1, vm->rx_call, -1 },
-		.tx = { vm->tx.desc, vm->tx.avail, vm->tx.used, vm->tx.size, 0, 0, vm->tx_kick, -1, -1 },
+		.rx = { vm->rx.desc, vm->rx.avail, vm->rx.used, vm->rx.size, base, base, -1, vm->rx_call, -1 },
+		.tx = { vm->tx.desc, vm->tx.avail, vm->tx.used, vm->tx.size, base, base, vm->tx_kick, -1, -1 },
 		.mem = vm->mem,
 		.features = vm->features,
 		.rx_used_gpa = vm->rx.used_gpa,
@@ -93,12 +101,100 @@ void vm_avail(struct vm_ring *r, uint16_t head)
 	__atomic_store_n(&r->avail->idx, (uint16_t)(r->avail->idx + 1), __ATOMIC_RELEASE);
 }
 
+static bool packed_used(struct vm_ring *r, struct vring_used_elem *e)
+{
+	struct vring_packed_desc *d = &r->pdesc[r->seen_used];
+	uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_ACQUIRE);
+	bool avail = flags & 1 << VRING_PACKED_DESC_F_AVAIL, used = flags & 1 << VRING_PACKED_DESC_F_USED;
+
+	if (avail != used || used != r->used_wrap)
+		return false;
+	*e = (struct vring_used_elem){ d->id, d->len };
+	assert_true(d->id < 64 && r->ndesc[d->id] > 0);
+	r->seen_used = (uint16_t)(r->seen_used + r->ndesc[d->id]);
+	r->ndesc[d->id] = 0;
+	if (r->seen_used >= r->size) {
+		r->seen_used = (uint16_t)(r->seen_used - r->size);
+		r->used_wrap = !r->used_wrap;
+	}
+	return true;
+}
+
 bool vm_used(struct vm_ring *r, struct vring_used_elem *e)
 {
+	if (r->packed)
+		return packed_used(r, e);
 	if (__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->seen_used)
 		return false;
 	*e = r->used->ring[r->seen_used++ % r->size];
 	return true;
+}
+
+static void packed_offer(struct vm_ring *r, const struct vm_piece *p, unsigned n, uint16_t flags)
+{
+	uint16_t first = r->next_desc, id = r->next_id, head = 0;
+
+	while (r->ndesc[id]) /* ids under way are not given again */
+		id = (uint16_t)((id + 1) % 64);
+	r->next_id = (uint16_t)((id + 1) % 64);
+	r->ndesc[id] = (uint16_t)n;
+	r->last_gpa[id] = p[0].gpa;
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_packed_desc *d = &r->pdesc[r->next_desc];
+		uint16_t f = flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
+
+		f |= (uint16_t)(r->avail_wrap << VRING_PACKED_DESC_F_AVAIL | !r->avail_wrap << VRING_PACKED_DESC_F_USED);
+		d->addr = p[i].gpa;
+		d->len = p[i].len;
+		d->id = id;
+		if (i == 0)
+			head = f;
+		else
+			d->flags = f;
+		if (++r->next_desc == r->size) {
+			r->next_desc = 0;
+			r->avail_wrap = !r->avail_wrap;
+		}
+	}
+	__atomic_store_n(&r->pdesc[first].flags, head, __ATOMIC_RELEASE);
+}
+
+static void split_offer(struct vm_ring *r, const struct vm_piece *p, unsigned n, uint16_t flags)
+{
+	uint16_t head = (uint16_t)(r->next_desc % r->size);
+
+	r->last_gpa[head] = p[0].gpa;
+	for (unsigned i = 0; i < n; i++)
+		(void)vm_desc(r, p[i].gpa, p[i].len, (uint16_t)(flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0)),
+			      (uint16_t)((head + i + 1) % r->size));
+	vm_avail(r, head);
+}
+
+void vm_offer(struct vm *vm, struct vm_ring *r, const struct vm_piece *p, unsigned n, bool writable, bool indirect)
+{
+	uint16_t flags = writable ? VRING_DESC_F_WRITE : 0;
+	struct vm_piece table;
+
+	r->offered++;
+	if (indirect) {
+		table = (struct vm_piece){ vm_alloc(vm, n * 16), n * 16 };
+		for (unsigned i = 0; i < n; i++) {
+			struct vring_desc *t = (struct vring_desc *)vm_ptr(vm, table.gpa) + i;
+			struct vring_packed_desc *pt = (struct vring_packed_desc *)vm_ptr(vm, table.gpa) + i;
+
+			if (r->packed)
+				*pt = (struct vring_packed_desc){ p[i].gpa, p[i].len, 0, flags };
+			else
+				*t = (struct vring_desc){ p[i].gpa, p[i].len, flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0), (uint16_t)(i + 1) };
+		}
+		p = &table;
+		n = 1;
+		flags = VRING_DESC_F_INDIRECT;
+	}
+	if (r->packed)
+		packed_offer(r, p, n, flags);
+	else
+		split_offer(r, p, n, flags);
 }
 
 bool vm_wait_used(struct vm_ring *r, struct vring_used_elem *e)
@@ -120,19 +216,19 @@ unsigned vm_hdr_len(const struct vm *vm)
 
 uint64_t vm_post(struct vm *vm, uint32_t len)
 {
-	uint64_t gpa = vm_alloc(vm, len);
+	struct vm_piece p = { vm_alloc(vm, len), len };
 
-	vm_avail(&vm->rx, vm_desc(&vm->rx, gpa, len, VRING_DESC_F_WRITE, 0));
-	return gpa;
+	vm_offer(vm, &vm->rx, &p, 1, true, false);
+	return p.gpa;
 }
 
 void vm_send(struct vm *vm, const void *frame, uint32_t len)
 {
-	uint64_t gpa = vm_alloc(vm, len + 12);
+	struct vm_piece p = { vm_alloc(vm, len + 12), len + vm_hdr_len(vm) };
 
-	memset(vm_ptr(vm, gpa), 0, 12);
-	memcpy((uint8_t *)vm_ptr(vm, gpa) + vm_hdr_len(vm), frame, len);
-	vm_avail(&vm->tx, vm_desc(&vm->tx, gpa, len + vm_hdr_len(vm), 0, 0));
+	memset(vm_ptr(vm, p.gpa), 0, 12);
+	memcpy((uint8_t *)vm_ptr(vm, p.gpa) + vm_hdr_len(vm), frame, len);
+	vm_offer(vm, &vm->tx, &p, 1, false, false);
 	vm_kick(vm);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A VM for tests: guest memory in this process and the driver's side of split virtqueues, written from virtio 1.2 §2.7
- * and independent of the code under test. Addresses are guest physical; memory may lie in several slots.
+ * A VM for tests: guest memory in this process and the driver's side of virtqueues, written from virtio 1.2 §2.7 and
+ * §2.8 and independent of the code under test. Addresses are guest physical; memory may lie in several slots.
  */
 #ifndef VMQ_TESTS_VM_H
 #define VMQ_TESTS_VM_H
@@ -18,11 +18,31 @@
 #define VM_SIZE (4u << 20)
 
 struct vm_ring {
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	bool packed;
+	union {
+		struct vring_desc *desc;
+		struct vring_packed_desc *pdesc;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_desc_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_desc_event *device_event;
+	};
 	uint16_t size, next_desc, seen_used;
-	uint64_t used_gpa;
+	uint16_t offered;           /* buffers offered so far */
+	bool avail_wrap, used_wrap; /* packed */
+	uint16_t next_id;           /* packed */
+	uint16_t ndesc[64];         /* packed: entries of buffer id */
+	uint64_t last_gpa[64];      /* where the buffer with this id (split: head) begins */
+	uint64_t used_gpa, desc_gpa;
+};
+
+struct vm_piece {
+	uint64_t gpa;
+	uint32_t len;
 };
 
 struct vm {
@@ -42,10 +62,11 @@ uint64_t vm_alloc(struct vm *vm, uint32_t n);
 void *vm_ptr(const struct vm *vm, uint64_t gpa);
 struct nic_queue_config vm_queue_config(const struct vm *vm);
 
-/* Writes a descriptor and returns its index; flags and next as given. */
+/* Split rings, for hostile tests: writes a descriptor and returns its index; makes a head available. */
 uint16_t vm_desc(struct vm_ring *r, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t next);
-/* Makes a head available. */
 void vm_avail(struct vm_ring *r, uint16_t head);
+/* Offers a buffer of n pieces, chained or through an indirect table. */
+void vm_offer(struct vm *vm, struct vm_ring *r, const struct vm_piece *p, unsigned n, bool writable, bool indirect);
 /* The next used element, false when there is none. */
 bool vm_used(struct vm_ring *r, struct vring_used_elem *e);
 /* The same, waiting up to two seconds. */
