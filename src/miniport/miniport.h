@@ -48,10 +48,11 @@
  * Activated; ProcessorAffinity has at least one CPU.
  *
  * Statuses a driver may return
- *   creating, setting, moving   NDIS_STATUS_SUCCESS, PENDING, INVALID_PARAMETER, RESOURCES, NOT_SUPPORTED, FAILURE;
- *                               on anything but SUCCESS nothing may have changed
- *   clearing, deleting, freeing SUCCESS or PENDING that ends in SUCCESS; NOT_ACCEPTED while resetting;
- *                               REQUEST_ABORTED when a reset stopped it. They cannot be refused otherwise
+ *   all but the next line       NDIS_STATUS_SUCCESS, PENDING, INVALID_PARAMETER, RESOURCES, NOT_SUPPORTED, FAILURE,
+ *                               NOT_ACCEPTED, REQUEST_ABORTED, REINIT_REQUIRED (name of the switch only); on anything
+ *                               but SUCCESS and REINIT_REQUIRED nothing may have changed
+ *   CLEAR_FILTER, FREE_QUEUE,   SUCCESS or PENDING that ends in SUCCESS; NOT_ACCEPTED while it cannot be done (resetting);
+ *   FREE_VF, DELETE_SWITCH      REQUEST_ABORTED when a reset stopped it. They cannot be refused otherwise
  *   a bad driver's other answers are counted (ndis_adapter_faults) and reach the requester as NDIS_STATUS_FAILURE
  * A sentence for the user may go into `err` beside a failure.
  *

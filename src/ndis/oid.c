@@ -48,7 +48,7 @@ static const struct ndis_row rows[] = {
 	{OID_NIC_SWITCH_VPORT_PARAMETERS, M, 0, vport_parameters, NULL, NULL},
 	{OID_NIC_SWITCH_VPORT_PARAMETERS, S, 0, NULL, vport_set_prepare, vport_set_done},
 	{OID_NIC_SWITCH_ENUM_VPORTS, M, U, vport_enum, NULL, NULL},
-	{OID_NIC_SWITCH_DELETE_VPORT, S, REL, NULL, vport_delete_prepare, vport_delete_done},
+	{OID_NIC_SWITCH_DELETE_VPORT, S, 0, NULL, vport_delete_prepare, vport_delete_done},
 	{OID_NIC_SWITCH_ALLOCATE_VF, M, 0, NULL, vf_allocate_prepare, vf_allocate_done},
 	{OID_NIC_SWITCH_FREE_VF, S, REL, NULL, vf_free_prepare, vf_free_done},
 	{OID_NIC_SWITCH_VF_PARAMETERS, M, U, vf_parameters, NULL, NULL},

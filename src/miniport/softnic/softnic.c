@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The software adapter's driver: what it is, what it can do, and which file handles which request. Control thread only. */
+#include "miniport/softnic/softnic_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmq/ndis_vmq.h>
+
+static const struct {
+	NDIS_OID oid;
+	NDIS_STATUS (*handle)(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
+} handlers[] = {
+	{OID_NIC_SWITCH_CREATE_SWITCH, softnic_create_switch},
+	{OID_NIC_SWITCH_DELETE_SWITCH, softnic_delete_switch},
+	{OID_NIC_SWITCH_CREATE_VPORT, softnic_create_vport},
+	{OID_NIC_SWITCH_VPORT_PARAMETERS, softnic_set_vport},
+	{OID_NIC_SWITCH_DELETE_VPORT, softnic_delete_vport},
+	{OID_VMQ_VPORT_POLICY, softnic_vport_policy},
+	{OID_RECEIVE_FILTER_SET_FILTER, softnic_set_filter},
+	{OID_RECEIVE_FILTER_CLEAR_FILTER, softnic_clear_filter},
+	{OID_RECEIVE_FILTER_MOVE_FILTER, softnic_move_filter},
+	{OID_RECEIVE_FILTER_ALLOCATE_QUEUE, softnic_allocate_queue},
+	{OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, softnic_complete_queues},
+	{OID_RECEIVE_FILTER_QUEUE_PARAMETERS, softnic_set_queue},
+	{OID_RECEIVE_FILTER_FREE_QUEUE, softnic_free_queue},
+	{OID_NIC_SWITCH_ALLOCATE_VF, softnic_allocate_vf},
+	{OID_NIC_SWITCH_FREE_VF, softnic_free_vf},
+	{OID_SRIOV_READ_VF_CONFIG_SPACE, softnic_config_space},
+	{OID_SRIOV_WRITE_VF_CONFIG_SPACE, softnic_config_space},
+	{OID_SRIOV_READ_VF_CONFIG_BLOCK, softnic_config_block},
+	{OID_SRIOV_WRITE_VF_CONFIG_BLOCK, softnic_config_block},
+	{OID_SRIOV_RESET_VF, softnic_reset_vf},
+	{OID_SRIOV_SET_VF_POWER_STATE, softnic_vf_power},
+	{OID_SRIOV_VF_VENDOR_DEVICE_ID, softnic_vf_ids},
+	{OID_SRIOV_PROBED_BARS, softnic_probed_bars},
+	{OID_SRIOV_BAR_RESOURCES, softnic_bar_resources},
+};
+
+NDIS_STATUS softnic_status(int rc)
+{
+	switch (rc) {
+	case 0:
+		return NDIS_STATUS_SUCCESS;
+	case -EINVAL:
+	case -ENOENT:
+	case -EEXIST:
+		return NDIS_STATUS_INVALID_PARAMETER;
+	case -ENOSPC:
+	case -ENOMEM:
+		return NDIS_STATUS_RESOURCES;
+	default:
+		return NDIS_STATUS_FAILURE;
+	}
+}
+
+NDIS_STATUS softnic_cpu(const struct softnic *s, const GROUP_AFFINITY *a, unsigned *cpu, struct vmq_err *err)
+{
+	uint16_t cpus[NIC_MAX_WORKERS];
+	char list[VMQ_ERR_TEXT / 2] = "";
+	unsigned n;
+	size_t len = 0;
+
+	*cpu = a->Group * 64u + (unsigned)__builtin_ctzll(a->Mask);
+	if (nic_engine_has_cpu(s->engine, *cpu))
+		return NDIS_STATUS_SUCCESS;
+	n = nic_engine_cpus(s->engine, cpus);
+	for (unsigned i = 0; i < n && len < sizeof list; i++)
+		len += (size_t)snprintf(list + len, sizeof list - len, "%s%u", i ? ", " : "", cpus[i]);
+	return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+				    "ProcessorAffinity: CPU %u (bit %u of group %u) has no worker; these have: %s", *cpu, *cpu % 64,
+				    a->Group, list);
+}
+
+NDIS_STATUS softnic_vport(struct softnic *s, const struct nic_vport_config *cfg, struct vmq_err *err)
+{
+	NDIS_STATUS status = softnic_status(nic_vport_create(s->nic, cfg, err));
+
+	if (status == NDIS_STATUS_SUCCESS) {
+		s->policies[cfg->id] = 0;
+		s->vf_of[cfg->id] = 0;
+	}
+	return status;
+}
+
+NDIS_STATUS softnic_vport_gone(struct softnic *s, uint32_t id, struct vmq_err *err)
+{
+	int rc = nic_vport_delete(s->nic, id);
+
+	if (rc == -EBUSY)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE,
+					    "VPort %u is in use: its VM or host port must be disconnected first", id);
+	return rc ? (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE, "VPort %u: %s", id, strerror(-rc)) : NDIS_STATUS_SUCCESS;
+}
+
+/* ---- capabilities ---- */
+
+static void fill_filter_caps(const struct softnic *s, NDIS_RECEIVE_FILTER_CAPABILITIES *c, bool vlan, bool queues)
+{
+	memset(c, 0, sizeof *c);
+	c->Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+	c->Header.Revision = NDIS_RECEIVE_FILTER_CAPABILITIES_REVISION_2;
+	c->Header.Size = NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2;
+	c->EnabledFilterTypes = NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED;
+	c->EnabledQueueTypes = queues ? NDIS_RECEIVE_FILTER_VM_QUEUES_ENABLED : 0;
+	c->NumQueues = queues ? s->cfg.max_vports - 1 : 0;
+	c->SupportedQueueProperties = NDIS_RECEIVE_FILTER_MSI_X_SUPPORTED | NDIS_RECEIVE_FILTER_VM_QUEUE_SUPPORTED |
+				      NDIS_RECEIVE_FILTER_DYNAMIC_PROCESSOR_AFFINITY_CHANGE_SUPPORTED |
+				      NDIS_RECEIVE_FILTER_INTERRUPT_VECTOR_COALESCING_SUPPORTED;
+	c->SupportedFilterTests = NDIS_RECEIVE_FILTER_TEST_HEADER_FIELD_EQUAL_SUPPORTED;
+	c->SupportedHeaders = NDIS_RECEIVE_FILTER_MAC_HEADER_SUPPORTED;
+	c->SupportedMacHeaderFields = NDIS_RECEIVE_FILTER_MAC_HEADER_DEST_ADDR_SUPPORTED |
+				      (vlan ? NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED : 0);
+	c->MaxMacHeaderFilters = s->cfg.max_filters;
+}
+
+static void fill_switch_caps(const struct softnic *s, NDIS_NIC_SWITCH_CAPABILITIES *c, bool vlan, bool vfs)
+{
+	memset(c, 0, sizeof *c);
+	c->Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+	c->Header.Revision = NDIS_NIC_SWITCH_CAPABILITIES_REVISION_3;
+	c->Header.Size = NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3;
+	c->NicSwitchCapabilities = NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL |
+				   NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED |
+				   (vlan ? NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED : 0);
+	c->MaxNumSwitches = 1;
+	c->MaxNumVPorts = s->cfg.max_vports;
+	c->MaxNumVFs = vfs ? s->cfg.max_vfs : 0;
+	c->MaxNumQueuePairs = s->cfg.max_queue_pairs;
+	c->MaxNumQueuePairsPerNonDefaultVPort = s->cfg.max_queue_pairs_per_vport;
+	c->MaxNumMacAddresses = s->cfg.max_filters;
+	c->MaxNumQueuePairsForDefaultVPort = 1;
+}
+
+static int initialize(void *ctx, const struct miniport_init *init, struct miniport_attributes *out, struct vmq_err *err)
+{
+	struct softnic *s = ctx;
+	bool vlan = init->keywords->vmq_vlan_filtering;
+	bool sriov = init->mode == MINIPORT_MODE_SRIOV;
+
+	s->adapter = init->adapter;
+	s->up = init->up;
+	s->mode = init->mode;
+	fill_filter_caps(s, &s->hw_filter, true, true);
+	fill_filter_caps(s, &s->cur_filter, vlan, init->mode == MINIPORT_MODE_VMQ);
+	fill_switch_caps(s, &s->hw_switch, true, true);
+	fill_switch_caps(s, &s->cur_switch, vlan, sriov);
+	s->sriov.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+	s->sriov.Header.Revision = NDIS_SRIOV_CAPABILITIES_REVISION_1;
+	s->sriov.Header.Size = NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1;
+	s->sriov.SriovCapabilities = NDIS_SRIOV_CAPS_SRIOV_SUPPORTED | NDIS_SRIOV_CAPS_PF_MINIPORT;
+	out->hardware_filter = &s->hw_filter;
+	out->hardware_switch = &s->hw_switch;
+	out->hardware_sriov = &s->sriov;
+	if (init->mode == MINIPORT_MODE_VMQ || sriov) {
+		out->current_filter = &s->cur_filter;
+		out->current_switch = &s->cur_switch;
+	}
+	if (sriov) {
+		out->current_sriov = &s->sriov;
+		return 0; /* VPort 0 comes with the switch */
+	}
+	/* the bare adapter, and VM queues' default one */
+	return softnic_vport(s, &(struct nic_vport_config){.id = 0, .cpu = s->cfg.default_cpu, .queue_pairs = 1,
+							   .moderation = NIC_MODERATION_ADAPTIVE, .active = true}, err) ==
+			       NDIS_STATUS_SUCCESS ?
+		       0 :
+		       -EIO;
+}
+
+static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	NDIS_OID oid = req->DATA.QUERY_INFORMATION.Oid; /* at the same place in all members of DATA */
+
+	for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
+		if (handlers[i].oid == oid)
+			return handlers[i].handle(ctx, req, err);
+	if (oid == OID_NIC_SWITCH_PARAMETERS) /* a name, which the keeper holds */
+		return NDIS_STATUS_SUCCESS;
+	return (NDIS_STATUS)vmq_err(err, VMQ_IS_VENDOR_OID(oid) ? NDIS_STATUS_INVALID_OID : NDIS_STATUS_NOT_SUPPORTED,
+				    "OID 0x%08X is not one of the software adapter's", oid);
+}
+
+static void halt(void *ctx)
+{
+	struct softnic *s = ctx;
+
+	if (s->mode != MINIPORT_MODE_SRIOV)
+		(void)softnic_vport_gone(s, 0, NULL);
+	s->adapter = NULL;
+}
+
+const struct miniport_ops softnic_ops = {
+	.name = "softnic",
+	.initialize = initialize,
+	.oid_request = oid_request,
+	.halt = halt,
+};
+
+/* ---- the object ---- */
+
+void softnic_config_default(const struct nic_engine *e, struct softnic_config *cfg)
+{
+	uint16_t cpus[NIC_MAX_WORKERS] = {0};
+
+	(void)nic_engine_cpus(e, cpus);
+	*cfg = (struct softnic_config){
+		.max_vports = NIC_MAX_VPORTS,
+		.max_vfs = 256,
+		.max_queue_pairs = NIC_MAX_VPORTS * NIC_MAX_QUEUE_PAIRS,
+		.max_queue_pairs_per_vport = NIC_MAX_QUEUE_PAIRS,
+		.max_filters = NIC_MAX_FILTERS,
+		.default_cpu = cpus[0],
+	};
+}
+
+static int check(const struct nic_engine *e, const struct softnic_config *c, struct vmq_err *err)
+{
+	uint32_t p = c->max_queue_pairs_per_vport;
+
+	if (c->max_vports < 2 || c->max_vports > NIC_MAX_VPORTS)
+		return vmq_err(err, -EINVAL, "max_vports is %u; 2 to %u is right", c->max_vports, NIC_MAX_VPORTS);
+	if (c->max_vfs >= c->max_vports)
+		return vmq_err(err, -EINVAL, "max_vfs is %u; 0 to %u is right with %u VPorts", c->max_vfs, c->max_vports - 1,
+			       c->max_vports);
+	if (c->max_queue_pairs < c->max_vports)
+		return vmq_err(err, -EINVAL, "max_queue_pairs is %u; at least max_vports (%u) is right", c->max_queue_pairs,
+			       c->max_vports);
+	if (!p || (p & (p - 1)) || p > NIC_MAX_QUEUE_PAIRS)
+		return vmq_err(err, -EINVAL, "max_queue_pairs_per_vport is %u; a power of 2 up to %u is right", p,
+			       NIC_MAX_QUEUE_PAIRS);
+	if (c->max_filters < c->max_vports || c->max_filters > NIC_MAX_FILTERS)
+		return vmq_err(err, -EINVAL, "max_filters is %u; %u (max_vports) to %u is right", c->max_filters, c->max_vports,
+			       NIC_MAX_FILTERS);
+	if (!nic_engine_has_cpu(e, c->default_cpu))
+		return vmq_err(err, -EINVAL, "default_cpu: CPU %u has no worker", c->default_cpu);
+	return 0;
+}
+
+int softnic_create(struct nic_engine *e, struct nic *n, const struct softnic_config *cfg, struct softnic **out,
+		   struct vmq_err *err)
+{
+	struct softnic *s;
+	int rc = check(e, cfg, err);
+
+	if (rc)
+		return rc;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return vmq_err(err, -ENOMEM, "out of memory");
+	s->engine = e;
+	s->nic = n;
+	s->cfg = *cfg;
+	*out = s;
+	return 0;
+}
+
+void softnic_destroy(struct softnic *s)
+{
+	if (!s)
+		return;
+	for (uint32_t i = 0; i < s->cfg.max_vfs; i++)
+		free(s->vf[i]);
+	free(s);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The software adapter's driver: the switch, VPorts and their policies. Control thread only. */
+#include "miniport/softnic/softnic_priv.h"
+
+#include <string.h>
+
+#include <vmq/ndis_vmq.h>
+
+NDIS_STATUS softnic_create_switch(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const NDIS_NIC_SWITCH_PARAMETERS *p = softnic_buffer(req);
+	NDIS_STATUS status;
+
+	if (s->mode != MINIPORT_MODE_SRIOV)
+		return NDIS_STATUS_SUCCESS; /* VPort 0 is there since initialize */
+	status = s->up->enable_virtualization(s->adapter, (USHORT)p->NumVFs, 0, 0, 1);
+	if (status != NDIS_STATUS_SUCCESS)
+		return (NDIS_STATUS)vmq_err(err, status, "virtualization with %u VFs: %s", p->NumVFs, ndis_status_name(status));
+	status = softnic_vport(s, &(struct nic_vport_config){.id = NDIS_DEFAULT_VPORT_ID, .cpu = s->cfg.default_cpu,
+							     .queue_pairs = p->NumQueuePairsForDefaultVPort,
+							     .moderation = NIC_MODERATION_ADAPTIVE, .active = true}, err);
+	if (status != NDIS_STATUS_SUCCESS)
+		(void)s->up->enable_virtualization(s->adapter, 0, 0, 0, 0);
+	return status;
+}
+
+NDIS_STATUS softnic_delete_switch(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	(void)req;
+	if (s->mode != MINIPORT_MODE_SRIOV)
+		return NDIS_STATUS_SUCCESS;
+	if (softnic_vport_gone(s, NDIS_DEFAULT_VPORT_ID, err) != NDIS_STATUS_SUCCESS)
+		return NDIS_STATUS_NOT_ACCEPTED;
+	return s->up->enable_virtualization(s->adapter, 0, 0, 0, 0);
+}
+
+NDIS_STATUS softnic_create_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const NDIS_NIC_SWITCH_VPORT_PARAMETERS *p = softnic_buffer(req);
+	struct nic_vport_config cfg = {
+		.id = p->VPortId,
+		.cpu = s->cfg.default_cpu,
+		.queue_pairs = p->NumQueuePairs,
+		.moderation = (enum nic_moderation)p->InterruptModeration,
+		.active = p->VPortState == NdisNicSwitchVPortStateActivated,
+	};
+	bool on_vf = p->AttachedFunctionId != NDIS_PF_FUNCTION_ID;
+	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
+
+	if (!on_vf)
+		status = softnic_cpu(s, &p->ProcessorAffinity, &cfg.cpu, err);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = softnic_vport(s, &cfg, err);
+	if (status == NDIS_STATUS_SUCCESS && on_vf) {
+		s->vf_of[cfg.id] = (uint16_t)(p->AttachedFunctionId + 1);
+		s->vf[p->AttachedFunctionId]->vport = cfg.id;
+	}
+	return status;
+}
+
+NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const NDIS_NIC_SWITCH_VPORT_PARAMETERS *p = softnic_buffer(req);
+	NDIS_STATUS status;
+	unsigned cpu;
+
+	/* what can fail comes first; the rest is refused only for a VPort that is not there, which the keeper excludes */
+	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED) {
+		status = softnic_cpu(s, &p->ProcessorAffinity, &cpu, err);
+		if (status == NDIS_STATUS_SUCCESS)
+			status = softnic_status(nic_vport_set_cpu(s->nic, p->VPortId, cpu, err));
+		if (status != NDIS_STATUS_SUCCESS)
+			return status;
+	}
+	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED) {
+		status = softnic_status(
+			nic_vport_set_moderation(s->nic, p->VPortId, (enum nic_moderation)p->InterruptModeration));
+		if (status != NDIS_STATUS_SUCCESS)
+			return status;
+	}
+	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED)
+		return softnic_status(nic_vport_set_active(s->nic, p->VPortId, true));
+	return NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS softnic_delete_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS *p = softnic_buffer(req);
+	NDIS_STATUS status = softnic_vport_gone(s, p->VPortId, err);
+
+	if (status == NDIS_STATUS_SUCCESS && s->vf_of[p->VPortId]) {
+		s->vf[s->vf_of[p->VPortId] - 1]->vport = 0;
+		s->vf_of[p->VPortId] = 0;
+	}
+	return status;
+}
+
+/* ---- OID_VMQ_VPORT_POLICY: the keeper has bounded the lengths and nothing more ---- */
+
+NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const uint32_t size = VMQ_SIZEOF_VPORT_POLICY_REVISION_1;
+	bool method = req->RequestType == NdisRequestMethod;
+	uint32_t len = method ? req->DATA.METHOD_INFORMATION.InputBufferLength :
+				req->DATA.SET_INFORMATION.InformationBufferLength;
+	struct nic_vport_policy policy;
+	VMQ_VPORT_POLICY p;
+
+	if (!method && req->RequestType != NdisRequestSetInformation)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED, "OID_VMQ_VPORT_POLICY is a set or method request");
+	if (len < size || (method && req->DATA.METHOD_INFORMATION.OutputBufferLength < size)) {
+		if (method)
+			req->DATA.METHOD_INFORMATION.BytesNeeded = size;
+		else
+			req->DATA.SET_INFORMATION.BytesNeeded = size;
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_LENGTH, "VMQ_VPORT_POLICY: %u bytes are needed", size);
+	}
+	memcpy(&p, softnic_buffer(req), sizeof p);
+	if (p.Header.Type != NDIS_OBJECT_TYPE_DEFAULT || !p.Header.Revision || p.Header.Size < size)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+					    "VMQ_VPORT_POLICY: Header is type 0x%02X, revision %u, size %u; 0x80, 1 and %u are right",
+					    p.Header.Type, p.Header.Revision, p.Header.Size, size);
+	if (p.VPortId >= NIC_MAX_VPORTS)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER, "VMQ_VPORT_POLICY: there is no VPort %u",
+					    p.VPortId);
+	if (method) {
+		struct nic_vport_counters there;
+
+		if (nic_vport_counters(s->nic, p.VPortId, &there))
+			return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+						    "VMQ_VPORT_POLICY: there is no VPort %u", p.VPortId);
+		p.Policies = s->policies[p.VPortId];
+		memcpy(softnic_buffer(req), &p, sizeof p);
+		req->DATA.METHOD_INFORMATION.BytesRead = req->DATA.METHOD_INFORMATION.BytesWritten = size;
+		return NDIS_STATUS_SUCCESS;
+	}
+	if (p.Policies & ~(ULONG)VMQ_VPORT_POLICY_MASK)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+					    "VMQ_VPORT_POLICY: Policies is 0x%X; bits of 0x%X are right", p.Policies,
+					    VMQ_VPORT_POLICY_MASK);
+	policy = (struct nic_vport_policy){
+		.source_check = p.Policies & VMQ_VPORT_POLICY_SOURCE_CHECK,
+		.vlan_check = p.Policies & VMQ_VPORT_POLICY_VLAN_CHECK,
+		.all_multicast = p.Policies & VMQ_VPORT_POLICY_ALL_MULTICAST,
+	};
+	if (nic_vport_set_policy(s->nic, p.VPortId, &policy))
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER, "VMQ_VPORT_POLICY: there is no VPort %u",
+					    p.VPortId);
+	s->policies[p.VPortId] = (uint8_t)p.Policies;
+	req->DATA.SET_INFORMATION.BytesRead = size;
+	return NDIS_STATUS_SUCCESS;
+}
