@@ -16,7 +16,7 @@ def two(lab):
     """VM1 untagged, VM2 in VLAN 100, the far end in both; VM1's second device is in VLAN 100 too."""
     second = '52:54:00:00:01:11'
     x = lab(vports=[{'name': 'vm1', 'mac': MAC1}, {'name': 'vm2', 'mac': MAC2, 'vlan': 100},
-                    {'name': 'vm1b', 'mac': second, 'vlan': 100}])
+                    {'name': 'vm1b', 'mac': second, 'vlan': 100}], driver='auto')
     x.far.run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'w0')
     x.far.run('ip', 'addr', 'add', '10.77.100.254/24', 'dev', netns.vlan(x.far, 'w0', 100))
     p = x.vmqd.path

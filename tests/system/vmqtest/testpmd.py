@@ -9,6 +9,8 @@ from . import procs
 class Testpmd(procs.Process):
     """testpmd forwards between its ports in pairs: (0, 1), (2, 3)…"""
 
+    __test__ = False  # no test class, whatever pytest makes of the name
+
     def __init__(self, name, vdevs, netns=None, options=(), cores='0,1', memory=384):
         args = ['dpdk-testpmd', '-l', cores, '--no-huge', '-m', str(memory), '--no-shconf', '--no-pci', '--no-telemetry']
         for v in vdevs:
