@@ -7,7 +7,7 @@
  * indexes published. What the fast way can't do (a buffer in several pieces, a frame over several buffers) is done one
  * by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
  */
-#include "nic/nic_priv.h"
+#include "nic/moderate.h"
 
 #define MAX_MERGED 64u /* buffers of one frame: 9,216 bytes into buffers of 144 */
 
@@ -187,6 +187,8 @@ static void touch(struct worker *w, struct nic_queue *q)
 {
 	q->rx_touched = true;
 	q->rx_slow = false;
+	q->rx_frames = 0;
+	q->rx_bytes = 0;
 	w->touched[w->ntouched++] = q;
 	if (!q->rx.packed) {
 		__builtin_prefetch(&q->rx.avail->ring[q->rx.last_avail & q->rx.mask]);
@@ -259,8 +261,8 @@ HOT_CLONES static void copy_all(struct worker *w)
 			if (__builtin_expect(vq->log != NULL, 0))
 				virtqueue_log(vq, d->buf.gpa, vq->hdr_len + d->len);
 		}
-		count(&q->cnt->c.rx_frames, 1);
-		count(&q->cnt->c.rx_bytes, d->len);
+		q->rx_frames++;
+		q->rx_bytes += d->len;
 	}
 }
 
@@ -279,8 +281,11 @@ void deliver_rings(struct worker *w)
 
 		q->rx_touched = false;
 		if (q->rx.used_idx != q->rx.used_public) {
-			virtqueue_publish(&q->rx);
+			count(&q->cnt->c.rx_frames, q->rx_frames);
+			count(&q->cnt->c.rx_bytes, q->rx_bytes);
 			count(&q->cnt->c.rx_batches, 1);
+			moderate_published(&q->mod, q->rx_frames, w->now);
+			virtqueue_publish(&q->rx);
 			notify_later(w, q);
 		}
 		if (__builtin_expect(q->rx.broken != NULL, 0))

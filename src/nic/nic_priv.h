@@ -67,6 +67,15 @@ struct port_source {
 	struct iovec iov[PORT_BURST * 4 + VQ_MAX_SEGS];
 };
 
+/* When the VM is interrupted for received frames. Owned by the ring's worker; see moderate.h. */
+struct moderation {
+	uint64_t first;  /* cycles: the oldest frame not interrupted for; valid while frames > 0 */
+	uint32_t frames; /* published since the last decision */
+	uint64_t window; /* cycles: begin of the window the rate is measured over */
+	uint32_t window_frames;
+	uint32_t delay_us;   /* what the rate asks for (adaptive) */
+};
+
 /* nic_queue.slot while no worker has it in its list */
 #define QUEUE_NOT_ADOPTED UINT32_MAX    /* under way to its new worker */
 #define QUEUE_LET_GO (UINT32_MAX - 1)   /* taken out of the list, not sent on yet */
@@ -85,8 +94,11 @@ struct nic_queue {
 	unsigned slot;         /* in worker.queues, or one of the above */
 	bool rx_touched;       /* in the worker's list of this burst */
 	bool rx_slow;          /* this burst: from here on one by one */
+	uint32_t rx_frames;    /* delivered in this burst */
+	uint64_t rx_bytes;
 	bool to_notify;        /* in the worker's list of queues with something published */
 	bool told_broken;
+	struct moderation mod; /* of the receive ring's interrupts */
 	uint32_t inflight;     /* descriptors of the transmit ring held by references */
 	uint64_t last_work;
 };
@@ -101,7 +113,7 @@ struct nic_vport {
 	bool source_check, vlan_check; /* workers read */
 	uint16_t access_vlan; /* put on what its VM sends; 0: nothing; workers read */
 	uint32_t nfilters;    /* control's, like all below but the pointers */
-	enum nic_moderation moderation;
+	enum nic_moderation moderation; /* workers read */
 	struct nic_vport_policy policy;
 	unsigned cpu;
 	unsigned queue_pairs;
@@ -304,7 +316,8 @@ void dispatch_carry_out(struct worker *w);
 void dispatch_drop(struct worker *w, const struct nic *n, uint32_t src, enum nic_drop why);
 /* ---- notify.c: worker ---- */
 void notify_later(struct worker *w, struct nic_queue *q);
-void notify_flush(struct worker *w);
+/* Interrupts for what is due; with `all` also for what moderation would hold back. */
+void notify_flush(struct worker *w, bool all);
 
 /* ---- queue.c, nic.c: control ---- */
 /* To another worker, under traffic; 0 or -ETIMEDOUT. */

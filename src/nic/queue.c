@@ -82,7 +82,7 @@ static bool let_go(struct worker *w, struct nic_queue *q)
 	q->stopping = true;
 	if (q->inflight)
 		return false;
-	notify_flush(w);
+	notify_flush(w, true);
 	worker_remove_queue(w, q);
 	return true;
 }

@@ -98,7 +98,7 @@ int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m)
 
 	if (!v)
 		return -ENOENT;
-	v->moderation = m;
+	__atomic_store_n(&v->moderation, m, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -175,6 +175,7 @@ static void go_to_sleep(struct worker *w)
 {
 	uint64_t begin;
 
+	notify_flush(w, true);
 	arm_silent_queues(w, 0);
 	if (w->nactive || w->npending || w->drain)
 		return;
@@ -294,7 +295,7 @@ static unsigned turn(struct worker *w)
 		work += poll_queues(w);
 	}
 	burst_finish(w);
-	notify_flush(w);
+	notify_flush(w, false);
 	wake_others(w);
 	return work;
 }
