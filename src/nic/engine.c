@@ -341,6 +341,14 @@ static uint64_t get(const uint64_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+/* Time asleep, the sleep under way included. */
+static uint64_t sleep_cycles(const struct worker *w)
+{
+	uint64_t sum = get(&w->sleep_cycles), now = cycles(), begin = get(&w->sleep_begin);
+
+	return __atomic_load_n(&w->asleep, __ATOMIC_ACQUIRE) && begin && now > begin ? sum + (now - begin) : sum;
+}
+
 unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s, unsigned max)
 {
 	unsigned n = e->nworkers < max ? e->nworkers : max;
@@ -356,7 +364,7 @@ unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s
 			.frames = get(&w->frames),
 			.busy_ns = get(&w->busy_cycles) / e->cycles_per_us * 1000,
 			.poll_ns = get(&w->poll_cycles) / e->cycles_per_us * 1000,
-			.sleep_ns = get(&w->sleep_cycles) / e->cycles_per_us * 1000,
+			.sleep_ns = sleep_cycles(w) / e->cycles_per_us * 1000,
 			.rings = __atomic_load_n(&w->rings, __ATOMIC_RELAXED),
 			.rings_armed = __atomic_load_n(&w->rings_armed, __ATOMIC_RELAXED),
 		};

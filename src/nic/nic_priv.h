@@ -199,6 +199,7 @@ struct worker {
 
 	/* statistics: written by the worker, read by control */
 	uint64_t turns, polls, sleeps, frames, busy_cycles, poll_cycles, sleep_cycles;
+	uint64_t sleep_begin; /* cycles; of the sleep under way while `asleep` */
 	uint32_t rings, rings_armed;
 
 	/* events for control */

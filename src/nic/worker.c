@@ -185,6 +185,7 @@ static void go_to_sleep(struct worker *w)
 	/* our going to sleep before the look at the inboxes: pairs with the fences in worker_wake and nic_quiesce */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	begin = cycles();
+	__atomic_store_n(&w->sleep_begin, begin, __ATOMIC_RELAXED);
 	if (inboxes_empty(w)) {
 		struct epoll_event ev[MAX_EVENTS];
 		int n = epoll_wait(w->epfd, ev, MAX_EVENTS, -1);
