@@ -279,7 +279,7 @@ int stack_vport_del(struct stack_vport *v, struct stack_error *e)
 	size_t n;
 
 	if (v->id == NDIS_DEFAULT_VPORT_ID)
-		return stack_fail(e, STACK_REFUSED, "name", "the default VPort stays as long as its switch");
+		return stack_fail(e, STACK_REFUSED, NULL, "the default VPort stays as long as its switch");
 	if (stack_filters_clear_all(v, &kept, &n, e) < 0)
 		return -1;
 	s->ops->close_endpoint(s->ctx, v);

@@ -355,14 +355,15 @@ static void read_all(struct reader *r, const json_t *root)
 int config_parse(const char *file, const char *text, size_t size, struct config **out, struct vmq_err *err)
 {
 	struct reader r = { .c = calloc(1, sizeof *r.c), .seen = json_object() };
-	struct yamldoc doc = { 0 };
 	int rc = 0;
 
-	if (!r.c || !r.seen) {
+	if (r.c)
+		r.c->file = strdup(file);
+	if (!r.c || !r.c->file || !r.seen) {
 		rc = vmq_err(err, -1, "%s: there is no memory for it", file);
 		goto out;
 	}
-	if (yamldoc_parse(text, size, &doc, err) < 0) {
+	if (yamldoc_parse(text, size, &r.c->doc, err) < 0) {
 		vmq_err_prefix(err, "%s:", file);
 		rc = -1;
 		goto out;
@@ -370,12 +371,11 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 	r.c->socket_mode = r.c->vport_socket_mode = 0660;
 	(void)snprintf(r.c->socket, sizeof r.c->socket, "/run/vmq/vmqd.sock");
 	(void)snprintf(r.c->run_dir, sizeof r.c->run_dir, "/run/vmq");
-	read_all(&r, doc.root);
+	read_all(&r, r.c->doc.root);
 	if (r.e.code != STACK_OK)
-		rc = vmq_err(err, -1, "%s:%u: %s%s%s", file, yamldoc_line(&doc, r.e.field), r.e.field,
+		rc = vmq_err(err, -1, "%s:%u: %s%s%s", file, yamldoc_line(&r.c->doc, r.e.field), r.e.field,
 			     r.e.field[0] ? ": " : "", r.e.err.text);
 out:
-	yamldoc_free(&doc);
 	json_decref(r.seen);
 	if (rc == 0)
 		*out = r.c;
@@ -431,5 +431,18 @@ void config_free(struct config *c)
 		free(c->adapters[i].vports);
 	}
 	free(c->adapters);
+	yamldoc_free(&c->doc);
+	free(c->file);
 	free(c);
+}
+
+void config_blame(const struct config *c, struct vmq_err *err, const char *path, ...)
+{
+	char text[128];
+	va_list ap;
+
+	va_start(ap, path);
+	(void)vsnprintf(text, sizeof text, path, ap);
+	va_end(ap);
+	vmq_err_prefix(err, "%s:%u: %s: ", c->file, yamldoc_line(&c->doc, text), text);
 }

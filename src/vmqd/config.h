@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "stack/stack.h"
 #include "vmqd/wish.h"
+#include "vmqd/yamldoc.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/vmq/vmqd.yaml"
 
@@ -39,6 +40,8 @@ struct config_adapter {
 };
 
 struct config {
+	char *file;
+	struct yamldoc doc; /* for the lines of what turns out wrong later, when it is used */
 	char socket[STACK_PATH_SIZE]; /* the control socket */
 	unsigned socket_mode;
 	gid_t socket_group;
@@ -59,5 +62,8 @@ int config_load(const char *file, struct config **out, struct vmq_err *err);
 /* The same of text in memory; `file` is for the sentences. */
 int config_parse(const char *file, const char *text, size_t size, struct config **out, struct vmq_err *err);
 void config_free(struct config *c); /* NULL is allowed */
+/* Puts "FILE:LINE: PATH: " before the sentence: a member that was right as text and failed when it was used. */
+void config_blame(const struct config *c, struct vmq_err *err, const char *path, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -12,10 +12,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "vmqd/endpoint.h"
 #include "vmqd/events.h"
+#include "vmqd/listen.h"
 #include "vmqd/methods.h"
 
 static const struct stack_ops stack_ops = {
@@ -23,12 +25,6 @@ static const struct stack_ops stack_ops = {
 	.close_endpoint = endpoint_close,
 	.event = events_stack,
 };
-
-const char *daemon_error_text(const struct stack_error *e, char *buf, size_t size)
-{
-	(void)snprintf(buf, size, "%s%s%s", e->field, e->field[0] ? ": " : "", e->err.text);
-	return buf;
-}
 
 /* ---- workers ---- */
 
@@ -46,8 +42,10 @@ static int start_engine(struct daemon *d, struct vmq_err *err)
 	int rc;
 
 	memcpy(cfg.cpus, d->cfg->cpus, d->cfg->ncpus * sizeof *cfg.cpus);
-	if (nic_engine_create(&cfg, &d->engine, err) < 0)
+	if (nic_engine_create(&cfg, &d->engine, err) < 0) {
+		config_blame(d->cfg, err, "cpus");
 		return -1;
+	}
 	rc = loop_add(d->loop, nic_engine_event_fd(d->engine), EPOLLIN, engine_events, d);
 	if (rc < 0)
 		return vmq_err(err, -1, "the workers' events cannot be watched: %s", strerror(-rc));
@@ -78,7 +76,23 @@ static void nic_event(void *ctx, const struct nic_event *ev)
 		endpoint_broken(v, ev->qp, ev->reason);
 }
 
-static int open_port(const struct config_port *c, struct port **out, struct vmq_err *err)
+static size_t adapter_index(const struct adapter *a)
+{
+	return (size_t)(a - a->daemon->adapters);
+}
+
+/* Which of its members is to blame when a port does not open. */
+static const char *port_culprit(const struct config_port *c)
+{
+	if (c->netns[0] && access(c->netns, R_OK) < 0)
+		return "netns";
+	if (c->device[0])
+		return "device";
+	return c->in[0] && access(c->in, R_OK) < 0 ? "in" : "out";
+}
+
+static int open_port(const struct adapter *a, const char *key, const struct config_port *c, struct port **out,
+		     struct vmq_err *err)
 {
 	struct port_config cfg = {
 		.driver = config_drivers[c->driver],
@@ -90,7 +104,10 @@ static int open_port(const struct config_port *c, struct port **out, struct vmq_
 	};
 
 	memcpy(cfg.ifname, c->device, sizeof cfg.ifname);
-	return port_open(&cfg, out, err) < 0 ? -1 : 0;
+	if (port_open(&cfg, out, err) == 0)
+		return 0;
+	config_blame(a->daemon->cfg, err, "adapters[%zu].%s.%s", adapter_index(a), key, port_culprit(c));
+	return -1;
 }
 
 static int make_contract(struct adapter *a, struct vmq_err *err)
@@ -101,11 +118,12 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
 
 	softnic_config_default(a->daemon->engine, &soft);
 	soft.default_cpu = a->cfg->host.cpu;
-	if (softnic_create(a->daemon->engine, a->nic, &soft, &a->soft, err) < 0)
-		return -1;
 	ndis_keywords_for_switch(&cfg.keywords);
-	if (ndis_adapter_create(&softnic_ops, a->soft, &cfg, &a->ndis, err) < 0)
+	if (softnic_create(a->daemon->engine, a->nic, &soft, &a->soft, err) < 0 ||
+	    ndis_adapter_create(&softnic_ops, a->soft, &cfg, &a->ndis, err) < 0) {
+		config_blame(a->daemon->cfg, err, "adapters[%zu]", adapter_index(a));
 		return -1;
+	}
 	a->raw = ndis_driver_open(a->ndis, &raw);
 	return a->raw ? 0 : vmq_err(err, -1, "out of memory");
 }
@@ -116,15 +134,17 @@ static int make_vports(struct adapter *a, struct vmq_err *err)
 	struct stack_vport_change cpu = { .set_cpu = true, .cpu = a->cfg->host.cpu };
 	struct stack_vport *v;
 	struct stack_error e;
-	char text[512];
 
 	if (stack_adapter_add(a->daemon->stack, a->cfg->name, a->ndis, a, &a->stack, &e) < 0 ||
 	    stack_vport_set(stack_vport_by_id(a->stack, 0), &cpu, &e) < 0)
-		return vmq_err(err, -1, "%s", daemon_error_text(&e, text, sizeof text));
+		return vmq_err(err, -1, "adapter %s: %s", a->cfg->name, e.err.text);
 	for (size_t i = 0; i < a->cfg->nvports; i++) {
-		if (stack_vport_add(a->stack, &a->cfg->vports[i].want, &v, &e) < 0)
-			return vmq_err(err, -1, "VPort %s: %s", a->cfg->vports[i].want.name,
-				       daemon_error_text(&e, text, sizeof text));
+		if (stack_vport_add(a->stack, &a->cfg->vports[i].want, &v, &e) == 0)
+			continue;
+		*err = e.err;
+		config_blame(a->daemon->cfg, err, "adapters[%zu].vports[%zu]%s%s", adapter_index(a), i,
+			     e.field[0] ? "." : "", e.field);
+		return -1;
 	}
 	return 0;
 }
@@ -132,11 +152,15 @@ static int make_vports(struct adapter *a, struct vmq_err *err)
 /* Frames flow from here on. */
 static int attach_ports(struct adapter *a, struct vmq_err *err)
 {
-	if (nic_vport_attach_port(a->nic, 0, a->host, err) < 0)
+	if (nic_vport_attach_port(a->nic, 0, a->host, err) < 0) {
+		config_blame(a->daemon->cfg, err, "adapters[%zu].host", adapter_index(a));
 		return -1;
+	}
 	a->host_attached = true;
-	if (nic_wire_attach(a->nic, a->wire, a->cfg->port.cpu, err) < 0)
+	if (nic_wire_attach(a->nic, a->wire, a->cfg->port.cpu, err) < 0) {
+		config_blame(a->daemon->cfg, err, "adapters[%zu].port", adapter_index(a));
 		return -1;
+	}
 	a->wire_attached = true;
 	log_info("adapter %s: port %s, host device %s, %zu VPorts", a->cfg->name, a->wire->ops->describe(a->wire),
 		 a->cfg->host.device, a->cfg->nvports);
@@ -147,8 +171,8 @@ static int start_adapter(struct adapter *a, struct vmq_err *err)
 {
 	struct nic_config cfg = { .name = a->cfg->name, .event = nic_event, .ctx = a };
 
-	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 || open_port(&a->cfg->port, &a->wire, err) < 0 ||
-	    open_port(&a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 || make_vports(a, err) < 0)
+	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 || open_port(a, "port", &a->cfg->port, &a->wire, err) < 0 ||
+	    open_port(a, "host", &a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 || make_vports(a, err) < 0)
 		return -1;
 	return attach_ports(a, err);
 }
@@ -179,10 +203,8 @@ static int start_adapters(struct daemon *d, struct vmq_err *err)
 
 		a->daemon = d;
 		a->cfg = &d->cfg->adapters[i];
-		if (start_adapter(a, err) < 0) {
-			vmq_err_prefix(err, "adapter %s: ", a->cfg->name);
+		if (start_adapter(a, err) < 0)
 			return -1;
-		}
 	}
 	return 0;
 }
@@ -207,9 +229,25 @@ static int make_dirs(const struct config *cfg, struct vmq_err *err)
 	char copy[STACK_PATH_SIZE];
 
 	(void)snprintf(copy, sizeof copy, "%s", cfg->socket);
-	if (make_dir(cfg->run_dir, err) < 0)
+	if (make_dir(cfg->run_dir, err) < 0) {
+		config_blame(cfg, err, "run_dir");
 		return -1;
-	return make_dir(dirname(copy), err);
+	}
+	if (make_dir(dirname(copy), err) < 0) {
+		config_blame(cfg, err, "control.socket");
+		return -1;
+	}
+	return 0;
+}
+
+/* Before anything else is touched: where another daemon has the control socket, its sockets and devices are its own. The
+ * socket itself is made last: it is there when all the rest is. */
+static int check_alone(const struct config *cfg, struct vmq_err *err)
+{
+	if (listen_make_free(cfg->socket, err) == 0)
+		return 0;
+	config_blame(cfg, err, "control.socket");
+	return -1;
 }
 
 static int start_server(struct daemon *d, struct vmq_err *err)
@@ -218,7 +256,10 @@ static int start_server(struct daemon *d, struct vmq_err *err)
 
 	if (server_create(d->loop, &rpc, &d->server) < 0)
 		return vmq_err(err, -1, "out of memory");
-	return server_listen(d->server, d->cfg->socket, d->cfg->socket_mode, d->cfg->socket_group, err) < 0 ? -1 : 0;
+	if (server_listen(d->server, d->cfg->socket, d->cfg->socket_mode, d->cfg->socket_group, err) == 0)
+		return 0;
+	config_blame(d->cfg, err, "control.socket");
+	return -1;
 }
 
 int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **out, struct vmq_err *err)
@@ -231,7 +272,7 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 	d->loop = loop;
 	(void)clock_gettime(CLOCK_MONOTONIC, &d->started);
 	endpoint_loop(loop, &d->vhost_loop);
-	if (make_dirs(cfg, err) < 0 || start_engine(d, err) < 0)
+	if (make_dirs(cfg, err) < 0 || check_alone(cfg, err) < 0 || start_engine(d, err) < 0)
 		goto fail;
 	if (vhost_guard_start(&d->vhost_loop, err) < 0)
 		goto fail;

@@ -61,7 +61,4 @@ static inline struct adapter *adapter_of(const struct stack_vport *v)
 	return stack_adapter_user(stack_vport_adapter(v));
 }
 
-/* In words, with the path as the field's name: for a sentence without a request. */
-const char *daemon_error_text(const struct stack_error *e, char *buf, size_t size);
-
 #endif

@@ -15,25 +15,26 @@
 #define BACKLOG    64
 #define MAX_GROUPS 65536u /* the kernel's NGROUPS_MAX */
 
-/* Makes the path free: 0 also when nothing is there. */
-static int make_free(const struct sockaddr_un *sa, struct vmq_err *err)
+int listen_make_free(const char *path, struct vmq_err *err)
 {
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
 	int fd, rc;
 
-	if (lstat(sa->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : vmq_err(err, -errno, "%s: %s", sa->sun_path, strerror(errno));
+	(void)snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : vmq_err(err, -errno, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return vmq_err(err, -EEXIST, "%s is there already and is not a socket", sa->sun_path);
+		return vmq_err(err, -EEXIST, "%s is there already and is not a socket", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return vmq_err(err, -errno, "no socket: %s", strerror(errno));
-	rc = connect(fd, (const struct sockaddr *)sa, sizeof *sa) == 0 ? 0 : -errno;
+	rc = connect(fd, (const struct sockaddr *)&sa, sizeof sa) == 0 ? 0 : -errno;
 	(void)close(fd);
 	if (rc != -ECONNREFUSED)
-		return vmq_err(err, -EADDRINUSE, "another process listens at %s", sa->sun_path);
-	if (unlink(sa->sun_path) < 0)
-		return vmq_err(err, -errno, "%s is left over and cannot be removed: %s", sa->sun_path, strerror(errno));
+		return vmq_err(err, -EADDRINUSE, "another process listens at %s", path);
+	if (unlink(path) < 0)
+		return vmq_err(err, -errno, "%s is left over and cannot be removed: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -45,7 +46,7 @@ int listen_open(const char *path, unsigned mode, gid_t group, struct listen_sock
 	int rc;
 
 	(void)snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
-	rc = make_free(&sa, err);
+	rc = listen_make_free(path, err);
 	if (rc < 0)
 		return rc;
 	*out = (struct listen_socket){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };

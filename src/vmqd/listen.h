@@ -18,8 +18,10 @@ struct listen_socket {
 	char path[108];
 };
 
-/* Listens at `path` with the given permission bits and group. A socket nobody listens at is replaced; one that is in
- * use (-EADDRINUSE) and a file that is no socket (-EEXIST) are left alone. 0 or -errno with the sentence. */
+/* Removes a socket nobody listens at. One that is in use (-EADDRINUSE) and a file that is no socket (-EEXIST) are left
+ * alone. 0 also when nothing is there, or -errno with the sentence. */
+int listen_make_free(const char *path, struct vmq_err *err);
+/* Listens at `path`, made free first, with the given permission bits and group. 0 or -errno with the sentence. */
 int listen_open(const char *path, unsigned mode, gid_t group, struct listen_socket *out, struct vmq_err *err);
 void listen_close(struct listen_socket *s);
 

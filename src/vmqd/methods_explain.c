@@ -113,7 +113,7 @@ static json_t *frame_line(const struct question *q)
 static json_t *dest_line(const struct question *q, const struct nic_explain_dest *d)
 {
 	const char *vport = vport_name_of(q->adapter, d->vport), *tag = tag_word(q, d);
-	char why[64] = "no filter claims it, and the default VPort takes it";
+	char why[64] = "the default VPort takes it without a filter";
 	char tagged[48] = "";
 
 	if (d->filter)

@@ -19,23 +19,35 @@ static json_t *state_json(const struct adapter *a, const struct stack_vport_info
 	return json_string(nfilters && v->active ? "running" : "paused");
 }
 
+/* Frames are counted a VPort: they stand at its first queue pair. */
+static void add_frames(const struct adapter *a, uint32_t vport, json_t *out)
+{
+	struct nic_vport_counters c = { 0 };
+
+	(void)nic_vport_counters(a->nic, vport, &c);
+	(void)json_object_set_new(out, "rx_frames", json_integer((json_int_t)c.rx_frames));
+	(void)json_object_set_new(out, "tx_frames", json_integer((json_int_t)c.tx_frames));
+	(void)json_object_set_new(out, "rx_bytes", json_integer((json_int_t)c.rx_bytes));
+	(void)json_object_set_new(out, "tx_bytes", json_integer((json_int_t)c.tx_bytes));
+}
+
 static json_t *queue_json(const struct adapter *a, const struct stack_vport_info *v, const struct snapshot *s,
 			  unsigned qp)
 {
-	struct nic_vport_counters c = { 0 };
 	struct nic_queue_info q = { 0 };
 	const struct stack_filter_info *filters;
+	json_t *out;
 	size_t n;
 
 	filters = snapshot_filters(s, v->id, &n);
 	(void)nic_queue_info(a->nic, v->id, qp, &q);
-	(void)nic_vport_counters(a->nic, v->id, &c);
-	return json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:i, s:i, s:I}", "queue", (int)qp,
-			 "vport", v->name, "vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n),
-			 "cpu", (int)(q.started ? q.cpu : v->cpu), "state", state_json(a, v, qp, &q, n), "rx_frames",
-			 (json_int_t)c.rx_frames, "tx_frames", (json_int_t)c.tx_frames, "rx_bytes", (json_int_t)c.rx_bytes,
-			 "tx_bytes", (json_int_t)c.tx_bytes, "rx_ring", (int)q.rx_size, "tx_ring", (int)q.tx_size,
-			 "rx_free", (json_int_t)q.rx_free);
+	out = json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:i, s:i, s:I}", "queue", (int)qp, "vport", v->name,
+			"vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n), "cpu",
+			(int)(q.started ? q.cpu : v->cpu), "state", state_json(a, v, qp, &q, n), "rx_ring", (int)q.rx_size,
+			"tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
+	if (qp == 0)
+		add_frames(a, v->id, out);
+	return out;
 }
 
 int method_queue_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which adapters and VPorts a request is about, and their state read once (methods.h). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ struct stack_vport *select_vport(struct daemon *d, struct params *p, const char 
 		return NULL;
 	v = stack_vport_find(d->stack, a, name, e);
 	if (!v && strcmp(e->field, "name") == 0)
-		(void)stack_fail(e, e->code, key, "%s", ((struct stack_error)*e).err.text);
+		(void)snprintf(e->field, sizeof e->field, "%s", key);
 	return v;
 }
 

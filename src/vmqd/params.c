@@ -179,8 +179,7 @@ bool params_uint(struct params *p, const char *key, bool required, uint32_t min,
 	if (!v)
 		return false;
 	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
-		return min == max ? wrong(p, key, v, "is not possible; only %u is", min) :
-				    wrong(p, key, v, "is not a number from %u to %u", min, max);
+		return wrong(p, key, v, "is not a number from %u to %u", min, max);
 	*out = (uint32_t)json_integer_value(v);
 	return true;
 }

@@ -38,7 +38,7 @@ static json_t *error_answer(const json_t *id, int code, const char *sentence, js
 {
 	json_t *e = json_pack("{s:i, s:o}", "code", code, "message", sentence_json(sentence));
 
-	if (e && data && json_object_size(data))
+	if (e && data)
 		(void)json_object_set(e, "data", data);
 	json_decref(data);
 	return envelope(id, "error", e);

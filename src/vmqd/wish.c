@@ -7,6 +7,8 @@
 
 #include "vmqd/text.h"
 
+#define MAX_QUEUE_PAIRS 16u /* nic.h's NIC_MAX_QUEUE_PAIRS; the adapter may refuse fewer */
+
 void wish_filter_read(struct params *p, bool required, struct stack_filter_want *out)
 {
 	*out = (struct stack_filter_want){ .broadcast = true };
@@ -46,7 +48,7 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	if (!params_path(p, "socket", false, w->socket, sizeof w->socket) && params_ok(p))
 		default_socket(p, run_dir, w);
 	(void)params_choice(p, "socket_mode", modes, &mode);
-	(void)params_uint(p, "queue_pairs", false, 1, 1, &pairs);
+	(void)params_uint(p, "queue_pairs", false, 1, MAX_QUEUE_PAIRS, &pairs);
 	(void)params_moderation(p, "moderation", &w->moderation);
 	(void)params_bool(p, "source_check", &w->policy.source_check);
 	(void)params_bool(p, "vlan_check", &w->policy.vlan_check);

@@ -42,7 +42,7 @@ BAD = [
     ('a device that is not there', ('device: p0', 'device: p1'), 'device'),
     ('a CPU that is not there', ('cpus: [{cpu}]', 'cpus: [4000]'), 'cpus'),
     ('a CPU twice', ('cpus: [{cpu}]', 'cpus: [{cpu}, {cpu}]'), 'cpus'),
-    ('no list of adapters', ('  - name: ext0', '  name: ext0'), 'adapters'),
+    ('no list of adapters', ('  - name: ext0', '  name: ext0'), ''),
     ('the same VPort twice', ('    vports:', '    vports:\n      - name: web1'), 'name'),
     ('a netns that is not there', ('device: vmq0', 'device: vmq0\n      netns: /nowhere'), 'netns'),
     ('a VPort on a CPU without worker', ('vlan: 100', 'vlan: 100\n        cpu: 4000'), 'cpu'),

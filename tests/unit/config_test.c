@@ -208,7 +208,7 @@ static const struct bad {
 	{ VPORT("{name: web1, cpu: 5}"), "f:6: adapters[0].vports[0].cpu: 5 is no worker's CPU; cpus lists 0" },
 	{ VPORT("{name: web1, moderation: none}"),
 	  "f:6: adapters[0].vports[0].moderation: \"none\" is not possible; adaptive, off, low, medium or high" },
-	{ VPORT("{name: web1, queue_pairs: 2}"), "f:6: adapters[0].vports[0].queue_pairs: 2 is not possible; only 1 is" },
+	{ VPORT("{name: web1, queue_pairs: 17}"), "f:6: adapters[0].vports[0].queue_pairs: 17 is not a number from 1 to 16" },
 	{ VPORT("{name: web1, socket_mode: both}"),
 	  "f:6: adapters[0].vports[0].socket_mode: \"both\" is not possible; server or client" },
 	{ VPORT("{name: web1}\n      - {name: web1}"), "f:7: adapters[0].vports[1].name: web1 is given already at adapters[0].vports[0].name" },
