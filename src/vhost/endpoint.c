@@ -378,7 +378,8 @@ int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_en
 	}
 	ep->timer_fd = fd;
 	if (ep->client) {
-		try_connect(ep);
+		/* From the loop: no event before the caller has the endpoint. */
+		arm_timer(ep, 1);
 		*out = ep;
 		return 0;
 	}

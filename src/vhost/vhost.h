@@ -129,10 +129,10 @@ struct vhost_endpoint_config {
 };
 
 /*
- * Opens the socket and returns; front-ends come later. Strings are copied. Listening: a socket file left over at the
- * path (nobody listens there) is replaced. Connecting: tried at once and then with pauses of 0.1 s, doubled up to 2 s.
- * -EINVAL names the field, -EADDRINUSE: another process listens at the path, -EEXIST: the path is not a socket; other
- * -errno from the system. The sentence is in err.
+ * Opens the socket and returns; front-ends come later, and so does every event. Strings are copied. Listening: a socket
+ * file left over at the path (nobody listens there) is replaced. Connecting: tried from the loop, then again with pauses
+ * of 0.1 s, doubled up to 2 s. -EINVAL names the field, -EADDRINUSE: another process listens at the path, -EEXIST: the
+ * path is not a socket; other -errno from the system. The sentence is in err.
  */
 int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_endpoint **out, struct vmq_err *err);
 

@@ -5,6 +5,8 @@
  */
 #include "vhost_stub.h"
 
+#include "vhost/guard.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -341,6 +343,37 @@ static void truncated_of_two(void **state)
 	assert_int_equal(ftruncate(f.memfd, STUB_MEM_BYTES), 0);
 }
 
+/* Two ranges side by side: what happens to one does not happen to the other. */
+static void truncated_neighbour(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = memfd_create("two", MFD_CLOEXEC);
+	struct vhost_guard_range *r[3];
+	uint8_t *at;
+
+	(void)state;
+	guard();
+	assert_int_equal(ftruncate(fd, (off_t)(3 * page)), 0);
+	at = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memset(at, 7, 3 * page);
+	for (unsigned i = 0; i < 3; i++)
+		r[i] = vhost_guard_add(at + i * page, page, NULL, NULL);
+	assert_int_equal(ftruncate(fd, (off_t)page), 0);
+	at[page + 1] = 1;
+	assert_int_equal(at[page], 0);
+	assert_true(vhost_guard_lost(r[1]));
+	assert_false(vhost_guard_lost(r[0]) || vhost_guard_lost(r[2]));
+	assert_int_equal(at[0], 7);
+	assert_int_equal(at[2 * page], 0);
+	assert_true(vhost_guard_lost(r[2]));
+	assert_int_equal(at[page + 1], 1);
+	stub_loop_turn();
+	for (unsigned i = 0; i < 3; i++)
+		vhost_guard_remove(r[i]);
+	munmap(at, 3 * page);
+	close(fd);
+}
+
 /* A SIGBUS that is none of ours ends the process as ever, be it a fault or sent. */
 static void other_sigbus_still_kills(void **state)
 {
@@ -382,6 +415,7 @@ int main(void)
 		T_GUARD(truncated_before_the_start),
 		T_GUARD(truncated_log),
 		T_GUARD(truncated_of_two),
+		T_GUARD(truncated_neighbour),
 		T_GUARD(other_sigbus_still_kills),
 	};
 

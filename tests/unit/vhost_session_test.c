@@ -214,8 +214,10 @@ static void several_pairs(void **state)
 	assert_true(f.nic.q[2].started);
 	assert_int_equal(stub_count(VHOST_EVENT_RUNNING, 2), 1);
 	assert_int_equal(stub_count(VHOST_EVENT_STOPPED, 0), 1);
-	/* The front-end negotiates again for each pair it starts: the same features disturb nothing. */
+	/* The front-end negotiates again for each pair it starts: the same features disturb nothing, nor does a size. */
 	front_send_u64(&f, SET_FEATURES, STUB_FEATURES | VHOST_FEATURE(MQ));
+	front_send_state(&f, SET_VRING_NUM, 4, STUB_RING);
+	assert_true(f.nic.q[2].started);
 	assert_int_equal(f.nic.q[2].starts, 1);
 }
 
@@ -224,15 +226,18 @@ static void several_pairs(void **state)
 static void base_in_order(void **state)
 {
 	struct stub_queue *q = &f.nic.q[0];
+	unsigned fds;
 
 	(void)state;
 	front_run(&f);
+	fds = stub_open_fds();
 	q->rx_moved = 19;
 	q->tx_moved = 65530;
 	assert_int_equal(front_base(&f, 0), 19);
 	assert_false(q->started);
 	assert_int_equal(front_base(&f, 1), 65530);
 	assert_int_equal(q->stops, 1);
+	assert_int_equal(stub_open_fds(), fds - 2); /* the kicks */
 	/* Enabling does not start a stopped ring; a new kick does, both rings. */
 	front_enable(&f, 0, 1);
 	assert_false(q->started);
@@ -512,11 +517,20 @@ static void broken_and_mended(void **state)
 	front_ring(&f, 0);
 	front_ring(&f, 1);
 	assert_true(f.nic.q[0].started);
-	/* So does a new connection. */
+	/* So does a device reset, or a front-end that sets the ring up again without having asked where it stood. */
+	vhost_endpoint_broken(f.ep, 0, "again");
+	front_send_u64(&f, SET_STATUS, 0);
+	assert_int_equal(status().queue[0].state, VHOST_QUEUE_WAITING);
+	front_ring(&f, 0);
+	front_ring(&f, 1);
+	vhost_endpoint_broken(f.ep, 0, "again");
+	front_send_state(&f, SET_VRING_BASE, 0, 0);
+	assert_true(f.nic.q[0].started);
+	/* And a new connection. */
 	vhost_endpoint_broken(f.ep, 0, "again");
 	front_disconnect(&f);
 	front_run(&f);
-	assert_int_equal(stub_count(VHOST_EVENT_BROKEN, 0), 2);
+	assert_int_equal(stub_count(VHOST_EVENT_BROKEN, 0), 4);
 	close(err_fd);
 }
 

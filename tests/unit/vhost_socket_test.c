@@ -172,18 +172,20 @@ static void unread_answers(void **state)
 {
 	struct vhost_msg_header h = { GET_FEATURES, VHOST_MSG_VERSION, 0 };
 	unsigned asked = 0, answered = 0, rounds = 0;
-	int small = 1;
+	uint64_t taken = 0;
 	uint64_t v;
 
 	(void)state;
 	front_connect(&f);
-	(void)setsockopt(f.sock, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
 	while (rounds < 3) {
-		stub_loop_turn();
-		if (send(f.sock, &h, sizeof h, 0) == sizeof h)
+		if (send(f.sock, &h, sizeof h, 0) == sizeof h) {
 			asked++;
-		else
-			rounds++;
+			continue;
+		}
+		stub_loop_turn();
+		/* As long as the endpoint takes some, there is room again. */
+		rounds = status().messages == taken ? rounds + 1 : 0;
+		taken = status().messages;
 	}
 	assert_true(status().connected);
 	assert_true(asked > status().messages);
@@ -204,6 +206,7 @@ static void unread_answers(void **state)
 
 static void second_front_end(void **state)
 {
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	static struct front g;
 
 	(void)state;
@@ -214,10 +217,12 @@ static void second_front_end(void **state)
 	close(g.sock);
 	assert_int_equal(status().refused, 1);
 	assert_true(f.nic.q[0].started);
-	/* The first one dies and its successor is there before the loop has seen either. */
+	/* The first one dies, and the loop sees its successor before it sees that. */
+	g.sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", f.path);
+	assert_int_equal(connect(g.sock, (struct sockaddr *)&a, sizeof a), 0);
 	close(f.sock);
-	g.sock = -1;
-	front_connect(&g);
+	stub_loop_turn();
 	f.sock = g.sock;
 	assert_false(front_is_closed(&f));
 	assert_int_equal(status().connections, 2);
@@ -356,10 +361,12 @@ static void close_while_running(void **state)
 static void thousand_connections(void **state)
 {
 	unsigned fds = 0, maps = 0;
+	uint64_t ring = 1;
 
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++) {
 		front_run(&f);
+		front_send(&f, SET_VRING_ERR, 0, &ring, sizeof ring, &f.call[0], 1);
 		if (i % 3 == 0)
 			(void)front_base(&f, 0);
 		if (i % 3 == 1)
