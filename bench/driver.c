@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The guest driver's half of the rings, a burst a call. Both directions first gather the slots of a burst and prefetch
+ * its frames, then touch them: the frames were last in the switch's cache, and fetching them one at a time would make
+ * the generator the bottleneck. Kicks are given when the device asks for them, interrupts are declined: we poll.
+ */
+#include "vugen.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER_STRIDE 2304u
+#define BUFFER_AT     (128u - HDR_LEN)
+#define NO_INTERRUPT  1u /* avail->flags, driver_event->flags */
+#define NO_NOTIFY     1u /* used->flags, device_event->flags */
+
+struct burst {
+	uint8_t *frame[MAX_BURST];
+	uint32_t len[MAX_BURST];
+	uint16_t id[MAX_BURST];
+	unsigned n;
+};
+
+size_t ring_buffers_size(void)
+{
+	return (size_t)opt.ring * BUFFER_STRIDE;
+}
+
+uint8_t *ring_buffer(const struct ring *r, unsigned i)
+{
+	return r->bufs + (size_t)i * BUFFER_STRIDE + BUFFER_AT;
+}
+
+static uint16_t mask(void)
+{
+	return (uint16_t)(opt.ring - 1);
+}
+
+void ring_init(struct port *p, int which)
+{
+	struct ring *r = &p->q[which];
+	const uint16_t kind = which == RX ? DESC_WRITE : 0;
+
+	r->wrap = true;
+	for (unsigned i = 0; r->bufs && i < opt.ring; i++) {
+		uint8_t *b = ring_buffer(r, i);
+		uint32_t len = HDR_LEN + (which == RX ? MAX_FRAME : opt.size);
+
+		if (p->role)
+			memset(b, 0, HDR_LEN + MAX_FRAME);
+		/* packed: a receive buffer is made available in the first lap, both flags of the others are those of
+		 * the lap before */
+		if (opt.packed)
+			r->packed[i] = (struct packed_desc){ guest_address(p, b), len, (uint16_t)i,
+							     (uint16_t)(which == RX ? kind | PACKED_AVAIL : kind) };
+		else
+			r->desc[i] = (struct desc){ guest_address(p, b), len, kind, 0 };
+		if (!opt.packed && which == RX)
+			r->avail->ring[i] = (uint16_t)i;
+	}
+	if (opt.packed) {
+		r->driver_event->flags = NO_INTERRUPT;
+		return;
+	}
+	r->avail->flags = NO_INTERRUPT;
+	if (which == RX) {
+		r->avail_idx = (uint16_t)opt.ring;
+		__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);
+	}
+}
+
+bool ring_wants_kick(const struct ring *r)
+{
+	if (opt.packed)
+		return __atomic_load_n(&r->device_event->flags, __ATOMIC_RELAXED) != NO_NOTIFY;
+	return !(__atomic_load_n(&r->used->flags, __ATOMIC_RELAXED) & NO_NOTIFY);
+}
+
+static void kick(const struct ring *r)
+{
+	const uint64_t one = 1;
+
+	/* what was made available before the look at the flag: pairs with the device's fence before it sleeps */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (ring_wants_kick(r) && write(r->kick_fd, &one, sizeof one) < 0)
+		return; /* the counter is full: the device was kicked often enough */
+}
+
+/* ---- packed rings: both directions walk the same way ---- */
+
+/* Gathers slots the device has given back. Sending: those whose both flags are not the present lap's; receiving: are.
+ */
+static void packed_gather(const struct ring *r, struct burst *b, unsigned max, bool receiving)
+{
+	uint16_t pos = r->pos;
+	bool wrap = r->wrap;
+
+	for (b->n = 0; b->n < max; b->n++) {
+		const struct packed_desc *d = &r->packed[pos];
+		uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_ACQUIRE);
+
+		if (!!(flags & PACKED_AVAIL) != (wrap == receiving) || !!(flags & PACKED_USED) != (wrap == receiving))
+			break;
+		b->id[b->n] = d->id & mask(); /* the device may answer out of order */
+		b->len[b->n] = d->len;
+		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
+		if (receiving)
+			__builtin_prefetch(b->frame[b->n]);
+		else
+			__builtin_prefetch(b->frame[b->n], 1);
+		if (++pos == opt.ring) {
+			pos = 0;
+			wrap = !wrap;
+		}
+	}
+}
+
+/*
+ * Makes the gathered buffers available at pos. A slot that is sent from was used in the lap before and is marked with
+ * this lap's counter; one that is received into was used in this lap and is marked with the next one's.
+ */
+static void packed_post(struct port *p, struct ring *r, const struct burst *b, bool receiving)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct packed_desc *d = &r->packed[r->pos];
+		bool lap = r->wrap != receiving;
+
+		d->addr = guest_address(p, b->frame[i] - HDR_LEN);
+		d->len = HDR_LEN + (receiving ? MAX_FRAME : opt.size);
+		d->id = b->id[i];
+		__atomic_store_n(&d->flags,
+				 (uint16_t)((receiving ? DESC_WRITE : 0) | (lap ? PACKED_AVAIL : PACKED_USED)),
+				 __ATOMIC_RELEASE);
+		if (++r->pos == opt.ring) {
+			r->pos = 0;
+			r->wrap = !r->wrap;
+		}
+	}
+}
+
+/* ---- split rings ---- */
+
+/* The slots never handed out yet, then those the device gave back. */
+static void split_gather_tx(const struct port *p, struct ring *r, struct burst *b, unsigned max)
+{
+	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+
+	for (b->n = 0; b->n < max; b->n++) {
+		if (p->tx + b->n < opt.ring)
+			b->id[b->n] = (uint16_t)(p->tx + b->n);
+		else if (r->last_used != used)
+			b->id[b->n] = (uint16_t)r->used->ring[r->last_used++ & mask()].id & mask();
+		else
+			break;
+		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
+		__builtin_prefetch(b->frame[b->n], 1);
+	}
+}
+
+static void split_gather_rx(struct ring *r, struct burst *b, unsigned max)
+{
+	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+
+	for (b->n = 0; r->last_used != used && b->n < max; b->n++) {
+		struct used_elem e = r->used->ring[r->last_used++ & mask()];
+
+		b->id[b->n] = (uint16_t)e.id & mask();
+		b->len[b->n] = e.len;
+		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
+		__builtin_prefetch(b->frame[b->n]);
+	}
+}
+
+/* The entries are written before the frames are touched, and become visible with split_publish. */
+static void split_post(struct ring *r, const struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		r->avail->ring[r->avail_idx++ & mask()] = b->id[i];
+}
+
+static void split_publish(struct ring *r)
+{
+	__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);
+}
+
+/* ---- bursts ---- */
+
+unsigned tx_burst(struct port *p, unsigned max)
+{
+	struct ring *r = &p->q[TX];
+	uint64_t stamp = opt.latency ? cycles() : 0;
+	struct burst b;
+
+	if (p->echo && p->echo_in - p->echo_out < max)
+		max = p->echo_in - p->echo_out;
+	if (opt.packed) {
+		packed_gather(r, &b, max, false);
+	} else {
+		split_gather_tx(p, r, &b, max);
+		split_post(r, &b);
+	}
+	if (!b.n)
+		return 0;
+	frames_write(p, b.frame, b.n, stamp);
+	if (opt.packed)
+		packed_post(p, r, &b, false);
+	else
+		split_publish(r);
+	kick(r);
+	p->tx += b.n;
+	return b.n;
+}
+
+/* What the options ask for beyond counting. */
+static void look_into(struct port *p, const uint8_t *f, uint32_t len)
+{
+	uint64_t stamp;
+
+	if (opt.full)
+		for (uint32_t i = FRAME_HEAD; i + 8 <= len; i += 64)
+			(void)*(const volatile uint64_t *)(f + i);
+	if (!opt.latency)
+		return;
+	memcpy(&stamp, f + STAMP_AT, sizeof stamp);
+	if (!p->echo)
+		latency_record(stamp);
+	else if (p->echo_in - p->echo_out < 2 * opt.ring)
+		p->echo[p->echo_in++ & (2 * opt.ring - 1)] = (struct echo){ stamp, (uint16_t)frame_sender(f) };
+}
+
+static void take_frames(struct port *p, const struct burst *b)
+{
+	const bool any = opt.has_dmac, look = opt.full || opt.latency;
+	unsigned taken = 0;
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		if (!any && frame_owner(b->frame[i]) != p->id)
+			continue; /* a flood, or worse */
+		taken++;
+		bytes += b->len[i] - HDR_LEN;
+		if (look)
+			look_into(p, b->frame[i], b->len[i] - HDR_LEN);
+	}
+	p->rx += taken;
+	p->rx_bytes += bytes;
+	p->rx_wrong += b->n - taken;
+}
+
+unsigned rx_burst(struct port *p, unsigned max)
+{
+	struct ring *r = &p->q[RX];
+	struct burst b;
+
+	if (opt.packed) {
+		packed_gather(r, &b, max, true);
+	} else {
+		split_gather_rx(r, &b, max);
+		split_post(r, &b);
+	}
+	if (!b.n)
+		return 0;
+	take_frames(p, &b);
+	if (opt.packed)
+		packed_post(p, r, &b, true);
+	else
+		split_publish(r);
+	kick(r);
+	return b.n;
+}
+
+void port_announce(struct port *p)
+{
+	struct ring *r = &p->q[TX];
+
+	memset(p->announce, 0, HDR_LEN);
+	frame_broadcast(p, p->announce + HDR_LEN);
+	if (opt.packed) {
+		r->packed[0] = (struct packed_desc){ guest_address(p, p->announce), HDR_LEN + MIN_FRAME, 0, 0 };
+		__atomic_store_n(&r->packed[0].flags, (uint16_t)PACKED_AVAIL, __ATOMIC_RELEASE);
+	} else {
+		r->desc[0] = (struct desc){ guest_address(p, p->announce), HDR_LEN + MIN_FRAME, 0, 0 };
+		r->avail->ring[0] = 0;
+		__atomic_store_n(&r->avail->idx, (uint16_t)1, __ATOMIC_RELEASE);
+	}
+	kick(r);
+}

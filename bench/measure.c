@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The measurements. A stream: send and receive as fast as the switch allows (or at a rate) for a while and count. A
+ * wake: one frame after a silence long enough for the switch to fall asleep, again and again, timed from before it is
+ * made available to when it lies in the receiver's ring. Each prints one line of key=value words.
+ */
+#include "vugen.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_AT_CLOCK	  256u	/* turns between two looks at the clock */
+#define CREDIT_MAX	  256.0 /* frames that a late turn may make up for */
+#define LATENCY_BUCKETS	  16384u
+#define LATENCY_BUCKET_NS 64u
+#define WAKE_LOST_S	  1.0
+
+static volatile sig_atomic_t stop;
+static uint64_t latency[LATENCY_BUCKETS], latencies;
+static bool measuring;
+static double cycles_per_s;
+
+static void on_signal(int s)
+{
+	(void)s;
+	stop = 1;
+}
+
+bool stopped(void)
+{
+	return stop;
+}
+
+void stop_on_signals(void)
+{
+	(void)signal(SIGINT, on_signal);
+	(void)signal(SIGTERM, on_signal);
+}
+
+double seconds_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void calibrate(void)
+{
+	double t = seconds_now();
+	uint64_t c = cycles();
+
+	(void)usleep(100000);
+	cycles_per_s = (double)(cycles() - c) / (seconds_now() - t);
+}
+
+void latency_record(uint64_t stamp)
+{
+	double ns;
+
+	if (!measuring)
+		return;
+	ns = (double)(cycles() - stamp) / cycles_per_s * 1e9;
+	latency[ns < LATENCY_BUCKETS * LATENCY_BUCKET_NS ? (unsigned)ns / LATENCY_BUCKET_NS : LATENCY_BUCKETS - 1]++;
+	latencies++;
+}
+
+/* ---- a stream ---- */
+
+struct totals {
+	uint64_t rx, bytes, wrong, tx;
+};
+
+/* Of what senders sent and others than echoing ports received. */
+static struct totals totals(void)
+{
+	struct totals t = { 0 };
+
+	for (unsigned i = 0; i < gen.nrx; i++) {
+		t.wrong += gen.rx[i]->rx_wrong;
+		if (gen.rx[i]->echo)
+			continue;
+		t.rx += gen.rx[i]->rx;
+		t.bytes += gen.rx[i]->rx_bytes;
+	}
+	for (unsigned i = 0; i < gen.ntx; i++)
+		t.tx += gen.tx[i]->tx;
+	return t;
+}
+
+struct stream {
+	struct totals before;
+	uint64_t begin_cycles, busy_cycles, turns_tx, turns_full;
+	double begin, end;   /* of the warm-up, then of the measurement */
+	double credit;	     /* frames that may be sent, with a rate */
+	uint64_t last, paid; /* cycles at the end of the last turn; until when credit was given */
+};
+
+static void stream_begin(struct stream *s, double now)
+{
+	*s = (struct stream){ .before = totals(), .begin = now, .end = now + opt.time_s, .credit = s->credit };
+	s->begin_cycles = s->last = s->paid = cycles();
+}
+
+/* How many frames each sender may send in this turn. */
+static unsigned allowance(struct stream *s)
+{
+	uint64_t now;
+
+	if (opt.rate <= 0)
+		return opt.burst;
+	now = cycles();
+	s->credit += (double)(now - s->paid) / cycles_per_s * opt.rate;
+	s->paid = now;
+	if (s->credit > CREDIT_MAX)
+		s->credit = CREDIT_MAX;
+	return s->credit < opt.burst ? (unsigned)s->credit : opt.burst;
+}
+
+static unsigned send_turn(struct stream *s, unsigned each)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; each && i < gen.ntx; i++) {
+		unsigned sent = tx_burst(gen.tx[i], each);
+
+		n += sent;
+		s->turns_tx++;
+		s->turns_full += sent < each;
+		s->credit -= sent;
+	}
+	for (unsigned i = 0; i < gen.necho; i++)
+		n += tx_burst(gen.echo[i], MAX_BURST);
+	return n;
+}
+
+static void print_latency(void)
+{
+	static const double quantile[] = { 0.5, 0.9, 0.99, 0.999 };
+	uint64_t seen = 0;
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < LATENCY_BUCKETS && k < 4; i++) {
+		seen += latency[i];
+		for (; k < 4 && (double)seen >= quantile[k] * (double)latencies; k++)
+			(void)printf(" lat_p%g_us=%.2f", quantile[k] * 100, (i + 1) * LATENCY_BUCKET_NS / 1000.0);
+	}
+}
+
+static unsigned idle_ports(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < gen.nports; i++)
+		n += !gen.port[i].role;
+	return n;
+}
+
+static void stream_print(const struct stream *s)
+{
+	double secs = seconds_now() - s->begin, turn = (double)(cycles() - s->begin_cycles);
+	struct totals t = totals();
+	double rx = (double)(t.rx - s->before.rx), tx = (double)(t.tx - s->before.tx);
+
+	(void)printf(
+	    "vugen label=%s size=%u ring=%u rings=%s tx_ports=%u rx_ports=%u idle_ports=%u secs=%.2f rx_mpps=%.4f "
+	    "tx_mpps=%.4f rx_gbps=%.3f lost_pct=%.2f misdelivered=%lu gen_busy_pct=%.1f tx_ring_full_pct=%.1f mhz=%.0f",
+	    opt.label, opt.size, opt.ring, opt.packed ? "packed" : "split", gen.ntx, gen.nrx, idle_ports(), secs,
+	    rx / secs / 1e6, tx / secs / 1e6, (double)(t.bytes - s->before.bytes) * 8 / secs / 1e9,
+	    tx > 0 ? 100 * (tx - rx) / tx : 0.0, (unsigned long)(t.wrong - s->before.wrong),
+	    100 * (double)s->busy_cycles / turn, s->turns_tx ? 100 * (double)s->turns_full / (double)s->turns_tx : 0.0,
+	    cycles_per_s / 1e6);
+	if (latencies)
+		print_latency();
+	(void)printf("\n");
+	(void)fflush(stdout);
+}
+
+static unsigned receive_turn(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < gen.nrx; i++)
+		n += rx_burst(gen.rx[i], MAX_BURST);
+	return n;
+}
+
+void measure_stream(void)
+{
+	struct stream s = { 0 };
+
+	calibrate();
+	s.last = s.paid = cycles();
+	s.end = seconds_now() + opt.warmup_s;
+	for (unsigned turn = 0; !stop; turn++) {
+		unsigned work;
+		uint64_t begin;
+
+		if (turn % LOOK_AT_CLOCK == 0 && seconds_now() >= s.end) {
+			if (measuring)
+				break;
+			stream_begin(&s, seconds_now());
+			measuring = true;
+		}
+		begin = s.last;
+		work = receive_turn();
+		work += send_turn(&s, allowance(&s));
+		s.last = cycles();
+		if (work)
+			s.busy_cycles += s.last - begin;
+		else if (opt.yield)
+			(void)sched_yield();
+		else
+			relax();
+	}
+	measuring = false;
+	if (!stop)
+		stream_print(&s);
+}
+
+/* ---- a wake ---- */
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* One frame; returns the seconds until it was received, or a negative number when it was not. */
+static double wake_once(struct port *from, struct port *to, bool *kicked)
+{
+	uint64_t begin, limit = (uint64_t)(WAKE_LOST_S * cycles_per_s);
+
+	*kicked = ring_wants_kick(&from->q[TX]);
+	begin = cycles();
+	if (!tx_burst(from, 1))
+		fail(from, "the switch does not give sent buffers back");
+	do {
+		if (rx_burst(to, MAX_BURST))
+			return (double)(cycles() - begin) / cycles_per_s;
+		relax();
+	} while (!stop && cycles() - begin < limit);
+	return -1;
+}
+
+void measure_wake(void)
+{
+	struct port *from = gen.tx[0], *to = gen.rx[0] == from && gen.nrx > 1 ? gen.rx[1] : gen.rx[0];
+	double *took = calloc(opt.wake, sizeof *took);
+	unsigned n = 0, kicks = 0, lost = 0;
+
+	if (!took)
+		die("no memory for the times of", from->path);
+	calibrate();
+	(void)receive_turn();
+	for (unsigned i = 0; i < opt.wake && !stop; i++) {
+		bool kicked;
+		double t;
+
+		(void)usleep((useconds_t)opt.gap_us);
+		t = wake_once(from, to, &kicked);
+		kicks += kicked;
+		if (t >= 0)
+			took[n++] = t;
+		else
+			lost++;
+	}
+	qsort(took, n, sizeof *took, by_value);
+	if (n)
+		(void)printf("vugen label=%s size=%u wakes=%u gap_us=%.0f lost=%u kicked_pct=%.1f wake_min_us=%.2f "
+			     "wake_p50_us=%.2f "
+			     "wake_p90_us=%.2f wake_p99_us=%.2f wake_max_us=%.2f\n",
+			     opt.label, opt.size, n, opt.gap_us, lost, 100.0 * kicks / (n + lost), took[0] * 1e6,
+			     took[n / 2] * 1e6, took[n * 9 / 10] * 1e6, took[n * 99 / 100] * 1e6, took[n - 1] * 1e6);
+	free(took);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vugen: options, and the order of things. The ports come up in the order given, all sockets first, because some
+ * switches wait for each one's peer; receivers that never send announce themselves by one broadcast frame; then one
+ * measurement.
+ */
+#include "vugen.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define RING_MAX  32768u
+#define FLOWS_MAX 65536u
+#define SETTLE_US 200000 /* for broadcasts to be flooded and learnt */
+
+struct options opt = { .size = MIN_FRAME,
+		       .ring = 256,
+		       .burst = 32,
+		       .flows = 1,
+		       .timeout_s = 20,
+		       .core = -1,
+		       .vlan = -1,
+		       .time_s = 5,
+		       .warmup_s = 1,
+		       .gap_us = 2000,
+		       .label = "-" };
+struct generator gen;
+
+static const char help[] =
+    "vugen: plays virtual machines to a vhost-user switch and measures what it carries between them\n"
+    "\n"
+    "usage: vugen PORT... [OPTION]...\n"
+    "\n"
+    "Ports, 1100 at most, each option as often as wanted; the i-th one owns the address 52:54:00:00:HH:LL, HHLL = i:\n"
+    "  --tx SOCKET            sends, to all ports that receive in turn\n"
+    "  --rx SOCKET            receives\n"
+    "  --both SOCKET          does both\n"
+    "  --echo SOCKET          sends each frame back to its sender (then the latency is that of the round trip)\n"
+    "  --idle SOCKET          is connected and silent\n"
+    "  --idle-many PATTERN N  N of those; PATTERN holds one %d (0, 1 ...). --tx-many, --rx-many likewise\n"
+    "\n"
+    "What is sent:\n"
+    "  --size BYTES           of a frame without FCS, 64 ... 2048 (64)\n"
+    "  --random               to a receiver chosen at random for each frame, not in turn\n"
+    "  --pairs                the i-th sender to the i-th receiver only\n"
+    "  --dmac MAC             everything to one address\n"
+    "  --vlan ID              tagged\n"
+    "  --flows N              that many UDP source ports in turn (1)\n"
+    "  --full                 write and read each cache line of a frame, not only the first\n"
+    "  --rate PPS             all senders together (0: as fast as taken)\n"
+    "  --burst N              frames a turn, 1 ... 64 (32)\n"
+    "\n"
+    "The rings:\n"
+    "  --ring N               descriptors, a power of two, 8 ... 32768 (256)\n"
+    "  --packed               packed rings\n"
+    "  --no-mrg               without mergeable buffers\n"
+    "  --small-pages          do not ask for huge pages\n"
+    "  --server               listen at the sockets instead of connecting\n"
+    "\n"
+    "The measurement:\n"
+    "  --core CPU             run there\n"
+    "  --yield                give the CPU to others when there is nothing to do\n"
+    "  --warmup S, --time S   not measured, measured (1, 5)\n"
+    "  --latency              stamp the frames and print percentiles; use it with --rate\n"
+    "  --wake N               instead of a stream: N single frames, each after a silence, and how long each took\n"
+    "  --gap US               that silence, 1 ... 1000000 (2000)\n"
+    "  --timeout S            wait that long for the switch (20)\n"
+    "  --label TEXT           printed with the result\n"
+    "  --hold                 stay connected at the end, until a signal\n"
+    "With idle ports only it prints \"vugen ready\" and stays until a signal.\n";
+
+_Noreturn static void usage(const char *sentence, const char *what)
+{
+	(void)fprintf(stderr, "vugen: %s%s; see vugen --help\n", sentence, what);
+	exit(2);
+}
+
+static double number(const char *s, double min, double max, const char *option)
+{
+	char *end;
+	double v;
+
+	errno = 0;
+	v = strtod(s, &end);
+	if (errno || end == s || *end || !(v >= min && v <= max)) {
+		(void)fprintf(stderr, "vugen: %s is from %.0f to %.0f, not %s\n", option, min, max, s);
+		exit(2);
+	}
+	return v;
+}
+
+static unsigned integer(const char *s, double min, double max, const char *option)
+{
+	return (unsigned)number(s, min, max, option);
+}
+
+static void add_port(const char *path, unsigned role)
+{
+	struct port *p = &gen.port[gen.nports];
+
+	if (gen.nports == MAX_PORTS)
+		usage("there are too many ports at ", path);
+	gen.nports++;
+	*p = (struct port){ .path = path, .role = role, .id = gen.nports, .sock = -1, .listener = -1, .memfd = -1 };
+	if (role & ROLE_RX)
+		gen.rx[gen.nrx++] = p;
+	if (role & ROLE_ECHO)
+		gen.echo[gen.necho++] = p;
+	else if (role & ROLE_TX)
+		gen.tx[gen.ntx++] = p;
+}
+
+/* PATTERN with its %d replaced; nothing of the pattern is taken for a format. */
+static char *numbered(const char *pattern, unsigned i)
+{
+	const char *at = strstr(pattern, "%d");
+	char *s;
+
+	if (!at)
+		usage("there is no %d in ", pattern);
+	if (asprintf(&s, "%.*s%u%s", (int)(at - pattern), pattern, i, at + 2) < 0)
+		die("no memory for", pattern);
+	return s;
+}
+
+static void add_many(const char *pattern, const char *count, unsigned role)
+{
+	unsigned n;
+
+	if (!count)
+		usage("a number is missing behind ", pattern);
+	n = integer(count, 0, MAX_PORTS, "the number of ports");
+	for (unsigned i = 0; i < n; i++)
+		add_port(numbered(pattern, i), role);
+}
+
+static void parse_mac(const char *s)
+{
+	uint8_t *m = opt.dmac;
+	char end;
+
+	if (sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", m, m + 1, m + 2, m + 3, m + 4, m + 5, &end) != 6)
+		usage("this is no MAC address: ", s);
+	opt.has_dmac = true;
+}
+
+/* name, takes a value, what is done (with optarg) */
+#define OPTIONS(X)                                                                                                     \
+	X(tx, 1, add_port(optarg, ROLE_TX))                                                                            \
+	X(rx, 1, add_port(optarg, ROLE_RX))                                                                            \
+	X(both, 1, add_port(optarg, ROLE_RX | ROLE_TX))                                                                \
+	X(echo, 1, add_port(optarg, ROLE_RX | ROLE_TX | ROLE_ECHO))                                                    \
+	X(idle, 1, add_port(optarg, 0))                                                                                \
+	X(idle_many, 1, add_many(optarg, argv[optind++], 0))                                                           \
+	X(tx_many, 1, add_many(optarg, argv[optind++], ROLE_TX))                                                       \
+	X(rx_many, 1, add_many(optarg, argv[optind++], ROLE_RX))                                                       \
+	X(size, 1, opt.size = integer(optarg, MIN_FRAME, MAX_FRAME, "--size"))                                         \
+	X(random, 0, opt.random = true)                                                                                \
+	X(pairs, 0, opt.pairs = true)                                                                                  \
+	X(dmac, 1, parse_mac(optarg))                                                                                  \
+	X(vlan, 1, opt.vlan = (int)integer(optarg, 0, 4094, "--vlan"))                                                 \
+	X(flows, 1, opt.flows = integer(optarg, 1, FLOWS_MAX, "--flows"))                                              \
+	X(full, 0, opt.full = true)                                                                                    \
+	X(rate, 1, opt.rate = number(optarg, 0, 1e9, "--rate"))                                                        \
+	X(burst, 1, opt.burst = integer(optarg, 1, MAX_BURST, "--burst"))                                              \
+	X(ring, 1, opt.ring = integer(optarg, 8, RING_MAX, "--ring"))                                                  \
+	X(packed, 0, opt.packed = true)                                                                                \
+	X(no_mrg, 0, opt.no_mrg = true)                                                                                \
+	X(small_pages, 0, opt.small_pages = true)                                                                      \
+	X(server, 0, opt.server = true)                                                                                \
+	X(core, 1, opt.core = (int)integer(optarg, 0, CPU_SETSIZE - 1, "--core"))                                      \
+	X(yield, 0, opt.yield = true)                                                                                  \
+	X(warmup, 1, opt.warmup_s = number(optarg, 0, 1e6, "--warmup"))                                                \
+	X(time, 1, opt.time_s = number(optarg, 0, 1e6, "--time"))                                                      \
+	X(latency, 0, opt.latency = true)                                                                              \
+	X(wake, 1, opt.wake = integer(optarg, 1, 1000000, "--wake"))                                                   \
+	X(gap, 1, opt.gap_us = number(optarg, 1, 1e6, "--gap"))                                                        \
+	X(timeout, 1, opt.timeout_s = integer(optarg, 1, 3600, "--timeout"))                                           \
+	X(label, 1, opt.label = optarg)                                                                                \
+	X(hold, 0, opt.hold = true)                                                                                    \
+	X(help, 0, (void)fputs(help, stdout); exit(0))
+
+static void parse_options(int argc, char **argv)
+{
+#define X(name, value, action) OPT_##name,
+	enum { OPT_FIRST = 255, OPTIONS(X) };
+#undef X
+#define X(name, value, action) { #name, value, NULL, OPT_##name },
+	struct option longs[] = { OPTIONS(X){ 0 } };
+#undef X
+	int c;
+
+	for (struct option *o = longs; o->name; o++) { /* the names have dashes */
+		char *s = strdup(o->name);
+
+		for (char *d = s; d && (d = strchr(d, '_')); d++)
+			*d = '-';
+		o->name = s;
+	}
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+#define X(name, value, action)                                                                                         \
+	case OPT_##name:                                                                                               \
+		action;                                                                                                \
+		break;
+			OPTIONS(X)
+#undef X
+		default:
+			exit(2);
+		}
+	}
+	if (optind < argc)
+		usage("what is this: ", argv[optind]);
+}
+
+static void check_options(void)
+{
+	if (!gen.nports)
+		usage("there is no port", "");
+	if (opt.ring & (opt.ring - 1))
+		usage("--ring is a power of two", "");
+	if (gen.ntx && !gen.nrx)
+		usage("nobody receives what is sent", "");
+	if (opt.pairs && (gen.necho || gen.ntx != gen.nrx))
+		usage("--pairs needs as many receivers as senders, and no echo", "");
+	if (opt.wake && (!gen.ntx || gen.necho))
+		usage("--wake needs a sender, and no echo", "");
+	if (gen.necho)
+		opt.latency = true;
+}
+
+static void pin(void)
+{
+	cpu_set_t s;
+
+	if (opt.core < 0)
+		return;
+	CPU_ZERO(&s);
+	CPU_SET(opt.core, &s);
+	if (sched_setaffinity(0, sizeof s, &s))
+		die("can't run on the CPU of", "--core");
+}
+
+/* Every port takes a socket, two event descriptors a ring and one for its memory. */
+static void raise_limits(void)
+{
+	struct rlimit want = { 8 * MAX_PORTS, 8 * MAX_PORTS };
+
+	if (setrlimit(RLIMIT_NOFILE, &want) < 0)
+		(void)fprintf(stderr, "vugen: the limit of open files can't be raised: many ports may fail\n");
+}
+
+static void bring_up(void)
+{
+	for (unsigned i = 0; i < gen.nports && opt.server; i++)
+		port_listen(&gen.port[i]);
+	for (unsigned i = 0; i < gen.nports && !stopped(); i++)
+		port_meet(&gen.port[i]);
+	for (unsigned i = 0; i < gen.necho; i++) {
+		gen.echo[i]->echo = calloc(2 * (size_t)opt.ring, sizeof(struct echo));
+		if (!gen.echo[i]->echo)
+			die("no memory for", gen.echo[i]->path);
+	}
+	for (unsigned i = 0; i < gen.nports && !stopped(); i++)
+		port_up(&gen.port[i]);
+}
+
+static void stay(void)
+{
+	while (!stopped())
+		(void)usleep(200000);
+}
+
+int main(int argc, char **argv)
+{
+	parse_options(argc, argv);
+	check_options();
+	stop_on_signals();
+	raise_limits();
+	pin();
+	bring_up();
+	if (!gen.nrx && !gen.ntx) {
+		(void)printf("vugen ready idle=%u\n", gen.nports);
+		(void)fflush(stdout);
+		stay();
+	} else if (!stopped()) {
+		frames_prepare();
+		for (unsigned i = 0; i < gen.nrx; i++)
+			if (!(gen.rx[i]->role & ROLE_TX))
+				port_announce(gen.rx[i]);
+		(void)usleep(SETTLE_US);
+		if (opt.wake)
+			measure_wake();
+		else
+			measure_stream();
+		if (opt.hold)
+			stay();
+		for (unsigned i = 0; i < gen.nports; i++)
+			port_down(&gen.port[i]);
+	}
+	if (opt.server)
+		for (unsigned i = 0; i < gen.nports; i++)
+			(void)unlink(gen.port[i].path);
+	return 0;
+}

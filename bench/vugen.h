@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vugen plays virtual machines to a vhost-user switch: what QEMU does (front.c: socket, shared memory, rings), what a
+ * guest's virtio-net driver does (driver.c: one burst a call, frames.c: what is in it), and the measuring (measure.c).
+ * One process, one thread, any number of VMs; it costs little a frame, so that the switch is the bottleneck and not it.
+ * Everything here is owned by that one thread. The switch is trusted not to be hostile, but what it writes into the
+ * rings is masked before it is used as an index.
+ */
+#ifndef VMQ_BENCH_VUGEN_H
+#define VMQ_BENCH_VUGEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_PORTS  1100u
+#define MAX_BURST  64u
+#define MIN_FRAME  64u
+#define MAX_FRAME  2048u
+#define HDR_LEN	   12u /* struct virtio_net_hdr_v1 */
+#define FRAME_HEAD 64u /* the bytes of a frame that are written for each one sent */
+#define STAMP_AT   50u /* where a time stamp lies: behind the UDP header, with and without a VLAN tag */
+
+/* ---- options ---- */
+
+struct options {
+	unsigned size;	    /* of the frames, without FCS */
+	unsigned ring;	    /* descriptors a ring, a power of two */
+	unsigned burst;	    /* frames a turn and sender */
+	unsigned flows;	    /* UDP source ports in turn */
+	unsigned timeout_s; /* how long to wait for the switch */
+	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */
+	int core, vlan;	    /* -1: not pinned, untagged */
+	double time_s, warmup_s, rate, gap_us;
+	bool server, packed, full, latency, no_mrg, hold, random, pairs, small_pages, yield, has_dmac;
+	uint8_t dmac[6];
+	const char *label;
+};
+
+extern struct options opt;
+
+/* ---- ports ---- */
+
+struct desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+struct avail {
+	uint16_t flags, idx, ring[];
+};
+
+struct used_elem {
+	uint32_t id, len;
+};
+
+struct used {
+	uint16_t flags, idx;
+	struct used_elem ring[];
+};
+
+struct packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id, flags;
+};
+
+struct packed_event {
+	uint16_t off_wrap, flags;
+};
+
+#define DESC_WRITE   2u
+#define PACKED_AVAIL (1u << 7)
+#define PACKED_USED  (1u << 15)
+
+struct ring {
+	union { /* the three areas of a virtqueue, split or packed */
+		struct desc *desc;
+		struct packed_desc *packed;
+	};
+	union {
+		struct avail *avail;
+		struct packed_event *driver_event;
+	};
+	union {
+		struct used *used;
+		struct packed_event *device_event;
+	};
+	uint8_t *bufs;		       /* opt.ring buffers, NULL when the ring has none */
+	uint16_t last_used, avail_idx; /* split: what was taken back, what was handed out */
+	uint16_t pos;		       /* packed: the next slot to look at and to fill */
+	bool wrap;		       /* packed: the wrap counter at pos */
+	int kick_fd, call_fd;
+};
+
+enum { RX, TX };				  /* the two rings of a port */
+enum { ROLE_RX = 1, ROLE_TX = 2, ROLE_ECHO = 4 }; /* ROLE_ECHO comes with the other two */
+
+/* What an echoing port has to send back: the first bytes' stamp and who sent it. */
+struct echo {
+	uint64_t stamp;
+	uint16_t to;
+};
+
+struct port {
+	const char *path;
+	unsigned role, id; /* id: from 1; the port owns 52:54:00:00:HH:LL with HHLL = id */
+	int sock, listener, memfd;
+	uint8_t *base; /* its memory: one region, at GUEST_BASE for the switch */
+	size_t size;
+	uint64_t features;
+	struct ring q[2];
+	uint8_t *announce; /* a page for the one frame of a port that does not send otherwise */
+
+	uint8_t (*head)[FRAME_HEAD]; /* prepared frames, one a destination */
+	unsigned ndst, next_dst;
+	uint32_t sequence;
+	struct echo *echo; /* ring of 2 * opt.ring entries */
+	unsigned echo_in, echo_out;
+
+	uint64_t rx, rx_bytes, rx_wrong, tx;
+};
+
+struct generator {
+	struct port port[MAX_PORTS];
+	struct port *rx[MAX_PORTS], *tx[MAX_PORTS], *echo[MAX_PORTS]; /* an echoing port is in rx and echo, not in tx */
+	unsigned nports, nrx, ntx, necho;
+};
+
+extern struct generator gen;
+
+/* ---- front.c: what the virtual machine monitor does ---- */
+
+void port_listen(struct port *p);
+/* Connects, or waits until the switch did; retries until opt.timeout_s. */
+void port_meet(struct port *p);
+/* Negotiates, shares memory and starts both rings; returns when the switch has handled all of it. */
+void port_up(struct port *p);
+/* Stops both rings as a driver's reset does. */
+void port_down(struct port *p);
+uint64_t guest_address(const struct port *p, const void *at);
+/* Ends the program with a sentence: what was tried, and errno's text. */
+_Noreturn void die(const char *what, const char *arg);
+_Noreturn void fail(const struct port *p, const char *sentence);
+
+/* ---- frames.c: what is in the frames ---- */
+
+/* Prepares the destinations of every sender and fills its buffers. */
+void frames_prepare(void);
+/* Writes the next n frames of a sender: their heads, and with opt.full a word of each further cache line. */
+void frames_write(struct port *p, uint8_t *const *f, unsigned n, uint64_t stamp);
+/* A broadcast frame of 64 bytes from this port. */
+void frame_broadcast(const struct port *p, uint8_t *f);
+
+/* The port number in the frame's destination, and in its source address. */
+static inline unsigned frame_owner(const uint8_t *f)
+{
+	return (unsigned)f[4] << 8 | f[5];
+}
+
+static inline unsigned frame_sender(const uint8_t *f)
+{
+	return (unsigned)f[10] << 8 | f[11];
+}
+
+/* ---- driver.c: what the guest's driver does ---- */
+
+/* A cache line and a half of header and gap, then the frame on a cache line; not a power of two, to spread cache sets.
+ */
+uint8_t *ring_buffer(const struct ring *r, unsigned i);
+size_t ring_buffers_size(void);
+/* Writes the descriptors, posts all receive buffers. */
+void ring_init(struct port *p, int which);
+/* Sends up to max frames (at most MAX_BURST), receives up to max; both return how many. */
+unsigned tx_burst(struct port *p, unsigned max);
+unsigned rx_burst(struct port *p, unsigned max);
+/* One broadcast frame from a port without sending buffers, so that a learning switch knows where it is. */
+void port_announce(struct port *p);
+/* Whether the device asks for a kick of this ring now. */
+bool ring_wants_kick(const struct ring *r);
+
+/* ---- measure.c ---- */
+
+/* A received frame's stamp, while measuring. */
+void latency_record(uint64_t stamp);
+void measure_stream(void);
+void measure_wake(void);
+bool stopped(void);
+void stop_on_signals(void);
+double seconds_now(void);
+
+#ifdef __x86_64__
+#include <x86intrin.h>
+static inline uint64_t cycles(void)
+{
+	return __rdtsc();
+}
+
+static inline void relax(void)
+{
+	_mm_pause();
+}
+#else
+#include <time.h>
+static inline uint64_t cycles(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline void relax(void)
+{
+}
+#endif
+
+#endif
