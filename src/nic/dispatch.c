@@ -36,38 +36,38 @@ static inline const struct nic *nic_of(const struct frame *f)
  * the worker that had it, the next ones take the same way (that worker passes them on in order), and nothing more is
  * taken from our sources until all are home: the order of a sender's frames is kept across the move.
  */
-static inline struct worker *route(struct worker *w, struct counters *cnt, struct worker *to)
+static inline struct worker *route(struct worker *w, uint8_t *way, struct worker *to)
 {
 	struct worker *before;
 
-	if (__builtin_expect(cnt->route == to->index + 1, 1))
+	if (__builtin_expect(*way == to->index + 1, 1))
 		return to;
-	before = cnt->route ? w->engine->w[cnt->route - 1] : NULL;
+	before = *way ? w->engine->w[*way - 1] : NULL;
 	if (before && before != w && w->nfree_refs != WORKER_REFS) {
 		w->drain = true;
 		return before;
 	}
-	cnt->route = to->index + 1;
+	*way = (uint8_t)(to->index + 1);
 	return to;
 }
 
 void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 {
 	struct counters *cnt = vport_counters(v, w);
-	struct nic_queue *q = __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE);
+	struct nic_queue *q = receiver(v, f);
 	struct port_source *host = NULL;
 	struct worker *to;
 	enum nic_drop why;
 
 	if (__builtin_expect(q != NULL, 1)) {
-		to = route(w, cnt, __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
+		to = route(w, &cnt->route[q->qp], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
 	} else {
 		host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 		if (!host) {
 			count_drop(cnt, NIC_DROP_RX_NOT_CONNECTED);
 			return;
 		}
-		to = route(w, cnt, __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
+		to = route(w, &cnt->route[0], __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
 	}
 	if (to != w) {
 		if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
@@ -89,7 +89,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 		dispatch_drop(w, n, f->src_vport, NIC_DROP_TX_NO_WIRE);
 		return;
 	}
-	to = route(w, &n->wire_cnt[w->index], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
+	to = route(w, &n->wire_cnt[w->index].route[0], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
 	if (to == w)
 		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
 	else if (!handover_frame(w, to, f, n, FRAME_FROM_WIRE, &why))
@@ -98,7 +98,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 
 void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v)
 {
-	struct nic_queue *q = v ? __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) : NULL;
+	struct nic_queue *q = v ? receiver(v, f) : NULL;
 	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
 
 	if (q)
@@ -221,9 +221,9 @@ static inline bool plain_sender(const struct frame *f)
 static struct nic_queue *straight_to(struct worker *w, const struct nic *n, const struct verdict *v)
 {
 	struct nic_vport *p = v->kind == VERDICT_ONE ? vport_of(n, v->vport) : NULL;
-	struct nic_queue *q = p ? __atomic_load_n(&p->queue[0], __ATOMIC_ACQUIRE) : NULL;
+	struct nic_queue *q = p && !__atomic_load_n(&p->rss, __ATOMIC_ACQUIRE) ? __atomic_load_n(&p->queue[0], __ATOMIC_ACQUIRE) : NULL;
 
-	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w && vport_counters(p, w)->route == w->index + 1 ? q : NULL;
+	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w && vport_counters(p, w)->route[0] == w->index + 1 ? q : NULL;
 }
 
 static void dispatch_all(struct worker *w)

@@ -34,11 +34,12 @@ static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 		.fate = NIC_FATE_DELIVER,
 		.vport = v->id,
 		.filter = filter,
-		.cpu = v->cpu,
+		.qp = v->rss ? rss_queue(v->rss, a->f) : 0,
 		.tag_stripped = op == TAG_STRIP,
 		.tag_inserted = op == TAG_INSERT,
 	};
 
+	d.cpu = v->pair_worker[d.qp] ? v->pair_worker[d.qp]->cpu : v->cpu;
 	if (!v->queue[0] && !v->host) {
 		d.fate = NIC_FATE_DROP;
 		d.drop = NIC_DROP_RX_NOT_CONNECTED;

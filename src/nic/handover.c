@@ -116,7 +116,7 @@ static struct worker *destination(const struct frame_ref *r, struct nic_vport **
 	*v = vport_of(r->nic, r->dst_vport);
 	if (!*v)
 		return NULL;
-	q = __atomic_load_n(&(*v)->queue[0], __ATOMIC_ACQUIRE);
+	q = receiver(*v, &r->f);
 	if (q)
 		return __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
 	s = __atomic_load_n(&(*v)->host, __ATOMIC_ACQUIRE);

@@ -126,6 +126,34 @@ int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *
 int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m);
 int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_policy *p);
 
+/* ---- several queue pairs: RSS inside a VPort (spec/50-scaling.md §7, §8) ---- */
+
+#define NIC_RSS_KEY 40u
+#define NIC_RSS_MAX_ENTRIES 128u
+
+/* Hash types, with the numbers of HashInformation. */
+enum nic_rss_types {
+	NIC_RSS_IPV4 = 0x100,
+	NIC_RSS_TCP_IPV4 = 0x200,
+	NIC_RSS_IPV6 = 0x400,
+	NIC_RSS_TCP_IPV6 = 0x1000,
+	NIC_RSS_UDP_IPV4 = 0x4000,
+	NIC_RSS_UDP_IPV6 = 0x8000,
+};
+
+struct nic_rss_config {
+	uint32_t types;              /* enum nic_rss_types; others are ignored */
+	uint8_t key[NIC_RSS_KEY];
+	unsigned entries;            /* 1 … NIC_RSS_MAX_ENTRIES, a power of two */
+	uint16_t cpu[NIC_RSS_MAX_ENTRIES]; /* the indirection table: CPU of each entry */
+	uint16_t default_cpu;        /* of frames that have no hash */
+};
+
+/* Spreads the VPort's received frames over its queue pairs: pair k serves the k-th distinct CPU, the default CPU first,
+ * and is moved there; pairs beyond them are on the VPort's. NULL: off, all frames to pair 0 on the VPort's CPU. Under
+ * traffic; nothing is lost. -EINVAL: more CPUs than queue pairs, a CPU without worker, or a bad number of entries. */
+int nic_vport_set_rss(struct nic *n, uint32_t id, const struct nic_rss_config *cfg, struct vmq_err *err);
+
 /* A VPort may be the host's own: frames to and from a port (the TAP of the default VPort) instead of rings. */
 int nic_vport_attach_port(struct nic *n, uint32_t id, struct port *p, struct vmq_err *err);
 int nic_vport_detach_port(struct nic *n, uint32_t id);

@@ -12,6 +12,7 @@
 #include "nic/filter.h"
 #include "nic/frame.h"
 #include "nic/nic.h"
+#include "nic/rss.h"
 #include "nic/spsc.h"
 #include "vring/virtqueue.h"
 
@@ -26,7 +27,7 @@
 
 /* Counters of one VPort (or the wire) by one worker: one writer; the reader sums. */
 struct counters {
-	uint32_t route; /* 1 + index of the worker this worker sends the VPort's frames to; 0: none yet (dispatch.c) */
+	uint8_t route[NIC_MAX_QUEUE_PAIRS]; /* 1 + index of the worker this worker sends a pair's frames to; 0: none yet (dispatch.c) */
 	struct nic_vport_counters c;
 } __attribute__((aligned(64)));
 
@@ -122,6 +123,8 @@ struct nic_vport {
 		uint32_t count;
 	} *vlans;
 	uint32_t nvlans;
+	struct nic_rss *rss; /* NULL: off; workers read with acquire */
+	struct worker *pair_worker[NIC_MAX_QUEUE_PAIRS]; /* control's: where RSS wants the pair; NULL: on the VPort's CPU */
 	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS];   /* running; NULL: not. Workers read with acquire */
 	struct nic_queue *started[NIC_MAX_QUEUE_PAIRS]; /* control's own view */
 	struct port_source *host; /* workers read with acquire */
@@ -243,6 +246,17 @@ static inline void cpu_relax(void)
 static inline struct nic_vport *vport_of(const struct nic *n, uint32_t id)
 {
 	return id < NIC_MAX_VPORTS ? __atomic_load_n(&n->vport[id], __ATOMIC_ACQUIRE) : NULL;
+}
+
+/* The queue that gets this frame of the VPort; NULL: no VM. A pair that the guest has not enabled is served by pair 0. */
+static inline struct nic_queue *receiver(const struct nic_vport *v, const struct frame *f)
+{
+	const struct nic_rss *rss = __atomic_load_n(&v->rss, __ATOMIC_ACQUIRE);
+	struct nic_queue *q = NULL;
+
+	if (__builtin_expect(rss != NULL, 0))
+		q = __atomic_load_n(&v->queue[rss_queue(rss, f)], __ATOMIC_ACQUIRE);
+	return q ? q : __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE);
 }
 
 static inline void count_drop(struct counters *cnt, enum nic_drop why)

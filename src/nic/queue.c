@@ -62,7 +62,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 		free(q);
 		return vmq_err(err, -EINVAL, "ring size: %u and %u given; 1 to 32768 is possible, for split rings a power of two", rx.size, tx.size);
 	}
-	w = engine_worker(n->engine, v->cpu);
+	w = v->pair_worker[qp] ? v->pair_worker[qp] : engine_worker(n->engine, v->cpu);
 	q->worker = w;
 	q->cnt = vport_counters(v, w);
 	virtqueue_kicks_off(&q->rx); /* posted buffers are looked for when a frame comes */
@@ -190,7 +190,7 @@ int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_
 	*out = (struct nic_queue_info){ 0 };
 	if (!v || qp >= v->queue_pairs)
 		return -ENOENT;
-	out->cpu = v->cpu;
+	out->cpu = v->pair_worker[qp] ? v->pair_worker[qp]->cpu : v->cpu;
 	if (!q)
 		return 0;
 	out->started = true;

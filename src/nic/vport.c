@@ -76,6 +76,7 @@ int nic_vport_delete(struct nic *n, uint32_t id)
 			return -EBUSY;
 	__atomic_store_n(&n->vport[id], NULL, __ATOMIC_RELEASE);
 	free(v->vlans);
+	nic_retire(n->engine, v->rss);
 	v->vlans = NULL;
 	nic_retire(n->engine, v);
 	return nic_quiesce(n->engine);
@@ -113,7 +114,7 @@ int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *
 	if (!to)
 		return vmq_err(err, -EINVAL, "ProcessorAffinity: no worker runs on CPU %u", cpu);
 	for (unsigned i = 0; i < NIC_MAX_QUEUE_PAIRS && rc == 0; i++)
-		if (v->started[i])
+		if (v->started[i] && !v->pair_worker[i])
 			rc = queue_move(v->started[i], to);
 	if (rc == 0 && v->host)
 		rc = port_source_move(v->host, to);

@@ -1093,6 +1093,86 @@ static void test_queue_restart_keeps_positions(void **s)
 	unpair();
 }
 
+/* ---- several queue pairs ---- */
+
+static void udp_frame(uint8_t *f, uint16_t port)
+{
+	make_frame(f, 2, 1, 0, 100);
+	memcpy(f + 12, "\x08\0\x45", 3);
+	f[20] = f[21] = 0;
+	f[23] = 17;
+	memcpy(f + 26, "\12\0\0\1\12\0\0\2", 8);
+	f[34] = (uint8_t)(port >> 8);
+	f[35] = (uint8_t)port;
+}
+
+static void test_rss_spreads_over_queue_pairs(void **s)
+{
+	struct nic_rss_config rss = { .types = NIC_RSS_IPV4 | NIC_RSS_UDP_IPV4, .entries = 2, .cpu = { cpu[0], cpu[1] }, .default_cpu = cpu[0] };
+	struct nic_queue_info info;
+	struct nic_queue_config c;
+	struct vmq_err err = { "" };
+	struct vm q1;
+	uint8_t f[100];
+	uint16_t rx, tx;
+	unsigned got[2] = { 0, 0 };
+	bool last = false;
+	struct vring_used_elem first;
+
+	(void)s;
+	for (unsigned i = 0; i < NIC_RSS_KEY; i++)
+		rss.key[i] = (uint8_t)(i * 37 + 11);
+	vport(1, cpu[0]);
+	assert_int_equal(nic_vport_create(nic, &(struct nic_vport_config){ 2, cpu[0], 2, NIC_MODERATION_OFF, true }, &err), 0);
+	filter(1, 1, 1, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	filter(2, 2, 2, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	vm_init(&va, 1, 64, V1 | MRG);
+	vm_init(&vb, 1, 64, V1 | MRG);
+	vm_init(&q1, 1, 64, V1 | MRG);
+	start(1, &va);
+	start(2, &vb);
+	assert_int_equal(nic_vport_set_rss(nic, 2, &rss, &err), 0);
+	(void)vm_post(&vb, 256);
+	udp_frame(f, 7);
+	vm_send(&va, f, sizeof f); /* pair 1 is not enabled yet: pair 0 has all */
+	assert_true(vm_wait_used(&vb.rx, &first));
+	c = vm_queue_config(&q1);
+	assert_int_equal(nic_queue_start(nic, 2, 1, &c, &err), 0);
+	assert_int_equal(nic_queue_info(nic, 2, 1, &info), 0);
+	assert_int_equal(info.cpu, cpu[1]);
+	for (unsigned i = 0; i < 32; i++) {
+		struct vring_used_elem e;
+		bool in0 = false, in1 = false;
+
+		(void)vm_post(&vb, 256);
+		(void)vm_post(&q1, 256);
+		udp_frame(f, (uint16_t)(1000 + i / 2)); /* each flow twice: the same pair both times */
+		vm_send(&va, f, sizeof f);
+		for (unsigned k = 0; k < 2000 && !in0 && !in1; k++) {
+			in0 = vm_used(&vb.rx, &e);
+			in1 = vm_used(&q1.rx, &e);
+			usleep(100);
+		}
+		assert_true(in0 != in1);
+		got[in1]++;
+		if (i % 2)
+			assert_int_equal(last, in1);
+		last = in1;
+	}
+	if (ncpus > 1)
+		assert_true(got[0] > 0 && got[1] > 0);
+	rss.cpu[1] = 999;
+	assert_int_equal(nic_vport_set_rss(nic, 2, &rss, &err), -EINVAL);
+	rss.entries = 3;
+	assert_int_equal(nic_vport_set_rss(nic, 2, &rss, &err), -EINVAL);
+	assert_int_equal(nic_vport_set_rss(nic, 2, NULL, &err), 0);
+	assert_int_equal(nic_queue_info(nic, 2, 1, &info), 0);
+	assert_int_equal(info.cpu, cpu[0]);
+	assert_int_equal(nic_queue_stop(nic, 2, 1, &rx, &tx), 0);
+	unpair();
+	vm_fini(&q1);
+}
+
 /* ---- packed rings ---- */
 
 static void test_packed_wraps_with_chains(void **s)
@@ -1229,6 +1309,7 @@ int main(void)
 		T(test_dirty_log_is_exact),
 		T(test_across_cpus),
 		T(test_cpu_moves_under_traffic),
+		T(test_rss_spreads_over_queue_pairs),
 	};
 	const struct CMUnitTest split[] = {
 		T(test_sizes_transitional),
