@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packed rings (virtio 1.2 §2.8). Included by vring/virtqueue.h only; worker only.
+ *
+ * A batch is published by the flags of its first entry, written last: the driver reads in order, so it sees all or none.
+ */
+#ifndef VMQ_VRING_PACKED_H
+#define VMQ_VRING_PACKED_H
+
+#define PACKED_WRAP 0x8000u
+#define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
+#define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
+
+/* The position n entries on; n is at most the ring's size. */
+static inline uint16_t packed_step(const struct virtqueue *vq, uint16_t pos, uint16_t n)
+{
+	uint32_t i = (pos & 0x7FFFu) + n;
+
+	if (i < vq->size)
+		return (uint16_t)(i | (pos & PACKED_WRAP));
+	return (uint16_t)((i - vq->size) | (~pos & PACKED_WRAP));
+}
+
+/* A descriptor as it is now. The half with the flags is read first; acquire: pairs with the driver's barrier before it
+ * writes them (virtio 1.2 §2.8.21.1). */
+static inline struct vring_packed_desc packed_desc(const struct virtqueue *vq, uint16_t pos)
+{
+	const uint64_t *p = (const uint64_t *)(const void *)&vq->packed_desc[pos & 0x7FFFu];
+	union {
+		uint64_t w[2];
+		struct vring_packed_desc d;
+	} v;
+
+	v.w[1] = __atomic_load_n(&p[1], __ATOMIC_ACQUIRE);
+	v.w[0] = __atomic_load_n(&p[0], __ATOMIC_RELAXED);
+	return v.d;
+}
+
+/* Available in this lap: the avail bit equals our wrap counter and the used bit does not. */
+static inline bool packed_is_available(uint16_t flags, uint16_t pos)
+{
+	bool wrap = pos & PACKED_WRAP;
+
+	return !(flags & PACKED_AVAIL) != wrap && !(flags & PACKED_USED) == wrap;
+}
+
+static inline bool packed_ready(const struct virtqueue *vq, uint16_t pos)
+{
+	return packed_is_available(__atomic_load_n(&vq->packed_desc[pos & 0x7FFFu].flags, __ATOMIC_ACQUIRE), pos);
+}
+
+static inline bool packed_take(struct virtqueue *vq, struct vq_buf *b)
+{
+	b->pos = vq->last_avail;
+	vq->last_avail = packed_step(vq, b->pos, 1);
+	__builtin_prefetch(&vq->packed_desc[b->pos & 0x7FFFu], 1);
+	return true;
+}
+
+static inline bool packed_slot(struct virtqueue *vq, struct vq_buf *b, uint32_t need)
+{
+	struct vring_packed_desc d = packed_desc(vq, b->pos);
+
+	b->gpa = d.addr;
+	b->id = d.id;
+	return packed_is_available(d.flags, b->pos) && (d.flags & ~(PACKED_AVAIL | PACKED_USED)) == VRING_DESC_F_WRITE &&
+	       d.len >= need;
+}
+
+static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
+{
+	struct vring_packed_desc *d = &vq->packed_desc[vq->used_idx & 0x7FFFu];
+	uint16_t flags = vq->used_idx & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0;
+
+	if (len)
+		flags |= VRING_DESC_F_WRITE;
+	__atomic_store_n(&d->id, id, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->len, len, __ATOMIC_RELAXED);
+	if (vq->used_idx == vq->used_public)
+		vq->first_flags = flags;
+	else
+		__atomic_store_n(&d->flags, flags, __ATOMIC_RELAXED);
+	vq->used_idx = packed_step(vq, vq->used_idx, ndesc);
+	vq->since_call = (uint16_t)(vq->since_call + ndesc);
+}
+
+static inline void packed_publish(struct virtqueue *vq)
+{
+	uint16_t first = vq->used_public & 0x7FFFu, end = vq->used_idx & 0x7FFFu;
+
+	/* release: the other entries and the buffers before the flags of the first */
+	__atomic_store_n(&vq->packed_desc[first].flags, vq->first_flags, __ATOMIC_RELEASE);
+	if (__builtin_expect(vq->log != NULL, 0)) {
+		uint64_t size = sizeof(struct vring_packed_desc), at = vq->used_gpa + first * size;
+
+		if (end > first) {
+			virtqueue_log(vq, at, (uint64_t)(end - first) * size);
+		} else {
+			virtqueue_log(vq, at, (uint64_t)(vq->size - first) * size);
+			virtqueue_log(vq, vq->used_gpa, end * size);
+		}
+	}
+}
+
+static inline bool packed_wants_call(const struct virtqueue *vq)
+{
+	uint16_t flags = __atomic_load_n(&vq->driver_event->flags, __ATOMIC_ACQUIRE), event, off;
+
+	if (flags != VRING_PACKED_EVENT_FLAG_DESC || !vq->event_idx)
+		return flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+	event = __atomic_load_n(&vq->driver_event->off_wrap, __ATOMIC_RELAXED);
+	off = event & 0x7FFFu;
+	if ((event ^ vq->used_public) & PACKED_WRAP) /* a place of the lap before */
+		off = (uint16_t)(off - vq->size);
+	return vring_need_event(off, vq->used_public & 0x7FFFu,
+				(uint16_t)((vq->used_public & 0x7FFFu) - vq->since_call));
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Split rings (virtio 1.2 §2.7). Included by vring/virtqueue.h only; worker only. */
+#ifndef VMQ_VRING_SPLIT_H
+#define VMQ_VRING_SPLIT_H
+
+/* How many entries from `pos` on the guest has made available, looking at its index (once) only when none is left of
+ * the last look; 0 when the ring breaks. */
+static inline uint16_t split_available(struct virtqueue *vq, uint16_t pos)
+{
+	uint16_t n = (uint16_t)(vq->avail_idx - pos);
+	uint16_t idx;
+
+	if (n)
+		return n;
+	/* acquire: pairs with the guest's write barrier between ring entry and index (virtio 1.2 §2.7.13.3) */
+	idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
+	if (__builtin_expect((uint16_t)(idx - vq->last_avail) > vq->size ||
+			     (uint16_t)(idx - vq->last_avail) < (uint16_t)(pos - vq->last_avail), 0)) {
+		virtqueue_break(vq, "the available index jumped by more than the ring's size");
+		return 0;
+	}
+	vq->avail_idx = idx;
+	return (uint16_t)(idx - pos);
+}
+
+static inline bool split_ready(struct virtqueue *vq, uint16_t pos)
+{
+	return split_available(vq, pos) > 0;
+}
+
+/* A descriptor as it is now: two loads, so that it cannot change between check and use. */
+static inline struct vring_desc split_desc(const struct vring_desc *d)
+{
+	union {
+		uint64_t w[2];
+		struct vring_desc d;
+	} v;
+
+	v.w[0] = __atomic_load_n(&((const uint64_t *)(const void *)d)[0], __ATOMIC_RELAXED);
+	v.w[1] = __atomic_load_n(&((const uint64_t *)(const void *)d)[1], __ATOMIC_RELAXED);
+	return v.d;
+}
+
+/* The head in entry `pos` of the available ring, below size; or -1 with the queue broken. */
+static inline int split_head(struct virtqueue *vq, uint16_t pos)
+{
+	uint16_t head = __atomic_load_n(&vq->avail->ring[pos & vq->mask], __ATOMIC_RELAXED);
+
+	if (__builtin_expect(head >= vq->size, 0)) {
+		virtqueue_break(vq, "an available entry names a descriptor beyond the ring");
+		return -1;
+	}
+	return head;
+}
+
+static inline bool split_take(struct virtqueue *vq, struct vq_buf *b)
+{
+	int head;
+
+	if (__builtin_expect(split_available(vq, vq->last_avail) == 0, 0))
+		return false;
+	head = split_head(vq, vq->last_avail);
+	if (__builtin_expect(head < 0, 0))
+		return false;
+	b->id = (uint16_t)head;
+	b->pos = vq->last_avail++;
+	__builtin_prefetch(&vq->desc[head]);
+	return true;
+}
+
+static inline bool split_slot(struct virtqueue *vq, struct vq_buf *b, uint32_t need)
+{
+	struct vring_desc d = split_desc(&vq->desc[b->id]);
+
+	b->gpa = d.addr;
+	return d.flags == VRING_DESC_F_WRITE && d.len >= need;
+}
+
+static inline void split_used(struct virtqueue *vq, uint16_t head, uint32_t len)
+{
+	union {
+		uint64_t w;
+		struct vring_used_elem e;
+	} v = { .e = { head, len } };
+
+	__atomic_store_n((uint64_t *)(void *)&vq->used->ring[vq->used_idx & vq->mask], v.w, __ATOMIC_RELAXED);
+	vq->used_idx++;
+}
+
+static inline void split_publish(struct virtqueue *vq)
+{
+	/* release: the entries and the buffers before the index (virtio 1.2 §2.7.8.2) */
+	__atomic_store_n(&vq->used->idx, vq->used_idx, __ATOMIC_RELEASE);
+	if (__builtin_expect(vq->log != NULL, 0)) {
+		uint16_t first = vq->used_public & vq->mask, n = (uint16_t)(vq->used_idx - vq->used_public);
+		uint64_t ring = vq->used_gpa + offsetof(struct vring_used, ring);
+		uint16_t run = n < vq->size - first ? n : (uint16_t)(vq->size - first);
+
+		virtqueue_log(vq, vq->used_gpa, sizeof(struct vring_used));
+		virtqueue_log(vq, ring + first * sizeof(struct vring_used_elem), run * sizeof(struct vring_used_elem));
+		virtqueue_log(vq, ring, (uint64_t)(n - run) * sizeof(struct vring_used_elem));
+	}
+}
+
+static inline bool split_wants_call(const struct virtqueue *vq)
+{
+	if (vq->event_idx) /* used_event lies behind the available ring (virtio 1.2 §2.7.7) */
+		return vring_need_event(__atomic_load_n(&vq->avail->ring[vq->size], __ATOMIC_RELAXED), vq->used_public,
+					vq->call_idx);
+	return !(__atomic_load_n(&vq->avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+#endif
