@@ -198,5 +198,7 @@ int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, stru
 
 /* 1 … 64 of A-Za-z0-9_.- and not "." or "..". */
 bool stack_name_ok(const char *name);
+/* Why no VPort may be called so although it is a name (a static sentence), or NULL. */
+const char *stack_name_taken(const char *name);
 
 #endif

@@ -29,3 +29,12 @@ bool stack_name_ok(const char *name)
 	return len >= 1 && len < STACK_NAME_SIZE && strspn(name, allowed) == len && strcmp(name, ".") != 0 &&
 	       strcmp(name, "..") != 0;
 }
+
+const char *stack_name_taken(const char *name)
+{
+	if (strcmp(name, STACK_DEFAULT_NAME) == 0)
+		return "\"default\" is the default VPort's name";
+	if (strcmp(name, "wire") == 0)
+		return "\"wire\" means the physical port";
+	return NULL;
+}

@@ -43,8 +43,8 @@ static int check_name(const struct stack *s, const char *field, const char *name
 
 	if (!stack_name_ok(name))
 		return stack_fail(e, STACK_PARAM, field, "is not a name; 1 to 64 characters of A-Z a-z 0-9 _ . -");
-	if (strcmp(name, STACK_DEFAULT_NAME) == 0)
-		return stack_fail(e, STACK_EXISTS, field, "\"default\" is the default VPort's name");
+	if (stack_name_taken(name))
+		return stack_fail(e, STACK_EXISTS, field, "%s", stack_name_taken(name));
 	if (v)
 		return stack_fail(e, STACK_EXISTS, field, "there is a VPort %s already, on adapter %s", name,
 				  v->adapter->name);

@@ -165,8 +165,8 @@ static void read_vport(struct reader *r, const json_t *obj, const char *path, co
 		return;
 	(void)snprintf(kind, sizeof kind, "filter %s", adapter);
 	once(r, &p, "name", "vport", w->want.name);
-	if (!strcmp(w->want.name, STACK_DEFAULT_NAME))
-		(void)params_fault(&p, "name", "\"default\" is the default VPort's name");
+	if (stack_name_taken(w->want.name))
+		(void)params_fault(&p, "name", "%s", stack_name_taken(w->want.name));
 	once(r, &p, params_has(&p, "socket") ? "socket" : "name", "socket", w->want.socket);
 	cpu_list(r->c, list, sizeof list);
 	if (w->want.cpu_given && !has_cpu(r->c, w->want.cpu))

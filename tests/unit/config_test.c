@@ -191,6 +191,7 @@ static const struct bad {
 	{ VPORT("web1"), "f:6: adapters[0].vports[0]: is not an object of named parameters" },
 	{ VPORT("{mac: \"52:54:00:00:00:01\"}"), "f:6: adapters[0].vports[0].name: is missing" },
 	{ VPORT("{name: default}"), "f:6: adapters[0].vports[0].name: \"default\" is the default VPort's name" },
+	{ VPORT("{name: wire}"), "f:6: adapters[0].vports[0].name: \"wire\" means the physical port" },
 	{ VPORT("{name: web1, adapter: ext0}"),
 	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, socket, "
 	  "socket_mode, queue_pairs, moderation, source_check, vlan_check, all_multicast" },
