@@ -288,7 +288,12 @@ void vhost_memory_lost(void *arg)
 
 void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *reason)
 {
+	struct nic_queue_info info;
+
 	if (qp >= ep->npairs)
+		return;
+	/* The report of a queue that was stopped and started anew since is old. */
+	if (nic_queue_info(ep->nic, ep->vport, qp, &info) == 0 && info.started && !info.broken)
 		return;
 	vhost_pair_break(ep, qp, reason);
 	vhost_pairs_tell(ep);

@@ -188,6 +188,33 @@ static void mark_broken(struct vhost_endpoint *ep, unsigned qp, const char *reas
 	}
 }
 
+/* The four descriptors that the data path has of a running pair. */
+static void pair_fds(struct vhost_endpoint *ep, unsigned qp, int *fd[4])
+{
+	struct vhost_vring *rx = &ep->vring[2 * qp], *tx = rx + 1;
+
+	fd[0] = &rx->kick_fd;
+	fd[1] = &rx->call_fd;
+	fd[2] = &tx->kick_fd;
+	fd[3] = &tx->call_fd;
+}
+
+/* A worker may still use what it was given: that is kept aside, and the rings go on with copies of the descriptors. */
+static void set_aside(struct vhost_endpoint *ep, unsigned qp)
+{
+	struct vhost_pair *p = &ep->pair[qp];
+	int *fd[4];
+
+	pair_fds(ep, qp, fd);
+	for (unsigned i = 0; i < 4; i++) {
+		p->held_fd[i] = *fd[i];
+		if (*fd[i] >= 0)
+			*fd[i] = fcntl(*fd[i], F_DUPFD_CLOEXEC, 0);
+	}
+	p->started = false;
+	p->stuck = true;
+}
+
 void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 {
 	struct vhost_pair *p = &ep->pair[qp];
@@ -214,7 +241,7 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 	c.rx_used_gpa = used_gpa(ep, &rx->addr);
 	c.tx_used_gpa = used_gpa(ep, &tx->addr);
 	rc = nic_queue_start(ep->nic, ep->vport, qp, &c, &err);
-	if (rc) {
+	if (rc && rc != -ETIMEDOUT) {
 		mark_broken(ep, qp, err.text[0] ? err.text : strerror(-rc));
 		return;
 	}
@@ -223,33 +250,11 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 	p->log = log ? vhost_map_get(log) : NULL;
 	p->rx_used_gpa = c.rx_used_gpa;
 	p->tx_used_gpa = c.tx_used_gpa;
-}
-
-/* The four descriptors that the data path has of a running pair. */
-static void pair_fds(struct vhost_endpoint *ep, unsigned qp, int *fd[4])
-{
-	struct vhost_vring *rx = &ep->vring[2 * qp], *tx = rx + 1;
-
-	fd[0] = &rx->kick_fd;
-	fd[1] = &rx->call_fd;
-	fd[2] = &tx->kick_fd;
-	fd[3] = &tx->call_fd;
-}
-
-/* A worker may still use what it was given: that is kept aside, and the rings go on with copies of the descriptors. */
-static void set_aside(struct vhost_endpoint *ep, unsigned qp)
-{
-	struct vhost_pair *p = &ep->pair[qp];
-	int *fd[4];
-
-	pair_fds(ep, qp, fd);
-	for (unsigned i = 0; i < 4; i++) {
-		p->held_fd[i] = *fd[i];
-		if (*fd[i] >= 0)
-			*fd[i] = fcntl(*fd[i], F_DUPFD_CLOEXEC, 0);
+	if (rc) {
+		/* The worker may still come to it. */
+		set_aside(ep, qp);
+		mark_broken(ep, qp, err.text[0] ? err.text : strerror(-rc));
 	}
-	p->started = false;
-	p->stuck = true;
 }
 
 static void release(struct vhost_pair *p)

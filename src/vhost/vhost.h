@@ -143,7 +143,8 @@ void vhost_endpoint_close(struct vhost_endpoint *ep);
 /*
  * The data path reported NIC_EVENT_QUEUE_BROKEN: the pair is stopped, the front-end's error descriptors are signalled,
  * VHOST_EVENT_BROKEN follows. It stays broken until the ring is set up again (GET_VRING_BASE, SET_VRING_BASE, a status
- * of 0) or the front-end reconnects. No effect when the pair is not running.
+ * of 0) or the front-end reconnects. No effect when the pair is not running, or when the data path says meanwhile that it
+ * is well (nic_queue_info): it was started anew since.
  */
 void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *reason);
 

@@ -489,6 +489,12 @@ static void announce_and_mtu(void **state)
 
 /* ---- broken pairs ---- */
 
+static void breaks(const char *reason)
+{
+	f.nic.q[0].broken = true;
+	vhost_endpoint_broken(f.ep, 0, reason);
+}
+
 static void broken_and_mended(void **state)
 {
 	int err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -497,8 +503,9 @@ static void broken_and_mended(void **state)
 	front_run(&f);
 	send_fd(SET_VRING_ERR, 1, err_fd);
 	vhost_endpoint_broken(f.ep, 9, "no such pair");
+	vhost_endpoint_broken(f.ep, 0, "an old report");
 	assert_true(f.nic.q[0].started);
-	vhost_endpoint_broken(f.ep, 0, "a descriptor chain loops");
+	breaks("a descriptor chain loops");
 	assert_false(f.nic.q[0].started);
 	assert_true(signalled(err_fd));
 	assert_int_equal(stub_count(VHOST_EVENT_STOPPED, 0), 1);
@@ -518,16 +525,16 @@ static void broken_and_mended(void **state)
 	front_ring(&f, 1);
 	assert_true(f.nic.q[0].started);
 	/* So does a device reset, or a front-end that sets the ring up again without having asked where it stood. */
-	vhost_endpoint_broken(f.ep, 0, "again");
+	breaks("again");
 	front_send_u64(&f, SET_STATUS, 0);
 	assert_int_equal(status().queue[0].state, VHOST_QUEUE_WAITING);
 	front_ring(&f, 0);
 	front_ring(&f, 1);
-	vhost_endpoint_broken(f.ep, 0, "again");
+	breaks("again");
 	front_send_state(&f, SET_VRING_BASE, 0, 0);
 	assert_true(f.nic.q[0].started);
 	/* And a new connection. */
-	vhost_endpoint_broken(f.ep, 0, "again");
+	breaks("again");
 	front_disconnect(&f);
 	front_run(&f);
 	assert_int_equal(stub_count(VHOST_EVENT_BROKEN, 0), 4);
@@ -550,6 +557,31 @@ static void data_path_refuses(void **state)
 	assert_string_equal(status().queue[0].reason, "the stub refuses");
 	assert_int_equal(stub_count(VHOST_EVENT_BROKEN, 0), 1);
 	assert_int_equal(stub_count(VHOST_EVENT_STOPPED, 0), 0);
+}
+
+/* A worker did not answer at the start: it may still come to the queue, so what it was given stays. */
+static void stuck_at_the_start(void **state)
+{
+	unsigned fds;
+
+	(void)state;
+	f.nic.start_rc = f.nic.stop_rc = -ETIMEDOUT;
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	front_memory(&f);
+	front_ring(&f, 0);
+	front_ring(&f, 1);
+	front_enable(&f, 0, 1);
+	front_enable(&f, 1, 1);
+	assert_int_equal(status().queue[0].state, VHOST_QUEUE_BROKEN);
+	front_disconnect(&f);
+	assert_int_equal(stub_mappings(), 2);
+	fds = stub_open_fds();
+	f.nic.start_rc = f.nic.stop_rc = 0;
+	front_run(&f);
+	front_disconnect(&f);
+	assert_int_equal(stub_mappings(), 1);
+	assert_int_equal(stub_open_fds(), fds - 4);
 }
 
 /* A worker does not let go: its memory and descriptors outlive the session, and are given back when it does. */
@@ -613,6 +645,7 @@ int main(void)
 		T(announce_and_mtu),
 		T(broken_and_mended),
 		T(data_path_refuses),
+		T(stuck_at_the_start),
 		T(stuck_worker),
 	};
 

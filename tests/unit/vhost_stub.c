@@ -31,6 +31,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 		return vmq_err(err, n->start_rc, "the stub refuses");
 	assert_false(q->started);
 	q->started = true;
+	q->broken = false;
 	q->cfg = *cfg;
 	q->starts++;
 	return 0;
@@ -84,6 +85,13 @@ int nic_queue_set_log(struct nic *n, uint32_t vport, unsigned qp, uint8_t *log, 
 	q->cfg.dirty_log = log;
 	q->cfg.dirty_log_size = size;
 	q->logs_set++;
+	return 0;
+}
+
+int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_queue_info *out)
+{
+	assert_int_equal(vport, 5);
+	*out = (struct nic_queue_info){ .started = n->q[qp].started, .broken = n->q[qp].broken };
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 
 struct stub_queue {
 	bool started;
+	bool broken; /* what nic_queue_info says */
 	struct nic_queue_config cfg; /* as started, with later changes of descriptors and log */
 	unsigned starts, stops, fds_set, logs_set;
 	uint16_t rx_moved, tx_moved; /* how far the rings have moved on when they are stopped next */
