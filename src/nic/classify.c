@@ -21,9 +21,9 @@ static bool source_is_own(const struct nic *n, const struct nic_vport *src, cons
 
 bool classify_admit(const struct nic *n, const struct nic_vport *src, struct frame *f, enum nic_drop *why)
 {
-	uint16_t access = src->access_vlan;
+	uint16_t access = access_vlan_of(src);
 
-	if (!src->can_send) {
+	if (!is_set(&src->can_send)) {
 		*why = NIC_DROP_TX_VPORT_INACTIVE;
 		return false;
 	}
@@ -41,12 +41,12 @@ bool classify_admit(const struct nic *n, const struct nic_vport *src, struct fra
 				f->hdr[14] = (uint8_t)(tci >> 8);
 				f->hdr[15] = (uint8_t)tci;
 			}
-		} else if (vid != access && src->vlan_check) {
+		} else if (vid != access && is_set(&src->vlan_check)) {
 			*why = NIC_DROP_TX_VLAN;
 			return false;
 		}
 	}
-	if (src->source_check && !source_is_own(n, src, f)) {
+	if (is_set(&src->source_check) && !source_is_own(n, src, f)) {
 		*why = NIC_DROP_TX_SOURCE_MAC;
 		return false;
 	}
@@ -61,7 +61,7 @@ static bool find(const struct nic *n, const struct filter_table *t, uint64_t key
 	if (!filter_lookup(t, key, &value))
 		return false;
 	p = vport_of(n, filter_value_vport(value));
-	if (!p || !p->active) /* recorded but inactive (Q29): as if it were not there */
+	if (!p || !is_set(&p->active)) /* recorded but inactive (Q29): as if it were not there */
 		return false;
 	if (p->id == src) /* never back to the sender (Q28) */
 		*v = (struct verdict){ .kind = VERDICT_DROP, .drop = NIC_DROP_TX_HAIRPIN };
@@ -105,7 +105,7 @@ void classify_group(const struct nic *n, const struct filter_table *t, const str
 		for (uint32_t i = 0; i < g->n; i++) {
 			struct nic_vport *v = vport_of(n, g->member[i].vport);
 
-			if (!v || !v->active || v->id == 0 || v->id == f->src_vport || seen[v->id] == round)
+			if (!v || !is_set(&v->active) || v->id == 0 || v->id == f->src_vport || seen[v->id] == round)
 				continue;
 			seen[v->id] = round;
 			to(ctx, v, g->member[i].id);

@@ -73,7 +73,7 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 		if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
 			count_drop(cnt, why);
 	} else if (q) {
-		add_delivery(w, f, q, v->tags_inline);
+		add_delivery(w, f, q, is_set(&v->tags_inline));
 	} else {
 		egress_port(w, host, f, frame_tag_op(f, true), v);
 	}
@@ -102,7 +102,7 @@ void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, st
 	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
 
 	if (q)
-		add_delivery(w, f, q, v->tags_inline);
+		add_delivery(w, f, q, is_set(&v->tags_inline));
 	else if (s)
 		egress_port(w, s, f, frame_tag_op(f, true), v ? v : vport_of(n, f->src_vport));
 	else
@@ -214,7 +214,7 @@ static inline bool plain_sender(const struct frame *f)
 {
 	const struct nic_vport *src = f->queue ? f->queue->vport : f->port->vport;
 
-	return !src || (src->can_send && !src->access_vlan && !src->source_check);
+	return !src || (is_set(&src->can_send) && !access_vlan_of(src) && !is_set(&src->source_check));
 }
 
 /* The ring of this worker that a verdict leads to and that takes frames as they are; NULL: dispatch has to look. */
@@ -240,7 +240,7 @@ static void dispatch_all(struct worker *w)
 
 		/* frames of a burst often go the same way */
 		if (straight && f->key == prev->key && f->queue == prev->queue && f->port == prev->port) {
-			add_delivery(w, f, straight, straight->vport->tags_inline);
+			add_delivery(w, f, straight, is_set(&straight->vport->tags_inline));
 			continue;
 		}
 		prev = f;

@@ -243,6 +243,16 @@ static inline void cpu_relax(void)
 }
 #endif
 
+/* Words of a VPort that control stores while workers read. */
+static inline bool is_set(const bool *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+static inline uint16_t access_vlan_of(const struct nic_vport *v)
+{
+	return __atomic_load_n(&v->access_vlan, __ATOMIC_RELAXED);
+}
+
 static inline struct nic_vport *vport_of(const struct nic *n, uint32_t id)
 {
 	return id < NIC_MAX_VPORTS ? __atomic_load_n(&n->vport[id], __ATOMIC_ACQUIRE) : NULL;

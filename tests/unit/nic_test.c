@@ -1242,14 +1242,9 @@ static void test_packed_hostile(void **s)
 
 	(void)s;
 	for (unsigned i = 0; i < sizeof t / sizeof t[0]; i++) {
-		struct vring_packed_desc *d;
-
 		broken_events = 0;
 		pair(V1 | MRG | INDIRECT, 1, cpu[0], cpu[0]);
-		d = &va.tx.pdesc[0];
-		d->addr = t[i].addr;
-		d->len = t[i].len;
-		__atomic_store_n(&d->flags, (uint16_t)(t[i].flags | 1 << VRING_PACKED_DESC_F_AVAIL), __ATOMIC_RELEASE);
+		vm_packed_head(&va.tx.pdesc[0], t[i].addr, t[i].len, (uint16_t)(t[i].flags | 1 << VRING_PACKED_DESC_F_AVAIL));
 		vm_kick(&va);
 		expect_broken(1, t[i].words);
 		unpair();

@@ -130,9 +130,34 @@ bool vm_used(struct vm_ring *r, struct vring_used_elem *e)
 	return true;
 }
 
+/* Length, id and flags in one store, as the device may look at the entry at any time. */
+static void write_half(struct vring_packed_desc *d, uint32_t len, uint16_t id, uint16_t flags, int order)
+{
+	union {
+		uint64_t w;
+		struct {
+			uint32_t len;
+			uint16_t id, flags;
+		} f;
+	} v = { .f = { len, id, flags } };
+	uint64_t *at = (uint64_t *)(void *)&d->len;
+
+	if (order == __ATOMIC_RELEASE)
+		__atomic_store_n(at, v.w, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(at, v.w, __ATOMIC_RELAXED);
+}
+
+void vm_packed_head(struct vring_packed_desc *d, uint64_t addr, uint32_t len, uint16_t flags)
+{
+	__atomic_store_n(&d->addr, addr, __ATOMIC_RELAXED);
+	write_half(d, len, 0, flags, __ATOMIC_RELEASE);
+}
+
 static void packed_offer(struct vm_ring *r, const struct vm_piece *p, unsigned n, uint16_t flags)
 {
-	uint16_t first = r->next_desc, id = r->next_id, head = 0;
+	struct vring_packed_desc *first = &r->pdesc[r->next_desc];
+	uint16_t id = r->next_id, head = 0;
 
 	while (r->ndesc[id]) /* ids under way are not given again */
 		id = (uint16_t)((id + 1) % 64);
@@ -144,19 +169,17 @@ static void packed_offer(struct vm_ring *r, const struct vm_piece *p, unsigned n
 		uint16_t f = flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
 
 		f |= (uint16_t)(r->avail_wrap << VRING_PACKED_DESC_F_AVAIL | !r->avail_wrap << VRING_PACKED_DESC_F_USED);
-		d->addr = p[i].gpa;
-		d->len = p[i].len;
-		d->id = id;
+		__atomic_store_n(&d->addr, p[i].gpa, __ATOMIC_RELAXED);
 		if (i == 0)
 			head = f;
 		else
-			d->flags = f;
+			write_half(d, p[i].len, id, f, __ATOMIC_RELAXED);
 		if (++r->next_desc == r->size) {
 			r->next_desc = 0;
 			r->avail_wrap = !r->avail_wrap;
 		}
 	}
-	__atomic_store_n(&r->pdesc[first].flags, head, __ATOMIC_RELEASE);
+	write_half(first, p[0].len, id, head, __ATOMIC_RELEASE); /* the driver's order: the head makes it available */
 }
 
 static void split_offer(struct vm_ring *r, const struct vm_piece *p, unsigned n, uint16_t flags)

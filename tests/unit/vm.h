@@ -65,6 +65,8 @@ struct nic_queue_config vm_queue_config(const struct vm *vm);
 /* Split rings, for hostile tests: writes a descriptor and returns its index; makes a head available. */
 uint16_t vm_desc(struct vm_ring *r, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t next);
 void vm_avail(struct vm_ring *r, uint16_t head);
+/* Packed rings, for hostile tests: writes a descriptor as it stands. */
+void vm_packed_head(struct vring_packed_desc *d, uint64_t addr, uint32_t len, uint16_t flags);
 /* Offers a buffer of n pieces, chained or through an indirect table. */
 void vm_offer(struct vm *vm, struct vm_ring *r, const struct vm_piece *p, unsigned n, bool writable, bool indirect);
 /* The next used element, false when there is none. */
