@@ -70,6 +70,13 @@ static bool find(const struct nic *n, const struct filter_table *t, uint64_t key
 	return true;
 }
 
+bool classify_host_accepts(const struct nic *n, const struct frame *f)
+{
+	uint64_t mac = __atomic_load_n(&n->host_mac, __ATOMIC_RELAXED);
+
+	return mac == 0 || mac == filter_mac(f->hdr);
+}
+
 struct verdict classify(const struct nic *n, const struct filter_table *t, const struct frame *f)
 {
 	struct verdict v;
@@ -80,8 +87,11 @@ struct verdict classify(const struct nic *n, const struct filter_table *t, const
 		return v;
 	if (__atomic_load_n(&t->anys, __ATOMIC_RELAXED) && find(n, t, f->key | FILTER_VLAN_ANY, f->src_vport, &v))
 		return v;
-	if (f->src_vport == FRAME_FROM_WIRE) /* no filter: the default VPort */
+	if (f->src_vport == FRAME_FROM_WIRE) { /* no filter: the default VPort, if its packet filter takes it */
+		if (!classify_host_accepts(n, f))
+			return (struct verdict){ .kind = VERDICT_DROP, .drop = NIC_DROP_RX_NOT_ACCEPTED };
 		return (struct verdict){ .kind = VERDICT_ONE, .vport = 0 };
+	}
 	return (struct verdict){ .kind = VERDICT_OUTSIDE };
 }
 

@@ -165,7 +165,8 @@ static void dispatch(struct worker *w, const struct nic *n, const struct filter_
 		break;
 	case VERDICT_OUTSIDE:
 		dispatch_wire(w, n, f);
-		to_default(w, n, f);
+		if (classify_host_accepts(n, f))
+			to_default(w, n, f);
 		break;
 	case VERDICT_GROUP:
 		dispatch_group(w, n, t, f);

@@ -13,6 +13,8 @@
 	X(RX_NOT_CONNECTED, "rx_not_connected", "no VM is connected to the VPort, or its driver is not running")      \
 	X(RX_PORT_FULL, "rx_port_full", "the host device behind the VPort had no room")                               \
 	X(RX_INBOX_FULL, "rx_inbox_full", "the inbox of the VPort's CPU was full")                                    \
+	X(RX_NOT_ACCEPTED, "rx_not_accepted",                                                                        \
+	  "no filter claims the frame, and the host's device takes neither its address nor all (promiscuous)")       \
 	X(RX_STOPPED, "rx_stopped", "the VPort was being stopped, moved or deleted")                                  \
 	X(TX_RUNT, "tx_runt", "the VM sent a frame shorter than an Ethernet header")                                  \
 	X(TX_TOO_LONG, "tx_too_long", "the VM sent a frame longer than 9,216 bytes, or in too many pieces")           \

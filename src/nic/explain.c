@@ -101,7 +101,8 @@ unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struc
 		break;
 	case VERDICT_OUTSIDE:
 		add_wire(&a);
-		add_default(&a);
+		if (classify_host_accepts(n, &f))
+			add_default(&a);
 		break;
 	case VERDICT_GROUP:
 		classify_group(n, n->filters, &f, seen, 1, add_vport, &a);

@@ -158,6 +158,10 @@ int nic_vport_set_rss(struct nic *n, uint32_t id, const struct nic_rss_config *c
 int nic_vport_attach_port(struct nic *n, uint32_t id, struct port *p, struct vmq_err *err);
 int nic_vport_detach_port(struct nic *n, uint32_t id);
 
+/* What the default VPort takes of the unicast frames that no filter claims: the packet filter of the host's device
+ * (spec/40-datapath.md §1). Promiscuous, as at first: all; else those to `mac`. Group frames are not concerned. */
+void nic_set_packet_filter(struct nic *n, bool promiscuous, const uint8_t mac[6]);
+
 /* ---- filters (spec/40-datapath.md §2, spec/70 Q21, Q22, Q25) ---- */
 
 enum nic_vlan_test {

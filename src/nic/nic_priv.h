@@ -139,6 +139,7 @@ struct nic {
 	struct filter_table *filters;             /* workers read with acquire */
 	struct nic_vport *vport[NIC_MAX_VPORTS];  /* workers read with acquire; NULL: none */
 	struct port_source *wire;                 /* workers read with acquire */
+	uint64_t host_mac;                        /* what the default VPort takes unasked, 0: all; workers read */
 	struct nic_filter **by_id;                /* control's: FilterId → filter, NULL: none; NIC_MAX_FILTERS + 1 */
 	uint32_t nfilters;
 	struct counters *wire_cnt; /* one a worker */
@@ -303,6 +304,8 @@ unsigned ingress_port(struct worker *w, struct port_source *s);
 void burst_finish(struct worker *w);
 
 /* ---- classify.c: worker, and control for explain ---- */
+/* Does the host's device take this unicast frame that no filter claims? */
+bool classify_host_accepts(const struct nic *n, const struct frame *f);
 struct verdict {
 	enum { VERDICT_ONE, VERDICT_OUTSIDE, VERDICT_GROUP, VERDICT_DROP } kind;
 	uint32_t vport;  /* ONE */

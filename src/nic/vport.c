@@ -103,6 +103,11 @@ int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m)
 	return 0;
 }
 
+void nic_set_packet_filter(struct nic *n, bool promiscuous, const uint8_t mac[6])
+{
+	__atomic_store_n(&n->host_mac, promiscuous ? 0 : filter_mac(mac), __ATOMIC_RELAXED);
+}
+
 int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *err)
 {
 	struct nic_vport *v = vport_of(n, id);

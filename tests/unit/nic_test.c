@@ -561,6 +561,7 @@ static void test_access_port_inserts_the_tag(void **s)
 static void test_unknown_unicast_goes_to_wire_and_default(void **s)
 {
 	struct fake_port *wire = fake_port_new(), *host = fake_port_new();
+	struct nic_vport_counters c;
 	struct vmq_err err;
 	uint8_t f[100], out[2048];
 
@@ -576,6 +577,17 @@ static void test_unknown_unicast_goes_to_wire_and_default(void **s)
 	assert_memory_equal(out, f, sizeof f);
 	fake_port_put(host, f, sizeof f); /* from the default VPort: outside only */
 	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	/* the host's device takes its own address only */
+	nic_set_packet_filter(nic, false, (const uint8_t[6]){ 0x52, 0x54, 0, 0, 0, 7 });
+	vm_send(&va, f, sizeof f);
+	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	fake_port_put(wire, f, sizeof f);
+	assert_true(fake_port_is_empty(host));
+	nic_wire_counters(nic, &c);
+	assert_int_equal(c.drops[NIC_DROP_RX_NOT_ACCEPTED], 1);
+	make_frame(f, 7, 1, 0, sizeof f);
+	fake_port_put(wire, f, sizeof f);
+	assert_int_equal(fake_port_get(host, out), sizeof f);
 	make_frame(f, 1, 1, 0, sizeof f); /* to itself */
 	vm_send(&va, f, sizeof f);
 	expect_drop(1, NIC_DROP_TX_HAIRPIN, 1);
