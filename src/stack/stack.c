@@ -46,11 +46,6 @@ int stack_cpu_index(const struct stack *s, unsigned cpu)
 	return -1;
 }
 
-bool stack_has_cpu(const struct stack *s, unsigned cpu)
-{
-	return stack_cpu_index(s, cpu) >= 0;
-}
-
 unsigned stack_least_loaded(const struct stack *s)
 {
 	unsigned best = 0;
@@ -67,7 +62,7 @@ int stack_check_cpu(const struct stack *s, unsigned cpu, struct stack_error *e)
 	char list[96] = "";
 	size_t len = 0;
 
-	if (stack_has_cpu(s, cpu))
+	if (stack_cpu_index(s, cpu) >= 0)
 		return 0;
 	for (unsigned i = 0; i < s->ncpus && len < sizeof list; i++)
 		len += (size_t)snprintf(list + len, sizeof list - len, "%s%u", i ? ", " : "", s->cpus[i]);

@@ -109,12 +109,12 @@ struct stack_switch_info {
 /* ---- what is not the contract's: given by whoever creates the stack; `ctx` is stack_create's ---- */
 
 struct stack_ops {
-	/* The VPort's socket begins to be served / ends. open: 0 or -1 with the error; close cannot fail and returns when
-	 * no ring of the VPort is in use any more. */
+	/* The VPort's socket begins to be served / ends. open: 0 or -1 with the error; close cannot fail and returns
+	 * when no ring of the VPort is in use any more. */
 	int (*open_endpoint)(void *ctx, struct stack_vport *v, struct stack_error *e);
 	void (*close_endpoint)(void *ctx, struct stack_vport *v);
-	/* Something is done: "vport_added", "filter_set" …, docs/rpc.md's event names. `f` is NULL for events of a VPort;
-	 * "vport_deleted" is said while `v` is still there. */
+	/* Something is done: "vport_added", "filter_set" …, docs/rpc.md's event names. `f` is NULL for events of a
+	 * VPort; "vport_deleted" is said while `v` is still there. */
 	void (*event)(void *ctx, const char *name, struct stack_vport *v, const struct stack_filter_info *f);
 };
 
@@ -128,7 +128,6 @@ struct stack_config {
 int stack_create(const struct stack_config *cfg, struct stack **out, struct stack_error *e);
 /* Removes every adapter first. NULL is allowed. */
 void stack_destroy(struct stack *s);
-bool stack_has_cpu(const struct stack *s, unsigned cpu);
 
 /* ---- adapters (stack_switch.c) ---- */
 
@@ -143,8 +142,6 @@ const char *stack_adapter_name(const struct stack_adapter *a);
 void *stack_adapter_user(const struct stack_adapter *a);
 /* The adapter of that name; with NULL the only one there is. */
 struct stack_adapter *stack_adapter_find(const struct stack *s, const char *name, struct stack_error *e);
-/* The one after `a`, the first with NULL; NULL at the end. */
-struct stack_adapter *stack_adapter_next(const struct stack *s, const struct stack_adapter *a);
 int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, struct stack_error *e);
 
 /* ---- VPorts (stack_vport.c) ---- */
@@ -161,7 +158,6 @@ int stack_vport_del(struct stack_vport *v, struct stack_error *e);
 struct stack_vport *stack_vport_find(const struct stack *s, const struct stack_adapter *a, const char *name,
 				     struct stack_error *e);
 struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id);
-struct stack_vport *stack_vport_next(const struct stack_adapter *a, const struct stack_vport *v);
 /* Read from the contract. */
 int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e);
 int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e);

@@ -35,8 +35,8 @@ struct stack_error {
 	struct vmq_err err;   /* the sentence, without the field's name */
 };
 
-/* Fills `e` and returns -1, so that `return stack_fail(e, STACK_LIMIT, "name", "…")` reads as one step. `field` may be
- * NULL. What `e` held before is overwritten. */
+/* Fills `e` and returns -1, so that `return stack_fail(e, STACK_LIMIT, "name", "…")` reads as one step. `field` may
+ * be NULL. What `e` held before is overwritten. */
 int stack_fail(struct stack_error *e, enum stack_code code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

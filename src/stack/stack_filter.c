@@ -108,7 +108,8 @@ static int want_broadcast(struct stack_vport *v, const struct stack_vlan *vlan, 
 	struct stack_broadcast *b = find_broadcast(v, vlan);
 
 	if (b && b->wanted)
-		return stack_fail(e, STACK_EXISTS, "mac", "is taken with this VLAN: filter %u of VPort %s", b->id, v->name);
+		return stack_fail(e, STACK_EXISTS, "mac", "is taken with this VLAN: filter %u of VPort %s", b->id,
+				  v->name);
 	if (!b)
 		b = make_broadcast(v, vlan, e);
 	if (!b)
@@ -253,8 +254,8 @@ static int move_broadcast(struct stack_adapter *a, struct stack_broadcast *b, st
 
 	if (b->users)
 		return stack_fail(e, STACK_REFUSED, "id",
-				  "filter %u is the broadcast filter of %u MAC filters of %s and moves with them", b->id,
-				  b->users, from->name);
+				  "filter %u is the broadcast filter of %u MAC filters of %s and moves with them",
+				  b->id, b->users, from->name);
 	if (there)
 		return stack_fail(e, STACK_EXISTS, "to", "%s has this filter already: %u", to->name, there->id);
 	if (stack_req_move_filter(a, b->id, from->id, to->id, e) < 0)

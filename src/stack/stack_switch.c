@@ -86,11 +86,6 @@ void *stack_adapter_user(const struct stack_adapter *a)
 	return a->user;
 }
 
-struct stack_adapter *stack_adapter_next(const struct stack *s, const struct stack_adapter *a)
-{
-	return a ? TAILQ_NEXT(a, link) : TAILQ_FIRST(&s->adapters);
-}
-
 struct stack_adapter *stack_adapter_find(const struct stack *s, const char *name, struct stack_error *e)
 {
 	struct stack_adapter *a = TAILQ_FIRST(&s->adapters);

@@ -321,18 +321,14 @@ struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id
 	return id <= STACK_MAX_VPORT_ID ? a->by_id[id] : NULL;
 }
 
-struct stack_vport *stack_vport_next(const struct stack_adapter *a, const struct stack_vport *v)
-{
-	return v ? TAILQ_NEXT(v, link) : TAILQ_FIRST(&a->vports);
-}
-
 static void common_info(const NDIS_VPORT_NAME *name, uint16_t function, const GROUP_AFFINITY *affinity,
 			struct stack_vport_info *out)
 {
 	char text[NDIS_STRING_UTF8_SIZE];
 
 	(void)snprintf(out->name, sizeof out->name, "%s",
-		       out->id == NDIS_DEFAULT_VPORT_ID ? STACK_DEFAULT_NAME : ndis_string_get(name, text, sizeof text));
+		       out->id == NDIS_DEFAULT_VPORT_ID ? STACK_DEFAULT_NAME
+							: ndis_string_get(name, text, sizeof text));
 	out->on_pf = function == NDIS_PF_FUNCTION_ID;
 	out->vf = function;
 	out->cpu = stack_affinity_cpu(affinity);

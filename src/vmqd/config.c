@@ -87,7 +87,8 @@ static void read_device(struct params *p, bool required, char out[IFNAMSIZ])
 	if (!params_str(p, "device", required, &s))
 		return;
 	if (strlen(s) >= IFNAMSIZ || strpbrk(s, "/ :%") || !strcmp(s, ".") || !strcmp(s, ".."))
-		(void)params_fault(p, "device", "\"%s\" is not a network device's name; at most %d characters, no / : %% or space",
+		(void)params_fault(p, "device",
+				   "\"%s\" is not a network device's name; at most %d characters, no / : %% or space",
 				   s, IFNAMSIZ - 1);
 	else
 		(void)snprintf(out, IFNAMSIZ, "%s", s);
@@ -194,7 +195,8 @@ static void read_vports(struct reader *r, struct params *p, const json_t *list, 
 	if (list && !json_is_array(list))
 		(void)params_fault(p, "vports", "is not a list of VPorts");
 	else if (n > MAX_VPORTS)
-		(void)params_fault(p, "vports", "has %zu VPorts; an adapter has %u beside the default one", n, MAX_VPORTS);
+		(void)params_fault(p, "vports", "has %zu VPorts; an adapter has %u beside the default one", n,
+				   MAX_VPORTS);
 	if (!params_ok(p) || n == 0)
 		return;
 	a->vports = calloc(n, sizeof *a->vports);

@@ -171,8 +171,10 @@ static int start_adapter(struct adapter *a, struct vmq_err *err)
 {
 	struct nic_config cfg = { .name = a->cfg->name, .event = nic_event, .ctx = a };
 
-	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 || open_port(a, "port", &a->cfg->port, &a->wire, err) < 0 ||
-	    open_port(a, "host", &a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 || make_vports(a, err) < 0)
+	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 ||
+	    open_port(a, "port", &a->cfg->port, &a->wire, err) < 0 ||
+	    open_port(a, "host", &a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 ||
+	    make_vports(a, err) < 0)
 		return -1;
 	return attach_ports(a, err);
 }
@@ -240,8 +242,8 @@ static int make_dirs(const struct config *cfg, struct vmq_err *err)
 	return 0;
 }
 
-/* Before anything else is touched: where another daemon has the control socket, its sockets and devices are its own. The
- * socket itself is made last: it is there when all the rest is. */
+/* Before anything else is touched: where another daemon has the control socket, its sockets and devices are its own.
+ * The socket itself is made last: it is there when all the rest is. */
 static int check_alone(const struct config *cfg, struct vmq_err *err)
 {
 	if (listen_make_free(cfg->socket, err) == 0)

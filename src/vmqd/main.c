@@ -112,7 +112,7 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &now);
 }
 
-/* Those that end the daemon are read from a descriptor; blocked before the workers are made, so that they inherit it. */
+/* Those that end the daemon are read from a descriptor. Blocked before the workers are made, who inherit it. */
 static int take_signals(void)
 {
 	sigset_t set;

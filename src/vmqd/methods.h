@@ -64,12 +64,9 @@ const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint3
 
 /* ---- descriptions ---- */
 
-json_t *filter_json(const struct adapter *a, const char *vport, const struct stack_filter_info *f);
 /* [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
 json_t *macs_json(const struct stack_filter_info *f, size_t n);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */
 const char *vport_name_of(const struct adapter *a, uint32_t id);
-void counters_describe(const struct nic_vport_counters *c, json_t *out);
-json_t *port_json(const struct config_port *cfg, const struct port *p);
 
 #endif

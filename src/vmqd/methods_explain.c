@@ -126,9 +126,10 @@ static json_t *dest_line(const struct question *q, const struct nic_explain_dest
 	case NIC_FATE_WIRE:
 		return json_sprintf("out by the physical port, on CPU %u%s", d->cpu, tagged);
 	default:
-		return d->filter ? json_sprintf("%s for VPort %s, but it is dropped: %s (%s)", why, vport,
-						nic_drop_text(d->drop), nic_drop_name(d->drop)) :
-				   json_sprintf("it is dropped: %s (%s)", nic_drop_text(d->drop), nic_drop_name(d->drop));
+		return d->filter
+			   ? json_sprintf("%s for VPort %s, but it is dropped: %s (%s)", why, vport,
+					  nic_drop_text(d->drop), nic_drop_name(d->drop))
+			   : json_sprintf("it is dropped: %s (%s)", nic_drop_text(d->drop), nic_drop_name(d->drop));
 	}
 }
 

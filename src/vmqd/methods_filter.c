@@ -5,7 +5,7 @@
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
 
-json_t *filter_json(const struct adapter *a, const char *vport, const struct stack_filter_info *f)
+static json_t *filter_json(const struct adapter *a, const char *vport, const struct stack_filter_info *f)
 {
 	return json_pack("{s:i, s:s, s:i, s:s, s:o, s:o, s:b}", "id", (int)f->id, "vport", vport, "vport_id",
 			 (int)f->vport, "adapter", a->cfg->name, "mac", mac_json(f->mac), "vlan", vlan_json(&f->vlan),

@@ -11,7 +11,7 @@ static json_t *state_json(const struct adapter *a, const struct stack_vport_info
 	const char *broken = own ? endpoint_broken_reason(own, qp) : NULL;
 
 	if (broken || q->broken)
-		return json_sprintf("broken: %s", broken ? broken : q->broken_reason ? q->broken_reason : "no reason is known");
+		return json_sprintf("broken: %s", broken ? broken : q->broken_reason);
 	if (v->id == 0)
 		return json_string("running"); /* the host device's; it needs no filter */
 	if (!q->started)
@@ -43,8 +43,8 @@ static json_t *queue_json(const struct adapter *a, const struct stack_vport_info
 	(void)nic_queue_info(a->nic, v->id, qp, &q);
 	out = json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:i, s:i, s:I}", "queue", (int)qp, "vport", v->name,
 			"vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n), "cpu",
-			(int)(q.started ? q.cpu : v->cpu), "state", state_json(a, v, qp, &q, n), "rx_ring", (int)q.rx_size,
-			"tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
+			(int)(q.started ? q.cpu : v->cpu), "state", state_json(a, v, qp, &q, n), "rx_ring",
+			(int)q.rx_size, "tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
 	if (qp == 0)
 		add_frames(a, v->id, out);
 	return out;

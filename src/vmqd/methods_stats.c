@@ -2,7 +2,7 @@
 /* stats.show (docs/rpc.md): counters, drops by reason, and what the workers did with their time. */
 #include "vmqd/methods.h"
 
-void counters_describe(const struct nic_vport_counters *c, json_t *out)
+static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 {
 	json_t *drops = json_object();
 
@@ -66,10 +66,11 @@ static json_t *worker_stats(const struct nic_worker_stats *w)
 	uint64_t all = w->busy_ns + w->poll_ns + w->sleep_ns;
 
 	return json_pack("{s:i, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "cpu", (int)w->cpu, "frames",
-			 (json_int_t)w->frames, "busy_pct", percent(w->busy_ns, all), "poll_pct", percent(w->poll_ns, all),
-			 "sleep_pct", percent(w->sleep_ns, all), "busy_ns", (json_int_t)w->busy_ns, "poll_ns",
-			 (json_int_t)w->poll_ns, "sleep_ns", (json_int_t)w->sleep_ns, "turns", (json_int_t)w->turns, "sleeps",
-			 (json_int_t)w->sleeps, "rings", (int)w->rings, "rings_armed", (int)w->rings_armed);
+			 (json_int_t)w->frames, "busy_pct", percent(w->busy_ns, all), "poll_pct",
+			 percent(w->poll_ns, all), "sleep_pct", percent(w->sleep_ns, all), "busy_ns",
+			 (json_int_t)w->busy_ns, "poll_ns", (json_int_t)w->poll_ns, "sleep_ns", (json_int_t)w->sleep_ns,
+			 "turns", (json_int_t)w->turns, "sleeps", (json_int_t)w->sleeps, "rings", (int)w->rings,
+			 "rings_armed", (int)w->rings_armed);
 }
 
 int method_stats_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)

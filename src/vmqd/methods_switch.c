@@ -3,7 +3,7 @@
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
 
-json_t *port_json(const struct config_port *cfg, const struct port *p)
+static json_t *port_json(const struct config_port *cfg, const struct port *p)
 {
 	unsigned mtu = 0;
 	uint8_t mac[6];

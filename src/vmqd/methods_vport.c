@@ -13,8 +13,8 @@ json_t *macs_json(const struct stack_filter_info *f, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		if (!f[i].companion)
-			(void)json_array_append_new(list, json_pack("{s:o, s:o, s:i}", "mac", mac_json(f[i].mac), "vlan",
-								    vlan_json(&f[i].vlan), "id", (int)f[i].id));
+			(void)json_array_append_new(list, json_pack("{s:o, s:o, s:i}", "mac", mac_json(f[i].mac),
+								    "vlan", vlan_json(&f[i].vlan), "id", (int)f[i].id));
 	}
 	return list;
 }
@@ -51,8 +51,8 @@ static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, c
 	size_t n;
 
 	filters = snapshot_filters(s, i->id, &n);
-	out = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id, "adapter",
-			a->cfg->name, "state", i->active ? "activated" : "deactivated", "function",
+	out = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id,
+			"adapter", a->cfg->name, "state", i->active ? "activated" : "deactivated", "function",
 			i->on_pf ? json_string("PF") : json_integer(i->vf), "cpu", (int)i->cpu, "queue_pairs",
 			(int)i->queue_pairs, "moderation", moderation_name(i->moderation), "filters", (int)n, "macs",
 			macs_json(filters, n));

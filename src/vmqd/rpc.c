@@ -131,7 +131,8 @@ static char *dump(json_t *v, size_t *len)
 
 static char *too_long(const json_t *id, size_t *len)
 {
-	return dump(error_answer(id, STACK_LIMIT, "the answer is longer than 32 MiB; ask for less at a time", NULL), len);
+	return dump(error_answer(id, STACK_LIMIT, "the answer is longer than 32 MiB; ask for less at a time", NULL),
+		    len);
 }
 
 /* Answers are put together as text, because one of them may be of megabytes. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket's clients (server.h). A client is read only while nothing waits to be written to it, so that its
- * memory is bounded by one line and one answer. It is freed in its own turn only, never by an event: a method of its own
- * may be under way.
+ * memory is bounded by one line and one answer. It is freed in its own turn only, never by an event: a method of its
+ * own may be under way.
  */
 #include "vmqd/server.h"
 

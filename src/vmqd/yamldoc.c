@@ -67,7 +67,8 @@ static json_t *scalar(struct walk *w, const yaml_node_t *n, const char *path)
 			return json_null();
 		if (is_decimal(s))
 			return json_integer(strtoll(s, NULL, 10));
-		if (!strncmp(s, "0x", 2) && s[2] && strlen(s) <= 17 && strspn(s + 2, "0123456789abcdefABCDEF") == len - 2)
+		if (!strncmp(s, "0x", 2) && s[2] && strlen(s) <= 17 &&
+		    strspn(s + 2, "0123456789abcdefABCDEF") == len - 2)
 			return json_integer(strtoll(s, NULL, 16));
 	}
 	v = json_stringn(s, len);

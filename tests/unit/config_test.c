@@ -105,7 +105,8 @@ static void vports_of(char *text, size_t size, unsigned n)
 
 	for (unsigned i = 0; i < n; i++)
 		len += (size_t)snprintf(text + len, size - len,
-					"      - {name: v%u, mac: \"52:54:00:00:%02x:%02x\", vlan: 7}\n", i, i >> 8, i & 255);
+					"      - {name: v%u, mac: \"52:54:00:00:%02x:%02x\", vlan: 7}\n", i, i >> 8,
+					i & 255);
 }
 
 static void many_vports(void **state)
@@ -122,7 +123,8 @@ static void many_vports(void **state)
 	config_free(c);
 	vports_of(text, 1 << 20, 1024);
 	assert_int_equal(config_parse("f", text, strlen(text), &c, &err), -1);
-	assert_string_equal(err.text, "f:5: adapters[0].vports: has 1024 VPorts; an adapter has 1023 beside the default one");
+	assert_string_equal(err.text,
+			    "f:5: adapters[0].vports: has 1024 VPorts; an adapter has 1023 beside the default one");
 	free(text);
 }
 
@@ -142,7 +144,8 @@ static const struct bad {
 	{ "a: &x [*x]\n", "f:1: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: lies too deep" },
 	/* the top */
 	{ "cpus: [0]\n", "f:1: adapters: is missing" },
-	{ HEAD "color: red\n", "f:5: color: is not known here; known are control, vport_sockets, cpus, adapters, run_dir" },
+	{ HEAD "color: red\n",
+	  "f:5: color: is not known here; known are control, vport_sockets, cpus, adapters, run_dir" },
 	{ "adapters: []\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
 	{ "adapters: 5\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
 	{ HEAD "run_dir: here\n", "f:5: run_dir: \"here\" is not an absolute path" },
@@ -152,33 +155,42 @@ static const struct bad {
 	{ "cpus:\n  - 0\n  - one\nadapters: []\n", "f:3: cpus[1]: is not a CPU number" },
 	/* control */
 	{ HEAD "control: 7\n", "f:5: control: is not an object of named parameters" },
-	{ HEAD "control:\n  mode: 432\n", "f:6: control.mode: 432 is not a file mode; octal digits with a leading 0, from 0000 to 0777" },
+	{ HEAD "control:\n  mode: 432\n",
+	  "f:6: control.mode: 432 is not a file mode; octal digits with a leading 0, from 0000 to 0777" },
 	{ HEAD "control:\n  mode: 01777\n",
 	  "f:6: control.mode: \"01777\" is not a file mode; octal digits with a leading 0, from 0000 to 0777" },
-	{ HEAD "control:\n  group: no-such-group\n", "f:6: control.group: \"no-such-group\" is not a group of this host" },
+	{ HEAD "control:\n  group: no-such-group\n",
+	  "f:6: control.group: \"no-such-group\" is not a group of this host" },
 	{ HEAD "control:\n  sokcet: /x\n", "f:6: control.sokcet: is not known here; known are socket, mode, group" },
-	{ HEAD "control:\n  socket: /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	{ HEAD "control:\n  socket: "
+	       "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	       "aaaaaaaaaaaaaaaaaaaa\n",
-	  "f:6: control.socket: \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" is too long; a path here has at most 107 bytes" },
+	  "f:6: control.socket: \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" is too long; a path here has at "
+	  "most 107 bytes" },
 	/* adapters */
 	{ "cpus: [0]\nadapters:\n  - port: {device: a}\n", "f:3: adapters[0].name: is missing" },
 	{ "cpus: [0]\nadapters:\n  - name: a b\n    port: {device: a}\n",
 	  "f:3: adapters[0].name: \"a b\" is not a name; 1 to 64 characters of A-Z a-z 0-9 _ . -" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n", "f:3: adapters[0].port: is missing" },
-	{ HEAD "  - name: ext0\n    port: {device: eth2}\n", "f:5: adapters[1].name: ext0 is given already at adapters[0].name" },
+	{ HEAD "  - name: ext0\n    port: {device: eth2}\n",
+	  "f:5: adapters[1].name: ext0 is given already at adapters[0].name" },
 	{ HEAD "  - name: ext1\n    port: {device: eth1}\n",
 	  "f:6: adapters[1].port.device: eth1 is given already at adapters[0].port.device" },
-	{ HEAD "    host: {device: eth1}\n", "f:5: adapters[0].host.device: eth1 is given already at adapters[0].port.device" },
+	{ HEAD "    host: {device: eth1}\n",
+	  "f:5: adapters[0].host.device: eth1 is given already at adapters[0].port.device" },
 	{ HEAD "    host: {cpu: 3}\n", "f:5: adapters[0].host.cpu: 3 is no worker's CPU; cpus lists 0" },
 	{ HEAD "    switch_name: [a]\n", "f:5: adapters[0].switch_name: a list is not text" },
-	{ HEAD "    ports: 4\n", "f:5: adapters[0].ports: is not known here; known are name, switch_name, port, host, vports" },
+	{ HEAD "    ports: 4\n",
+	  "f:5: adapters[0].ports: is not known here; known are name, switch_name, port, host, vports" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port:\n      driver: dpdk\n      device: a\n",
 	  "f:5: adapters[0].port.driver: \"dpdk\" is not possible; auto, xdp, packet, tap or pcap" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: xdp}\n", "f:4: adapters[0].port.device: is missing" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {device: a/b}\n",
-	  "f:4: adapters[0].port.device: \"a/b\" is not a network device's name; at most 15 characters, no / : % or space" },
+	  "f:4: adapters[0].port.device: \"a/b\" is not a network device's name; at most 15 characters, no / : % or "
+	  "space" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {device: abcdefghijklmnop}\n",
-	  "f:4: adapters[0].port.device: \"abcdefghijklmnop\" is not a network device's name; at most 15 characters, no / : % "
+	  "f:4: adapters[0].port.device: \"abcdefghijklmnop\" is not a network device's name; at most 15 characters, "
+	  "no / : % "
 	  "or space" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, device: x}\n",
 	  "f:4: adapters[0].port.device: is not known here; known are driver, cpu, in, out, rate, loop" },
@@ -193,7 +205,8 @@ static const struct bad {
 	{ VPORT("{name: default}"), "f:6: adapters[0].vports[0].name: \"default\" is the default VPort's name" },
 	{ VPORT("{name: wire}"), "f:6: adapters[0].vports[0].name: \"wire\" means the physical port" },
 	{ VPORT("{name: web1, adapter: ext0}"),
-	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, socket, "
+	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, "
+	  "socket, "
 	  "socket_mode, queue_pairs, moderation, source_check, vlan_check, all_multicast" },
 	{ VPORT("name: web1\n        mac: 52:54:00:00:00:01\n        vlan: 5000"),
 	  "f:8: adapters[0].vports[0].vlan: 5000 is not a VLAN id; 1 to 4094, untagged or any" },
@@ -209,17 +222,20 @@ static const struct bad {
 	{ VPORT("{name: web1, cpu: 5}"), "f:6: adapters[0].vports[0].cpu: 5 is no worker's CPU; cpus lists 0" },
 	{ VPORT("{name: web1, moderation: none}"),
 	  "f:6: adapters[0].vports[0].moderation: \"none\" is not possible; adaptive, off, low, medium or high" },
-	{ VPORT("{name: web1, queue_pairs: 17}"), "f:6: adapters[0].vports[0].queue_pairs: 17 is not a number from 1 to 16" },
+	{ VPORT("{name: web1, queue_pairs: 17}"),
+	  "f:6: adapters[0].vports[0].queue_pairs: 17 is not a number from 1 to 16" },
 	{ VPORT("{name: web1, socket_mode: both}"),
 	  "f:6: adapters[0].vports[0].socket_mode: \"both\" is not possible; server or client" },
-	{ VPORT("{name: web1}\n      - {name: web1}"), "f:7: adapters[0].vports[1].name: web1 is given already at adapters[0].vports[0].name" },
+	{ VPORT("{name: web1}\n      - {name: web1}"),
+	  "f:7: adapters[0].vports[1].name: web1 is given already at adapters[0].vports[0].name" },
 	{ VPORT("{name: vmqd}"), "f:6: adapters[0].vports[0].name: /run/vmq/vmqd.sock is given already at control" },
 	{ VPORT("{name: a, socket: /s}\n      - {name: b, socket: /s}"),
 	  "f:7: adapters[0].vports[1].socket: /s is given already at adapters[0].vports[0].socket" },
 	{ VPORT("{name: a, mac: 52:54:00:00:00:01}\n      - {name: b, mac: 52:54:00:00:00:01}"),
 	  "f:7: adapters[0].vports[1].mac: 52:54:00:00:00:01 is given already at adapters[0].vports[0].mac" },
 	{ VPORT("name: a\n        mac: 52:54:00:00:00:01\n        filters:\n          - mac: 52:54:00:00:00:01"),
-	  "f:9: adapters[0].vports[0].filters[0].mac: 52:54:00:00:00:01 is given already at adapters[0].vports[0].mac" },
+	  "f:9: adapters[0].vports[0].filters[0].mac: 52:54:00:00:00:01 is given already at "
+	  "adapters[0].vports[0].mac" },
 	{ VPORT("{name: a, filters: 3}"), "f:6: adapters[0].vports[0].filters: is not a list of filters" },
 	{ VPORT("{name: a, filters: [{vlan: 3}]}"), "f:6: adapters[0].vports[0].filters[0].mac: is missing" },
 	{ VPORT("{name: a, filters: [{mac: 52:54:00:00:00:01, prio: 3}]}"),

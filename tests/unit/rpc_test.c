@@ -83,7 +83,8 @@ static const struct rpc rpc = { .methods = table };
 
 /* ---- answers ---- */
 
-#define ERR(id, code, text) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"}}\n"
+#define ERR(id, code, text)                                                                                            \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"}}\n"
 
 static const struct exchange {
 	const char *line, *answer; /* NULL: none */
@@ -91,31 +92,38 @@ static const struct exchange {
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"}", "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n" },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"nothing\",\"params\":{}}",
 	  "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"result\":{}}\n" },
-	{ "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"nothing\"}", "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":{}}\n" },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"nothing\"}",
+	  "{\"jsonrpc\":\"2.0\",\"id\":null,\"result\":{}}\n" },
 	{ "{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}", NULL },
 	{ "{\"jsonrpc\":\"2.0\",\"method\":\"no-such\"}", NULL },
 	{ "[]", ERR("null", "-32600", "a request is an object") },
 	{ "7", ERR("null", "-32600", "a request is an object") },
-	{ "[7]", "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"a request is an object\"}}]\n" },
+	{ "[7]",
+	  "[{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"a request is an object\"}}]\n" },
 	{ "{\"id\":1,\"method\":\"nothing\"}", ERR("1", "-32600", "jsonrpc: is not \\\"2.0\\\"") },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1}", ERR("1", "-32600", "method: is missing or not text") },
-	{ "{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"nothing\"}", ERR("null", "-32600", "id: is neither text nor a number") },
+	{ "{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"nothing\"}",
+	  ERR("null", "-32600", "id: is neither text nor a number") },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"vport.fly\"}",
 	  ERR("1", "-32601", "there is no method \\\"vport.fly\\\"") },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\",\"params\":[1]}",
 	  ERR("1", "-32602", "params: is not an object; parameters are given by name") },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\",\"params\":{\"x\":1}}",
-	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"x: is not known here: there are no parameters\","
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"x: is not known here: there are no "
+	  "parameters\","
 	  "\"data\":{\"field\":\"x\"}}}\n" },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"by\":11}}",
-	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"by: 11 is not a number from 1 to 10\","
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"by: 11 is not a number from 1 to "
+	  "10\","
 	  "\"data\":{\"field\":\"by\"}}}\n" },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"count\",\"params\":{\"bye\":1}}",
-	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"bye: is not known here; known are by\","
+	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32602,\"message\":\"bye: is not known here; known are "
+	  "by\","
 	  "\"data\":{\"field\":\"bye\"}}}\n" },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"refused\"}",
 	  "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":4,\"message\":\"name: there are 1024 VPorts already\","
-	  "\"data\":{\"field\":\"name\",\"status\":\"NDIS_STATUS_RESOURCES\",\"oid\":\"OID_NIC_SWITCH_CREATE_VPORT\"}}}\n" },
+	  "\"data\":{\"field\":\"name\",\"status\":\"NDIS_STATUS_RESOURCES\",\"oid\":\"OID_NIC_SWITCH_CREATE_VPORT\"}}}"
+	  "\n" },
 	{ "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"},{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"},"
 	  "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"nothing\"}]",
 	  "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}]\n" },
@@ -186,8 +194,9 @@ static void cut_characters(void **state)
 static void answers_are_bounded(void **state)
 {
 	static const char one[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"large\",\"params\":{\"bytes\":40000000}}";
-	static const char two[] = "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"large\",\"params\":{\"bytes\":20000000}},"
-				  "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"large\",\"params\":{\"bytes\":20000000}}]";
+	static const char two[] =
+	    "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"large\",\"params\":{\"bytes\":20000000}},"
+	    "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"large\",\"params\":{\"bytes\":20000000}}]";
 	size_t len;
 	char *a;
 

@@ -34,7 +34,9 @@ static int teardown(void **state)
 
 static struct stack_filter_want want_filter(uint8_t last, enum stack_vlan_kind kind, uint16_t vlan)
 {
-	return (struct stack_filter_want){ .mac = { 0x52, 0x54, 0, 0, 0, last }, .broadcast = true, .vlan = { kind, vlan } };
+	return (struct stack_filter_want){ .mac = { 0x52, 0x54, 0, 0, 0, last },
+					   .broadcast = true,
+					   .vlan = { kind, vlan } };
 }
 
 static struct stack_vport_want want_vport(const char *name)
@@ -83,10 +85,11 @@ static const char *filters(const struct stack_vport *v)
 	assert_int_equal(stack_filter_list(s.adapter, v, &f, &n, &e), 0);
 	line[0] = '\0';
 	for (size_t i = 0; i < n; i++)
-		len += (size_t)snprintf(line + len, sizeof line - len, "%s%u:%02x/%s%s", i ? " " : "", f[i].vport, f[i].mac[5],
-					f[i].vlan.kind == STACK_VLAN_ANY ? "any" :
-					f[i].vlan.kind == STACK_VLAN_ID	 ? (f[i].vlan.id == 7 ? "7" : "8") :
-									   "u",
+		len += (size_t)snprintf(line + len, sizeof line - len, "%s%u:%02x/%s%s", i ? " " : "", f[i].vport,
+					f[i].mac[5],
+					f[i].vlan.kind == STACK_VLAN_ANY  ? "any"
+					: f[i].vlan.kind == STACK_VLAN_ID ? (f[i].vlan.id == 7 ? "7" : "8")
+									  : "u",
 					f[i].companion ? "*" : "");
 	free(f);
 	return line;
@@ -263,8 +266,14 @@ static void least_loaded(void **state)
 
 static void set_all_or_nothing(void **state)
 {
-	struct stack_vport_change c = { .set_cpu = true, .cpu = 70, .set_moderation = true, .moderation = 2, .set_name = true,
-					.name = "db1", .set_source_check = true, .policy.source_check = true };
+	struct stack_vport_change c = { .set_cpu = true,
+					.cpu = 70,
+					.set_moderation = true,
+					.moderation = 2,
+					.set_name = true,
+					.name = "db1",
+					.set_source_check = true,
+					.policy.source_check = true };
 	struct stack_vport *v = add("web1", 1, 0);
 	struct stack_vport_info info;
 	struct stack_policy policy;
@@ -547,10 +556,24 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(add_is_these_requests), T(add_undone), T(add_refused), T(limit), T(least_loaded), T(set_all_or_nothing),
-		T(del), T(one_broadcast_a_vlan_test), T(no_broadcast), T(del_undone), T(wanted_broadcast),
-		T(broadcast_deleted), T(move_carries_broadcast), T(move_makes_and_leaves_broadcast), T(move_to_default),
-		T(move_undone), T(other_drivers_objects), T(the_switch),
+		T(add_is_these_requests),
+		T(add_undone),
+		T(add_refused),
+		T(limit),
+		T(least_loaded),
+		T(set_all_or_nothing),
+		T(del),
+		T(one_broadcast_a_vlan_test),
+		T(no_broadcast),
+		T(del_undone),
+		T(wanted_broadcast),
+		T(broadcast_deleted),
+		T(move_carries_broadcast),
+		T(move_makes_and_leaves_broadcast),
+		T(move_to_default),
+		T(move_undone),
+		T(other_drivers_objects),
+		T(the_switch),
 	};
 #undef T
 
