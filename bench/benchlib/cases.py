@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The cases: what is measured on which switch, and what a user of vmq may expect of the result (the aims).
+
+A step is one measurement of one case on one running switch. Steps that need the same switch (the same setup) share one
+start of it. A step returns a row: `value` in the case's unit, or `values` by variant, and what the generator saw."""
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+
+from . import machine
+from .machine import Failed
+from .rpc import Client
+from .switches import Ovs, Testpmd, Vmq
+
+TESTPMD, OVS, VMQ = 'testpmd io', 'OVS-DPDK NORMAL', 'vmq'
+FAN = 64            # receivers
+MANY = 1000         # VPorts
+FILTERS = 65536
+CHURN_PER_S = 1000  # filter changes
+CHURN_BATCH = 20
+WAKES = 600
+IDLE_S = 5
+
+
+class Skip(Exception):
+    """The case can't be measured here; the text says why."""
+
+
+# ---- the generator ----
+
+def generator(env, sw, ports, size=64, extra=(), core=None):
+    """The command line."""
+    cmd = [env.vugen, '--core', str(env.gen_cpu if core is None else core), '--size', str(size), '--ring', str(env.ring),
+           '--time', str(env.time), '--warmup', str(env.warmup), '--label', sw.name.replace(' ', '-')]
+    return cmd + ([] if sw.listens else ['--server']) + ([] if env.huge else ['--small-pages']) + list(ports) + list(extra)
+
+
+def read(text):
+    """key=value words as numbers."""
+    got = {}
+    for w in text.split():
+        k, _, v = w.partition('=')
+        try:
+            got[k] = float(v)
+        except ValueError:
+            pass
+    return got
+
+
+def collect(proc, sw, patience):
+    try:
+        out, err = proc.communicate(timeout=patience)
+    except subprocess.TimeoutExpired:
+        machine.end(proc)
+        raise Failed(f'{sw.name}: the generator did not end: {machine.tail(sw.log)}') from None
+    if 'does not offer' in err:
+        raise Skip(err.strip().rpartition(': ')[2])
+    if proc.returncode or not out.startswith('vugen '):
+        raise Failed(f'{sw.name}: the generator failed: {out}{err}{machine.tail(sw.log)}')
+    return read(out)
+
+
+def run(env, sw, cmd):
+    p = machine.spawn(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return collect(p, sw, env.time + env.warmup + 60)
+
+
+def pair(sw, first=0):
+    return ['--tx', sw.socket(first), '--rx', sw.socket(first + 1)]
+
+
+def cycles_a_frame(before, after, frames, mhz):
+    return (after['busy_ns'] - before['busy_ns']) / frames * mhz / 1000
+
+
+def stream(env, sw, ports, size=64, extra=(), core=None, cpu=None):
+    """Frames for a while. With vmq also the cycles a frame of the worker on `cpu`, from its own counters, and how many
+    frames a second that worker could do (capacity)."""
+    cpu = env.cpu if cpu is None else cpu
+    before = sw.workers()[cpu] if isinstance(sw, Vmq) else None
+    r = run(env, sw, generator(env, sw, ports, size, extra, core))
+    r['value'] = r['rx_mpps']
+    if before:
+        after = sw.workers()[cpu]
+        r['cycles'] = cycles_a_frame(before, after, max(after['frames'] - before['frames'], 1), r['mhz'])
+        r['capacity'] = r['mhz'] / r['cycles'] if r['cycles'] else 0
+    return r
+
+
+# ---- the measurements ----
+
+def stream_pair(size, *extra):
+    return lambda env, sw: stream(env, sw, pair(sw), size, extra)
+
+
+def fan_out(env, sw):
+    ports = ['--tx', sw.socket(0)]
+    for i in range(1, FAN + 1):
+        ports += ['--rx', sw.socket(i)]
+    return stream(env, sw, ports, extra=['--random'])
+
+
+def beside_silent(n):
+    """The pair, with VMs connected to n of the silent ports."""
+    def measure(env, sw):
+        sw.connect_silent(n)
+        return stream(env, sw, pair(sw))
+    return measure
+
+
+def idle(env, sw):
+    sw.connect_silent(MANY)
+    begin, t = sw.cpu_ns(), time.monotonic()
+    time.sleep(IDLE_S)
+    return {'value': (sw.cpu_ns() - begin) / (time.monotonic() - t) / 1e7}
+
+
+def resident(env, sw):
+    return {'value': sw.resident_mib()}
+
+
+def wake(env, sw):
+    r = run(env, sw, generator(env, sw, pair(sw), extra=['--wake', str(WAKES)]))
+    return dict(r, values={'vmq median': r['wake_p50_us'], 'vmq p99': r['wake_p99_us']})
+
+
+def half_load(env, sw):
+    """Round trips at half of what Open vSwitch can do; without it, at half of our own."""
+    ports = ['--both', sw.socket(0), '--echo', sw.socket(1)]
+    if env.half_rate is None:
+        env.half_rate = run(env, sw, generator(env, sw, ports))['rx_mpps'] * 1e6 / 2
+    r = run(env, sw, generator(env, sw, ports, extra=['--rate', f'{env.half_rate:.0f}']))
+    if r['rx_mpps'] * 1e6 < 0.97 * env.half_rate:
+        r['note'] = f'carried only {r["rx_mpps"]:.2f} of {env.half_rate / 1e6:.2f} Mpps'
+    return dict(r, values={f'{sw.name} median': r['lat_p50_us'], f'{sw.name} p99': r['lat_p99_us']})
+
+
+class Churn(threading.Thread):
+    """Adds and removes filters over the control socket, evenly."""
+
+    def __init__(self, sw):
+        super().__init__()
+        self.client, self.over, self.changes, self.failed = Client(sw.dir + '/ctl'), False, 0, None
+
+    def run(self):
+        begin, k = time.monotonic(), 0
+        try:
+            while not self.over:
+                add = [('filter.add', {'vport': f'vm{i % 2}', 'mac': f'02:01:00:00:{k & 255:02x}:{i:02x}',
+                                       'broadcast': False}) for i in range(CHURN_BATCH)]
+                made = self.client.batch(add)
+                self.client.batch([('filter.del', {'id': m['filters'][0]['id']}) for m in made])
+                self.changes += 2 * CHURN_BATCH
+                k += 1
+                time.sleep(max(0.0, begin + self.changes / CHURN_PER_S - time.monotonic()))
+        except (Failed, OSError) as e:
+            self.failed = e
+        self.seconds = time.monotonic() - begin
+        self.client.close()
+
+
+def churn(env, sw):
+    c = Churn(sw)
+    c.start()
+    try:
+        r = stream(env, sw, pair(sw))
+    finally:
+        c.over = True
+        c.join()
+    if c.failed:
+        raise Failed(f'filter changes failed: {c.failed}')
+    r['note'] = f'{c.changes / c.seconds:.0f} changes/s'
+    if len(env.cpus) < 4: # client, control thread, generator and worker share them
+        r.update(basis='cycles', measured=r['value'], value=r['capacity'])
+    return r
+
+
+def two_workers(env, sw):
+    """Two pairs, each on a worker of its own: at the same time where there are cores for it, else one after the other."""
+    a, b = sw.cpus
+    if len(env.cpus) >= 4:
+        cmds = [generator(env, sw, pair(sw, f), core=c) for f, c in ((0, env.spare[1]), (2, env.gen_cpu))]
+        procs = [machine.spawn(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for c in cmds]
+        rows = [collect(p, sw, env.time + env.warmup + 60) for p in procs]
+        return dict(rows[0], value=sum(r['rx_mpps'] for r in rows))
+    one = stream(env, sw, pair(sw, 0), core=b, cpu=a)
+    other = stream(env, sw, pair(sw, 2), core=a, cpu=b)
+    return dict(other, basis='cycles', value=one['capacity'] + other['capacity'],
+                cycles=(one['cycles'] + other['cycles']) / 2, note='one after the other')
+
+
+def hand_over(env, sw):
+    """The sender's ring on one worker, the receiver's on another."""
+    a, b = sw.cpus
+    if len(env.cpus) >= 3:
+        return stream(env, sw, pair(sw), cpu=a)
+    before = sw.workers()
+    r = run(env, sw, generator(env, sw, pair(sw), extra=['--yield']))
+    after = sw.workers()
+    frames = max(after[a]['frames'] - before[a]['frames'], 1)
+    r['cycles'] = max(cycles_a_frame(before[c], after[c], frames, r['mhz']) for c in (a, b))
+    return dict(r, basis='cycles', measured=r['rx_mpps'], value=r['mhz'] / r['cycles'],
+                note='the generator shares the sender\'s core')
+
+
+# ---- setups: a running switch, by key; in this order within a round ----
+
+def _second(env):
+    """The CPU of a second worker: the generator's where there are only two."""
+    return env.spare[0] if len(env.cpus) >= 3 else env.gen_cpu
+
+
+SETUPS = {
+    'testpmd': lambda env: Testpmd(env),
+    'ovs': lambda env: Ovs(env),
+    'vmq': lambda env: Vmq(env),
+    'ovs-fan': lambda env: Ovs(env, active=FAN + 1),
+    'vmq-fan': lambda env: Vmq(env, active=FAN + 1),
+    'vmq-filters': lambda env: Vmq(env, active=FAN + 1, silent=MANY - FAN - 1, filters=FILTERS),
+    'ovs-silent': lambda env: Ovs(env, silent=256),
+    'vmq-silent': lambda env: Vmq(env, silent=MANY),
+    'vmq-none': lambda env: Vmq(env, active=0),
+    'vmq-two': lambda env: Vmq(env, active=4, cpus=[_second(env), env.cpu],
+                               place=[_second(env)] * 2 + [env.cpu] * 2),
+    'vmq-over': lambda env: Vmq(env, cpus=[_second(env), env.cpu], place=[_second(env), env.cpu]),
+}
+
+
+# ---- cases ----
+
+@dataclass
+class Aim:
+    """`what`: a variant of the case; ratio to `to` (case, variant) of the same round, or its plain value; op bound."""
+    what: str
+    to: tuple
+    op: str
+    bound: float
+
+
+@dataclass
+class Case:
+    name: str
+    title: str
+    unit: str
+    steps: list                       # (setup, variant, measurement)
+    aims: list = field(default_factory=list)
+
+
+CASES = [
+    Case('pair-64', 'VM to VM, 64 bytes', 'Mpps',
+         [('testpmd', TESTPMD, stream_pair(64)), ('ovs', OVS, stream_pair(64)), ('vmq', VMQ, stream_pair(64))],
+         [Aim(VMQ, ('pair-64', TESTPMD), '>=', 1.7), Aim(VMQ, ('pair-64', OVS), '>=', 2.5)]),
+    Case('pair-1518', 'VM to VM, 1,518 bytes', 'Mpps',
+         [('testpmd', TESTPMD, stream_pair(1518)), ('ovs', OVS, stream_pair(1518)), ('vmq', VMQ, stream_pair(1518))],
+         [Aim(VMQ, ('pair-1518', TESTPMD), '>=', 2.4), Aim(VMQ, ('pair-1518', OVS), '>=', 2.9)]),
+    Case('packed', 'Packed rings', 'Mpps',
+         [('vmq', 'vmq, 64 bytes', stream_pair(64, '--packed')), ('vmq', 'vmq, 1,518 bytes', stream_pair(1518, '--packed'))],
+         [Aim('vmq, 64 bytes', ('pair-64', VMQ), '>=', 1.0), Aim('vmq, 1,518 bytes', ('pair-1518', VMQ), '>=', 1.0)]),
+    Case('small-pages', 'Guests without huge pages', 'Mpps',
+         [('vmq', 'vmq, 64 bytes', stream_pair(64, '--small-pages')),
+          ('vmq', 'vmq, 1,518 bytes', stream_pair(1518, '--small-pages'))]),
+    Case('fanout-64', '64 receivers at random, 64 bytes', 'Mpps',
+         [('ovs-fan', OVS, fan_out), ('vmq-fan', VMQ, fan_out)],
+         [Aim(VMQ, ('pair-64', VMQ), '>=', 0.5), Aim(VMQ, ('fanout-64', OVS), '>=', 4)]),
+    Case('filters', f'64 receivers at random, 1,000 VPorts and {FILTERS:,} filters', 'Mpps',
+         [('vmq-filters', VMQ, fan_out)], [Aim(VMQ, ('fanout-64', VMQ), '>=', 0.9)]),
+    Case('silent-256', 'A pair beside 256 silent VMs, 64 bytes', 'Mpps',
+         [('ovs-silent', OVS, beside_silent(256)), ('vmq-silent', VMQ, beside_silent(256))],
+         [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97), Aim(VMQ, ('silent-256', OVS), '>=', 15)]),
+    Case('silent-1000', 'A pair beside 1,000 silent VMs, 64 bytes', 'Mpps',
+         [('vmq-silent', VMQ, beside_silent(MANY))],
+         [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97), Aim(VMQ, ('silent-256', OVS), '>=', 15)]),
+    Case('idle-1000', 'Nothing to do, 1,000 VMs connected', '% of a core',
+         [('vmq-silent', VMQ, idle)], [Aim(VMQ, None, '<=', 1)]),
+    Case('workers-2', 'Two pairs on two workers, 64 bytes', 'Mpps',
+         [('vmq-two', VMQ, two_workers)], [Aim(VMQ, ('pair-64', VMQ), '>=', 1.9)]),
+    Case('handover', 'From one worker to another, 64 bytes', 'Mpps',
+         [('vmq-over', VMQ, hand_over)], [Aim(VMQ, ('pair-64', VMQ), '>=', 0.75)]),
+    Case('wake', 'Asleep to delivered', 'µs', [('vmq', None, wake)],
+         [Aim('vmq median', None, '<=', 30), Aim('vmq p99', None, '<=', 100)]),
+    Case('half-load', "Round trip at half of OVS-DPDK's load, 64 bytes", 'µs',
+         [('ovs', None, half_load), ('vmq', None, half_load)],
+         [Aim('vmq p99', ('half-load', f'{OVS} p99'), '<=', 0.5)]),
+    Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps',
+         [('vmq', VMQ, churn)], [Aim(VMQ, ('pair-64', VMQ), '>=', 0.9)]),
+    Case('memory', 'Resident memory', 'MiB',
+         [('vmq-none', 'vmq, no VPort', resident), ('vmq-silent', 'vmq, 1,000 VPorts', resident)],
+         [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)]),
+]
+
+BY_NAME = {c.name: c for c in CASES}
+QUICK = ['pair-64', 'pair-1518']

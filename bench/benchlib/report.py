@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What was found, as a page (bench.md), a chart (bench.svg) and single measurements (measurements.csv)."""
+import csv
+import os
+import statistics
+from xml.sax.saxutils import escape
+
+from .cases import BY_NAME, CASES
+
+COLUMNS = ['case', 'variant', 'round', 'value', 'unit', 'clean', 'others_pct', 'steal_pct', 'size', 'rx_mpps', 'tx_mpps',
+           'lost_pct', 'misdelivered', 'gen_busy_pct', 'tx_ring_full_pct', 'cycles', 'mhz', 'note']
+
+
+def clean(rows):
+    return [r for r in rows if r['clean']]
+
+
+def used(rows):
+    """The clean measurements; all of them when there is no clean one."""
+    return clean(rows) or rows
+
+
+def of(rows, case, variant):
+    return [r for r in rows if r['case'] == case and r['variant'] == variant]
+
+
+def median(rows, key='value'):
+    v = [r[key] for r in rows if key in r]
+    return statistics.median(v) if v else None
+
+
+def number(x):
+    """Three digits that count."""
+    if x is None:
+        return ''
+    return f'{x:.0f}' if abs(x) >= 100 else f'{x:.1f}' if abs(x) >= 20 else f'{x:.2f}'
+
+
+def verdict(rows):
+    """Who kept the frames from going faster."""
+    if any(r.get('basis') == 'cycles' for r in rows):
+        return 'by cycles a frame: too few cores'
+    busy, full, lost = (median(rows, k) for k in ('gen_busy_pct', 'tx_ring_full_pct', 'lost_pct'))
+    if busy is None:
+        return ''
+    if rows[0]['unit'] != 'Mpps':
+        return ''
+    if busy >= 95:
+        return 'generator: a lower bound'
+    if lost >= 1:
+        return 'receiving rings full'
+    if full >= 80:
+        return 'switch'
+    return 'switch and generator in turn'
+
+
+# ---- ratios ----
+
+def _worth(row, by_cycles):
+    """What a ratio is made of: the value, or what the worker's cycles a frame allow."""
+    return row.get('capacity') if by_cycles and row.get('basis') != 'cycles' else row['value']
+
+
+def ratios(rows, what, to):
+    """In the same rounds: each of `what` over that of `to`."""
+    a, b = used(of(rows, *what)), used(of(rows, *to))
+    below = {r['round']: r for r in b}
+    got = []
+    for r in a:
+        other = below.get(r['round'])
+        if other:
+            den = _worth(other, r.get('basis') == 'cycles')
+            if den:
+                got.append(r['value'] / den)
+    return got
+
+
+def judged(rows):
+    """For each aim: case, what, to, op, bound, found (a list of ratios or values)."""
+    out = []
+    for c in CASES:
+        for a in c.aims:
+            mine = of(rows, c.name, a.what)
+            if not mine:
+                continue
+            found = ratios(rows, (c.name, a.what), a.to) if a.to else [r['value'] for r in used(mine)]
+            if found:
+                out.append((c, a, found))
+    return out
+
+
+def met(aim, found):
+    m = statistics.median(found)
+    return m >= aim.bound if aim.op == '>=' else m <= aim.bound
+
+
+def _to(case, aim):
+    if not aim.to:
+        return case.unit
+    other = BY_NAME[aim.to[0]]
+    return f'{aim.to[1]}' if other is case else f'{aim.to[1]}, {other.title[0].lower() + other.title[1:] if other.title[1].islower() else other.title}'
+
+
+# ---- text ----
+
+def table(rows):
+    """The measurements, a line a variant."""
+    lines = ['| case | switch | median | least … greatest | | n | lost | generator busy | cycles a frame | bottleneck |',
+             '|---|---|---|---|---|---|---|---|---|---|']
+    for c in CASES:
+        variants = list(dict.fromkeys(r['variant'] for r in rows if r['case'] == c.name))
+        for v in variants:
+            all_rows = of(rows, c.name, v)
+            rs = used(all_rows)
+            values = [r['value'] for r in rs]
+            n = f'{len(clean(all_rows))}' + ('' if clean(all_rows) else f' (of {len(all_rows)}, none undisturbed)')
+            lost, busy = median(rs, 'lost_pct'), median(rs, 'gen_busy_pct')
+            notes = '; '.join(dict.fromkeys(r['note'] for r in rs if r.get('note')))
+            who = verdict(rs)
+            lines.append(f'| {c.title if v == variants[0] else ""} | {v} | **{number(statistics.median(values))}** | '
+                         f'{number(min(values))} … {number(max(values))} | {c.unit} | {n} | '
+                         f'{"" if lost is None else f"{lost:.1f} %"} | {"" if busy is None else f"{busy:.0f} %"} | '
+                         f'{number(median(rs, "cycles"))} | {who}{"; " if who and notes else ""}{notes} |')
+    return lines
+
+
+def aims_table(rows):
+    lines = ['| case | of | against | median | least … greatest | aim | |', '|---|---|---|---|---|---|---|']
+    for c, a, found in judged(rows):
+        op = '≥' if a.op == '>=' else '≤'
+        lines.append(f'| {c.title} | {a.what} | {_to(c, a)} | **{number(statistics.median(found))}** | '
+                     f'{number(min(found))} … {number(max(found))} | {op} {a.bound:g} | {"met" if met(a, found) else "missed"} |')
+    return lines
+
+
+def page(rows, skipped, about, profile):
+    out = ['# Side by side with other switches', '',
+           'Written by `make bench`; every figure is of one run, and ratios of the same round are what to trust. '
+           'What the figures mean and how to come to better ones: [performance.md](performance.md).', '',
+           '![chart](bench.svg)', '']
+    out += [f'- {k}: {v}' for k, v in about] + ['']
+    out += ['## Against the aims', '', 'Ratios are taken within a round, then their median; a plain value where nothing is '
+            'compared.', ''] + aims_table(rows) + ['']
+    out += ['## Measurements', ''] + table(rows) + ['']
+    out += ['n: measurements in which nothing else used the machine; the others are repeated, then left out. Frame sizes are '
+            'without FCS, Mpps: million frames a second that arrived where they should. "Generator busy" near 100 % means that '
+            'the generator and not the switch was the limit. Cycles a frame: time in turns that found work, by the worker\'s own '
+            'counters.', '']
+    if profile:
+        out += ['## Where the cycles go', '', profile[0], '', '| function | share | cycles a frame |', '|---|---|---|']
+        out += [f'| `{name}` | {share:.1f} % | {cycles:.1f} |' for name, share, cycles in profile[1]] + ['']
+    if skipped:
+        out += ['## Not measured', ''] + [f'- {name}: {why}' for name, why in skipped] + ['']
+    return '\n'.join(out)
+
+
+# ---- chart ----
+
+WIDTH, LABEL, BAR, GAP, PANEL = 860, 210, 18, 6, 34
+COLOURS = {'vmq': '#2b6cb0', 'OVS-DPDK NORMAL': '#b7791f', 'testpmd io': '#718096'}
+
+
+def _colour(variant):
+    return next((c for k, c in COLOURS.items() if variant.startswith(k)), '#718096')
+
+
+def _panel(case, rows, y):
+    """One case's bars with their range; returns the elements and where they end."""
+    out = [f'<text x="10" y="{y + 16}" class="t">{escape(case.title)} ({escape(case.unit)})</text>']
+    y += 26
+    variants = list(dict.fromkeys(r['variant'] for r in rows))
+    groups = [(v, [r['value'] for r in used(of(rows, case.name, v))]) for v in variants]
+    top = max(max(v) for _, v in groups) or 1
+    scale = (WIDTH - LABEL - 90) / top
+    for name, values in groups:
+        m = statistics.median(values)
+        low, high = LABEL + min(values) * scale, LABEL + max(values) * scale
+        mid = y + BAR / 2
+        out += [f'<text x="{LABEL - 8}" y="{y + 13}" class="l">{escape(name)}</text>',
+                f'<rect x="{LABEL}" y="{y}" width="{max(m * scale, 1):.1f}" height="{BAR}" fill="{_colour(name)}"/>',
+                f'<path d="M{low:.1f} {mid}H{high:.1f}M{low:.1f} {mid - 4}v8M{high:.1f} {mid - 4}v8" class="w"/>',
+                f'<text x="{max(high, LABEL + m * scale) + 8:.1f}" y="{y + 13}">{number(m)}</text>']
+        y += BAR + GAP
+    return out, y + PANEL - 20
+
+
+def chart(rows, title):
+    body, y = [], 34
+    for c in CASES:
+        mine = [r for r in rows if r['case'] == c.name]
+        if mine:
+            part, y = _panel(c, mine, y)
+            body += part
+    return '\n'.join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 10}" viewBox="0 0 {WIDTH} {y + 10}">',
+        '<style>text{font:12px sans-serif;fill:#1a202c}.t{font-weight:bold;font-size:13px}.l{text-anchor:end}'
+        '.w{stroke:#1a202c;fill:none;opacity:.6}</style>',
+        f'<rect width="{WIDTH}" height="{y + 10}" fill="#fff"/>',
+        f'<text x="10" y="20">{escape(title)}</text>', *body, '</svg>', ''])
+
+
+# ---- files ----
+
+def write(rows, skipped, about, profile, docs, results):
+    os.makedirs(docs, exist_ok=True)
+    os.makedirs(results, exist_ok=True)
+    with open(os.path.join(docs, 'bench.md'), 'w') as f:
+        f.write(page(rows, skipped, about, profile))
+    with open(os.path.join(docs, 'bench.svg'), 'w') as f:
+        f.write(chart(rows, ' · '.join(v for k, v in about if k in ('Machine', 'Date'))))
+    with open(os.path.join(results, 'measurements.csv'), 'w', newline='') as f:
+        w = csv.DictWriter(f, COLUMNS, extrasaction='ignore')
+        w.writeheader()
+        for r in rows:
+            w.writerow({k: f'{v:.4g}' if isinstance(v, float) else v for k, v in r.items()})

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The switches that are compared. Each is started for a number of VMs, carries frames between them, and is ended.
+
+Port i (from 0) is the VM with the address 52:54:00:00:HH:LL, HHLL = i + 1; the silent ones come behind the active."""
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from .machine import Failed, end, spawn, tail, wait_for
+from .rpc import Client
+
+OVS_VSWITCHD = '/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk'
+OVS_SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
+DPDK_MEMORY_MB = 512
+
+
+def mac(i):
+    return f'52:54:00:00:{(i + 1) >> 8:02x}:{(i + 1) & 255:02x}'
+
+
+class Switch:
+    """name: in the table. listens: the switch has the sockets and the generator connects, or the reverse."""
+    name, listens = '?', True
+
+    def __init__(self, env, active=2, silent=0):
+        self.env, self.active, self.silent = env, active, silent
+        self.proc, self.helpers, self.connected = None, [], 0
+        self.dir = os.path.join(env.work, self.name.replace(' ', '-'))
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.makedirs(self.dir)
+        self.log = os.path.join(self.dir, 'log')
+
+    def socket(self, i):
+        return os.path.join(self.dir, f'p{i}' if i < self.active else f's{i - self.active}')
+
+    def sockets(self):
+        return [self.socket(i) for i in range(self.active + self.silent)]
+
+    def missing(self):
+        """Why it can't be run here, or None."""
+        return None
+
+    def start(self):
+        raise NotImplementedError
+
+    def connect_silent(self, n):
+        """Sees to VMs that send nothing at the first n silent ports; they stay until the switch is stopped."""
+        if n <= self.connected:
+            return
+        cmd = [self.env.vugen, '--ring', str(self.env.ring), '--core', str(self.env.gen_cpu), '--timeout', '60']
+        for i in range(self.connected, n):
+            cmd += ['--idle', self.socket(self.active + i)]
+        vms = spawn(cmd + ([] if self.listens else ['--server']) + ([] if self.env.huge else ['--small-pages']),
+                    stdout=subprocess.PIPE, text=True)
+        self.helpers.append(vms)
+        if 'ready' not in vms.stdout.readline():
+            raise Failed(f'{self.name}: {n} silent VMs did not come up: {tail(self.log)}')
+        self.connected = n
+        time.sleep(1)
+
+    def stop(self):
+        for h in self.helpers:
+            end(h)
+        self.helpers = []
+        end(self.proc)
+        self.proc = None
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Testpmd(Switch):
+    """DPDK's testpmd with two net_vhost ports, forwarding without a look at the frame (io)."""
+    name = 'testpmd io'
+
+    def missing(self):
+        return None if shutil.which('dpdk-testpmd') else 'dpdk-testpmd is not installed (package dpdk)'
+
+    def start(self):
+        e = self.env
+        cmd = ['dpdk-testpmd', '-l', f'{e.gen_cpu},{e.cpu}', '--main-lcore', str(e.gen_cpu), '--file-prefix', 'vmqbench',
+               '--no-pci', '--in-memory', '-m', str(DPDK_MEMORY_MB)] + ([] if e.huge else ['--no-huge'])
+        for i, s in enumerate(self.sockets()):
+            cmd += ['--vdev', f'net_vhost{i},iface={s},queues=1']
+        cmd += ['--', '-i', '--forward-mode=io', '--nb-cores=1', '--no-lsc-interrupt', f'--rxd={e.ring}', f'--txd={e.ring}']
+        self.proc = spawn(cmd, self.log, stdin=subprocess.PIPE)
+        wait_for(lambda: all(os.path.exists(s) for s in self.sockets()), self.name, self.proc, self.log)
+        time.sleep(1)
+        self._say('start')
+
+    def _say(self, command):
+        self.proc.stdin.write((command + '\n').encode())
+        self.proc.stdin.flush()
+
+    def stop(self):
+        if self.proc and self.proc.poll() is None:
+            try:
+                self._say('stop')
+                self._say('quit')
+                self.proc.wait(10)
+            except (OSError, subprocess.TimeoutExpired):
+                pass
+        super().stop()
+
+
+class Ovs(Switch):
+    """Open vSwitch with its DPDK data path, one bridge that learns addresses (NORMAL). It has a database of its own in the
+    work folder; an Open vSwitch that runs on the machine is not touched."""
+    name, listens = 'OVS-DPDK NORMAL', False
+
+    def missing(self):
+        return None if os.path.exists(OVS_VSWITCHD) else f'{OVS_VSWITCHD} is not there (package openvswitch-switch-dpdk)'
+
+    def _run(self, *cmd):
+        d = self.dir
+        env = dict(os.environ, OVS_RUNDIR=d, OVS_DBDIR=d, OVS_LOGDIR=d, OVS_SYSCONFDIR=d)
+        r = subprocess.run(cmd, env=env, capture_output=True, text=True, timeout=120)
+        if r.returncode:
+            raise Failed(f'{" ".join(cmd)[:200]}: {r.stderr[-400:]} {tail(self.log)}')
+
+    def _vsctl(self, *words):
+        self._run('ovs-vsctl', '--timeout=100', f'--db=unix:{self.dir}/db.sock', *words)
+
+    def start(self):
+        d, e = self.dir, self.env
+        env = dict(os.environ, OVS_RUNDIR=d, OVS_DBDIR=d, OVS_LOGDIR=d, OVS_SYSCONFDIR=d)
+        self._run('ovsdb-tool', 'create', f'{d}/conf.db', OVS_SCHEMA)
+        self.db = spawn(['ovsdb-server', f'{d}/conf.db', f'--remote=punix:{d}/db.sock', f'--unixctl={d}/db.ctl'], self.log,
+                        env=env)
+        wait_for(lambda: os.path.exists(f'{d}/db.sock'), 'ovsdb-server', self.db, self.log)
+        extra = '--no-pci --in-memory --file-prefix=vmqbenchovs'
+        memory = [f'other_config:dpdk-socket-mem={DPDK_MEMORY_MB}']
+        if not e.huge:
+            extra, memory = extra + f' --no-huge -m {DPDK_MEMORY_MB}', []
+        self._vsctl('--no-wait', 'init', '--', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
+                    f'other_config:dpdk-lcore-mask={1 << e.gen_cpu:#x}', f'other_config:pmd-cpu-mask={1 << e.cpu:#x}',
+                    *memory, f'other_config:dpdk-extra={extra}')
+        self.proc = spawn([OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'], self.log, env=env)
+        words = ['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=standalone']
+        for i, s in enumerate(self.sockets()):
+            words += ['--', 'add-port', 'br0', f'v{i}', '--', 'set', 'Interface', f'v{i}', 'type=dpdkvhostuserclient',
+                      f'options:vhost-server-path={s}', f'ofport_request={i + 1}']
+        self._vsctl(*words)
+
+    def stop(self):
+        super().stop()
+        end(getattr(self, 'db', None))
+
+
+class Vmq(Switch):
+    """vmqd as a user starts it: a configuration file, AF_XDP or AF_PACKET on a veth pair in a network namespace of its own,
+    the default VPort on a TAP device, one VPort with one filter a VM. cpus: one worker each; place: the CPU of port i."""
+    name = 'vmq'
+
+    def __init__(self, env, active=2, silent=0, cpus=None, place=None, filters=0):
+        super().__init__(env, active, silent)
+        self.cpus, self.place, self.filters = cpus or [env.cpu], place, filters
+        self.client = self.holder = None
+
+    def missing(self):
+        return None if os.path.exists(self.env.vmqd) else f'{self.env.vmqd} is not built'
+
+    def _namespace(self):
+        """Held by a process of ours: nothing is left when it ends."""
+        self.holder = spawn(['unshare', '--net', 'sleep', 'infinity'], self.log)
+        path = f'/proc/{self.holder.pid}/ns/net'
+        ours = os.readlink('/proc/self/ns/net')
+
+        def apart():
+            with open(f'/proc/{self.holder.pid}/comm') as f:
+                return os.readlink(path) != ours and f.read().strip() == 'sleep'
+        wait_for(apart, 'network namespace', self.holder, self.log)
+        script = ('for c in all default; do [ ! -e /proc/sys/net/ipv6/conf/$c ] ||'
+                  ' echo 1 > /proc/sys/net/ipv6/conf/$c/disable_ipv6; done;'
+                  ' ip link add wire0 type veth peer name wire1 && ip link set wire0 up && ip link set wire1 up')
+        r = subprocess.run(['nsenter', '--net=' + path, 'sh', '-c', script], capture_output=True, text=True)
+        if r.returncode:
+            raise Failed('no veth pair: ' + r.stderr)
+        return path
+
+    def _config(self, netns):
+        vports = [{'name': f'vm{i}', 'mac': mac(i), 'socket': s, 'cpu': self.place[i] if self.place else self.cpus[0]}
+                  for i, s in enumerate(self.sockets())]
+        return {'control': {'socket': self.dir + '/ctl'}, 'run_dir': self.dir, 'cpus': self.cpus,
+                'adapters': [{'name': 'ext0', 'port': {'driver': 'auto', 'device': 'wire0', 'netns': netns},
+                              'host': {'device': 'vmq0', 'netns': netns}, 'vports': vports}]}
+
+    def start(self):
+        config = self.dir + '/vmqd.yaml'
+        with open(config, 'w') as f: # JSON is YAML
+            json.dump(self._config(self._namespace()), f, indent=1)
+        self.proc = spawn([self.env.vmqd, '--config', config], self.log)
+        wait_for(lambda: os.path.exists(self.dir + '/ctl') and all(os.path.exists(s) for s in self.sockets()), 'vmqd',
+                 self.proc, self.log)
+        time.sleep(0.2)
+        self.client = Client(self.dir + '/ctl')
+        self._install_filters()
+
+    def _install_filters(self):
+        """More filters, spread over all VPorts, until so many stand. Their addresses are nobody's."""
+        if not self.filters:
+            return
+        have = self.client.call('switch.show')['switches'][0]['num_filters']
+        n = self.active + self.silent
+        calls = [('filter.add', {'vport': f'vm{k % n}', 'mac': f'02:00:00:{k >> 16:02x}:{k >> 8 & 255:02x}:{k & 255:02x}',
+                                 'broadcast': False}) for k in range(self.filters - have)]
+        for i in range(0, len(calls), 4000):
+            self.client.batch(calls[i:i + 4000])
+
+    def workers(self):
+        """By CPU: frames and nanoseconds of work so far."""
+        return {w['cpu']: w for w in self.client.call('stats.show')['workers']}
+
+    def resident_mib(self):
+        """Its own memory: what VMs share with it is theirs."""
+        kib = 0
+        with open(f'/proc/{self.proc.pid}/status') as f:
+            for line in f:
+                if line.startswith(('RssAnon:', 'RssFile:')):
+                    kib += int(line.split()[1])
+        return kib / 1024
+
+    def cpu_ns(self):
+        """Processor time of all its threads so far."""
+        total = 0
+        for t in os.listdir(f'/proc/{self.proc.pid}/task'):
+            with open(f'/proc/{self.proc.pid}/task/{t}/schedstat') as f:
+                total += int(f.read().split()[0])
+        return total
+
+    def worker_thread(self, cpu):
+        """The thread id of the worker of a CPU."""
+        for t in os.listdir(f'/proc/{self.proc.pid}/task'):
+            with open(f'/proc/{self.proc.pid}/task/{t}/comm') as f:
+                if f.read().strip() == f'vmq-cpu{cpu}':
+                    return int(t)
+        raise Failed(f'vmqd has no worker of CPU {cpu}')
+
+    def stop(self):
+        if self.client:
+            self.client.close()
+            self.client = None
+        super().stop()
+        end(self.holder)
+        self.holder = None
