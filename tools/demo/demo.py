@@ -56,7 +56,11 @@ class Watch(threading.Thread):
 
     def run(self):
         while True:
-            f = self.port.recv(0.2)
+            try:
+                f = self.port.recv(0.2)
+            except OSError as e:  # the namespace is gone: we are being ended, or the device was taken away
+                self.bad.append(str(e))
+                return
             if f is None:
                 if self.ending:
                     return
@@ -201,9 +205,12 @@ class Demo:
         idle = [c for c in self.cpu.values() if not busy.get(c)]
         self.check('each of these CPUs has worked: ' + ', '.join(f'CPU {c}: {n} frames' for c, n in busy.items()),
                    f'none on CPU {idle[0]}' if idle else None)
-        title('Counters and one frame explained (vmqctl stats, vmqctl explain)')
-        print(x.vmqd.vmqctl('stats', 'show'))
-        print(x.vmqd.vmqctl('explain', 'from', 'wire', 'dst', VM2, 'vlan', str(VLAN)))
+        for heading, command in (
+                ('The queues at the end', ('queue', 'show')),
+                ('All counters, and the CPUs', ('stats', 'show')),
+                ('What becomes of a frame, and why', ('explain', 'from', 'wire', 'dst', VM2, 'vlan', str(VLAN)))):
+            title(f'{heading} (vmqctl {" ".join(command)})')
+            print(x.vmqd.vmqctl(*command).rstrip())
 
     def stop(self):
         for g in (self.vm1, self.vm2):

@@ -44,9 +44,11 @@ atexit.register(close_all)
 
 
 def end_on_signals():
-    """SIGTERM and SIGHUP end us like Ctrl-C does: through the clean-up."""
+    """SIGTERM and SIGHUP end us like Ctrl-C does, through the clean-up; and Ctrl-C does even where the shell that started us
+    had it ignored."""
     def stop(signo, _frame):
         raise SystemExit(128 + signo)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for s in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, stop)
 
