@@ -17,10 +17,10 @@
 
 #include "vhost/endpoint.h"
 
-#define PAUSE_MIN_MS      100u
-#define PAUSE_MAX_MS      2000u
-#define ACCEPT_PAUSE_MS   1000u /* when descriptors ran out */
-#define MESSAGES_A_CALL   64u   /* then the loop's other descriptors have their turn */
+#define PAUSE_MIN_MS    100u
+#define PAUSE_MAX_MS    2000u
+#define ACCEPT_PAUSE_MS 1000u /* when descriptors ran out */
+#define MESSAGES_A_CALL 64u   /* then the loop's other descriptors have their turn */
 
 static void on_socket(void *arg, uint32_t events);
 static void on_listen(void *arg, uint32_t events);
@@ -61,7 +61,8 @@ bool vhost_may_log(struct vhost_endpoint *ep)
 	if (ep->log_lines >= VHOST_LOG_LINES)
 		return false;
 	if (++ep->log_lines == VHOST_LOG_LINES)
-		log_warn("vport %s: too much to log; silent about its front-end for up to %u s", ep->name, VHOST_LOG_SECONDS);
+		log_warn("vport %s: too much to log; silent about its front-end for up to %u s", ep->name,
+			 VHOST_LOG_SECONDS);
 	return true;
 }
 
@@ -130,7 +131,8 @@ static void forget_session(struct vhost_endpoint *ep)
 /* `fault`: why we end it (logged already), or NULL: the front-end did. */
 static void end_session(struct vhost_endpoint *ep, const char *fault)
 {
-	struct vhost_event ev = { .type = VHOST_EVENT_DISCONNECTED, .reason = fault ? fault : "it closed the connection" };
+	struct vhost_event ev = { .type = VHOST_EVENT_DISCONNECTED,
+				  .reason = fault ? fault : "it closed the connection" };
 
 	ep->loop->del_fd(ep->loop->ctx, ep->ch.fd);
 	vhost_channel_close(&ep->ch);
@@ -185,8 +187,8 @@ static void on_listen(void *arg, uint32_t events)
 	if (ep->connected) {
 		ep->refused++;
 		if (!ep->told_refused && vhost_may_log(ep))
-			log_warn("vport %s: a second front-end (process %d) was turned away, process %d is connected", ep->name,
-				 (int)vhost_socket_peer(fd), (int)ep->peer_pid);
+			log_warn("vport %s: a second front-end (process %d) was turned away, process %d is connected",
+				 ep->name, (int)vhost_socket_peer(fd), (int)ep->peer_pid);
 		ep->told_refused = true;
 		close(fd);
 		return;
@@ -388,8 +390,8 @@ int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_en
 		*out = ep;
 		return 0;
 	}
-	rc = vhost_socket_listen(ep->path, cfg->mode ? cfg->mode : 0600, cfg->uid, cfg->gid, &ep->sock_dev, &ep->sock_ino,
-				 err);
+	rc = vhost_socket_listen(ep->path, cfg->mode ? cfg->mode : 0600, cfg->uid, cfg->gid, &ep->sock_dev,
+				 &ep->sock_ino, err);
 	if (rc < 0)
 		goto fail;
 	ep->listen_fd = rc;

@@ -30,11 +30,11 @@ struct vhost_endpoint {
 	void *ctx;
 
 	/* the socket */
-	int listen_fd; /* -1: client */
+	int listen_fd;  /* -1: client */
 	dev_t sock_dev; /* of the socket file we made: only that one is unlinked */
 	ino_t sock_ino;
-	int timer_fd;   /* a later try: to connect, or to accept when descriptors ran out */
-	bool listening; /* listen_fd is watched */
+	int timer_fd;      /* a later try: to connect, or to accept when descriptors ran out */
+	bool listening;    /* listen_fd is watched */
 	unsigned pause_ms; /* before the next try to connect */
 	struct vhost_channel ch;
 	bool connected;

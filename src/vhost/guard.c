@@ -18,8 +18,9 @@
 #define RANGES_A_BLOCK 512u
 
 struct vhost_guard_range {
-	/* Odd while the control thread changes `addr` and `len`. Pairs with the two loads in range_holds: the handler takes
-	 * no entry that changes under it. The entry of the mapping it faulted in never does: that one is in use. */
+	/* Odd while the control thread changes `addr` and `len`. Pairs with the two loads in range_holds: the handler
+	 * takes no entry that changes under it. The entry of the mapping it faulted in never does: that one is in use.
+	 */
 	atomic_uint version;
 	_Atomic uintptr_t addr;
 	_Atomic size_t len; /* 0: the entry is free */
@@ -75,9 +76,10 @@ static void on_sigbus(int sig, siginfo_t *si, void *uc)
 	(void)uc;
 	if (si->si_code > 0)
 		r = find((uintptr_t)si->si_addr, &addr, &len);
-	if (!r || mmap((void *)addr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		       0) == MAP_FAILED) {
-		/* Not ours: what would have happened without us. A fault repeats itself on return, a sent signal does not. */
+	if (!r || mmap((void *)addr, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+		/* Not ours: what would have happened without us. A fault repeats itself on return, a sent signal does
+		 * not. */
 		(void)sigaction(SIGBUS, &former, NULL);
 		if (si->si_code <= 0)
 			(void)raise(SIGBUS);

@@ -141,8 +141,9 @@ static int send_rarp(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_
 
 	memcpy(ev.mac, m->p.bytes, sizeof ev.mac);
 	if ((ev.mac[0] & 1) || memcmp(ev.mac, none, sizeof none) == 0)
-		return vmq_err(err, -EINVAL, "%02x:%02x:%02x:%02x:%02x:%02x to announce is not the address of one station",
-			       ev.mac[0], ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
+		return vmq_err(err, -EINVAL,
+			       "%02x:%02x:%02x:%02x:%02x:%02x to announce is not the address of one station", ev.mac[0],
+			       ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
 	vhost_tell(ep, &ev);
 	return 0;
 }
@@ -161,8 +162,8 @@ static void use_table(struct vhost_endpoint *ep, struct vhost_mem *mem)
 }
 
 /* Fills *r with the region of a message, mapped; r->map is the caller's reference. */
-static int map_region(struct vhost_endpoint *ep, const struct vhost_msg_region *mr, int fd, const struct vhost_region *others,
-		      uint32_t n, struct vhost_region *r, struct vmq_err *err)
+static int map_region(struct vhost_endpoint *ep, const struct vhost_msg_region *mr, int fd,
+		      const struct vhost_region *others, uint32_t n, struct vhost_region *r, struct vmq_err *err)
 {
 	int rc = vhost_region_check(mr, others, n, err);
 
@@ -251,9 +252,10 @@ static int rem_mem_reg(struct vhost_endpoint *ep, struct vhost_msg *m, struct vm
 		if (o->gpa == gone->gpa && o->uva == gone->uva && o->size == gone->size)
 			continue;
 		if (vhost_region_meets(o, gone))
-			return vmq_err(err, -ENOENT, "the memory region at guest address %#" PRIx64 " has %#" PRIx64
-				       " bytes at user address %#" PRIx64 ", not %#" PRIx64 " at %#" PRIx64, o->gpa, o->size,
-				       o->uva, gone->size, gone->uva);
+			return vmq_err(err, -ENOENT,
+				       "the memory region at guest address %#" PRIx64 " has %#" PRIx64
+				       " bytes at user address %#" PRIx64 ", not %#" PRIx64 " at %#" PRIx64,
+				       o->gpa, o->size, o->uva, gone->size, gone->uva);
 		r[n++] = *o;
 	}
 	/* Removed for another queue pair already (add_mem_reg). */
@@ -274,12 +276,14 @@ static int set_log_base(struct vhost_endpoint *ep, struct vhost_msg *m, struct v
 	struct vhost_map *log, *old = ep->log;
 
 	if (l->size > MAX_LOG_BYTES)
-		return vmq_err(err, -EINVAL, "log: its size is %#" PRIx64 ", the limit is %#" PRIx64, l->size, MAX_LOG_BYTES);
+		return vmq_err(err, -EINVAL, "log: its size is %#" PRIx64 ", the limit is %#" PRIx64, l->size,
+			       MAX_LOG_BYTES);
 	for (uint32_t i = 0; ep->mem && i < ep->mem->n; i++) {
 		uint64_t last = ep->mem->region[i].gpa + ep->mem->region[i].size - 1;
 
 		if (last / VHOST_LOG_PAGE / 8 >= l->size)
-			return vmq_err(err, -EINVAL, "log: its %#" PRIx64 " bytes end before the page of guest address %#" PRIx64,
+			return vmq_err(err, -EINVAL,
+				       "log: its %#" PRIx64 " bytes end before the page of guest address %#" PRIx64,
 				       l->size, last);
 	}
 	log = vhost_map_new(m->fds[0], l->offset, l->size, vhost_memory_lost, ep, err);
@@ -347,8 +351,8 @@ static int set_vring_base(struct vhost_endpoint *ep, struct vhost_msg *m, struct
 
 	if (rc)
 		return rc;
-	/* A packed ring has its available position in the low half and the used one in the high half; they are equal for a
-	 * ring that was stopped in order, and some front-ends leave the high one 0. */
+	/* A packed ring has its available position in the low half and the used one in the high half; they are equal
+	 * for a ring that was stopped in order, and some front-ends leave the high one 0. */
 	if (num > UINT16_MAX && !(ep->features & VHOST_FEATURE(RING_PACKED)))
 		return vmq_err(err, -EINVAL, "ring %u: position %u, 0 to 65535 is right", i, num);
 	rc = ring_not_running(ep, i, "position", err);
@@ -370,7 +374,8 @@ static int get_vring_base(struct vhost_endpoint *ep, struct vhost_msg *m, struct
 		return rc;
 	vhost_vring_stop(ep, answer.index);
 	if (ep->pair[answer.index / 2].stuck)
-		return vmq_err(err, -ETIMEDOUT, "ring %u did not stop in time, where it stands is not known", answer.index);
+		return vmq_err(err, -ETIMEDOUT, "ring %u did not stop in time, where it stands is not known",
+			       answer.index);
 	base = ep->vring[answer.index].base;
 	answer.num = ep->features & VHOST_FEATURE(RING_PACKED) ? base | (uint32_t)base << 16 : base;
 	return reply(ep, &answer, sizeof answer);
@@ -415,8 +420,8 @@ static int ring_fd(struct vhost_endpoint *ep, struct vhost_msg *m, uint32_t *ind
 	*fd = -1;
 	if (!want)
 		return 0;
-	/* A write must neither block nor raise SIGPIPE, whatever the front-end gives us: files and pipes are not for that.
-	 * An eventfd is of no file type. */
+	/* A write must neither block nor raise SIGPIPE, whatever the front-end gives us: files and pipes are not for
+	 * that. An eventfd is of no file type. */
 	if (fstat(m->fds[0], &st) || (st.st_mode & S_IFMT))
 		return vmq_err(err, -EINVAL, "ring %u: the descriptor is not an eventfd", *index);
 	flags = fcntl(m->fds[0], F_GETFL);
@@ -544,7 +549,8 @@ struct row {
 	X(40, GET_STATUS, 0, 0, 0, 0, ANSWERS, get_status)
 
 static const struct row rows[] = {
-#define REQUEST_ROW(number, name, smin, smax, fmin, fmax, flags, fn) [number] = { #name, smin, smax, fmin, fmax, flags, fn },
+#define REQUEST_ROW(number, name, smin, smax, fmin, fmax, flags, fn)                                                   \
+	[number] = { #name, smin, smax, fmin, fmax, flags, fn },
 	REQUESTS(REQUEST_ROW)
 #undef REQUEST_ROW
 };
@@ -567,8 +573,8 @@ enum vhost_verdict vhost_handle(struct vhost_endpoint *ep, struct vmq_err *err)
 	static const struct row unknown = { "unknown request", 0, 0, 0, 0, ANY, unsupported };
 	struct vhost_msg *m = &ep->ch.msg;
 	const struct row *row = &unknown;
-	bool ack = (m->h.flags & VHOST_MSG_NEED_REPLY) &&
-		   (ep->protocol_features & UINT64_C(1) << VHOST_PROTOCOL_F_REPLY_ACK);
+	bool ack =
+	    (m->h.flags & VHOST_MSG_NEED_REPLY) && (ep->protocol_features & UINT64_C(1) << VHOST_PROTOCOL_F_REPLY_ACK);
 	bool shmfd = ep->protocol_features & UINT64_C(1) << VHOST_PROTOCOL_F_LOG_SHMFD;
 	int rc;
 

@@ -11,7 +11,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* What offset and length of a mapping must be multiples of: a file of huge pages maps in those. 0: errno says why not. */
+/* What offset and length of a mapping must be multiples of: a file of huge pages maps in those. 0: errno says why not.
+ */
 static uint64_t map_unit(int fd)
 {
 	struct statfs fs;
@@ -36,8 +37,9 @@ static int map_extent(int fd, uint64_t offset, uint64_t size, struct stat *st, u
 	if (!S_ISREG(st->st_mode))
 		return vmq_err(err, -EINVAL, "its descriptor is not a file of memory");
 	if ((uint64_t)st->st_size < offset + size)
-		return vmq_err(err, -EINVAL, "its file has %#" PRIx64 " bytes, offset %#" PRIx64 " and size %#" PRIx64
-			       " need more", (uint64_t)st->st_size, offset, size);
+		return vmq_err(err, -EINVAL,
+			       "its file has %#" PRIx64 " bytes, offset %#" PRIx64 " and size %#" PRIx64 " need more",
+			       (uint64_t)st->st_size, offset, size);
 	unit = map_unit(fd);
 	if (!unit)
 		return vmq_err(err, -errno, "its file: %s", strerror(errno));
@@ -126,25 +128,33 @@ int vhost_region_check(const struct vhost_msg_region *r, const struct vhost_regi
 	if (r->size == 0)
 		return vmq_err(err, -EINVAL, "its size is 0");
 	if (r->gpa + r->size < r->gpa)
-		return vmq_err(err, -EINVAL, "its guest address %#" PRIx64 " and size %#" PRIx64 " wrap", r->gpa, r->size);
+		return vmq_err(err, -EINVAL, "its guest address %#" PRIx64 " and size %#" PRIx64 " wrap", r->gpa,
+			       r->size);
 	if (r->uva + r->size < r->uva)
-		return vmq_err(err, -EINVAL, "its user address %#" PRIx64 " and size %#" PRIx64 " wrap", r->uva, r->size);
+		return vmq_err(err, -EINVAL, "its user address %#" PRIx64 " and size %#" PRIx64 " wrap", r->uva,
+			       r->size);
 	if (r->size > VHOST_MEM_MAX_BYTES)
-		return vmq_err(err, -EINVAL, "its size is %#" PRIx64 ", the limit is %#" PRIx64, r->size, VHOST_MEM_MAX_BYTES);
+		return vmq_err(err, -EINVAL, "its size is %#" PRIx64 ", the limit is %#" PRIx64, r->size,
+			       VHOST_MEM_MAX_BYTES);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct vhost_region *o = &others[i];
 
 		total += o->size;
 		if (total > VHOST_MEM_MAX_BYTES)
-			return vmq_err(err, -EINVAL, "with its %#" PRIx64 " bytes the VM has more than the limit, %#" PRIx64,
-				       r->size, VHOST_MEM_MAX_BYTES);
+			return vmq_err(err, -EINVAL,
+				       "with its %#" PRIx64 " bytes the VM has more than the limit, %#" PRIx64, r->size,
+				       VHOST_MEM_MAX_BYTES);
 
 		if (ranges_meet(r->gpa, r->size, o->gpa, o->size))
-			return vmq_err(err, -EINVAL, "its guest addresses from %#" PRIx64 " (%#" PRIx64
-				       " bytes) overlap the region at %#" PRIx64, r->gpa, r->size, o->gpa);
+			return vmq_err(err, -EINVAL,
+				       "its guest addresses from %#" PRIx64 " (%#" PRIx64
+				       " bytes) overlap the region at %#" PRIx64,
+				       r->gpa, r->size, o->gpa);
 		if (ranges_meet(r->uva, r->size, o->uva, o->size))
-			return vmq_err(err, -EINVAL, "its user addresses from %#" PRIx64 " (%#" PRIx64
-				       " bytes) overlap the region at %#" PRIx64, r->uva, r->size, o->uva);
+			return vmq_err(err, -EINVAL,
+				       "its user addresses from %#" PRIx64 " (%#" PRIx64
+				       " bytes) overlap the region at %#" PRIx64,
+				       r->uva, r->size, o->uva);
 	}
 	return 0;
 }

@@ -86,7 +86,9 @@ static int receive(struct vhost_channel *c, void *to, size_t n, struct vmq_err *
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { to, n };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
 	ssize_t got;
 	int rc;
 
@@ -107,10 +109,12 @@ static int check_header(const struct vhost_msg_header *h, struct vmq_err *err)
 		return vmq_err(err, -EPROTO, "a message has version %u, %u is right", h->flags & VHOST_MSG_VERSION_MASK,
 			       VHOST_MSG_VERSION);
 	if (h->flags & VHOST_MSG_REPLY)
-		return vmq_err(err, -EPROTO, "a message (request %u) is marked as a reply, but nothing was asked", h->request);
+		return vmq_err(err, -EPROTO, "a message (request %u) is marked as a reply, but nothing was asked",
+			       h->request);
 	if (h->size > VHOST_MSG_MAX_PAYLOAD)
-		return vmq_err(err, -EPROTO, "a message (request %u) says it has a payload of %u bytes, the limit is %u",
-			       h->request, h->size, VHOST_MSG_MAX_PAYLOAD);
+		return vmq_err(err, -EPROTO,
+			       "a message (request %u) says it has a payload of %u bytes, the limit is %u", h->request,
+			       h->size, VHOST_MSG_MAX_PAYLOAD);
 	return 0;
 }
 

@@ -36,9 +36,9 @@ void vhost_channel_init(struct vhost_channel *c, int fd);
 void vhost_channel_close(struct vhost_channel *c);
 
 /*
- * Goes on receiving. 1: c->msg is a whole message; its descriptors are the channel's until taken with vhost_msg_take_fd,
- * and vhost_channel_next must be called before the next receive. 0: not all there yet. -ECONNRESET: the peer closed
- * (also in the middle of a message). -EPROTO: what came is no message; the sentence is in err.
+ * Goes on receiving. 1: c->msg is a whole message; its descriptors are the channel's until taken with
+ * vhost_msg_take_fd, and vhost_channel_next must be called before the next receive. 0: not all there yet. -ECONNRESET:
+ * the peer closed (also in the middle of a message). -EPROTO: what came is no message; the sentence is in err.
  */
 int vhost_channel_recv(struct vhost_channel *c, struct vmq_err *err);
 /* The message is dealt with: descriptors nobody took are closed. */

@@ -52,16 +52,16 @@ int vhost_vring_check_addr(const struct vhost_endpoint *ep, const struct vhost_v
 
 	for (unsigned i = 0; i < 3; i++)
 		if (part[i].at % part[i].align)
-			return vmq_err(err, -EINVAL, "ring %u: the %s address %#" PRIx64 " is not a multiple of %u", a->index,
-				       part[i].name, part[i].at, part[i].align);
+			return vmq_err(err, -EINVAL, "ring %u: the %s address %#" PRIx64 " is not a multiple of %u",
+				       a->index, part[i].name, part[i].at, part[i].align);
 	if (!v->size || !ep->mem)
 		return 0;
 	for (unsigned i = 0; i < 3; i++)
 		if (!guest_mem_at_uva(ep->mem->gm, part[i].at, part[i].len))
 			return vmq_err(err, -EINVAL,
 				       "ring %u: the %s area (%" PRIu64 " bytes from %#" PRIx64
-				       ") does not lie inside one memory region", a->index, part[i].name, part[i].len,
-				       part[i].at);
+				       ") does not lie inside one memory region",
+				       a->index, part[i].name, part[i].len, part[i].at);
 	return 0;
 }
 
@@ -141,8 +141,8 @@ static uint16_t start_position(struct vhost_endpoint *ep, struct vhost_vring *v,
 		return v->base;
 	idx = __atomic_load_n((const uint16_t *)used + 1, __ATOMIC_RELAXED);
 	if (idx != v->base && vhost_may_log(ep))
-		log_info("vport %s: ring %u goes on at its used index %u, not at %u as told", ep->name, v->addr.index, idx,
-			 v->base);
+		log_info("vport %s: ring %u goes on at its used index %u, not at %u as told", ep->name, v->addr.index,
+			 idx, v->base);
 	v->base = idx;
 	return idx;
 }
@@ -220,8 +220,8 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 	struct vhost_pair *p = &ep->pair[qp];
 	struct vhost_vring *rx = &ep->vring[2 * qp], *tx = rx + 1;
 	struct vhost_map *log = log_in_use(ep);
-	struct nic_queue_config c = { .features = ep->features &
-						 ~(VHOST_FEATURE(LOG_ALL) | VHOST_FEATURE(PROTOCOL_FEATURES)) };
+	struct nic_queue_config c = { .features =
+					  ep->features & ~(VHOST_FEATURE(LOG_ALL) | VHOST_FEATURE(PROTOCOL_FEATURES)) };
 	struct vmq_err err = { "" };
 	int rc;
 
@@ -281,8 +281,8 @@ void vhost_pair_stop(struct vhost_endpoint *ep, unsigned qp)
 	rc = nic_queue_stop(ep->nic, ep->vport, qp, &rx, &tx);
 	if (rc == -ETIMEDOUT) {
 		if (p->started) {
-			log_error("vport %s: queue pair %u was not given back in time; its VM's memory stays mapped", ep->name,
-				  qp);
+			log_error("vport %s: queue pair %u was not given back in time; its VM's memory stays mapped",
+				  ep->name, qp);
 			set_aside(ep, qp);
 		}
 		return;

@@ -35,9 +35,9 @@ struct vhost_pair {
 	bool told;    /* RUNNING was the last event about it */
 	bool broken;
 	bool told_broken;
-	char reason[VMQ_ERR_TEXT]; /* of broken */
-	struct vhost_mem *mem;     /* the table it was started with, counted; NULL when not started */
-	struct vhost_map *log;     /* the log it writes to, counted, or NULL */
+	char reason[VMQ_ERR_TEXT];         /* of broken */
+	struct vhost_mem *mem;             /* the table it was started with, counted; NULL when not started */
+	struct vhost_map *log;             /* the log it writes to, counted, or NULL */
 	uint64_t rx_used_gpa, tx_used_gpa; /* as it was started */
 	int held_fd[4];                    /* of a stuck pair: the kick and call descriptors it was given; -1: none */
 };

@@ -74,8 +74,8 @@ int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev
 		close(fd);
 		return rc;
 	}
-	if (((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid)) || chmod(path, mode) || lstat(path, &st) ||
-	    listen(fd, 16)) {
+	if (((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid)) || chmod(path, mode) ||
+	    lstat(path, &st) || listen(fd, 16)) {
 		rc = vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
 		(void)unlink(path);
 		close(fd);

@@ -35,8 +35,8 @@ struct vhost_loop {
 	int (*add_fd)(void *ctx, int fd, uint32_t events, vhost_fd_cb *cb, void *arg);
 	/* Other `events` for a watched fd; 0: only EPOLLHUP and EPOLLERR. 0 or -errno. */
 	int (*mod_fd)(void *ctx, int fd, uint32_t events);
-	/* Ends the watch. When it returns cb is never called for it again, also not for an event already fetched in this
-	 * round of the loop: the fd is closed next, and `arg` may be freed. */
+	/* Ends the watch. When it returns cb is never called for it again, also not for an event already fetched in
+	 * this round of the loop: the fd is closed next, and `arg` may be freed. */
 	void (*del_fd)(void *ctx, int fd);
 	void *ctx;
 };
@@ -101,7 +101,7 @@ enum vhost_event_type {
 	VHOST_EVENT_RUNNING,      /* queue pair `qp` is served by the data path now */
 	VHOST_EVENT_STOPPED,      /* queue pair `qp` is not served any more */
 	VHOST_EVENT_BROKEN,       /* queue pair `qp` is broken, `reason` says why; STOPPED came before if it ran */
-	VHOST_EVENT_ANNOUNCE,     /* the VM arrived here by migration: announce `mac` on the VPort's network (SEND_RARP) */
+	VHOST_EVENT_ANNOUNCE, /* the VM arrived here by migration: announce `mac` on the VPort's network (SEND_RARP) */
 };
 
 struct vhost_event {
@@ -123,16 +123,17 @@ struct vhost_endpoint_config {
 	unsigned queue_pairs; /* of the VPort, 1 … NIC_MAX_QUEUE_PAIRS */
 	uint64_t features;    /* mask over VHOST_FEATURES_SUPPORTED; 0: VHOST_FEATURES_DEFAULT */
 	const struct vhost_loop *loop;
-	/* Called on the control thread, from the loop or from a call below; must not close this endpoint. May be NULL. */
+	/* Called on the control thread, from the loop or from a call below; must not close this endpoint. May be NULL.
+	 */
 	void (*event)(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev);
 	void *ctx;
 };
 
 /*
  * Opens the socket and returns; front-ends come later, and so does every event. Strings are copied. Listening: a socket
- * file left over at the path (nobody listens there) is replaced. Connecting: tried from the loop, then again with pauses
- * of 0.1 s, doubled up to 2 s. -EINVAL names the field, -EADDRINUSE: another process listens at the path, -EEXIST: the
- * path is not a socket; other -errno from the system. The sentence is in err.
+ * file left over at the path (nobody listens there) is replaced. Connecting: tried from the loop, then again with
+ * pauses of 0.1 s, doubled up to 2 s. -EINVAL names the field, -EADDRINUSE: another process listens at the path,
+ * -EEXIST: the path is not a socket; other -errno from the system. The sentence is in err.
  */
 int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_endpoint **out, struct vmq_err *err);
 
@@ -143,8 +144,8 @@ void vhost_endpoint_close(struct vhost_endpoint *ep);
 /*
  * The data path reported NIC_EVENT_QUEUE_BROKEN: the pair is stopped, the front-end's error descriptors are signalled,
  * VHOST_EVENT_BROKEN follows. It stays broken until the ring is set up again (GET_VRING_BASE, SET_VRING_BASE, a status
- * of 0) or the front-end reconnects. No effect when the pair is not running, or when the data path says meanwhile that it
- * is well (nic_queue_info): it was started anew since.
+ * of 0) or the front-end reconnects. No effect when the pair is not running, or when the data path says meanwhile that
+ * it is well (nic_queue_info): it was started anew since.
  */
 void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *reason);
 
@@ -153,7 +154,7 @@ void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *r
 enum vhost_queue_state {
 	VHOST_QUEUE_WAITING, /* not (yet) set up or enabled by the front-end; `reason` says what is missing */
 	VHOST_QUEUE_RUNNING,
-	VHOST_QUEUE_BROKEN,  /* `reason` */
+	VHOST_QUEUE_BROKEN, /* `reason` */
 };
 
 struct vhost_queue_status {
@@ -174,9 +175,9 @@ struct vhost_status {
 	bool logging;       /* a migration log is in use */
 	/* since the endpoint was opened: */
 	uint64_t connections;
-	uint64_t refused;  /* front-ends turned away because one was connected */
-	uint64_t messages; /* complete messages received */
-	uint64_t errors;   /* requests refused and connections closed for a fault of the front-end */
+	uint64_t refused;       /* front-ends turned away because one was connected */
+	uint64_t messages;      /* complete messages received */
+	uint64_t errors;        /* requests refused and connections closed for a fault of the front-end */
 	const char *last_error; /* the sentence of the last of them, NULL: none; valid as `reason` above */
 	unsigned queue_pairs;
 	struct vhost_queue_status queue[NIC_MAX_QUEUE_PAIRS];

@@ -2,21 +2,14 @@
 /*
  * A front-end that sends anything, on the real sources of src/vhost over a data path that checks what it is given.
  *
- * The input: one byte that says how far a good session is set up first (0: not at all, 1: features, 2: memory, 3: rings,
- * else: a pair runs), then records. A record is an operation byte and what belongs to it:
- *   0  len, bytes           these bytes as they are (halves of messages, nonsense)
- *   1  request, flags, fds, len, payload
- *                           a message; `fds`: low four bits how many, high four which kind
- *   2  request, index, u16  a message with a ring index and a number
- *   3  index, where, d, a, u, flags
- *                           SET_VRING_ADDR with addresses near the memory: `where` pages from its beginning (signed),
- *                           and offsets in units of 64 bytes
- *   4  add, page, pages, file offset (pages)
- *                           ADD_MEM_REG or REM_MEM_REG
- *   5                       the connection ends and another one begins
- *   6  pages                the memory file gets this length
- *   7  qp                   the data path says that the pair is broken
- * Afterwards nothing of the session may be left.
+ * The input: one byte that says how far a good session is set up first (0: not at all, 1: features, 2: memory, 3:
+ * rings, else: a pair runs), then records. A record is an operation byte and what belongs to it: 0  len, bytes these
+ * bytes as they are (halves of messages, nonsense) 1  request, flags, fds, len, payload a message; `fds`: low four bits
+ * how many, high four which kind 2  request, index, u16  a message with a ring index and a number 3  index, where, d,
+ * a, u, flags SET_VRING_ADDR with addresses near the memory: `where` pages from its beginning (signed), and offsets in
+ * units of 64 bytes 4  add, page, pages, file offset (pages) ADD_MEM_REG or REM_MEM_REG 5                       the
+ * connection ends and another one begins 6  pages                the memory file gets this length 7  qp the data path
+ * says that the pair is broken Afterwards nothing of the session may be left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -207,8 +200,14 @@ static void leave(void)
 static void once(void)
 {
 	static bool done;
-	struct vhost_endpoint_config cfg = { .name = "fuzz", .path = address.sun_path, .uid = (uid_t)-1, .gid = (gid_t)-1,
-					     .nic = &nic, .vport = 5, .queue_pairs = PAIRS, .loop = &loop };
+	struct vhost_endpoint_config cfg = { .name = "fuzz",
+					     .path = address.sun_path,
+					     .uid = (uid_t)-1,
+					     .gid = (gid_t)-1,
+					     .nic = &nic,
+					     .vport = 5,
+					     .queue_pairs = PAIRS,
+					     .loop = &loop };
 	struct vmq_err err = { "" };
 
 	if (done)
@@ -241,7 +240,8 @@ static void end(void)
 	MUST(!st.connected && st.mem_slots == 0 && !nic.started[0] && !nic.started[1]);
 }
 
-static void send_with_fds(const void *head, size_t nhead, const void *payload, size_t npayload, unsigned nfds, unsigned kind)
+static void send_with_fds(const void *head, size_t nhead, const void *payload, size_t npayload, unsigned nfds,
+			  unsigned kind)
 {
 	struct iovec iov[2] = { { (void *)head, nhead }, { (void *)payload, npayload } };
 	union {
@@ -254,10 +254,10 @@ static void send_with_fds(const void *head, size_t nhead, const void *payload, s
 
 	nfds %= MAX_FDS;
 	for (unsigned i = 0; i < nfds; i++)
-		fd[i] = kind % 4 == 0 ? eventfd(0, EFD_CLOEXEC) :
-			kind % 4 == 1 ? fcntl(memfd, F_DUPFD_CLOEXEC, 0) :
-			kind % 4 == 2 ? fcntl(sock, F_DUPFD_CLOEXEC, 0) :
-					open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd[i] = kind % 4 == 0   ? eventfd(0, EFD_CLOEXEC)
+			: kind % 4 == 1 ? fcntl(memfd, F_DUPFD_CLOEXEC, 0)
+			: kind % 4 == 2 ? fcntl(sock, F_DUPFD_CLOEXEC, 0)
+					: open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (nfds) {
 		struct cmsghdr *c;
 
@@ -291,7 +291,9 @@ static void send_u64(uint32_t request, uint64_t v, unsigned nfds)
 
 static void send_addr(uint32_t index, uint64_t at, uint64_t d, uint64_t a, uint64_t u, uint32_t flags)
 {
-	struct vhost_msg_addr m = { .index = index, .flags = flags, .desc = at + d, .avail = at + a, .used = at + u, .log = at };
+	struct vhost_msg_addr m = {
+		.index = index, .flags = flags, .desc = at + d, .avail = at + a, .used = at + u, .log = at
+	};
 
 	message(9, VHOST_MSG_VERSION | VHOST_MSG_NEED_REPLY, &m, sizeof m, 0, 0);
 }
@@ -376,7 +378,8 @@ static void record(struct input *in)
 	}
 	case 3:
 		bytes(in, h, 6);
-		send_addr(h[0], UVA + (uint64_t)((int64_t)(int8_t)h[1] * 4096), h[2] * 64u, h[3] * 64u, h[4] * 64u, h[5]);
+		send_addr(h[0], UVA + (uint64_t)((int64_t)(int8_t)h[1] * 4096), h[2] * 64u, h[3] * 64u, h[4] * 64u,
+			  h[5]);
 		break;
 	case 4:
 		bytes(in, h, 4);

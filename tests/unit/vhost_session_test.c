@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user back-end seen by a well-behaved front-end: what is negotiated, when a queue pair starts and stops, what
- * the data path is given, what the daemon is told.
+ * The vhost-user back-end seen by a well-behaved front-end: what is negotiated, when a queue pair starts and stops,
+ * what the data path is given, what the daemon is told.
  */
 #include "vhost_stub.h"
 
@@ -159,12 +159,28 @@ static void any_order(void **state)
 				continue;
 			assert_false(f.nic.q[0].started);
 			switch (step) {
-			case MEMORY: front_memory(&f); break;
-			case NUM0: case NUM1: front_send_state(&f, SET_VRING_NUM, step - NUM0, STUB_RING); break;
-			case ADDR0: case ADDR1: front_send(&f, SET_VRING_ADDR, 0, &a, sizeof a, NULL, 0); break;
-			case KICK0: case KICK1: send_fd(SET_VRING_KICK, step - KICK0, kick[step - KICK0]); break;
-			case ENABLE0: case ENABLE1: front_enable(&f, step - ENABLE0, 1); break;
-			default: front_send_u64(&f, SET_FEATURES, STUB_FEATURES); break;
+			case MEMORY:
+				front_memory(&f);
+				break;
+			case NUM0:
+			case NUM1:
+				front_send_state(&f, SET_VRING_NUM, step - NUM0, STUB_RING);
+				break;
+			case ADDR0:
+			case ADDR1:
+				front_send(&f, SET_VRING_ADDR, 0, &a, sizeof a, NULL, 0);
+				break;
+			case KICK0:
+			case KICK1:
+				send_fd(SET_VRING_KICK, step - KICK0, kick[step - KICK0]);
+				break;
+			case ENABLE0:
+			case ENABLE1:
+				front_enable(&f, step - ENABLE0, 1);
+				break;
+			default:
+				front_send_u64(&f, SET_FEATURES, STUB_FEATURES);
+				break;
 			}
 		}
 		assert_true(f.nic.q[0].started);
@@ -214,7 +230,8 @@ static void several_pairs(void **state)
 	assert_true(f.nic.q[2].started);
 	assert_int_equal(stub_count(VHOST_EVENT_RUNNING, 2), 1);
 	assert_int_equal(stub_count(VHOST_EVENT_STOPPED, 0), 1);
-	/* The front-end negotiates again for each pair it starts: the same features disturb nothing, nor does a size. */
+	/* The front-end negotiates again for each pair it starts: the same features disturb nothing, nor does a size.
+	 */
 	front_send_u64(&f, SET_FEATURES, STUB_FEATURES | VHOST_FEATURE(MQ));
 	front_send_state(&f, SET_VRING_NUM, 4, STUB_RING);
 	assert_true(f.nic.q[2].started);

@@ -115,7 +115,9 @@ static void send_half(int fd)
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -389,17 +391,10 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(message_in_two_halves),
-		T(half_a_message),
-		T(descriptors_of_half_a_message),
-		T(messages_in_a_row),
-		T(unread_answers),
-		T(second_front_end),
-		T(socket_file),
-		T(bad_configuration),
-		T(client_reconnects),
-		T(close_while_running),
-		T(thousand_connections),
+		T(message_in_two_halves), T(half_a_message),       T(descriptors_of_half_a_message),
+		T(messages_in_a_row),     T(unread_answers),       T(second_front_end),
+		T(socket_file),           T(bad_configuration),    T(client_reconnects),
+		T(close_while_running),   T(thousand_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,8 +195,15 @@ unsigned stub_count(enum vhost_event_type type, unsigned qp)
 void front_config(struct front *f, struct vhost_endpoint_config *cfg, unsigned queue_pairs)
 {
 	*cfg = (struct vhost_endpoint_config){
-		.name = "web1", .path = f->path, .uid = (uid_t)-1, .gid = (gid_t)-1, .nic = &f->nic, .vport = 5,
-		.queue_pairs = queue_pairs, .loop = &stub_loop, .event = stub_on_event,
+		.name = "web1",
+		.path = f->path,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.nic = &f->nic,
+		.vport = 5,
+		.queue_pairs = queue_pairs,
+		.loop = &stub_loop,
+		.event = stub_on_event,
 	};
 }
 

@@ -19,7 +19,7 @@
 
 struct stub_queue {
 	bool started;
-	bool broken; /* what nic_queue_info says */
+	bool broken;                 /* what nic_queue_info says */
 	struct nic_queue_config cfg; /* as started, with later changes of descriptors and log */
 	unsigned starts, stops, fds_set, logs_set;
 	uint16_t rx_moved, tx_moved; /* how far the rings have moved on when they are stopped next */
@@ -58,13 +58,37 @@ unsigned stub_count(enum vhost_event_type type, unsigned qp);
 #define STUB_GPA       UINT64_C(0x40000000)     /* the guest's */
 #define STUB_MEM_BYTES (1u << 20)
 #define STUB_RING      256u
-#define STUB_FEATURES  (VHOST_FEATURE(VERSION_1) | VHOST_FEATURE(MRG_RXBUF) | VHOST_FEATURE(EVENT_IDX) | VHOST_FEATURE(PROTOCOL_FEATURES))
+#define STUB_FEATURES                                                                                                  \
+	(VHOST_FEATURE(VERSION_1) | VHOST_FEATURE(MRG_RXBUF) | VHOST_FEATURE(EVENT_IDX) |                              \
+	 VHOST_FEATURE(PROTOCOL_FEATURES))
 
 enum {
-	GET_FEATURES = 1, SET_FEATURES, SET_OWNER, RESET_OWNER, SET_MEM_TABLE, SET_LOG_BASE, SET_LOG_FD, SET_VRING_NUM,
-	SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR,
-	GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, GET_QUEUE_NUM, SET_VRING_ENABLE, SEND_RARP, NET_SET_MTU,
-	SET_VRING_ENDIAN = 23, GET_MAX_MEM_SLOTS = 36, ADD_MEM_REG, REM_MEM_REG, SET_STATUS, GET_STATUS,
+	GET_FEATURES = 1,
+	SET_FEATURES,
+	SET_OWNER,
+	RESET_OWNER,
+	SET_MEM_TABLE,
+	SET_LOG_BASE,
+	SET_LOG_FD,
+	SET_VRING_NUM,
+	SET_VRING_ADDR,
+	SET_VRING_BASE,
+	GET_VRING_BASE,
+	SET_VRING_KICK,
+	SET_VRING_CALL,
+	SET_VRING_ERR,
+	GET_PROTOCOL_FEATURES,
+	SET_PROTOCOL_FEATURES,
+	GET_QUEUE_NUM,
+	SET_VRING_ENABLE,
+	SEND_RARP,
+	NET_SET_MTU,
+	SET_VRING_ENDIAN = 23,
+	GET_MAX_MEM_SLOTS = 36,
+	ADD_MEM_REG,
+	REM_MEM_REG,
+	SET_STATUS,
+	GET_STATUS,
 };
 
 struct front {
@@ -97,7 +121,8 @@ uint64_t front_get_u64(struct front *f, uint32_t request);
 /* GET_VRING_BASE */
 uint32_t front_base(struct front *f, uint32_t index);
 /* With need_reply: the acknowledgement's value. */
-uint64_t front_ack(struct front *f, uint32_t request, const void *payload, uint32_t size, const int *fds, unsigned nfds);
+uint64_t front_ack(struct front *f, uint32_t request, const void *payload, uint32_t size, const int *fds,
+		   unsigned nfds);
 
 /* Steps of a good session. */
 void front_features(struct front *f, uint64_t features); /* the protocol's too, when PROTOCOL_FEATURES is in */
