@@ -60,10 +60,10 @@ int listen_open(const char *path, unsigned mode, gid_t group, struct listen_sock
 		return vmq_err(err, rc, "%s: %s", path, strerror(-rc));
 	}
 	(void)snprintf(out->path, sizeof out->path, "%s", path);
-	if (lstat(path, &st) < 0 || lchown(path, (uid_t)-1, group) < 0 || chmod(path, mode) < 0 ||
+	if (lstat(out->path, &st) < 0 || lchown(out->path, (uid_t)-1, group) < 0 || chmod(out->path, mode) < 0 ||
 	    listen(out->fd, BACKLOG) < 0) {
-		rc = vmq_err(err, -errno, "%s: %s", path, strerror(errno));
-		(void)unlink(path);
+		rc = vmq_err(err, -errno, "%s: %s", out->path, strerror(errno));
+		(void)unlink(out->path);
 		(void)close(out->fd);
 		return rc;
 	}
