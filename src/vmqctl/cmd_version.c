@@ -11,8 +11,8 @@ static void print_version(FILE *out, const struct cmd_options *opt, const json_t
 	(void)fputs("vmqctl " VMQ_VERSION "\n", out);
 	text_pair(out, "", "vmqd", result, "version");
 	text_pair(out, ", ", "pid", result, "pid");
-	text_pair(out, ", ", "up for seconds:", result, "uptime_s");
-	(void)fputc('\n', out);
+	text_pair(out, ", ", "up", result, "uptime_s");
+	(void)fputs(" s\n", out);
 }
 
 static const struct cmd_verb verbs[] = {

@@ -245,7 +245,7 @@ def test_explain():
 def test_version():
     out = lines('version', version={'version': '9.8.7', 'pid': 42, 'uptime_s': 3})
     assert out[0].startswith('vmqctl ')
-    assert out[1] == 'vmqd 9.8.7, pid 42, up for seconds: 3'
+    assert out[1] == 'vmqd 9.8.7, pid 42, up 3 s'
     p = subprocess.run([program('vmqctl'), '--version'], capture_output=True, text=True, timeout=30)
     assert (p.returncode, p.stdout) == (0, out[0] + '\n')
 
