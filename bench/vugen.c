@@ -23,6 +23,7 @@ struct options opt = { .size = MIN_FRAME,
 		       .ring = 256,
 		       .burst = 32,
 		       .flows = 1,
+		       .first = 1,
 		       .timeout_s = 20,
 		       .core = -1,
 		       .vlan = -1,
@@ -44,6 +45,7 @@ static const char help[] =
     "  --echo SOCKET          sends each frame back to its sender (then the latency is that of the round trip)\n"
     "  --idle SOCKET          is connected and silent\n"
     "  --idle-many PATTERN N  N of those; PATTERN holds one %d (0, 1 ...). --tx-many, --rx-many likewise\n"
+    "  --first N              the first port owns the address with HHLL = N, the next N + 1 (1)\n"
     "\n"
     "What is sent:\n"
     "  --size BYTES           of a frame without FCS, 64 ... 2048 (64)\n"
@@ -107,7 +109,7 @@ static void add_port(const char *path, unsigned role)
 	if (gen.nports == MAX_PORTS)
 		usage("there are too many ports at ", path);
 	gen.nports++;
-	*p = (struct port){ .path = path, .role = role, .id = gen.nports, .sock = -1, .listener = -1, .memfd = -1 };
+	*p = (struct port){ .path = path, .role = role, .sock = -1, .listener = -1, .memfd = -1 };
 	if (role & ROLE_RX)
 		gen.rx[gen.nrx++] = p;
 	if (role & ROLE_ECHO)
@@ -160,6 +162,7 @@ static void parse_mac(const char *s)
 	X(idle_many, 1, add_many(optarg, argv[optind++], 0))                                                           \
 	X(tx_many, 1, add_many(optarg, argv[optind++], ROLE_TX))                                                       \
 	X(rx_many, 1, add_many(optarg, argv[optind++], ROLE_RX))                                                       \
+	X(first, 1, opt.first = integer(optarg, 1, UINT16_MAX - MAX_PORTS, "--first"))                                 \
 	X(size, 1, opt.size = integer(optarg, MIN_FRAME, MAX_FRAME, "--size"))                                         \
 	X(random, 0, opt.random = true)                                                                                \
 	X(pairs, 0, opt.pairs = true)                                                                                  \
@@ -233,6 +236,8 @@ static void check_options(void)
 		usage("--wake needs a sender, and no echo", "");
 	if (gen.necho)
 		opt.latency = true;
+	for (unsigned i = 0; i < gen.nports; i++)
+		gen.port[i].id = opt.first + i;
 }
 
 static void pin(void)

@@ -28,6 +28,7 @@ struct options {
 	unsigned ring;	    /* descriptors a ring, a power of two */
 	unsigned burst;	    /* frames a turn and sender */
 	unsigned flows;	    /* UDP source ports in turn */
+	unsigned first;     /* the number of the first port */
 	unsigned timeout_s; /* how long to wait for the switch */
 	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */
 	int core, vlan;	    /* -1: not pinned, untagged */
@@ -105,7 +106,7 @@ struct echo {
 
 struct port {
 	const char *path;
-	unsigned role, id; /* id: from 1; the port owns 52:54:00:00:HH:LL with HHLL = id */
+	unsigned role, id; /* the port owns 52:54:00:00:HH:LL with HHLL = id */
 	int sock, listener, memfd;
 	uint8_t *base; /* its memory: one region, at GUEST_BASE for the switch */
 	size_t size;

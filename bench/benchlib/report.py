@@ -30,9 +30,11 @@ def median(rows, key='value'):
 
 
 def number(x):
-    """Three digits that count."""
+    """Three digits that count, or so."""
     if x is None:
         return ''
+    if abs(x) < 0.1:
+        return f'{x:.3f}'
     return f'{x:.0f}' if abs(x) >= 100 else f'{x:.1f}' if abs(x) >= 20 else f'{x:.2f}'
 
 
@@ -89,16 +91,24 @@ def judged(rows):
     return out
 
 
-def met(aim, found):
+def _met(rows, case, aim, found):
+    if aim.bound is None:
+        return ''
     m = statistics.median(found)
-    return m >= aim.bound if aim.op == '>=' else m <= aim.bound
+    word = 'met' if (m >= aim.bound if aim.op == '>=' else m <= aim.bound) else 'missed'
+    sides = [(case.name, aim.what)] + ([aim.to] if aim.to else [])
+    return word if all(clean(of(rows, *s)) for s in sides) else word + ', but disturbed'
+
+
+def _bound(aim):
+    return '' if aim.bound is None else f'{"≥" if aim.op == ">=" else "≤"} {aim.bound:g}'
 
 
 def _to(case, aim):
+    """What is compared with, in words; the unit where nothing is."""
     if not aim.to:
         return case.unit
-    other = BY_NAME[aim.to[0]]
-    return f'{aim.to[1]}' if other is case else f'{aim.to[1]}, {other.title[0].lower() + other.title[1:] if other.title[1].islower() else other.title}'
+    return aim.to[1] if aim.to[0] == case.name else f'{aim.to[1]}: {BY_NAME[aim.to[0]].title}'
 
 
 # ---- text ----
@@ -119,7 +129,7 @@ def table(rows):
             who = verdict(rs)
             lines.append(f'| {c.title if v == variants[0] else ""} | {v} | **{number(statistics.median(values))}** | '
                          f'{number(min(values))} … {number(max(values))} | {c.unit} | {n} | '
-                         f'{"" if lost is None else f"{lost:.1f} %"} | {"" if busy is None else f"{busy:.0f} %"} | '
+                         f'{"" if lost is None else f"{max(lost, 0):.1f} %"} | {"" if busy is None else f"{busy:.0f} %"} | '
                          f'{number(median(rs, "cycles"))} | {who}{"; " if who and notes else ""}{notes} |')
     return lines
 
@@ -127,9 +137,8 @@ def table(rows):
 def aims_table(rows):
     lines = ['| case | of | against | median | least … greatest | aim | |', '|---|---|---|---|---|---|---|']
     for c, a, found in judged(rows):
-        op = '≥' if a.op == '>=' else '≤'
         lines.append(f'| {c.title} | {a.what} | {_to(c, a)} | **{number(statistics.median(found))}** | '
-                     f'{number(min(found))} … {number(max(found))} | {op} {a.bound:g} | {"met" if met(a, found) else "missed"} |')
+                     f'{number(min(found))} … {number(max(found))} | {_bound(a)} | {_met(rows, c, a, found)} |')
     return lines
 
 
