@@ -68,6 +68,7 @@ static const struct cmd_key add_keys[] = {
 	{ "mac", CMD_TEXT, "MAC", "destination address of the frames", .required = true },
 	{ "vlan", CMD_NUMBER, "VLAN|untagged|any", .help = "1 to 4094, or untagged (default), or any" },
 	{ "broadcast", CMD_SWITCH, "on|off", .help = "broadcast frames of that VLAN, too (default on)" },
+	CMD_KEY_ADAPTER,
 	CMD_KEY_END,
 };
 static const struct cmd_key move_keys[] = {

@@ -111,7 +111,7 @@ static void print_vport(FILE *out, const struct cmd_options *opt, const json_t *
 	}
 
 static const struct cmd_key new_name = {
-	"name", CMD_TEXT, "NAME", "1 to 64 of A-Z a-z 0-9 _ . -, not in use", .required = true,
+	"name", CMD_TEXT, "NAME", "1 to 64 of A-Z a-z 0-9 _ . -, not in use, not default or wire", .required = true,
 };
 static const struct cmd_key name = {
 	"name", CMD_TEXT, "NAME", "a VPort", .required = true, .names = CMD_NAMES_VPORT,
@@ -127,7 +127,7 @@ static const struct cmd_key add_keys[] = {
 	{ "cpu", CMD_NUMBER, "CPU", .help = "the worker that serves it (default: the least loaded)" },
 	{ "socket", CMD_TEXT, "PATH", .help = "vhost-user socket (default: NAME.sock in the run directory)" },
 	{ "socket_mode", CMD_TEXT, "server|client", .help = "who listens: vmqd (default) or the VM's side" },
-	{ "queue_pairs", CMD_NUMBER, "N", .help = "receive and transmit queues (default 1)" },
+	{ "queue_pairs", CMD_NUMBER, "N", .help = "receive and transmit queues, 1 to 16 (default 1)" },
 	MODERATION_KEY,
 	SOURCE_CHECK_KEY,
 	VLAN_CHECK_KEY,
@@ -144,16 +144,17 @@ static const struct cmd_key set_keys[] = {
 	VLAN_CHECK_KEY,
 	ALL_MULTICAST_KEY,
 	{ "active", CMD_SWITCH, "on", .help = "activate it (the contract knows no way back)" },
+	CMD_KEY_ADAPTER,
 	CMD_KEY_END,
 };
 
-static const struct cmd_key show_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
+static const struct cmd_key adapter_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
 
 static const struct cmd_verb verbs[] = {
 	{ "add", "vport.add", "a new VPort with a socket for its VM", &new_name, add_keys, .print = print_vport },
 	{ "set", "vport.set", "change a VPort, under traffic", &name, set_keys, .print = print_vport },
-	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, .keys = NULL },
-	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, show_keys, .watch = true,
+	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, adapter_keys, .print = NULL },
+	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, adapter_keys, .watch = true,
 	  .print = print_vports },
 };
 

@@ -8,9 +8,12 @@ import select
 import signal
 import subprocess
 
-from vmqtest import procs
+import pytest
+
+from vmqtest import daemon, netns, procs
 from vmqtest.daemon import BUILD, ROOT, program
 from vmqtest.frames import frame
+from vmqtest.rpc import RpcError
 
 WEB1, WEB2, FAR = '52:54:00:00:00:01', '52:54:00:00:00:02', '52:54:00:00:0f:01'
 
@@ -235,6 +238,56 @@ def test_example_enumerates_vports(lab):
                 for v in d.call('vport.show')['vports']]
     assert len(expected) == 3
     assert p.stdout.splitlines() == expected
+
+
+def test_several_adapters():
+    ns = netns.NetNS('sw')
+    d = daemon.Vmqd({'adapters': [{'name': n, 'port': {'driver': 'pcap'}} for n in ('ext0', 'ext1')]}, netns=ns)
+    status, _, err = d.vmqctl('vport', 'add', 'web1', check=False)
+    assert status == 1 and err.startswith('vmqctl: adapter: ')
+    d.vmqctl('vport', 'add', 'web1', 'mac', WEB1, 'adapter', 'ext0')
+    d.vmqctl('vport', 'add', 'web2', 'mac', WEB1, 'adapter', 'ext1')
+    assert [(r['NAME'], r['ADAPTER']) for r in rows(d.vmqctl('queue'))] == \
+        [('default', 'ext0'), ('web1', 'ext0'), ('default', 'ext1'), ('web2', 'ext1')]
+    assert [r['NAME'] for r in rows(d.vmqctl('queue', 'show', 'adapter', 'ext1'))] == ['default', 'web2']
+    assert d.vmqctl('vport', 'set', 'default', 'moderation', 'low', check=False)[0] == 1
+    d.vmqctl('vport', 'set', 'default', 'adapter', 'ext1', 'moderation', 'low')
+    assert [r['MODERATION'] for r in rows(d.vmqctl('vport')) if r['NAME'] == 'default'] == ['adaptive', 'low']
+    for table in ('vport', 'filter', 'stats'):
+        assert 'ADAPTER' in d.vmqctl(table).splitlines()[0]
+    assert d.stop() == 0
+
+
+# verb: its method, the parameter its NAME is, what the daemon wants to see before it looks at unknown parameters
+VERBS = {
+    'vport add X': ('vport.add', 'name', {'name': 'new'}),
+    'vport set X': ('vport.set', 'name', {'name': 'web1'}),
+    'vport del X': ('vport.del', 'name', {'name': 'web1'}),
+    'vport show X': ('vport.show', 'name', {}),
+    'filter add X': ('filter.add', 'vport', {'vport': 'web1', 'mac': WEB2}),
+    'filter del X': ('filter.del', 'id', {'id': 1}),
+    'filter move X': ('filter.move', 'id', {'id': 1, 'to': 'web1'}),
+    'filter show X': ('filter.show', 'vport', {}),
+    'queue show X': ('queue.show', 'vport', {}),
+    'switch show X': ('switch.show', 'adapter', {}),
+    'stats show X': ('stats.show', 'vport', {}),
+    'explain': ('explain', None, {'from': 'wire', 'dst': WEB1}),
+    'version': ('version', None, {}),
+    'monitor': ('monitor.start', None, {}),
+}
+
+
+def test_keys_are_the_daemons_parameters(lab):
+    """Every parameter the daemon knows can be given on the command line, and no other."""
+    d = lab(vports=[{'name': 'web1', 'mac': WEB1}]).vmqd
+    for command, (method, subject, required) in VERBS.items():
+        with pytest.raises(RpcError) as refused:
+            d.call(method, nonsense=1, **required)
+        known = set(re.sub(r'.*is not known here(; known are |: there are no parameters$)', '', str(refused.value)).split(', '))
+        keys = set(procs.run([program('vmqctl'), 'complete', *command.split(), '']).split()) - {'watch'}
+        assert keys | ({subject} if subject else set()) == known - {''}, command
+    objects = set(procs.run([program('vmqctl'), 'complete', '']).split()) - {'help'}
+    assert objects == {c.split()[0] for c in VERBS}
 
 
 def test_vmqd_man_page_names_its_options():
