@@ -253,7 +253,7 @@ static void dispatch_all(struct worker *w)
 				dispatch_drop(w, n, f->src_vport, why);
 				continue;
 			}
-			f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
+			f->key = filter_key_of(f->hdr, frame_vid(f));
 			verdict = classify(n, t, f);
 		} else {
 			verdict = classify(n, t, f);
@@ -273,7 +273,7 @@ void burst_finish(struct worker *w)
 	for (unsigned i = 0; i < w->nframes; i++) {
 		struct frame *f = &w->frame[i];
 
-		f->key = filter_key(filter_mac(f->hdr), frame_vid(f));
+		f->key = filter_key_of(f->hdr, frame_vid(f));
 		if (f->key != last)
 			__builtin_prefetch(filter_bucket(__atomic_load_n(&nic_of(f)->filters, __ATOMIC_ACQUIRE), f->key));
 		last = f->key;

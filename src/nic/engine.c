@@ -197,16 +197,14 @@ bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu)
 
 /* ---- commands ---- */
 
-int engine_command(struct worker *w, bool (*run)(struct worker *, struct command *), void *arg, void *arg2)
+int engine_command(struct worker *w, const struct command *what)
 {
-	struct command *c = calloc(1, sizeof *c);
+	struct command *c = malloc(sizeof *c);
 	struct timespec until;
 
 	if (!c)
 		return -ENOMEM;
-	c->run = run;
-	c->arg = arg;
-	c->arg2 = arg2;
+	*c = *what;
 	(void)sem_init(&c->done, 0, 0);
 	if (!spsc_push(&w->inbox[NIC_MAX_WORKERS], c)) {
 		free(c);

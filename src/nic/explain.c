@@ -89,7 +89,7 @@ unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struc
 		add_drop(&a, src ? why : NIC_DROP_TX_VPORT_INACTIVE);
 		return a.count;
 	}
-	f.key = filter_key(filter_mac(f.hdr), frame_vid(&f));
+	f.key = filter_key_of(f.hdr, frame_vid(&f));
 	v = classify(n, n->filters, &f);
 	switch (v.kind) {
 	case VERDICT_ONE:

@@ -30,6 +30,15 @@ static inline uint64_t filter_mac(const uint8_t *mac)
 	return m;
 }
 
+/* filter_key of the MAC that begins an Ethernet header: one load. */
+static inline uint64_t filter_key_of(const uint8_t *header, unsigned vlan)
+{
+	uint64_t w;
+
+	memcpy(&w, header, 8);
+	return w << 16 | FILTER_KEY_USED | vlan;
+}
+
 static inline uint64_t filter_key(uint64_t mac, unsigned vlan)
 {
 	return mac << 16 | FILTER_KEY_USED | vlan;

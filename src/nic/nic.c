@@ -93,7 +93,7 @@ static bool cmd_move(struct worker *w, struct command *c)
 
 int port_source_move(struct port_source *s, struct worker *to)
 {
-	return s->worker == to ? 0 : engine_command(s->worker, cmd_move, s, to);
+	return s->worker == to ? 0 : engine_command(s->worker, &(struct command){ .run = cmd_move, .arg = s, .arg2 = to });
 }
 
 static int source_start(struct nic *n, struct nic_vport *v, struct port *p, struct worker *w, struct port_source **out,
@@ -110,7 +110,7 @@ static int source_start(struct nic *n, struct nic_vport *v, struct port *p, stru
 	s->vport = v;
 	s->worker = w;
 	s->cnt = source_counters(s, w);
-	rc = engine_command(w, cmd_adopt, s, NULL);
+	rc = engine_command(w, &(struct command){ .run = cmd_adopt, .arg = s });
 	if (rc < 0)
 		return vmq_err(err, rc, "port %s: CPU %u did not answer in %d ms", p->ops->name, w->cpu, NIC_WAIT_MS);
 	__atomic_store_n(out, s, __ATOMIC_RELEASE);
@@ -127,7 +127,7 @@ static int source_stop(struct nic *n, struct port_source **at)
 	__atomic_store_n(at, NULL, __ATOMIC_RELEASE);
 	rc = nic_quiesce(n->engine);
 	if (rc == 0)
-		rc = engine_command(s->worker, cmd_stop, s, NULL);
+		rc = engine_command(s->worker, &(struct command){ .run = cmd_stop, .arg = s });
 	if (rc == 0)
 		free(s);
 	return rc;

@@ -150,6 +150,13 @@ struct command { /* from control to a worker */
 	bool (*run)(struct worker *w, struct command *c);
 	void *arg;
 	void *arg2;
+	union { /* copied: the command may run after its wait was given up */
+		int fd[4]; /* receive kick and call, transmit kick and call */
+		struct {
+			uint8_t *log;
+			uint64_t size;
+		} log;
+	} data;
 	bool finished; /* the worker's release store pairs with control's acquire load */
 	sem_t done;
 };
@@ -277,8 +284,8 @@ static inline void count_drop(struct counters *cnt, enum nic_drop why)
 
 /* ---- engine.c: control ---- */
 struct worker *engine_worker(const struct nic_engine *e, unsigned cpu); /* NULL: no worker has that CPU */
-/* Runs c->run in the worker and waits for it; -ETIMEDOUT after NIC_WAIT_MS (the command then stays allocated). */
-int engine_command(struct worker *w, bool (*run)(struct worker *, struct command *), void *arg, void *arg2);
+/* Runs `c` (copied) in the worker and waits for it; -ETIMEDOUT after NIC_WAIT_MS: it may still run later. */
+int engine_command(struct worker *w, const struct command *c);
 /* Waits until every worker has passed a quiescent point, then frees what was retired. 0 or -ETIMEDOUT. */
 int nic_quiesce(struct nic_engine *e);
 /* Frees p after the next quiescent point (without waiting for it). */

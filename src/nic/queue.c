@@ -66,10 +66,10 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	q->worker = w;
 	q->cnt = vport_counters(v, w);
 	virtqueue_kicks_off(&q->rx); /* posted buffers are looked for when a frame comes */
-	rc = engine_command(w, cmd_adopt, q, NULL);
+	v->started[qp] = q; /* also when the worker does not answer in time: it may still take the ring, so it must be stopped */
+	rc = engine_command(w, &(struct command){ .run = cmd_adopt, .arg = q });
 	if (rc < 0)
 		return vmq_err(err, rc, "VPort %u: CPU %u did not answer in %d ms", vport, w->cpu, NIC_WAIT_MS);
-	v->started[qp] = q;
 	__atomic_store_n(&v->queue[qp], q, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -102,7 +102,7 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 	__atomic_store_n(&q->vport->queue[qp], NULL, __ATOMIC_RELEASE);
 	rc = nic_quiesce(n->engine);
 	if (rc == 0)
-		rc = engine_command(q->worker, cmd_stop, q, NULL);
+		rc = engine_command(q->worker, &(struct command){ .run = cmd_stop, .arg = q });
 	if (rc < 0)
 		return rc; /* it stays allocated: a worker may still use it */
 	q->vport->started[qp] = NULL;
@@ -131,13 +131,13 @@ int queue_move(struct nic_queue *q, struct worker *to)
 {
 	struct worker *now = __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
 
-	return now == to ? 0 : engine_command(now, cmd_move, q, to);
+	return now == to ? 0 : engine_command(now, &(struct command){ .run = cmd_move, .arg = q, .arg2 = to });
 }
 
 static bool cmd_fds(struct worker *w, struct command *c)
 {
 	struct nic_queue *q = c->arg;
-	const int *fd = c->arg2;
+	const int *fd = c->data.fd;
 
 	if (q->slot == QUEUE_NOT_ADOPTED)
 		return false;
@@ -153,33 +153,27 @@ static bool cmd_fds(struct worker *w, struct command *c)
 int nic_queue_set_fds(struct nic *n, uint32_t vport, unsigned qp, int rx_kick, int rx_call, int tx_kick, int tx_call)
 {
 	struct nic_queue *q = started(n, vport, qp);
-	int fd[4] = { rx_kick, rx_call, tx_kick, tx_call };
+	const struct command c = { .run = cmd_fds, .arg = q, .data.fd = { rx_kick, rx_call, tx_kick, tx_call } };
 
-	return q ? engine_command(q->worker, cmd_fds, q, fd) : -ENOENT;
+	return q ? engine_command(q->worker, &c) : -ENOENT;
 }
-
-struct log_change {
-	uint8_t *log;
-	uint64_t size;
-};
 
 static bool cmd_log(struct worker *w, struct command *c)
 {
 	struct nic_queue *q = c->arg;
-	const struct log_change *l = c->arg2;
 
 	(void)w;
-	q->rx.log = q->tx.log = l->log;
-	q->rx.log_size = q->tx.log_size = l->size;
+	q->rx.log = q->tx.log = c->data.log.log;
+	q->rx.log_size = q->tx.log_size = c->data.log.size;
 	return true;
 }
 
 int nic_queue_set_log(struct nic *n, uint32_t vport, unsigned qp, uint8_t *log, uint64_t size)
 {
 	struct nic_queue *q = started(n, vport, qp);
-	struct log_change l = { log, size };
+	const struct command c = { .run = cmd_log, .arg = q, .data.log = { log, size } };
 
-	return q ? engine_command(q->worker, cmd_log, q, &l) : -ENOENT;
+	return q ? engine_command(q->worker, &c) : -ENOENT;
 }
 
 int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_queue_info *out)

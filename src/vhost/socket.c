@@ -39,7 +39,7 @@ static int clear_path(const char *path, struct vmq_err *err)
 	int fd;
 
 	if (lstat(path, &st))
-		return errno == ENOENT ? 0 : vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0 : vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return vmq_err(err, -EEXIST, "socket %s: something that is not a socket is there", path);
 	fd = vhost_socket_connect(path);
@@ -48,7 +48,7 @@ static int clear_path(const char *path, struct vmq_err *err)
 	if (fd >= 0 || fd == -EAGAIN)
 		return vmq_err(err, -EADDRINUSE, "socket %s: another process listens there", path);
 	if (fd != -ECONNREFUSED && fd != -ENOENT)
-		return vmq_err(err, fd, "socket %s: %s", path, strerror(-fd));
+		return vmq_err(err, fd, "socket %s: %s", a.sun_path, strerror(-fd));
 	if (unlink(path) && errno != ENOENT)
 		return vmq_err(err, -errno, "socket %s: what is left of an old one cannot be removed: %s", path,
 			       strerror(errno));
@@ -66,17 +66,17 @@ int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev
 		return rc;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+		return vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
 	address(&a, path);
 	/* The file gets the descriptor's mode (less the umask): closed to others until owner and mode are right. */
 	if (fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&a, sizeof a)) {
-		rc = vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+		rc = vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
 		close(fd);
 		return rc;
 	}
 	if (((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid)) || chmod(path, mode) ||
 	    lstat(path, &st) || listen(fd, 16)) {
-		rc = vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+		rc = vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
 		(void)unlink(path);
 		close(fd);
 		return rc;

@@ -71,7 +71,7 @@ void vhost_guard_stop(void);
 	X(29, EVENT_IDX, true)                                                                                         \
 	X(30, PROTOCOL_FEATURES, true)                                                                                 \
 	X(32, VERSION_1, true)                                                                                         \
-	X(34, RING_PACKED, false)                                                                                      \
+	X(34, RING_PACKED, true)                                                                                       \
 	X(35, IN_ORDER, false)
 
 enum vhost_feature_bit {
