@@ -39,7 +39,7 @@ static int clear_path(const char *path, struct vmq_err *err)
 	int fd;
 
 	if (lstat(path, &st))
-		return errno == ENOENT ? 0 : vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
+		return errno == ENOENT ? 0 : vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return vmq_err(err, -EEXIST, "socket %s: something that is not a socket is there", path);
 	fd = vhost_socket_connect(path);
