@@ -48,7 +48,7 @@ static int clear_path(const char *path, struct vmq_err *err)
 	if (fd >= 0 || fd == -EAGAIN)
 		return vmq_err(err, -EADDRINUSE, "socket %s: another process listens there", path);
 	if (fd != -ECONNREFUSED && fd != -ENOENT)
-		return vmq_err(err, fd, "socket %s: %s", a.sun_path, strerror(-fd));
+		return vmq_err(err, fd, "socket %s: %s", path, strerror(-fd));
 	if (unlink(path) && errno != ENOENT)
 		return vmq_err(err, -errno, "socket %s: what is left of an old one cannot be removed: %s", path,
 			       strerror(errno));
