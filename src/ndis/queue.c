@@ -216,7 +216,7 @@ static NDIS_STATUS check_batch(const struct ndis_call *c, const NDIS_RECEIVE_QUE
 	NDIS_STATUS status;
 
 	if (!p->NumElements)
-		return NDIS_STATUS_SUCCESS;
+		return ndis_need_out(c, complete_layout.size[0], complete_layout.name);
 	if (p->ElementSize < element_layout.size[0])
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: ElementSize is %u; at least %u is right",
 			      complete_layout.name, p->ElementSize, element_layout.size[0]);
@@ -245,8 +245,6 @@ NDIS_STATUS queue_complete_prepare(struct ndis_op *op)
 	status = need_queues(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &complete_layout, &p, sizeof p, &rev);
-	if (status == NDIS_STATUS_SUCCESS)
-		status = ndis_need_out(c, complete_layout.size[0], complete_layout.name);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = check_batch(c, &p);
 	if (status != NDIS_STATUS_SUCCESS)
