@@ -157,6 +157,34 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	return i;
 }
 
+/* A frame of a port, its bytes at pf->data. */
+static void add_port_frame(struct worker *w, struct port_source *s, const struct port_frame *pf)
+{
+	struct frame *f = new_frame(w);
+
+	read_piece(f, pf->data, pf->len);
+	f->queue = NULL;
+	f->port = s;
+	f->held = NULL;
+	f->pf = *pf;
+	f->src_vport = s->vport ? s->vport->id : FRAME_FROM_WIRE;
+	if (pf->flags & PORT_FRAME_VLAN) {
+		f->tag = FRAME_TAG_BESIDE;
+		f->tci = pf->vlan_tci;
+	} else {
+		read_tag(f);
+	}
+}
+
+void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint32_t len)
+{
+	const struct port_frame pf = { .data = data, .len = len };
+
+	add_port_frame(w, s, &pf);
+	count(&s->cnt->c.tx_frames, 1);
+	count(&s->cnt->c.tx_bytes, len);
+}
+
 unsigned ingress_port(struct worker *w, struct port_source *s)
 {
 	struct port_frame pf[WORKER_BURST];
@@ -166,21 +194,8 @@ unsigned ingress_port(struct worker *w, struct port_source *s)
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(pf[i].data);
 	for (unsigned i = 0; i < n; i++) {
-		struct frame *f = new_frame(w);
-
-		read_piece(f, pf[i].data, pf[i].len);
-		f->queue = NULL;
-		f->port = s;
-		f->held = NULL;
-		f->pf = pf[i];
-		f->src_vport = s->vport ? s->vport->id : FRAME_FROM_WIRE;
-		bytes += f->len;
-		if (pf[i].flags & PORT_FRAME_VLAN) {
-			f->tag = FRAME_TAG_BESIDE;
-			f->tci = pf[i].vlan_tci;
-		} else {
-			read_tag(f);
-		}
+		add_port_frame(w, s, &pf[i]);
+		bytes += pf[i].len;
 	}
 	if (n == 0)
 		return 0;

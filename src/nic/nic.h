@@ -218,6 +218,11 @@ int nic_queue_set_fds(struct nic *n, uint32_t vport, unsigned qp, int rx_kick, i
 /* Switches the dirty log of a running queue on, off (NULL) or over; when it returns the old log is used no more. */
 int nic_queue_set_log(struct nic *n, uint32_t vport, unsigned qp, uint8_t *log, uint64_t size);
 
+/* A frame of `len` bytes (14 … NIC_INJECT_MAX) as if the VPort's VM had sent it, to be classified like any other: the
+ * announcement of a VM that arrived by migration. Sent when it returns. -ENOENT, -EINVAL, -ETIMEDOUT. */
+#define NIC_INJECT_MAX 128u
+int nic_inject(struct nic *n, uint32_t vport, const void *frame, unsigned len);
+
 /* ---- what can be seen ---- */
 
 struct nic_vport_counters {

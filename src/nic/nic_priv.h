@@ -307,6 +307,8 @@ void worker_remove_port(struct worker *w, struct port_source *s);
 /* Frames from the transmit ring into the burst; returns how many entries were taken. */
 unsigned ingress_queue(struct worker *w, struct nic_queue *q);
 unsigned ingress_port(struct worker *w, struct port_source *s);
+/* One frame that lies in `data` until the burst is finished, from a source that receives nothing by itself. */
+void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint32_t len);
 /* Classifies, delivers and completes the burst. */
 void burst_finish(struct worker *w);
 

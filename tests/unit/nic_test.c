@@ -1105,6 +1105,32 @@ static void test_queue_restart_keeps_positions(void **s)
 	unpair();
 }
 
+static void test_inject(void **s)
+{
+	struct fake_port *wire = fake_port_new();
+	struct vmq_err err;
+	uint8_t f[60], want[64], out[2048];
+
+	(void)s;
+	assert_int_equal(nic_wire_attach(nic, &wire->port, cpu[1], &err), 0);
+	vport(1, cpu[0]);
+	filter(1, 1, 1, NIC_VLAN_EQUAL, 100);
+	make_frame(f, 0, 1, 0, sizeof f);
+	memset(f, 0xff, 6);
+	memcpy(want, f, 12);
+	memcpy(want + 12, "\x81\x00\x00\x64", 4);
+	memcpy(want + 16, f + 12, sizeof f - 12);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(nic_inject(nic, 1, f, sizeof f), 0);
+		assert_int_equal(fake_port_get(wire, out), sizeof want);
+		assert_memory_equal(out, want, sizeof want);
+	}
+	assert_int_equal(nic_inject(nic, 1, f, 13), -EINVAL);
+	assert_int_equal(nic_inject(nic, 9, f, sizeof f), -ENOENT);
+	assert_int_equal(nic_wire_detach(nic), 0);
+	fake_port_free(wire);
+}
+
 /* ---- several queue pairs ---- */
 
 static void udp_frame(uint8_t *f, uint16_t port)
@@ -1332,6 +1358,7 @@ int main(void)
 		T(test_hostile_transmit_rings),
 		T(test_hostile_receive_rings),
 		T(test_queue_restart_keeps_positions),
+		T(test_inject),
 	};
 	const struct CMUnitTest packed[] = {
 		T(test_packed_wraps_with_chains),
