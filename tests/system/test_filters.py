@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Filters, VPorts and CPUs change while frames flow: each frame is there exactly once, whatever changes meanwhile."""
+import time
+
 import pytest
 
 from vmqtest import frames
@@ -32,6 +34,10 @@ class Sender:
             self.next += count
 
     def finish(self):
+        end = time.monotonic() + 5
+        while self.taken() < self.next and time.monotonic() < end:
+            self.collect()
+            time.sleep(0.002)
         for r, seen in self.got.items():
             seen += [n for n in map(frames.number, r.drain()) if n is not None]
         everything = sorted(n for seen in self.got.values() for n in seen)
@@ -69,7 +75,7 @@ def test_a_filter_moves_while_traffic_runs(three, source):
             x.vmqd.call('filter.move', id=f['id'], to='bc'[moves % 2])
     s.finish()
     assert all(len(seen) > 1000 for seen in s.got.values())
-    assert not x.host.drain(0.05), 'a frame fell to the default VPort'
+    assert not x.host.drain(0.1), 'a frame fell to the default VPort'
 
 
 def test_the_receiver_changes_its_cpu_while_traffic_runs(three):
@@ -126,8 +132,7 @@ def test_a_deleted_vports_frames_go_to_the_default_vport(three):
     x.vmqd.call('vport.del', name='c')
     x.vms.pop('c').close()
     x.vms['a'].send(frame(C, A, 1))
-    got = x.everywhere()
-    assert set(got) == {'wire', 'host'}
+    assert set(x.everywhere(2)) == {'wire', 'host'}
 
 
 def test_most_specific_filter_wins(lab):
@@ -138,23 +143,23 @@ def test_most_specific_filter_wins(lab):
     plain = frame(M, FAR, 1)
     for tag, who in ((None, 'plain'), (7, 'seven'), (8, 'any'), (0, 'plain')):
         x.wire.send(plain if tag is None else tagged(plain, tag))
-        assert x.everywhere(0.06) == {who: [plain]}
+        assert x.everywhere(1) == {who: [plain]}
     for name in ('plain', 'seven'):
         x.vmqd.call('vport.del', name=name)
         x.vms.pop(name).close()
     for tag in (None, 7, 8):
         x.wire.send(plain if tag is None else tagged(plain, tag))
-        assert x.everywhere(0.06) == {'any': [plain]}
+        assert x.everywhere(1) == {'any': [plain]}
 
 
 def test_a_cleared_filter_claims_nothing_more(three):
     x = three
     f = x.vmqd.call('filter.add', vport='b', mac=M, broadcast=False)['filters'][0]
     x.vms['a'].send(frame(M, A, 1))
-    assert set(x.everywhere(0.06)) == {'b'}
+    assert set(x.everywhere(1)) == {'b'}
     x.vmqd.call('filter.del', id=f['id'])
     x.vms['a'].send(frame(M, A, 2))
-    assert set(x.everywhere(0.06)) == {'wire', 'host'}
+    assert set(x.everywhere(2)) == {'wire', 'host'}
     with pytest.raises(RpcError) as e:
         x.vmqd.call('filter.del', id=f['id'])
     assert e.value.code == 2
@@ -191,5 +196,5 @@ def test_a_thousand_filters(three):
         x.vmqd.call('filter.add', vport='bc'[i % 2], mac=m, vlan=1 + i % 4094, broadcast=False)
     for i in range(0, 1000, 37):
         x.wire.send(frame(macs[i], FAR, i, vlan=1 + i % 4094))
-        got = x.everywhere(0.03)
+        got = x.everywhere(1, quiet=0.03)
         assert {k: [frames.number(f) for f in v] for k, v in got.items()} == {'bc'[i % 2]: [i]}

@@ -80,7 +80,7 @@ def test_jumbo_frames_over_the_wire(lab, driver):
     for n, size in enumerate([46, 1486, 4000, 8999, 9000]):
         f = frame(FAR, A, n, size=size)
         a.send(f)
-        assert x.wire.recv(2) == frames.tagged(f, 100)
+        assert x.wire.recv(5) == frames.tagged(f, 100)
         f = frame(A, FAR, n, size=size)
         x.wire.send(frames.tagged(f, 100))
         assert a.recv(1) == [f]
@@ -95,7 +95,7 @@ def test_thousands_of_frames_from_the_wire(lab):
             x.wire.send(frame((A, B)[i % 2], FAR, i, size=46 + i % 1400))
         got = sorted(frames.number(f) for f in a.recv(25, 5) + b.recv(25, 5))
         assert got == list(range(start, start + 50))
-    assert x.vmqd.stats('a')['rx_frames'] == x.vmqd.stats('b')['rx_frames'] == n // 2
+    procs.soon_equal(lambda: [x.vmqd.stats(v)['rx_frames'] for v in 'ab'], [n // 2, n // 2])
 
 
 def test_a_full_receiver_costs_counted_drops_and_nothing_else(lab):
@@ -108,9 +108,9 @@ def test_a_full_receiver_costs_counted_drops_and_nothing_else(lab):
         a.sent()
     a.send(c_sent)
     assert c.recv(100) == c_sent
-    got = [frames.number(f) for f in b.drain()]
+    got = [frames.number(f) for f in b.recv(256) + b.drain()]
     assert got == list(range(256))
-    assert sum(x.vmqd.stats('b')['drops'].values()) - before == 600 - 256
+    procs.soon_equal(lambda: sum(x.vmqd.stats('b')['drops'].values()) - before, 600 - 256)
 
 
 def test_driver_reset(lab):
@@ -233,7 +233,9 @@ def test_queue_pairs(lab, pairs):
         b.send(f, q=q)
         assert a.recv(1) == [f]
     a.send([frame(B, A, n) for n in range(50)])
-    assert sorted(frames.number(f) for f in b.drain()) == list(range(50))
+    got = []
+    procs.wait_for(lambda: got.extend(f for q in b.queues[::2] for f in b.received(q)) or len(got) >= 50, 5, '50 frames')
+    assert sorted(frames.number(f) for f in got + b.drain()) == list(range(50))
 
 
 def test_interrupts_can_be_off(lab):
@@ -246,7 +248,7 @@ def test_interrupts_can_be_off(lab):
     before = b.rx.interrupts
     for n in range(50):
         a.send(frame(B, A, n))
-    assert len(b.drain()) == 50
+    assert len(b.recv(50)) == 50
     b._count_interrupts(b.rx)
     assert b.rx.interrupts == before
     b.rx.avail[0] = 0

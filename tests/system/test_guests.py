@@ -52,8 +52,7 @@ def test_ping_and_tcp_every_way(two):
     transfer.between(two.vm2, two.vm1, '10.77.100.1', SIZE).finish()
     nothing_stray(two)
     for name, guest, dev in (('vm1', two.vm1, 'eth0'), ('vm1b', two.vm1, 'eth1'), ('vm2', two.vm2, 'eth0')):
-        stats, seen = two.vmqd.stats(name), guest.received(dev)
-        assert stats['rx_frames'] == seen, f'{name}: the switch delivered {stats["rx_frames"]}, the guest received {seen}'
+        procs.soon_equal(lambda: two.vmqd.stats(name)['rx_frames'] - guest.received(dev), 0)
 
 
 def test_reboot_under_traffic(two):

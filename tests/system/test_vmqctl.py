@@ -50,10 +50,10 @@ STATS = {
 }
 SWITCH = {
     'id': 0, 'name': 'Default Switch', 'adapter': 'ext0', 'mode': 'sriov', 'mode_reason': 'the default',
-    'port': {'driver': 'xdp', 'device': 'eth1', 'describe': 'native mode, copy', 'link': True, 'mac': '02:00:00:00:00:09',
-             'mtu': 1500},
-    'host_device': 'vmq0', 'num_vports': 3, 'max_vports': 1024, 'num_filters': 5, 'max_filters': 65536, 'queue_pairs': 3,
-    'max_queue_pairs': 2048,
+    'port': {'driver': 'xdp', 'device': 'eth1', 'describe': 'native mode, copy', 'link': True,
+             'mac': '02:00:00:00:00:09', 'mtu': 1500},
+    'host_device': 'vmq0', 'num_vports': 3, 'max_vports': 1024, 'num_filters': 5, 'max_filters': 65536,
+    'queue_pairs': 3, 'max_queue_pairs': 2048,
 }
 
 
@@ -79,9 +79,9 @@ def squeeze(line):
 REQUESTS = [
     ('vport add web1 mac 52:54:00:00:00:01 vlan 100 cpu 1 socket /run/vmq/web1.sock', 'vport.add',
      {'name': 'web1', 'mac': '52:54:00:00:00:01', 'vlan': 100, 'cpu': 1, 'socket': '/run/vmq/web1.sock'}),
-    ('vport add 7 broadcast off socket_mode client queue_pairs 2 source_check on vlan_check no all_multicast true adapter e',
-     'vport.add', {'name': '7', 'broadcast': False, 'socket_mode': 'client', 'queue_pairs': 2, 'source_check': True,
-                   'vlan_check': False, 'all_multicast': True, 'adapter': 'e'}),
+    ('vport add 7 broadcast off socket_mode client queue_pairs 2 source_check on vlan_check no all_multicast true '
+     'adapter e', 'vport.add', {'name': '7', 'broadcast': False, 'socket_mode': 'client', 'queue_pairs': 2,
+                                'source_check': True, 'vlan_check': False, 'all_multicast': True, 'adapter': 'e'}),
     ('vport add mac vlan any', 'vport.add', {'name': 'mac', 'vlan': 'any'}),
     ('vport set web1 cpu 0 moderation low', 'vport.set', {'name': 'web1', 'cpu': 0, 'moderation': 'low'}),
     ('vport set web1 new_name web9 active on', 'vport.set', {'name': 'web1', 'new_name': 'web9', 'active': True}),
@@ -109,12 +109,14 @@ REQUESTS = [
     ('explain from wire dst 52:54:00:00:00:01 vlan 100', 'explain',
      {'from': 'wire', 'dst': '52:54:00:00:00:01', 'vlan': 100}),
     ('explain from web1 dst 52:54:00:00:00:01 src 02:00:00:00:00:01 vlan 0 priority 3 adapter e', 'explain',
-     {'from': 'web1', 'dst': '52:54:00:00:00:01', 'src': '02:00:00:00:00:01', 'vlan': 0, 'priority': 3, 'adapter': 'e'}),
+     {'from': 'web1', 'dst': '52:54:00:00:00:01', 'src': '02:00:00:00:00:01', 'vlan': 0, 'priority': 3,
+      'adapter': 'e'}),
     ('version', 'version', {}),
     # What only the daemon can judge is passed on as it is.
     ('vport add web1 cpu many vlan 99999999999999999999', 'vport.add',
      {'name': 'web1', 'cpu': 'many', 'vlan': '99999999999999999999'}),
-    ('vport add web1 source_check maybe -- vlan -1', 'vport.add', {'name': 'web1', 'source_check': 'maybe', 'vlan': -1}),
+    ('vport add web1 source_check maybe -- vlan -1', 'vport.add',
+     {'name': 'web1', 'source_check': 'maybe', 'vlan': -1}),
 ]
 
 
@@ -197,7 +199,8 @@ def test_vport_answer(command, method):
 def test_filters():
     expected = [['ID', 'MAC', 'VLAN', 'VPORT', 'NAME'], ['7', '52:54:00:00:00:01', 'any', '1', 'web1']]
     assert [squeeze(x) for x in lines('filter', filter_show={'filters': [FILTER]})] == expected
-    assert [squeeze(x) for x in lines('filter', 'add', 'web1', 'mac', 'x', filter_add={'filters': [FILTER]})] == expected
+    added = lines('filter', 'add', 'web1', 'mac', 'x', filter_add={'filters': [FILTER]})
+    assert [squeeze(x) for x in added] == expected
     assert [squeeze(x) for x in lines('filter', 'move', '7', 'to', 'web1', filter_move=FILTER)] == expected
     assert lines('filter', 'del', '7', filter_del={}) == []
 
@@ -235,8 +238,8 @@ def test_stats():
 
 
 def test_explain():
-    answer = {'destinations': [{'fate': 'deliver', 'vport': 'web1', 'filter': 1, 'queue': 1, 'cpu': 1, 'tag': 'stripped'}],
-              'text': ['A frame from the wire …', 'goes to web1.']}
+    destination = {'fate': 'deliver', 'vport': 'web1', 'filter': 1, 'queue': 1, 'cpu': 1, 'tag': 'stripped'}
+    answer = {'destinations': [destination], 'text': ['A frame from the wire …', 'goes to web1.']}
     assert lines('explain', 'from', 'wire', 'dst', 'x', explain=answer) == answer['text']
     out = lines('-d', 'explain', 'from', 'wire', 'dst', 'x', explain=answer)
     assert squeeze(out[-1]) == ['deliver', 'web1', '1', '1', '1', 'stripped', '-']
@@ -292,8 +295,8 @@ def test_answers_of_the_wrong_shape(command, answer):
 # ---- watch and monitor: until interrupted ----
 
 def start(path, *args, **kw):
-    return subprocess.Popen([program('vmqctl'), '--socket', path, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, env=vmqctl_env(), **kw)
+    return subprocess.Popen([program('vmqctl'), '--socket', path, *args], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, env=vmqctl_env(), **kw)
 
 
 def test_watch_repeats_until_interrupted():
@@ -312,7 +315,8 @@ def test_watch_repeats_until_interrupted():
 def test_watch_draws_over_itself_on_a_terminal():
     with FakeVmqd({'queue.show': {'queues': QUEUES[:1]}}) as d:
         main, side = pty.openpty()
-        p = subprocess.Popen([program('vmqctl'), '--socket', d.path, 'queue', 'watch', '0.1'], stdout=side, env=vmqctl_env())
+        p = subprocess.Popen([program('vmqctl'), '--socket', d.path, 'queue', 'watch', '0.1'], stdout=side,
+                             env=vmqctl_env())
         os.close(side)
         seen = b''
         while seen.count(b'\033[H') < 3:
@@ -401,13 +405,14 @@ def test_refused():
                                                '(NDIS_STATUS_FAILURE from OID_RECEIVE_FILTER_SET_FILTER)\n')
         p = run(d.path, '-j', 'vport', 'add', 'web1', 'cpu', '9')
         assert p.returncode == 1
-        assert json.loads(p.stdout) == {'error': {'code': -32602, 'message': 'cpu: 9 is no worker\'s; workers run on 0, 1',
-                                                  'data': {'field': 'cpu'}}}
+        assert json.loads(p.stdout) == {'error': {
+            'code': -32602, 'message': 'cpu: 9 is no worker\'s; workers run on 0, 1', 'data': {'field': 'cpu'}}}
 
 
 USAGE = [
     ('', 'usage: vmqctl'),
-    ('vprt', 'vmqctl: no object "vprt"; objects: vport, filter, queue, switch, stats, explain, monitor, version, help\n'),
+    ('vprt',
+     'vmqctl: no object "vprt"; objects: vport, filter, queue, switch, stats, explain, monitor, version, help\n'),
     ('help vprt', 'no object "vprt"; objects: vport'),
     ('vport ad web1', 'vmqctl: vport has no verb "ad"; verbs: add, set, del, show\n'),
     ('vport sho', 'vport has no verb "sho"'),
@@ -447,7 +452,8 @@ def test_usage(command, says):
 
 def test_value_that_is_no_text():
     with FakeVmqd() as d:
-        p = subprocess.run([program('vmqctl'), '--socket', d.path, 'vport', 'add', b'a\xff'], capture_output=True, timeout=30)
+        p = subprocess.run([program('vmqctl'), '--socket', d.path, 'vport', 'add', b'a\xff'], capture_output=True,
+                           timeout=30)
         assert (p.returncode, d.connections) == (2, [])
         assert b'the value of name is not UTF-8 text' in p.stderr
 
@@ -467,8 +473,8 @@ def test_no_daemon(tmp_path):
 
 def test_output_that_cannot_be_written():
     with FakeVmqd({'queue.show': {'queues': QUEUES}}) as d, open('/dev/full', 'w') as full:
-        p = subprocess.run([program('vmqctl'), '--socket', d.path, 'queue'], stdout=full, stderr=subprocess.PIPE, text=True,
-                           timeout=30)
+        p = subprocess.run([program('vmqctl'), '--socket', d.path, 'queue'], stdout=full, stderr=subprocess.PIPE,
+                           text=True, timeout=30)
     assert (p.returncode, p.stderr) == (1, 'vmqctl: cannot write the output: No space left on device\n')
 
 
@@ -512,8 +518,9 @@ def test_endless_line():
         while True:
             conn.sendall(b'x' * 1048576)
     with FakeVmqd({'queue.show': flood}) as d:
-        p = subprocess.run(['/bin/sh', '-c', 'ulimit -v 262144; exec "$@"', 'sh', program('vmqctl'), '--socket', d.path, 'queue'],
-                           capture_output=True, text=True, timeout=60)
+        limited = ['/bin/sh', '-c', 'ulimit -v 262144; exec "$@"', 'sh']
+        p = subprocess.run([*limited, program('vmqctl'), '--socket', d.path, 'queue'], capture_output=True, text=True,
+                           timeout=60)
     assert (p.returncode, p.stderr) == (3, 'vmqctl: vmqd sent a line longer than 33554432 bytes\n')
 
 
@@ -604,11 +611,13 @@ def test_completion_in_bash():
     """The shell's side: words with colons stay whole, options are passed on."""
     script = os.path.join(os.path.dirname(__file__), '../../src/vmqctl/completion.bash')
     ask = ('source "$1"; COMP_LINE=$2; COMP_POINT=${#2}; read -r -a COMP_WORDS <<<"${2//:/ : }"; '
-           '[[ $2 == *" " ]] && COMP_WORDS+=(""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vmqctl; echo "${COMPREPLY[*]}"')
-    for words, expected in (('queue show ada', 'adapter'), ('vport add a mac 52:54:00:00:00:01 socket_m', 'socket_mode'),
+           '[[ $2 == *" " ]] && COMP_WORDS+=(""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _vmqctl; '
+           'echo "${COMPREPLY[*]}"')
+    for words, expected in (('queue show ada', 'adapter'),
+                            ('vport add a mac 52:54:00:00:00:01 socket_m', 'socket_mode'),
                             ('filter ', 'add del move show')):
-        p = subprocess.run(['bash', '-c', ask, 'bash', script, f'{program("vmqctl")} {words}'], capture_output=True, text=True,
-                           timeout=30, env=dict(vmqctl_env(), VMQ_SOCKET='/nowhere'))
+        p = subprocess.run(['bash', '-c', ask, 'bash', script, f'{program("vmqctl")} {words}'], capture_output=True,
+                           text=True, timeout=30, env=dict(vmqctl_env(), VMQ_SOCKET='/nowhere'))
         assert (p.stdout.strip(), p.stderr) == (expected, '')
 
 

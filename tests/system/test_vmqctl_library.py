@@ -16,6 +16,7 @@ import pytest
 from fake_vmqd import Error, FakeVmqd, close_now, event, reply
 from vmqtest.daemon import BUILD, ROOT
 
+INCLUDE = os.path.join(ROOT, 'include')
 REFUSED = 1
 QUERY, SET, METHOD = 0, 1, 12
 
@@ -115,18 +116,19 @@ def test_exports_are_the_headers():
 
 def test_header_alone_in_c_and_cplusplus():
     for compiler in (['cc', '-std=c99', '-x', 'c'], ['c++', '-x', 'c++']):
-        p = subprocess.run([*compiler, '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', os.path.join(ROOT, 'include'), '-'],
-                           input='#include <vmq/vmq.h>\nint main(void) { struct vmq_error e = VMQ_ERROR_INIT; return e.code; }\n',
+        p = subprocess.run([*compiler, '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', INCLUDE, '-'],
+                           input='#include <vmq/vmq.h>\n'
+                                 'int main(void) { struct vmq_error e = VMQ_ERROR_INIT; return e.code; }\n',
                            capture_output=True, text=True)
         assert (p.returncode, p.stderr) == (0, '')
 
 
 def test_structures_are_laid_out_as_here():
     """The sizes this file believes in are the compiler's."""
-    source = ('#include <vmq/vmq.h>\n_Static_assert(sizeof(struct vmq_error) == %d && sizeof(struct vmq_oid_request) == %d, "");\n'
+    source = ('#include <vmq/vmq.h>\n'
+              '_Static_assert(sizeof(struct vmq_error) == %d && sizeof(struct vmq_oid_request) == %d, "");\n'
               % (c.sizeof(VmqError), c.sizeof(OidRequest)))
-    subprocess.run(['cc', '-fsyntax-only', '-I', os.path.join(ROOT, 'include'), '-x', 'c', '-'], input=source, text=True,
-                   check=True)
+    subprocess.run(['cc', '-fsyntax-only', '-I', INCLUDE, '-x', 'c', '-'], input=source, text=True, check=True)
 
 
 def test_call():
@@ -150,8 +152,8 @@ def test_path_from_environment(monkeypatch):
 
 
 def test_error_members_and_connection_goes_on():
-    with FakeVmqd({'a': Error(4, 'no room', field='vports[0].mac', status='NDIS_STATUS_RESOURCES', oid='OID_X'), 'b': 2}) as d, \
-            Client(d.path) as k:
+    error = Error(4, 'no room', field='vports[0].mac', status='NDIS_STATUS_RESOURCES', oid='OID_X')
+    with FakeVmqd({'a': error, 'b': 2}) as d, Client(d.path) as k:
         assert k.call('a') == (REFUSED, None)
         e = k.err
         assert (e.code, e.message, e.field, e.status, e.oid) == \
@@ -300,8 +302,9 @@ def test_monitor_refused():
         assert k.call('a') == (0, 1)
 
 
-@pytest.mark.parametrize('line', [b'x\n', b'{}\n', b'[]\n', b'{"method":"event"}\n', b'{"method":"event","params":[]}\n',
-                                  b'{"method":"other","params":{}}\n', b'{"id":1,"result":{}}\n', b'\n'])
+@pytest.mark.parametrize('line', [b'x\n', b'{}\n', b'[]\n', b'{"method":"event"}\n',
+                                  b'{"method":"event","params":[]}\n', b'{"method":"other","params":{}}\n',
+                                  b'{"id":1,"result":{}}\n', b'\n'])
 def test_monitor_hostile(line):
     with monitor_of(after=lambda conn: conn.sendall(line)) as d, Client(d.path) as k:
         assert k.monitor() == 0
@@ -372,9 +375,10 @@ def test_oid_request_that_cannot_be(members):
 
 
 @pytest.mark.parametrize('answer', [
-    {}, 1, None, oid_answer(written=5, out='0011223344'), oid_answer(written=2, out='001122'), oid_answer(written=2, out='0g11'),
-    oid_answer(written=1, out='0'), oid_answer(written=-1), oid_answer(status=1 << 32), oid_answer(read=1.5),
-    oid_answer(written=2, out='0011', needed='x'), dict(oid_answer(), out=None), oid_answer(written=0, out='00' * 100000),
+    {}, 1, None, oid_answer(written=5, out='0011223344'), oid_answer(written=2, out='001122'),
+    oid_answer(written=2, out='0g11'), oid_answer(written=1, out='0'), oid_answer(written=-1),
+    oid_answer(status=1 << 32), oid_answer(read=1.5), oid_answer(written=2, out='0011', needed='x'),
+    dict(oid_answer(), out=None), oid_answer(written=0, out='00' * 100000),
 ], ids=lambda a: str(a)[:60])
 def test_oid_hostile_answer(answer):
     """Nothing is written beyond the four bytes that the caller has room for."""
@@ -417,8 +421,8 @@ def enum_vports(conn, request):
 
 
 def run_example(*args, **env):
-    return subprocess.run([os.path.join(BUILD, 'examples/oid_enum_vports'), *args], capture_output=True, text=True, timeout=30,
-                          env=dict(os.environ, **env))
+    return subprocess.run([os.path.join(BUILD, 'examples/oid_enum_vports'), *args], capture_output=True, text=True,
+                          timeout=30, env=dict(os.environ, **env))
 
 
 def test_example_enumerates_vports():
@@ -441,13 +445,13 @@ def test_the_man_pages_example():
     with open(os.path.join(ROOT, 'docs/man/libvmq.3.scd')) as f:
         source = re.search(r'^```\n(.*?)^```$', f.read(), re.M | re.S).group(1).replace('\\\\', '\\')
     with FakeVmqd({'vport.add': {'name': 'web1'}}) as d:
-        program = d.dir + '/example'
+        program, env = d.dir + '/example', dict(os.environ, VMQ_SOCKET=d.path)
         libs = os.path.join(BUILD, 'src/client')
-        subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', '-I', os.path.join(ROOT, 'include'), '-x', 'c', '-', '-o', program,
+        subprocess.run(['cc', '-Wall', '-Wextra', '-Werror', '-I', INCLUDE, '-x', 'c', '-', '-o', program,
                         '-L', libs, '-Wl,-rpath,' + libs, '-lvmq'], input=source, text=True, check=True)
-        p = subprocess.run([program], capture_output=True, text=True, timeout=30, env=dict(os.environ, VMQ_SOCKET=d.path))
+        p = subprocess.run([program], capture_output=True, text=True, timeout=30, env=env)
         assert (p.returncode, p.stdout, p.stderr) == (0, '{"name":"web1"}\n', '')
         assert d.requests == [('vport.add', {'name': 'web1', 'mac': '52:54:00:00:00:01'})]
         d.answers['vport.add'] = Error(3, 'name: web1 is taken')
-        p = subprocess.run([program], capture_output=True, text=True, timeout=30, env=dict(os.environ, VMQ_SOCKET=d.path))
+        p = subprocess.run([program], capture_output=True, text=True, timeout=30, env=env)
         assert (p.returncode, p.stderr) == (1, 'name: web1 is taken\n')

@@ -4,6 +4,8 @@
          far (netns) w0 ====veth==== p0 sw (netns: vmqd) ---- VPorts: VuFront, testpmd, QEMU
                                         \\---- vmq0 host (netns: the default VPort's TAP)
 """
+import time
+
 from . import daemon, netns, procs, vufront
 
 
@@ -43,12 +45,22 @@ class Lab:
     def plug(self, *names, **options):
         return [self.vm(n, **options) for n in names]
 
-    def everywhere(self, quiet=0.25):
+    def everywhere(self, expected=0, quiet=0.1, timeout=5):
         """What has arrived at each place since the last look: {'wire': [...], 'host': [...], VM: [...]}; places where
-        nothing arrived are left out."""
-        got = {n: v.drain(quiet if i == 0 else 0.02) for i, (n, v) in enumerate(self.vms.items())}
-        got['wire'] = self.wire.drain(0.05)
-        got['host'] = self.host.drain(0.05)
+        nothing arrived are left out. Waits until `expected` frames have come in all, however slow the machine is, and then
+        `quiet` seconds for those that should not come."""
+        places = {**{n: v.received for n, v in self.vms.items()}, 'wire': self.wire.pending, 'host': self.host.pending}
+        got = {n: [] for n in places}
+
+        def look():
+            for n, received in places.items():
+                got[n] += received()
+            return sum(map(len, got.values())) >= expected
+        end = time.monotonic() + timeout
+        while not look() and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(quiet)
+        look()
         return {k: v for k, v in got.items() if v}
 
     def stop(self):

@@ -175,6 +175,10 @@ class RawPort:
                     data = data[:12] + struct.pack('!HH', tpid, tci) + data[12:]
         return data
 
+    def pending(self):
+        """The frames that are there."""
+        return self.drain(0)
+
     def lost(self):
         """Frames the kernel could not keep for us since the last look."""
         return struct.unpack('II', self.sock.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))[1]

@@ -131,6 +131,14 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
+def soon_equal(what, expected, timeout=5.0):
+    """Waits until what() is `expected`: counters are written a moment after the frames they count. Fails with what it was."""
+    end = time.monotonic() + timeout
+    while (got := what()) != expected and time.monotonic() < end:
+        time.sleep(0.01)
+    assert got == expected, f'{got}, expected {expected}'
+
+
 def wait_for(what, timeout=10.0, message='', step=0.01):
     """Waits until what() gives something true and returns it; what never comes is an error, not a hang."""
     end = time.monotonic() + timeout

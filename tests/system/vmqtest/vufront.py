@@ -424,7 +424,7 @@ class VuFront:
             self.post_rx(q)
         return frames
 
-    def recv(self, count=1, timeout=2.0, q=None):
+    def recv(self, count=1, timeout=5.0, q=None):
         """Waits for `count` frames and returns what came by then; more than that when more came at once."""
         q = q or self.rx
         frames = []
