@@ -9,7 +9,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev liburcu-dev libjansson-dev
-	libyaml-dev libsystemd-dev libpcap-dev libcmocka-dev scdoc
+	libyaml-dev libsystemd-dev libpcap-dev libmnl-dev libcmocka-dev scdoc
 	mingw-w64-common gcc-mingw-w64-x86-64-posix)
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml
 	iputils-ping ca-certificates)
