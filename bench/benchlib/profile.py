@@ -1,36 +1,84 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where vmq's worker spends a frame's cycles: perf's samples of the worker's thread, times the cycles a frame. perf takes the
-processor's cycle counter where there is one, else a clock."""
+"""Where vmq's worker spends a frame's cycles: perf's samples of the worker's thread, put to the steps of docs/hot-path.md,
+times the cycles a frame. The compiler puts steps into one another; the debugging information tells them apart. perf takes
+the processor's cycle counter where there is one, else a clock."""
+import collections
 import os
+import re
 import shutil
 import subprocess
 
 from . import cases, machine
 
-LEAST = 0.5 # per cent of the samples
+HZ = 5000
+KERNEL, OTHER = 'the kernel', 'the rest'
+_STEP = re.compile(r'^\| \d+ \| `(\w+)` \|')
 
 
-def _samples(data):
-    out = subprocess.run(['perf', 'report', '-i', data, '--no-children', '--stdio', '-F', 'overhead,symbol', '-g', 'none'],
-                         capture_output=True, text=True).stdout
-    for line in out.splitlines():
+def steps(page):
+    """The functions of the hot path in call order."""
+    with open(page) as f:
+        return [m.group(1) for m in map(_STEP.match, f) if m]
+
+
+def _output(*cmd):
+    return subprocess.run(cmd, capture_output=True, text=True).stdout
+
+
+def _symbols(program):
+    """Where each function begins; of clones that share a name, the first."""
+    at = {}
+    for line in _output('nm', program).splitlines():
         w = line.split()
-        if len(w) >= 3 and w[0].endswith('%') and w[1] in ('[.]', '[k]'):
-            yield ' '.join(w[2:]), float(w[0][:-1])
+        if len(w) == 3 and w[1] in 'tT':
+            at.setdefault(w[2], int(w[0], 16))
+    return at
 
 
-def pair(env, sw, size=64):
-    """(sentence, [(function, per cent, cycles a frame)]), or None where perf does not work."""
-    if not shutil.which('perf'):
+def _inlined(program, addresses):
+    """For each address the functions it belongs to, the innermost first."""
+    text = _output('addr2line', '-e', program, '-a', '-f', '-i', *[hex(a) for a in addresses])
+    chains, lines = {}, text.splitlines()
+    chain = None
+    for line in lines:
+        if line.startswith('0x'):
+            chain = chains.setdefault(int(line, 16), [])
+        elif ':' not in line: # a function's name; its place in the source follows
+            chain.append(line)
+    return chains
+
+
+def _count(data, program, known):
+    """Samples by step; by function where it is none of them."""
+    at, hits, count = _symbols(program), collections.Counter(), collections.Counter()
+    for line in _output('perf', 'script', '-i', data, '-F', 'ip,sym,symoff').splitlines():
+        m = re.match(r'\s*([0-9a-f]+) (\S+)\+0x([0-9a-f]+)', line)
+        if not m:
+            continue
+        if int(m.group(1), 16) >> 63:
+            count[KERNEL] += 1
+        elif m.group(2) in at:
+            hits[at[m.group(2)] + int(m.group(3), 16)] += 1
+        else:
+            count[m.group(2) + ' (a library)'] += 1
+    for address, chain in _inlined(program, hits).items():
+        names = [n.partition('.')[0] for n in chain]
+        count[next((n for n in names if n in known), names[-1] if names else OTHER)] += hits[address]
+    return count
+
+
+def pair(env, sw, size, page):
+    """(row of the measurement, {step: cycles a frame}), or None where perf does not work."""
+    if not shutil.which('perf') or not shutil.which('addr2line'):
         return None
-    data = os.path.join(sw.dir, 'perf.data')
-    perf = machine.spawn(['perf', 'record', '-q', '-o', data, '-t', str(sw.worker_thread(env.cpu)), '--', 'sleep',
-                          str(env.warmup + env.time + 2)], os.path.join(sw.dir, 'perf.log'))
+    data = os.path.join(sw.dir, f'perf-{size}.data')
+    perf = machine.spawn(['perf', 'record', '-q', '-F', str(HZ), '-o', data, '-t', str(sw.worker_thread(env.cpu))],
+                         os.path.join(sw.dir, 'perf.log'))
     row = cases.stream(env, sw, cases.pair(sw), size)
-    machine.end(perf)
-    found = [(name, share) for name, share in _samples(data) if share >= LEAST]
-    if not found:
+    perf.send_signal(2)
+    perf.wait(30)
+    count = _count(data, env.vmqd, set(steps(page)))
+    total = sum(count.values())
+    if not total:
         return None
-    text = (f'VM to VM, {size} bytes, {row["value"]:.2f} Mpps, {row["cycles"]:.0f} cycles a frame, by perf\'s samples of the '
-            'worker\'s thread (a function includes what the compiler put into it):')
-    return text, [(n, s, s / 100 * row['cycles']) for n, s in found]
+    return row, {k: n / total * row['cycles'] for k, n in count.items()}
