@@ -115,7 +115,7 @@ def test_exports_are_the_headers():
 
 
 def test_header_alone_in_c_and_cplusplus():
-    for compiler in (['cc', '-std=c99', '-x', 'c'], ['c++', '-x', 'c++']):
+    for compiler in (['cc', '-std=c99', '-x', 'c'], ['clang++', '-x', 'c++']):
         p = subprocess.run([*compiler, '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-I', INCLUDE, '-'],
                            input='#include <vmq/vmq.h>\n'
                                  'int main(void) { struct vmq_error e = VMQ_ERROR_INIT; return e.code; }\n',
