@@ -31,6 +31,7 @@ typedef struct _VMQ_VPORT_POLICY {
 #define VMQ_VPORT_POLICY_SOURCE_CHECK  0x00000001 /* drop what is sent from an address no filter of the VPort holds */
 #define VMQ_VPORT_POLICY_VLAN_CHECK    0x00000002 /* drop what is sent tagged for a VLAN that is not the VPort's */
 #define VMQ_VPORT_POLICY_ALL_MULTICAST 0x00000004 /* every group frame of the VPort's VLANs */
-#define VMQ_VPORT_POLICY_MASK          0x00000007
+#define VMQ_VPORT_POLICY_TRUNK         0x00000008 /* the VM sees VLAN tags in its frames and sends its own */
+#define VMQ_VPORT_POLICY_MASK          0x0000000F
 
 #endif

@@ -34,7 +34,8 @@
  *   set     OID_RECEIVE_FILTER_QUEUE_PARAMETERS              NDIS_RECEIVE_QUEUE_PARAMETERS, CHANGED flags
  *   set     OID_RECEIVE_FILTER_FREE_QUEUE                    NDIS_RECEIVE_QUEUE_FREE_PARAMETERS
  *   method/set  the OID_SRIOV_… requests of spec/10-oids.md §6 whose column "to" says P
- *   set     OID_GEN_RECEIVE_SCALE_PARAMETERS                 NDIS_RECEIVE_SCALE_PARAMETERS, VPortId in the request
+ *   set     OID_GEN_RECEIVE_SCALE_PARAMETERS                 NDIS_RECEIVE_SCALE_PARAMETERS + table + key, all as they
+ *                                                            shall be; DISABLE_RSS: off; VPortId in the request
  *   any     0xFF000000 … 0xFFFFFFFF                          as the requester gave it; only its length is bounded
  *
  * Buffers (except the last row's) are the keeper's own copy: aligned to 8, of the highest revision ndis.h knows with

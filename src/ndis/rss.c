@@ -145,7 +145,6 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 {
 	const char *name = rss_layout.name;
 	uint32_t n = p->IndirectionTableSize / (uint32_t)sizeof r->table[0], most = most_entries(c->a, v), queues = 1;
-	uint64_t used = 0;
 	NDIS_STATUS status;
 
 	while (queues < v->p.NumQueuePairs)
@@ -170,25 +169,58 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: entry %u of the table is CPU %u of group %u, which is not in the VPort's "
 				      "ProcessorAffinity", name, i, r->table[i].Number, r->table[i].Group);
-		used |= 1ull << r->table[i].Number;
 	}
-	if ((uint32_t)__builtin_popcountll(used) > v->p.NumQueuePairs)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: the table names %d CPUs; VPort %u has %u queue pairs", name,
-			      __builtin_popcountll(used), v->p.VPortId, v->p.NumQueuePairs);
 	return NDIS_STATUS_SUCCESS;
+}
+
+/* The CPUs of the table and the default one: a queue pair each (spec/50 §7). */
+static NDIS_STATUS check_cpus(const struct ndis_call *c, const struct ndis_vport *v, const struct ndis_rss *r)
+{
+	uint64_t used = 1ull << r->default_processor.Number; /* all in one group, the affinity's */
+
+	for (uint32_t i = 0; i < r->entries; i++)
+		used |= 1ull << r->table[i].Number;
+	if ((uint32_t)__builtin_popcountll(used) <= v->p.NumQueuePairs)
+		return NDIS_STATUS_SUCCESS;
+	return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+		      "%s: the table and the default processor are %d CPUs; VPort %u has %u queue pairs", rss_layout.name,
+		      __builtin_popcountll(used), v->p.VPortId, v->p.NumQueuePairs);
+}
+
+/* The hash types the adapter can compute, from its capability bits, which have other numbers. */
+static uint32_t hash_types(const struct ndis_adapter *a)
+{
+	static const uint32_t type_of[][2] = {
+		{NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4, NDIS_HASH_TCP_IPV4},
+		{NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6, NDIS_HASH_TCP_IPV6},
+		{NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6_EX, NDIS_HASH_IPV6_EX | NDIS_HASH_TCP_IPV6_EX},
+		{NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4, NDIS_HASH_UDP_IPV4},
+		{NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6, NDIS_HASH_UDP_IPV6},
+		{NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6_EX, NDIS_HASH_UDP_IPV6_EX},
+	};
+	uint32_t types = NDIS_HASH_IPV4 | NDIS_HASH_IPV6;
+
+	for (size_t i = 0; i < sizeof type_of / sizeof type_of[0]; i++)
+		if (a->rss.CapabilitiesFlags & type_of[i][0])
+			types |= type_of[i][1];
+	return types;
 }
 
 static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p, uint8_t rev,
 			    const struct ndis_vport *v, struct ndis_rss *r)
 {
 	const char *name = rss_layout.name;
-	const uint32_t types = NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_IPV6_EX | NDIS_HASH_TCP_IPV6 |
-			       NDIS_HASH_TCP_IPV6_EX | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6 | NDIS_HASH_UDP_IPV6_EX;
+	const uint32_t types = hash_types(c->a);
 	uint32_t info = p->HashInformation;
 	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
 
-	if (v->rss)
+	if (v->rss) {
 		*r = *v->rss;
+	} else { /* the CPU it had from its creation on */
+		r->default_processor.Group = v->p.ProcessorAffinity.Group;
+		r->default_processor.Number = v->p.ProcessorAffinity.Mask ?
+						      (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask) : 0;
+	}
 	if ((p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) ||
 	    (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED) && !(info & NDIS_HASH_FUNCTION_MASK))) {
 		r->enabled = false;
@@ -231,7 +263,7 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 			      "%s: VPort %u has no %s yet, so it cannot be UNCHANGED", name, v->p.VPortId,
 			      r->entries ? "HashInformation" : "indirection table");
 	r->enabled = true;
-	return NDIS_STATUS_SUCCESS;
+	return check_cpus(c, v, r);
 }
 
 NDIS_STATUS rss_set_prepare(struct ndis_op *op)

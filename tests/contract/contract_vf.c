@@ -326,6 +326,8 @@ static void rss_set(struct fix *f)
 	} while (0)
 	REFUSE_RSS(BAD, r.p.HashInformation = 0x302);
 	REFUSE_RSS(BAD, r.p.HashInformation = 0x80001);
+	REFUSE_RSS(BAD, r.p.HashInformation = NDIS_HASH_TCP_IPV6_EX | 1); /* not among the capabilities */
+	REFUSE_RSS(BAD, r.p.HashInformation = NDIS_HASH_UDP_IPV4 | 1);
 	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 12);
 	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 17);
 	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 0);

@@ -45,6 +45,7 @@ void test_miniport_init(struct test_miniport *m)
 	};
 	m->rss = (NDIS_RECEIVE_SCALE_CAPABILITIES){
 		.Header = {NDIS_OBJECT_TYPE_RSS_CAPABILITIES, 2, NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2},
+		.CapabilitiesFlags = NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4 | NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6,
 		.NumberOfReceiveQueues = 128,
 		.NumberOfIndirectionTableEntries = 128,
 	};

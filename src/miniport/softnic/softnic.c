@@ -18,6 +18,7 @@ static const struct {
 	{OID_NIC_SWITCH_CREATE_VPORT, softnic_create_vport},
 	{OID_NIC_SWITCH_VPORT_PARAMETERS, softnic_set_vport},
 	{OID_NIC_SWITCH_DELETE_VPORT, softnic_delete_vport},
+	{OID_GEN_RECEIVE_SCALE_PARAMETERS, softnic_vport_rss},
 	{OID_VMQ_VPORT_POLICY, softnic_vport_policy},
 	{OID_RECEIVE_FILTER_SET_FILTER, softnic_set_filter},
 	{OID_RECEIVE_FILTER_CLEAR_FILTER, softnic_clear_filter},
@@ -126,6 +127,11 @@ static void fill_switch_caps(const struct softnic *s, NDIS_NIC_SWITCH_CAPABILITI
 				   NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
 				   NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL |
 				   NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED |
+				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED |
 				   (vlan ? NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED : 0);
 	c->MaxNumSwitches = 1;
 	c->MaxNumVPorts = s->cfg.max_vports;
@@ -133,7 +139,26 @@ static void fill_switch_caps(const struct softnic *s, NDIS_NIC_SWITCH_CAPABILITI
 	c->MaxNumQueuePairs = s->cfg.max_queue_pairs;
 	c->MaxNumQueuePairsPerNonDefaultVPort = s->cfg.max_queue_pairs_per_vport;
 	c->MaxNumMacAddresses = s->cfg.max_filters;
+	c->MaxNumRssCapableNonDefaultPFVPorts = s->cfg.max_vports - 1;
+	c->NumberOfIndirectionTableEntriesForDefaultVPort = 1; /* it is the host's device: one queue pair */
+	c->NumberOfIndirectionTableEntriesPerNonDefaultPFVPort = NIC_RSS_MAX_ENTRIES;
 	c->MaxNumQueuePairsForDefaultVPort = 1;
+}
+
+static void fill_rss_caps(const struct softnic *s, NDIS_RECEIVE_SCALE_CAPABILITIES *c)
+{
+	uint16_t cpus[NIC_MAX_WORKERS];
+
+	memset(c, 0, sizeof *c);
+	c->Header.Type = NDIS_OBJECT_TYPE_RSS_CAPABILITIES;
+	c->Header.Revision = NDIS_RECEIVE_SCALE_CAPABILITIES_REVISION_2;
+	c->Header.Size = NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2;
+	c->CapabilitiesFlags = NDIS_RSS_CAPS_MESSAGE_SIGNALED_INTERRUPTS | NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4 |
+			       NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6 | NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4 |
+			       NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6;
+	c->NumberOfInterruptMessages = nic_engine_cpus(s->engine, cpus);
+	c->NumberOfReceiveQueues = s->cfg.max_queue_pairs;
+	c->NumberOfIndirectionTableEntries = NIC_RSS_MAX_ENTRIES;
 }
 
 static int initialize(void *ctx, const struct miniport_init *init, struct miniport_attributes *out, struct vmq_err *err)
@@ -149,6 +174,7 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	fill_filter_caps(s, &s->cur_filter, vlan, init->mode == MINIPORT_MODE_VMQ);
 	fill_switch_caps(s, &s->hw_switch, true, true);
 	fill_switch_caps(s, &s->cur_switch, vlan, sriov);
+	fill_rss_caps(s, &s->rss);
 	s->sriov.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
 	s->sriov.Header.Revision = NDIS_SRIOV_CAPABILITIES_REVISION_1;
 	s->sriov.Header.Size = NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1;
@@ -156,6 +182,7 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	out->hardware_filter = &s->hw_filter;
 	out->hardware_switch = &s->hw_switch;
 	out->hardware_sriov = &s->sriov;
+	out->rss = &s->rss;
 	if (init->mode == MINIPORT_MODE_VMQ || sriov) {
 		out->current_filter = &s->cur_filter;
 		out->current_switch = &s->cur_switch;

@@ -32,6 +32,7 @@ struct softnic {
 	NDIS_RECEIVE_FILTER_CAPABILITIES hw_filter, cur_filter;
 	NDIS_NIC_SWITCH_CAPABILITIES hw_switch, cur_switch;
 	NDIS_SRIOV_CAPABILITIES sriov;
+	NDIS_RECEIVE_SCALE_CAPABILITIES rss;
 	uint8_t policies[NIC_MAX_VPORTS]; /* VMQ_VPORT_POLICY_…, what was set */
 	uint16_t vf_of[NIC_MAX_VPORTS];   /* VFId + 1 of the VPort, 0: on the PF */
 	struct softnic_vf *vf[NIC_MAX_VPORTS];
@@ -57,6 +58,7 @@ NDIS_STATUS softnic_delete_switch(struct softnic *s, NDIS_OID_REQUEST *req, stru
 NDIS_STATUS softnic_create_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_delete_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
+NDIS_STATUS softnic_vport_rss(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 
 NDIS_STATUS softnic_set_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);

@@ -64,6 +64,9 @@ NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct v
 	NDIS_STATUS status;
 	unsigned cpu;
 
+	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED,
+					    "NumQueuePairs: the queue pairs of VPort %u are fixed while it exists", p->VPortId);
 	/* what can fail comes first; the rest is refused only for a VPort that is not there, which the keeper excludes */
 	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED) {
 		status = softnic_cpu(s, &p->ProcessorAffinity, &cpu, err);
@@ -93,6 +96,27 @@ NDIS_STATUS softnic_delete_vport(struct softnic *s, NDIS_OID_REQUEST *req, struc
 		s->vf_of[p->VPortId] = 0;
 	}
 	return status;
+}
+
+/* ---- OID_GEN_RECEIVE_SCALE_PARAMETERS: the keeper hands down all parameters as they shall be ---- */
+
+NDIS_STATUS softnic_vport_rss(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const uint8_t *buf = softnic_buffer(req);
+	const NDIS_RECEIVE_SCALE_PARAMETERS *p = softnic_buffer(req);
+	const PROCESSOR_NUMBER *table = (const void *)(buf + p->IndirectionTableOffset);
+	struct nic_rss_config cfg = {
+		.types = p->HashInformation & NDIS_HASH_TYPE_MASK,
+		.entries = p->IndirectionTableSize / (unsigned)sizeof *table,
+		.default_cpu = (uint16_t)(p->DefaultProcessorNumber.Group * 64 + p->DefaultProcessorNumber.Number),
+	};
+
+	if (p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS)
+		return softnic_status(nic_vport_set_rss(s->nic, req->VPortId, NULL, err));
+	memcpy(cfg.key, buf + p->HashSecretKeyOffset, sizeof cfg.key);
+	for (unsigned i = 0; i < cfg.entries; i++)
+		cfg.cpu[i] = (uint16_t)(table[i].Group * 64 + table[i].Number);
+	return softnic_status(nic_vport_set_rss(s->nic, req->VPortId, &cfg, err));
 }
 
 /* ---- OID_VMQ_VPORT_POLICY: the keeper has bounded the lengths and nothing more ---- */
@@ -142,6 +166,7 @@ NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struc
 		.source_check = p.Policies & VMQ_VPORT_POLICY_SOURCE_CHECK,
 		.vlan_check = p.Policies & VMQ_VPORT_POLICY_VLAN_CHECK,
 		.all_multicast = p.Policies & VMQ_VPORT_POLICY_ALL_MULTICAST,
+		.trunk = p.Policies & VMQ_VPORT_POLICY_TRUNK,
 	};
 	if (nic_vport_set_policy(s->nic, p.VPortId, &policy))
 		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER, "VMQ_VPORT_POLICY: there is no VPort %u",
