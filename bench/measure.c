@@ -81,6 +81,8 @@ static struct totals totals(void)
 	struct totals t = { 0 };
 
 	for (unsigned i = 0; i < gen.nrx; i++) {
+		if (gen.rx[i]->role & ROLE_WIRE)
+			wire_count(gen.rx[i]);
 		t.wrong += gen.rx[i]->rx_wrong;
 		if (gen.rx[i]->echo)
 			continue;
@@ -126,7 +128,8 @@ static unsigned send_turn(struct stream *s, unsigned each)
 	unsigned n = 0;
 
 	for (unsigned i = 0; each && i < gen.ntx; i++) {
-		unsigned sent = tx_burst(gen.tx[i], each);
+		struct port *p = gen.tx[i];
+		unsigned sent = p->role & ROLE_WIRE ? wire_burst(p, each) : tx_burst(p, each);
 
 		n += sent;
 		s->turns_tx++;
@@ -156,7 +159,7 @@ static unsigned idle_ports(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < gen.nports; i++)
-		n += !gen.port[i].role;
+		n += gen.port[i].role == 0;
 	return n;
 }
 
@@ -185,7 +188,8 @@ static unsigned receive_turn(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < gen.nrx; i++)
-		n += rx_burst(gen.rx[i], MAX_BURST);
+		if (!(gen.rx[i]->role & ROLE_WIRE))
+			n += rx_burst(gen.rx[i], MAX_BURST);
 	return n;
 }
 

@@ -45,6 +45,7 @@ static const char help[] =
     "  --echo SOCKET          sends each frame back to its sender (then the latency is that of the round trip)\n"
     "  --idle SOCKET          is connected and silent\n"
     "  --idle-many PATTERN N  N of those; PATTERN holds one %d (0, 1 ...). --tx-many, --rx-many likewise\n"
+    "  --wire-tx DEVICE       sends from the far end of the switch's physical port; --wire-rx DEVICE receives there\n"
     "  --first N              the first port owns the address with HHLL = N, the next N + 1 (1)\n"
     "\n"
     "What is sent:\n"
@@ -162,6 +163,8 @@ static void parse_mac(const char *s)
 	X(idle_many, 1, add_many(optarg, argv[optind++], 0))                                                           \
 	X(tx_many, 1, add_many(optarg, argv[optind++], ROLE_TX))                                                       \
 	X(rx_many, 1, add_many(optarg, argv[optind++], ROLE_RX))                                                       \
+	X(wire_tx, 1, add_port(optarg, ROLE_WIRE | ROLE_TX))                                                           \
+	X(wire_rx, 1, add_port(optarg, ROLE_WIRE | ROLE_RX))                                                           \
 	X(first, 1, opt.first = integer(optarg, 1, UINT16_MAX - MAX_PORTS, "--first"))                                 \
 	X(size, 1, opt.size = integer(optarg, MIN_FRAME, MAX_FRAME, "--size"))                                         \
 	X(random, 0, opt.random = true)                                                                                \
@@ -232,8 +235,8 @@ static void check_options(void)
 		usage("nobody receives what is sent", "");
 	if (opt.pairs && (gen.necho || gen.ntx != gen.nrx))
 		usage("--pairs needs as many receivers as senders, and no echo", "");
-	if (opt.wake && (!gen.ntx || gen.necho))
-		usage("--wake needs a sender, and no echo", "");
+	if (opt.wake && (!gen.ntx || gen.necho || gen.tx[0]->role & ROLE_WIRE || gen.rx[0]->role & ROLE_WIRE))
+		usage("--wake needs a VM that sends and one that receives, and no echo", "");
 	if (gen.necho)
 		opt.latency = true;
 	for (unsigned i = 0; i < gen.nports; i++)
@@ -261,19 +264,39 @@ static void raise_limits(void)
 		(void)fprintf(stderr, "vugen: the limit of open files can't be raised: many ports may fail\n");
 }
 
+static bool is_wire(const struct port *p)
+{
+	return p->role & ROLE_WIRE;
+}
+
 static void bring_up(void)
 {
 	for (unsigned i = 0; i < gen.nports && opt.server; i++)
-		port_listen(&gen.port[i]);
-	for (unsigned i = 0; i < gen.nports && !stopped(); i++)
-		port_meet(&gen.port[i]);
+		if (!is_wire(&gen.port[i]))
+			port_listen(&gen.port[i]);
+	for (unsigned i = 0; i < gen.nports && !stopped(); i++) {
+		if (is_wire(&gen.port[i]))
+			wire_open(&gen.port[i]);
+		else
+			port_meet(&gen.port[i]);
+	}
 	for (unsigned i = 0; i < gen.necho; i++) {
 		gen.echo[i]->echo = calloc(2 * (size_t)opt.ring, sizeof(struct echo));
 		if (!gen.echo[i]->echo)
 			die("no memory for", gen.echo[i]->path);
 	}
 	for (unsigned i = 0; i < gen.nports && !stopped(); i++)
-		port_up(&gen.port[i]);
+		if (!is_wire(&gen.port[i]))
+			port_up(&gen.port[i]);
+}
+
+/* Receivers that never send are unknown to a switch that learns. */
+static void announce(struct port *p)
+{
+	if (is_wire(p))
+		wire_announce(p);
+	else if (!(p->role & ROLE_TX))
+		port_announce(p);
 }
 
 static void stay(void)
@@ -297,8 +320,7 @@ int main(int argc, char **argv)
 	} else if (!stopped()) {
 		frames_prepare();
 		for (unsigned i = 0; i < gen.nrx; i++)
-			if (!(gen.rx[i]->role & ROLE_TX))
-				port_announce(gen.rx[i]);
+			announce(gen.rx[i]);
 		(void)usleep(SETTLE_US);
 		if (opt.wake)
 			measure_wake();
@@ -307,10 +329,11 @@ int main(int argc, char **argv)
 		if (opt.hold)
 			stay();
 		for (unsigned i = 0; i < gen.nports; i++)
-			port_down(&gen.port[i]);
+			if (!is_wire(&gen.port[i]))
+				port_down(&gen.port[i]);
 	}
-	if (opt.server)
-		for (unsigned i = 0; i < gen.nports; i++)
+	for (unsigned i = 0; i < gen.nports && opt.server; i++)
+		if (!is_wire(&gen.port[i]))
 			(void)unlink(gen.port[i].path);
 	return 0;
 }

@@ -2,9 +2,9 @@
 /*
  * vugen plays virtual machines to a vhost-user switch: what QEMU does (front.c: socket, shared memory, rings), what a
  * guest's virtio-net driver does (driver.c: one burst a call, frames.c: what is in it), and the measuring (measure.c).
- * One process, one thread, any number of VMs; it costs little a frame, so that the switch is the bottleneck and not it.
- * Everything here is owned by that one thread. The switch is trusted not to be hostile, but what it writes into the
- * rings is masked before it is used as an index.
+ * It can also be the far end of the switch's physical port (wire.c). One process, one thread, any number of VMs; it
+ * costs little a frame, so that the switch is the bottleneck and not it. Everything here is owned by that one thread.
+ * The switch is trusted not to be hostile, but what it writes into the rings is masked before it is used as an index.
  */
 #ifndef VMQ_BENCH_VUGEN_H
 #define VMQ_BENCH_VUGEN_H
@@ -28,7 +28,7 @@ struct options {
 	unsigned ring;	    /* descriptors a ring, a power of two */
 	unsigned burst;	    /* frames a turn and sender */
 	unsigned flows;	    /* UDP source ports in turn */
-	unsigned first;     /* the number of the first port */
+	unsigned first;	    /* the number of the first port */
 	unsigned timeout_s; /* how long to wait for the switch */
 	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */
 	int core, vlan;	    /* -1: not pinned, untagged */
@@ -95,8 +95,8 @@ struct ring {
 	int kick_fd, call_fd;
 };
 
-enum { RX, TX };				  /* the two rings of a port */
-enum { ROLE_RX = 1, ROLE_TX = 2, ROLE_ECHO = 4 }; /* ROLE_ECHO comes with the other two */
+enum { RX, TX };						 /* the two rings of a port */
+enum { ROLE_RX = 1, ROLE_TX = 2, ROLE_ECHO = 4, ROLE_WIRE = 8 }; /* ROLE_ECHO comes with the first two */
 
 /* What an echoing port has to send back: the first bytes' stamp and who sent it. */
 struct echo {
@@ -180,6 +180,14 @@ unsigned rx_burst(struct port *p, unsigned max);
 void port_announce(struct port *p);
 /* Whether the device asks for a kick of this ring now. */
 bool ring_wants_kick(const struct ring *r);
+
+/* ---- wire.c: ports with ROLE_WIRE, whose path is a network device ---- */
+
+void wire_open(struct port *p);
+unsigned wire_burst(struct port *p, unsigned max);
+void wire_announce(const struct port *p);
+/* Takes the device's counters of received frames over into p->rx and p->rx_bytes. */
+void wire_count(struct port *p);
 
 /* ---- measure.c ---- */
 

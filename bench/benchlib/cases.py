@@ -74,16 +74,16 @@ def cycles_a_frame(before, after, frames, mhz):
     return (after['busy_ns'] - before['busy_ns']) / frames * mhz / 1000
 
 
-def stream(env, sw, ports, size=64, extra=(), core=None, cpu=None):
-    """Frames for a while. With vmq also the cycles a frame of the worker on `cpu`, from its own counters, and how many
+def stream(env, sw, ports, size=64, extra=(), core=None, cpu=None, before=()):
+    """Frames for a while; `before` comes before the generator's command. With vmq also the cycles a frame of the worker on `cpu`, from its own counters, and how many
     frames a second that worker could do (capacity)."""
     cpu = env.cpu if cpu is None else cpu
-    before = sw.workers()[cpu] if isinstance(sw, Vmq) else None
-    r = run(env, sw, generator(env, sw, ports, size, extra, core))
+    begin = sw.workers()[cpu] if isinstance(sw, Vmq) else None
+    r = run(env, sw, [*before, *generator(env, sw, ports, size, extra, core)])
     r['value'] = r['rx_mpps']
-    if before:
-        after = sw.workers()[cpu]
-        r['cycles'] = cycles_a_frame(before, after, max(after['frames'] - before['frames'], 1), r['mhz'])
+    if begin:
+        now = sw.workers()[cpu]
+        r['cycles'] = cycles_a_frame(begin, now, max(now['frames'] - begin['frames'], 1), r['mhz'])
         r['capacity'] = r['mhz'] / r['cycles'] if r['cycles'] else 0
     return r
 
@@ -176,6 +176,15 @@ def churn(env, sw):
     return r
 
 
+def through_wire(size, out):
+    """Between a VM and the far end of the physical port: out, or in."""
+    def measure(env, sw):
+        vm, wire = ('--tx', '--wire-rx') if out else ('--rx', '--wire-tx')
+        ports = [vm, sw.socket(0), '--idle', sw.socket(1), wire, 'wire1']
+        return stream(env, sw, ports, size, before=sw.netns.inside())
+    return measure
+
+
 def two_workers(env, sw):
     """Two pairs, each on a worker of its own: at the same time where there are cores for it, else one after the other."""
     a, b = sw.cpus
@@ -220,6 +229,8 @@ SETUPS = {
     'vmq-filters': lambda env: Vmq(env, active=FAN + 1, silent=MANY - FAN - 1, filters=FILTERS),
     'ovs-silent': lambda env: Ovs(env, silent=256),
     'vmq-silent': lambda env: Vmq(env, silent=MANY),
+    'ovs-wire': lambda env: Ovs(env, wire=True),
+    'vmq-wire': lambda env: Vmq(env),
     'vmq-none': lambda env: Vmq(env, active=0),
     'vmq-two': lambda env: Vmq(env, active=4, cpus=[_second(env), env.cpu],
                                place=[_second(env)] * 2 + [env.cpu] * 2),
@@ -286,6 +297,12 @@ CASES = [
          [Aim('vmq p99', ('half-load', f'{OVS} p99'), '<=', 0.5)]),
     Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps',
          [('vmq', VMQ, churn)], [Aim(VMQ, ('pair-64', VMQ))]),
+    Case('wire-in', 'Wire (AF_XDP on veth) to VM, 64 bytes', 'Mpps',
+         [('ovs-wire', OVS, through_wire(64, False)), ('vmq-wire', VMQ, through_wire(64, False))],
+         [Aim(VMQ, ('wire-in', OVS), '>=', 1.3)]),
+    Case('wire-out', 'VM to wire (AF_XDP on veth), 64 bytes', 'Mpps',
+         [('ovs-wire', OVS, through_wire(64, True)), ('vmq-wire', VMQ, through_wire(64, True))],
+         [Aim(VMQ, ('wire-out', OVS), '>=', 1.3)]),
     Case('memory', 'Resident memory', 'MiB',
          [('vmq-none', 'vmq, no VPort', resident), ('vmq-silent', 'vmq, 1,000 VPorts', resident)],
          [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)]),

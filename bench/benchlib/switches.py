@@ -20,6 +20,35 @@ def mac(i):
     return f'52:54:00:00:{(i + 1) >> 8:02x}:{(i + 1) & 255:02x}'
 
 
+class Namespace:
+    """A network namespace with a veth pair, wire0 for the switch and wire1 for its far end. Held by a process of ours:
+    nothing is left when it ends."""
+
+    def __init__(self, log):
+        self.holder = spawn(['unshare', '--net', 'sleep', 'infinity'], log)
+        self.path = f'/proc/{self.holder.pid}/ns/net'
+        ours = os.readlink('/proc/self/ns/net')
+
+        def apart():
+            with open(f'/proc/{self.holder.pid}/comm') as f:
+                return os.readlink(self.path) != ours and f.read().strip() == 'sleep'
+        wait_for(apart, 'network namespace', self.holder, log)
+        script = ('for c in all default; do [ ! -e /proc/sys/net/ipv6/conf/$c ] ||'
+                  ' echo 1 > /proc/sys/net/ipv6/conf/$c/disable_ipv6; done;'
+                  ' ip link add wire0 type veth peer name wire1 && ip link set wire0 up && ip link set wire1 up')
+        r = subprocess.run([*self.inside(), 'sh', '-c', script], capture_output=True, text=True)
+        if r.returncode:
+            self.close()
+            raise Failed('no veth pair: ' + r.stderr)
+
+    def inside(self):
+        """What to put before a command."""
+        return ['nsenter', '--net=' + self.path]
+
+    def close(self):
+        end(self.holder)
+
+
 class Switch:
     """name: in the table. listens: the switch has the sockets and the generator connects, or the reverse.
     warmup: seconds of traffic more than others need."""
@@ -126,6 +155,10 @@ class Ovs(Switch):
     work folder; an Open vSwitch that runs on the machine is not touched."""
     name, listens = 'OVS-DPDK NORMAL', False
 
+    def __init__(self, env, active=2, silent=0, wire=False):
+        super().__init__(env, active, silent)
+        self.wire, self.netns, self.db = wire, None, None
+
     @property
     def warmup(self):
         """It reads all its ports anew whenever a VM comes."""
@@ -140,9 +173,10 @@ class Ovs(Switch):
         r = subprocess.run(cmd, env=env, capture_output=True, text=True, timeout=120)
         if r.returncode:
             raise Failed(f'{" ".join(cmd)[:200]}: {r.stderr[-400:]} {tail(self.log)}')
+        return r.stdout
 
     def _vsctl(self, *words):
-        self._run('ovs-vsctl', '--timeout=100', f'--db=unix:{self.dir}/db.sock', *words)
+        return self._run('ovs-vsctl', '--timeout=100', f'--db=unix:{self.dir}/db.sock', *words)
 
     def start(self):
         d, e = self.dir, self.env
@@ -158,16 +192,27 @@ class Ovs(Switch):
         self._vsctl('--no-wait', 'init', '--', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
                     f'other_config:dpdk-lcore-mask={1 << e.gen_cpu:#x}', f'other_config:pmd-cpu-mask={1 << e.cpu:#x}',
                     *memory, f'other_config:dpdk-extra={extra}')
-        self.proc = spawn([OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'], self.log, env=env)
+        if self.wire:
+            self.netns = Namespace(self.log)
+        self.proc = spawn((self.netns.inside() if self.netns else [])
+                          + [OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'], self.log, env=env)
         words = ['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=standalone']
         for i, s in enumerate(self.sockets()):
             words += ['--', 'add-port', 'br0', f'v{i}', '--', 'set', 'Interface', f'v{i}', 'type=dpdkvhostuserclient',
                       f'options:vhost-server-path={s}', f'ofport_request={i + 1}']
         self._vsctl(*words)
+        if self.wire:
+            self._vsctl('add-port', 'br0', 'wire0', '--', 'set', 'Interface', 'wire0', 'type=afxdp', 'options:n_rxq=1')
+            error = self._vsctl('get', 'Interface', 'wire0', 'error').strip()
+            if error not in ('[]', ''):
+                raise Failed('Open vSwitch takes no AF_XDP port: ' + error)
 
     def stop(self):
         super().stop()
-        end(getattr(self, 'db', None))
+        end(self.db)
+        if self.netns:
+            self.netns.close()
+            self.netns = None
 
 
 class Vmq(Switch):
@@ -178,28 +223,10 @@ class Vmq(Switch):
     def __init__(self, env, active=2, silent=0, cpus=None, place=None, filters=0):
         super().__init__(env, active, silent)
         self.cpus, self.place, self.filters = cpus or [env.cpu], place, filters
-        self.client = self.holder = None
+        self.client = self.netns = None
 
     def missing(self):
         return None if os.path.exists(self.env.vmqd) else f'{self.env.vmqd} is not built'
-
-    def _namespace(self):
-        """Held by a process of ours: nothing is left when it ends."""
-        self.holder = spawn(['unshare', '--net', 'sleep', 'infinity'], self.log)
-        path = f'/proc/{self.holder.pid}/ns/net'
-        ours = os.readlink('/proc/self/ns/net')
-
-        def apart():
-            with open(f'/proc/{self.holder.pid}/comm') as f:
-                return os.readlink(path) != ours and f.read().strip() == 'sleep'
-        wait_for(apart, 'network namespace', self.holder, self.log)
-        script = ('for c in all default; do [ ! -e /proc/sys/net/ipv6/conf/$c ] ||'
-                  ' echo 1 > /proc/sys/net/ipv6/conf/$c/disable_ipv6; done;'
-                  ' ip link add wire0 type veth peer name wire1 && ip link set wire0 up && ip link set wire1 up')
-        r = subprocess.run(['nsenter', '--net=' + path, 'sh', '-c', script], capture_output=True, text=True)
-        if r.returncode:
-            raise Failed('no veth pair: ' + r.stderr)
-        return path
 
     def _config(self, netns):
         vports = [{'name': f'vm{i}', 'mac': mac(i), 'socket': s, 'cpu': self.place[i] if self.place else self.cpus[0]}
@@ -210,8 +237,9 @@ class Vmq(Switch):
 
     def start(self):
         config = self.dir + '/vmqd.yaml'
+        self.netns = Namespace(self.log)
         with open(config, 'w') as f: # JSON is YAML
-            json.dump(self._config(self._namespace()), f, indent=1)
+            json.dump(self._config(self.netns.path), f, indent=1)
         self.proc = spawn([self.env.vmqd, '--config', config], self.log)
         wait_for(lambda: os.path.exists(self.dir + '/ctl') and all(os.path.exists(s) for s in self.sockets()), 'vmqd',
                  self.proc, self.log)
@@ -260,5 +288,6 @@ class Vmq(Switch):
             self.client.close()
             self.client = None
         super().stop()
-        end(self.holder)
-        self.holder = None
+        if self.netns:
+            self.netns.close()
+            self.netns = None
