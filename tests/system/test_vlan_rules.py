@@ -92,6 +92,8 @@ def check(x, cases, send):
                 return {k: [(frames.mac(f), frames.tag_of(f), frames.number(f), len(f)) for f in v] for k, v in r.items()}
             wrong.append(f'{title}: expected {show(want)}, got {show(got)}')
     late = x.everywhere(quiet=0.3)
+    for v in x.vms.values():
+        v.sent()  # every transmit descriptor has come back, and only once
     assert not wrong and not late, '\n'.join([*wrong, f'and then: {late}'])
 
 
@@ -201,6 +203,28 @@ def test_any_ethertype_passes_untouched(lab, driver, ethertype):
     f = frame(FAR, B, 3, ethertype=ethertype)
     x.vms['b'].send(f)
     assert x.everywhere(2) == {'wire': [tagged(f, 100)], 'host': [tagged(f, 100)]}
+
+
+@pytest.mark.parametrize('driver', ['packet', 'xdp'])
+def test_tags_on_frames_of_any_size(lab, driver):
+    """A tag is put in or taken off without a byte of the rest being moved or lost, wherever the frame is cut."""
+    x = lab(vports=VPORTS, driver=driver)
+    x.plug('b', 'c', 'd')
+    sizes = [46, 47, 48, 49, 50, 51, 64, 100, 1000, 1485, 1486]
+    for n, size in enumerate(sizes):
+        to_b, to_far = frame(B, FAR, n, size=size), frame(FAR, B, n, size=size)
+        x.wire.send(tagged(to_b, 100, 1))
+        assert x.everywhere(1, quiet=0) == {'b': [to_b]}
+        x.host.send(tagged(to_b, 100, 7))
+        assert x.everywhere(1, quiet=0) == {'b': [to_b]}
+        for pieces in (None, [12, 14], [12, 12, 2, 2, 2], [12, 60, 6]):
+            x.vms['c'].send(tagged(to_b, 100), pieces=pieces)
+            assert x.everywhere(1, quiet=0) == {'b': [to_b]}
+            x.vms['b'].send(to_far, pieces=pieces)
+            assert x.everywhere(2, quiet=0) == {'wire': [tagged(to_far, 100)], 'host': [tagged(to_far, 100)]}
+            x.vms['b'].send(frame(D, B, n, size=size), pieces=pieces)
+            assert x.everywhere(1, quiet=0) == {'d': [frame(D, B, n, size=size)]}
+    assert x.everywhere() == {}
 
 
 def test_link_local_groups_pass(lab):
