@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -34,6 +35,27 @@ static uint64_t measure_cycles_per_us(void)
 	(void)nanosleep(&pause, NULL);
 	us = (now_ns() - t0) / 1000;
 	return (cycles() - c0) / (us ? us : 1) + 1;
+}
+
+/* ---- stuck workers ---- */
+
+#define NUDGE_SIGNAL SIGURG /* ignored by default, so that nothing depends on when the handler is there */
+
+static void nudged(int sig)
+{
+	(void)sig; /* its only effect is that a blocked system call returns EINTR */
+}
+
+void nic_engine_watch(struct nic_engine *e)
+{
+	for (unsigned i = 0; i < e->nworkers; i++) {
+		struct worker *w = e->w[i];
+		uint64_t turn = __atomic_load_n(&w->turn, __ATOMIC_ACQUIRE);
+
+		if (turn == w->watched_turn && !__atomic_load_n(&w->asleep, __ATOMIC_ACQUIRE))
+			(void)pthread_kill(w->thread, NUDGE_SIGNAL);
+		w->watched_turn = turn;
+	}
 }
 
 struct worker *engine_worker(const struct nic_engine *e, unsigned cpu)
@@ -132,6 +154,7 @@ int nic_engine_create(const struct nic_engine_config *cfg, struct nic_engine **o
 	e = calloc(1, sizeof *e);
 	if (!e)
 		return vmq_err(err, -ENOMEM, "cpus: no memory for the workers");
+	(void)sigaction(NUDGE_SIGNAL, &(struct sigaction){ .sa_handler = nudged }, NULL); /* no SA_RESTART */
 	e->cycles_per_us = measure_cycles_per_us();
 	e->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (unsigned i = 0; i < cfg->ncpus; i++) {

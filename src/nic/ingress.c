@@ -116,12 +116,14 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	struct vq_buf buf[WORKER_BURST];
 	uint16_t pos = vq->last_avail;
 	uint64_t bytes = 0;
+	int32_t credit = w->nactive > 1 ? q->credit + RING_QUANTUM : INT32_MAX;
 
 	n = virtqueue_fetch(vq, buf, WORKER_BURST - first, vq->hdr_len + ETHER_HDR, vq->hdr_len + PORT_MAX_FRAME);
 	for (i = 0; i < n; i++)
-		__builtin_prefetch(buf[i].ptr + vq->hdr_len);
+		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + vq->hdr_len)); /* may be NULL */
 	/* the bytes that decide */
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && credit > 0; i++) {
+		credit -= (int32_t)buf[i].len;
 		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
 			struct frame *f = new_frame(w);
 
@@ -140,6 +142,7 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		}
 	}
 	vq->last_avail = pos;
+	q->credit = credit > 0 ? 0 : credit; /* what it took too much is taken off its next turn */
 	for (unsigned k = first; k < w->nframes; k++) {
 		struct frame *f = &w->frame[k];
 

@@ -81,6 +81,13 @@ struct nic_config {
 int nic_create(struct nic_engine *e, const struct nic_config *cfg, struct nic **out, struct vmq_err *err);
 /* Every VPort must be deleted and both ports detached. */
 void nic_destroy(struct nic *n);
+/*
+ * To be called every NIC_WATCH_MS. A worker that has made no turn since the last call sits in a system call that a
+ * front-end made block (it owns the other end of the interrupt descriptors): the call is broken off, and so is the ring.
+ */
+#define NIC_WATCH_MS 200
+void nic_engine_watch(struct nic_engine *e);
+
 /* Readable when there are events; then call nic_poll_events. One for all adapters of the engine. */
 int nic_engine_event_fd(const struct nic_engine *e);
 void nic_engine_poll_events(struct nic_engine *e);

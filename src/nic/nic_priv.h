@@ -23,6 +23,7 @@
 #define INBOX_SLOTS 4096u
 #define RING_SILENT_US 30u      /* a ring without work this long is armed: it costs nothing until its kick */
 #define WORKER_SPIN_US 60u      /* a worker without work this long sleeps */
+#define RING_QUANTUM 49152      /* bytes a ring may take a turn while others have work too: 32 full frames */
 #define KICK_LOOK_US 30u        /* how often a busy worker looks for kicks of armed rings */
 
 /* Counters of one VPort (or the wire) by one worker: one writer; the reader sums. */
@@ -102,6 +103,7 @@ struct nic_queue {
 	struct moderation mod; /* of the receive ring's interrupts */
 	uint32_t inflight;     /* descriptors of the transmit ring held by references */
 	uint64_t last_work;
+	int32_t credit;        /* bytes it may still take in this turn when it has company */
 };
 
 /* Made, changed and freed by control; read by workers. */
@@ -210,6 +212,7 @@ struct worker {
 
 	/* statistics: written by the worker, read by control */
 	uint64_t turns, polls, sleeps, frames, busy_cycles, poll_cycles, sleep_cycles;
+	uint64_t watched_turn; /* control's: `turn` at the last nic_engine_watch */
 	uint64_t sleep_begin; /* cycles; of the sleep under way while `asleep` */
 	uint32_t rings, rings_armed;
 
@@ -304,7 +307,8 @@ void worker_add_port(struct worker *w, struct port_source *s);
 void worker_remove_port(struct worker *w, struct port_source *s);
 
 /* ---- ingress.c: worker ---- */
-/* Frames from the transmit ring into the burst; returns how many entries were taken. */
+/* Frames from the transmit ring into the burst; returns how many entries were taken. With company a ring takes no more
+ * bytes than its credit, which grows by RING_QUANTUM a turn: long frames don't starve short ones. */
 unsigned ingress_queue(struct worker *w, struct nic_queue *q);
 unsigned ingress_port(struct worker *w, struct port_source *s);
 /* One frame that lies in `data` until the burst is finished, from a source that receives nothing by itself. */

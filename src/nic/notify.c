@@ -3,6 +3,7 @@
  * Interrupts to VMs: at the end of a turn, for the rings in which something was published, if moderation says that it
  * is time and their drivers want one. One full fence serves all of them. Worker only.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "nic/moderate.h"
@@ -15,12 +16,18 @@ void notify_later(struct worker *w, struct nic_queue *q)
 	w->notify[w->nnotify++] = q;
 }
 
-static bool call(int fd)
+static bool call(struct virtqueue *vq)
 {
 	const uint64_t one = 1;
 
 	/* an eventfd that is full has been signalled already, and one that is gone has no listener */
-	return fd >= 0 && write(fd, &one, sizeof one) == sizeof one;
+	if (vq->call_fd < 0)
+		return false;
+	if (write(vq->call_fd, &one, sizeof one) == sizeof one)
+		return true;
+	if (errno == EINTR) /* only a descriptor made blocking and filled up gets here (nic_engine_watch) */
+		virtqueue_break(vq, "its interrupt descriptor blocks");
+	return false;
 }
 
 static bool due(struct worker *w, struct nic_queue *q)
@@ -43,15 +50,17 @@ void notify_flush(struct worker *w, bool all)
 		struct nic_queue *q = w->notify[i];
 
 		if (!q->tx.broken && virtqueue_wants_call(&q->tx))
-			(void)call(q->tx.call_fd);
+			(void)call(&q->tx);
 		if (!all && !q->rx.broken && !due(w, q)) {
 			w->notify[held++] = q;
 			continue;
 		}
 		q->to_notify = false;
 		q->mod.frames = 0;
-		if (!q->rx.broken && virtqueue_wants_call(&q->rx) && call(q->rx.call_fd))
+		if (!q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx))
 			count(&q->cnt->c.rx_notifications, 1);
+		if (__builtin_expect(q->rx.broken || q->tx.broken, 0))
+			engine_report_broken(w, q);
 	}
 	w->nnotify = held;
 }

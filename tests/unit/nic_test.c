@@ -11,6 +11,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -937,6 +938,97 @@ static void test_no_filter_no_traffic(void **s)
 	unpair();
 }
 
+static void test_blocking_interrupt_descriptor(void **s)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	uint8_t f[64];
+	struct vm c;
+
+	(void)s;
+	broken_events = 0;
+	pair(V1 | MRG, 1, cpu[0], cpu[0]);
+	vport(3, cpu[0]);
+	vm_init(&c, 1, 64, V1 | MRG);
+	filter(3, 3, 3, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	start(3, &c);
+	assert_int_equal(fcntl(vb.rx_call, F_SETFL, 0), 0); /* the front-end's trick: blocking, and full */
+	assert_int_equal(write(vb.rx_call, &full, sizeof full), sizeof full);
+	(void)vm_post(&vb, 256);
+	make_frame(f, 2, 1, 0, 64);
+	vm_send(&va, f, 64);
+	for (unsigned i = 0; i < 50 && !broken_events; i++) {
+		usleep(10000);
+		nic_engine_watch(engine);
+		nic_engine_poll_events(engine);
+	}
+	expect_broken(2, "interrupt descriptor blocks");
+	(void)vm_post(&c, 256);
+	make_frame(f, 3, 1, 0, 64);
+	vm_send(&va, f, 64); /* the others go on */
+	while (counters(3).rx_frames < 1)
+		usleep(1000);
+	stop(3);
+	vm_fini(&c);
+	unpair();
+}
+
+/* Two senders with full rings, one of 9,000 bytes a frame: the short ones are through long before the long ones. */
+static void test_long_frames_leave_short_ones_their_turn(void **s)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	static uint8_t big[9000];
+	unsigned longs = 0, shorts = 0;
+	uint8_t f[64];
+	struct vm c, stall;
+
+	(void)s;
+	broken_events = 0;
+	pair(V1 | MRG, 1, cpu[0], cpu[0]);
+	vport(3, cpu[0]);
+	vport(4, cpu[0]);
+	vm_init(&c, 1, 64, V1 | MRG);
+	vm_init(&stall, 1, 64, V1 | MRG);
+	filter(3, 3, 3, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	filter(4, 4, 4, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	start(3, &c);
+	start(4, &stall);
+	for (unsigned i = 0; i < 64; i++)
+		(void)vm_post(&vb, 9100);
+	/* the worker is held in an interrupt until both rings are full */
+	assert_int_equal(fcntl(stall.rx_call, F_SETFL, 0), 0);
+	assert_int_equal(write(stall.rx_call, &full, sizeof full), sizeof full);
+	(void)vm_post(&stall, 256);
+	make_frame(f, 4, 3, 0, 64);
+	vm_send(&c, f, 64); /* the ring that comes later is looked at first */
+	while (counters(4).rx_frames < 1)
+		usleep(1000);
+	usleep(20000);
+	make_frame(big, 2, 1, 0, sizeof big);
+	for (unsigned i = 0; i < 32; i++) {
+		make_frame(f, 2, 3, 0, 64);
+		vm_send(&va, big, sizeof big);
+		vm_send(&c, f, 64);
+	}
+	for (unsigned i = 0; i < 50 && !broken_events; i++) {
+		usleep(10000);
+		nic_engine_watch(engine);
+		nic_engine_poll_events(engine);
+	}
+	while (shorts < 32) {
+		struct vring_used_elem e;
+
+		assert_true(vm_wait_used(&vb.rx, &e));
+		shorts += e.len == 76;
+		longs += e.len > 76;
+	}
+	assert_true(longs <= 16); /* without turns by bytes all 32 came first */
+	stop(3);
+	stop(4);
+	vm_fini(&c);
+	vm_fini(&stall);
+	unpair();
+}
+
 /* ---- dirty log ---- */
 
 static void test_dirty_log_is_exact(void **s)
@@ -1359,6 +1451,8 @@ int main(void)
 		T(test_hostile_receive_rings),
 		T(test_queue_restart_keeps_positions),
 		T(test_inject),
+		T(test_blocking_interrupt_descriptor),
+		T(test_long_frames_leave_short_ones_their_turn),
 	};
 	const struct CMUnitTest packed[] = {
 		T(test_packed_wraps_with_chains),
