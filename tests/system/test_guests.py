@@ -148,3 +148,54 @@ def test_memory_plugged_in_under_a_transfer(two):
     transfer.to_netns(two.vm2, two.far, '10.77.100.254', 32 << 20).finish()
     transfer.between(two.vm1, two.vm2, '10.77.100.2', SIZE).finish()
     nothing_stray(two)
+
+
+DEVICES = {
+    'plain': '',
+    'before virtio 1.0': ',disable-modern=on',
+    'no mergeable buffers': ',mrg_rxbuf=off',
+    'no event index': ',event_idx=off',
+    'no indirect tables': ',indirect_desc=off',
+    'none of them': ',disable-modern=on,mrg_rxbuf=off,event_idx=off,indirect_desc=off,any_layout=off',
+    'rings of 1024': ',rx_queue_size=1024,tx_queue_size=1024',
+}
+
+
+def test_every_kind_of_device(lab):
+    """One guest with a device of each kind: Linux' own driver with everything a device may lack."""
+    macs = [f'52:54:00:00:03:{i:02x}' for i in range(len(DEVICES))]
+    x = lab(vports=[{'name': f'n{i}', 'mac': m} for i, m in enumerate(macs)], driver='auto')
+    for i in range(len(macs)):
+        x.far.run('ip', 'addr', 'add', f'10.78.{i}.254/24', 'dev', 'w0')
+    g = Guest('many', [Nic(x.vmqd.path(f'n{i}'), m, f'10.78.{i}.1/24', options=o)
+                       for i, (m, o) in enumerate(zip(macs, DEVICES.values()))])
+    # Each address answers on its own device only.
+    g.sh('echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore; echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce')
+    x.vmqd.wait_running(*(f'n{i}' for i in range(len(macs))))
+    offered = {}
+    for i, kind in enumerate(DEVICES):
+        ping(x, f'10.78.{i}.1', count=2)
+        transfer.from_netns(x.far, g, f'10.78.{i}.1', 2 << 20).finish()
+        transfer.to_netns(g, x.far, f'10.78.{i}.254', 2 << 20).finish()
+        offered[kind] = set(x.vmqd.vport(f'n{i}')['features'])
+        assert x.vmqd.stats(f'n{i}')['tx_frames'] > 1000, kind
+    assert 'VERSION_1' in offered['plain'] and 'VERSION_1' not in offered['before virtio 1.0']
+    assert 'MRG_RXBUF' in offered['plain'] and 'MRG_RXBUF' not in offered['no mergeable buffers']
+    g.stop()
+
+
+def test_several_queues(lab):
+    """A guest with two processors and two queue pairs: both are served."""
+    x = lab(vports=[{'name': 'vm', 'mac': MAC1, 'queue_pairs': 2}], driver='auto')
+    x.far.run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'w0')
+    g = Guest('smp', [Nic(x.vmqd.path('vm'), MAC1, '10.77.0.1/24', queues=2)], cpus=2)
+    x.vmqd.wait_running('vm')
+    assert 'MQ' in x.vmqd.vport('vm')['features']
+    ping(x, '10.77.0.1')
+    transfer.from_netns(x.far, g, '10.77.0.1', SIZE).finish()
+    transfer.to_netns(g, x.far, '10.77.0.254', SIZE).finish()
+    # Frames sent from each processor leave by its own queue: an answer comes only when that queue is served.
+    for cpu in ('1', '2'):
+        g.sh(f'taskset {cpu} ping -c 20 -i 0.01 10.77.0.254')
+    assert [q['state'] for q in x.vmqd.call('queue.show', vport='vm')['queues']] == ['running'] * 2
+    g.stop()
