@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -36,6 +37,29 @@ static void engine_events(void *arg, uint32_t events)
 	nic_engine_poll_events(d->engine);
 }
 
+static void watch_engine(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+	uint64_t ticks;
+
+	(void)events;
+	if (read(d->watch_fd, &ticks, sizeof ticks) == sizeof ticks)
+		nic_engine_watch(d->engine);
+}
+
+/* Looks after the workers every NIC_WATCH_MS. */
+static int start_watch(struct daemon *d, struct vmq_err *err)
+{
+	const struct timespec every = { .tv_nsec = NIC_WATCH_MS * 1000000L };
+	int rc;
+
+	d->watch_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->watch_fd < 0 || timerfd_settime(d->watch_fd, 0, &(struct itimerspec){ every, every }, NULL) < 0)
+		return vmq_err(err, -1, "the workers' timer: %s", strerror(errno));
+	rc = loop_add(d->loop, d->watch_fd, EPOLLIN, watch_engine, d);
+	return rc < 0 ? vmq_err(err, -1, "the workers' timer cannot be watched: %s", strerror(-rc)) : 0;
+}
+
 static int start_engine(struct daemon *d, struct vmq_err *err)
 {
 	struct nic_engine_config cfg = { .ncpus = d->cfg->ncpus };
@@ -50,7 +74,7 @@ static int start_engine(struct daemon *d, struct vmq_err *err)
 	if (rc < 0)
 		return vmq_err(err, -1, "the workers' events cannot be watched: %s", strerror(-rc));
 	d->engine_watched = true;
-	return 0;
+	return start_watch(d, err);
 }
 
 static int start_stack(struct daemon *d, struct vmq_err *err)
@@ -270,6 +294,7 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 
 	if (!d)
 		return vmq_err(err, -1, "out of memory");
+	d->watch_fd = -1;
 	d->cfg = cfg;
 	d->loop = loop;
 	(void)clock_gettime(CLOCK_MONOTONIC, &d->started);
@@ -300,6 +325,10 @@ void daemon_stop(struct daemon *d)
 	stack_destroy(d->stack);
 	if (d->guard)
 		vhost_guard_stop();
+	if (d->watch_fd >= 0) {
+		loop_remove(d->loop, d->watch_fd);
+		(void)close(d->watch_fd);
+	}
 	if (d->engine_watched)
 		loop_remove(d->loop, nic_engine_event_fd(d->engine));
 	if (d->engine)

@@ -42,6 +42,7 @@ struct daemon {
 	bool guard;
 	struct nic_engine *engine;
 	bool engine_watched;
+	int watch_fd; /* timer of nic_engine_watch; -1: none */
 	struct stack *stack;
 	struct adapter *adapters;
 	size_t nadapters; /* those that exist, also half */
