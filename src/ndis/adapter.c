@@ -41,9 +41,9 @@ static int init_ids(struct ndis_adapter *a)
 	uint32_t filters = a->has_cur_filter ? a->cur_filter.MaxMacHeaderFilters : 0;
 
 	return ndis_ids_init(&a->vport_ids, vports) || ndis_ids_init(&a->queue_ids, queues) ||
-			       ndis_ids_init(&a->filter_ids, filters) ?
-		       -ENOMEM :
-		       0;
+		       ndis_ids_init(&a->filter_ids, filters)
+		   ? -ENOMEM
+		   : 0;
 }
 
 static void adapter_free(struct ndis_adapter *a)
@@ -64,14 +64,15 @@ int ndis_adapter_create(const struct miniport_ops *ops, void *ctx, const struct 
 			struct ndis_adapter **out, struct vmq_err *err)
 {
 	static LONG luids; /* a LUID is unique in its process; made on the control thread */
-	struct miniport_attributes at = {0};
-	struct miniport_init init = {.up = &up};
+	struct miniport_attributes at = { 0 };
+	struct miniport_init init = { .up = &up };
 	NDIS_IF_COUNTED_STRING name;
 	struct ndis_adapter *a;
 	int rc;
 
 	if (!ndis_string_set(&name, cfg->switch_name ? cfg->switch_name : "Default Switch"))
-		return vmq_err(err, -EINVAL, "switch name: not UTF-8, or longer than %d UTF-16 units", NDIS_IF_MAX_STRING_SIZE);
+		return vmq_err(err, -EINVAL, "switch name: not UTF-8, or longer than %d UTF-16 units",
+			       NDIS_IF_MAX_STRING_SIZE);
 	a = calloc(1, sizeof *a);
 	if (!a)
 		return vmq_err(err, -ENOMEM, "out of memory");
@@ -119,7 +120,7 @@ int ndis_adapter_create(const struct miniport_ops *ops, void *ctx, const struct 
 
 NDIS_STATUS ndis_switch_create(struct ndis_adapter *a, struct vmq_err *err)
 {
-	NDIS_NIC_SWITCH_PARAMETERS p = {0};
+	NDIS_NIC_SWITCH_PARAMETERS p = { 0 };
 
 	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_NIC_SWITCH_PARAMETERS_REVISION_2,
 		    NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_2);
@@ -138,7 +139,7 @@ NDIS_STATUS ndis_switch_create(struct ndis_adapter *a, struct vmq_err *err)
 
 NDIS_STATUS ndis_switch_delete(struct ndis_adapter *a, struct vmq_err *err)
 {
-	NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS p = {0};
+	NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS p = { 0 };
 
 	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS_REVISION_1, sizeof p);
 	return ndis_self_request(a, NdisRequestSetInformation, OID_NIC_SWITCH_DELETE_SWITCH, &p, sizeof p, err);
@@ -150,20 +151,21 @@ static void clear_filters(struct ndis_adapter *a, struct ndis_target *t, uint32_
 {
 	while (!ndis_list_empty(&t->filters)) {
 		struct ndis_filter *f = ndis_container(t->filters.next, struct ndis_filter, on_target);
-		NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS p = {.QueueId = queue_id, .FilterId = f->id};
+		NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS p = { .QueueId = queue_id, .FilterId = f->id };
 
-		ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1, sizeof p);
-		if (ndis_self_request(a, NdisRequestSetInformation, OID_RECEIVE_FILTER_CLEAR_FILTER, &p, sizeof p, NULL) !=
-		    NDIS_STATUS_SUCCESS)
+		ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1,
+			    sizeof p);
+		if (ndis_self_request(a, NdisRequestSetInformation, OID_RECEIVE_FILTER_CLEAR_FILTER, &p, sizeof p,
+				      NULL) != NDIS_STATUS_SUCCESS)
 			filter_remove(a, f);
 	}
 }
 
 static void delete_vports(struct ndis_adapter *a)
 {
-	ndis_list_each_safe(l, &a->vports) {
+	ndis_list_each_safe (l, &a->vports) {
 		struct ndis_vport *v = ndis_container(l, struct ndis_vport, link);
-		NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p = {.VPortId = v->p.VPortId};
+		NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p = { .VPortId = v->p.VPortId };
 
 		if (v->p.VPortId == NDIS_DEFAULT_VPORT_ID)
 			continue;
@@ -177,22 +179,23 @@ static void delete_vports(struct ndis_adapter *a)
 
 static void free_queues(struct ndis_adapter *a)
 {
-	ndis_list_each_safe(l, &a->queues) {
+	ndis_list_each_safe (l, &a->queues) {
 		struct ndis_queue *q = ndis_container(l, struct ndis_queue, link);
-		NDIS_RECEIVE_QUEUE_FREE_PARAMETERS p = {.QueueId = q->p.QueueId};
+		NDIS_RECEIVE_QUEUE_FREE_PARAMETERS p = { .QueueId = q->p.QueueId };
 
-		ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1, sizeof p);
-		if (ndis_self_request(a, NdisRequestSetInformation, OID_RECEIVE_FILTER_FREE_QUEUE, &p, sizeof p, NULL) !=
-		    NDIS_STATUS_SUCCESS)
+		ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1,
+			    sizeof p);
+		if (ndis_self_request(a, NdisRequestSetInformation, OID_RECEIVE_FILTER_FREE_QUEUE, &p, sizeof p,
+				      NULL) != NDIS_STATUS_SUCCESS)
 			queue_remove(a, q);
 	}
 }
 
 static void free_vfs(struct ndis_adapter *a)
 {
-	ndis_list_each_safe(l, &a->vfs) {
+	ndis_list_each_safe (l, &a->vfs) {
 		struct ndis_vf *vf = ndis_container(l, struct ndis_vf, link);
-		NDIS_NIC_SWITCH_FREE_VF_PARAMETERS p = {.VFId = vf->p.VFId};
+		NDIS_NIC_SWITCH_FREE_VF_PARAMETERS p = { .VFId = vf->p.VFId };
 
 		ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1,
 			    NDIS_SIZEOF_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1);
@@ -209,10 +212,9 @@ void ndis_adapter_destroy(struct ndis_adapter *a)
 	a->resetting = false;
 	ndis_flush(a);
 	ndis_abort_requests(a, NDIS_STATUS_ADAPTER_REMOVED, true);
-	ndis_list_each(l, &a->vports)
+	ndis_list_each (l, &a->vports)
 		clear_filters(a, &ndis_container(l, struct ndis_vport, link)->target, NDIS_DEFAULT_RECEIVE_QUEUE_ID);
-	ndis_list_each(l, &a->queues)
-	{
+	ndis_list_each (l, &a->queues) {
 		struct ndis_queue *q = ndis_container(l, struct ndis_queue, link);
 
 		clear_filters(a, &q->target, q->target.id);
@@ -225,7 +227,7 @@ void ndis_adapter_destroy(struct ndis_adapter *a)
 		vport_remove(a, vport_find(a, NDIS_DEFAULT_VPORT_ID));
 	a->ops->halt(a->ctx);
 	ndis_abort_requests(a, NDIS_STATUS_ADAPTER_REMOVED, true);
-	ndis_list_each_safe(l, &a->drivers) {
+	ndis_list_each_safe (l, &a->drivers) {
 		struct ndis_driver *d = ndis_container(l, struct ndis_driver, link);
 
 		free(d->name);
@@ -274,9 +276,10 @@ struct ndis_driver *ndis_driver_open(struct ndis_adapter *a, const struct ndis_d
 int ndis_driver_close(struct ndis_driver *d, struct vmq_err *err)
 {
 	if (d->pending || d->filters || d->vports || d->queues || d->vfs)
-		return vmq_err(err, -EBUSY,
-			       "%s still has %u filters, %u VPorts, %u queues, %u VFs and %u requests under way; they go first",
-			       d->name, d->filters, d->vports, d->queues, d->vfs, d->pending);
+		return vmq_err(
+		    err, -EBUSY,
+		    "%s still has %u filters, %u VPorts, %u queues, %u VFs and %u requests under way; they go first",
+		    d->name, d->filters, d->vports, d->queues, d->vfs, d->pending);
 	ndis_list_remove(&d->link);
 	free(d->name);
 	free(d);
@@ -290,11 +293,11 @@ void ndis_adapter_info(const struct ndis_adapter *a, struct ndis_adapter_info *o
 	memset(out, 0, sizeof *out);
 	out->mode = a->mode;
 	out->mode_reason = a->mode_reason;
-	out->now = a->switch_present ? "switch" :
-		   a->num_queues || a->num_filters ? "VM queues" :
-		   a->mode == MINIPORT_MODE_VMQ ? (a->has_cur_switch ? "neutral" : "VM queues") :
-		   a->mode == MINIPORT_MODE_RSS ? "RSS" :
-						  "off";
+	out->now = a->switch_present		     ? "switch"
+		   : a->num_queues || a->num_filters ? "VM queues"
+		   : a->mode == MINIPORT_MODE_VMQ    ? (a->has_cur_switch ? "neutral" : "VM queues")
+		   : a->mode == MINIPORT_MODE_RSS    ? "RSS"
+						     : "off";
 	out->switch_present = a->switch_present;
 	out->num_vports = a->num_vports;
 	out->max_vports = a->has_cur_switch ? a->cur_switch.MaxNumVPorts : 0;

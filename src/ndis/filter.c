@@ -13,31 +13,32 @@ static const struct ndis_layout filter_layout = {
 	"NDIS_RECEIVE_FILTER_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	2,
-	{NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_2},
+	{ NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_2 },
 };
 static const struct ndis_layout field_layout = {
 	"NDIS_RECEIVE_FILTER_FIELD_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	2,
-	{NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2},
+	{ NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_1,
+	  NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2 },
 };
 static const struct ndis_layout clear_layout = {
 	"NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout move_layout = {
 	"NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout enum_layout = {
 	"NDIS_RECEIVE_FILTER_INFO_ARRAY",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	2,
-	{NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_1, NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_2},
+	{ NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_1, NDIS_SIZEOF_RECEIVE_FILTER_INFO_ARRAY_REVISION_2 },
 };
 
 #define FIELDS_AT 48u /* where the tests lie in buffers written here: 8-aligned behind 44 bytes */
@@ -126,11 +127,11 @@ static const char *describe(const struct ndis_filter *f, char text[64])
 	char vlan[16];
 
 	(void)snprintf(vlan, sizeof vlan, "VLAN %u", f->vlan);
-	(void)snprintf(text, 64, "%02x:%02x:%02x:%02x:%02x:%02x, %s", f->mac[0], f->mac[1], f->mac[2], f->mac[3], f->mac[4],
-		       f->mac[5],
-		       f->kind == NDIS_VLAN_KIND_EQUAL ? vlan :
-		       f->kind == NDIS_VLAN_KIND_ANY   ? "any VLAN" :
-							 "untagged");
+	(void)snprintf(text, 64, "%02x:%02x:%02x:%02x:%02x:%02x, %s", f->mac[0], f->mac[1], f->mac[2], f->mac[3],
+		       f->mac[4], f->mac[5],
+		       f->kind == NDIS_VLAN_KIND_EQUAL ? vlan
+		       : f->kind == NDIS_VLAN_KIND_ANY ? "any VLAN"
+						       : "untagged");
 	return text;
 }
 
@@ -155,8 +156,9 @@ static struct ndis_target *find_target(const struct ndis_call *c, uint32_t queue
 		struct ndis_vport *v = vport_find(a, vport_id);
 
 		if (queue_id != NDIS_DEFAULT_RECEIVE_QUEUE_ID)
-			(void)refuse(c, *status, "%s: QueueId is %u; 0 is right, filters name VPorts while there is a switch",
-				     oid, queue_id);
+			(void)refuse(c, *status,
+				     "%s: QueueId is %u; 0 is right, filters name VPorts while there is a switch", oid,
+				     queue_id);
 		else if (!v)
 			(void)refuse(c, *status, "%s: there is no VPort %u", oid, vport_id);
 		else if (ndis_foreign(c->d, v->owner))
@@ -192,17 +194,21 @@ static NDIS_STATUS take_field(const struct ndis_call *c, const NDIS_RECEIVE_FILT
 	NDIS_MAC_HEADER_FIELD field = fp->HeaderField.MacHeaderField;
 
 	if (fp->FrameHeader != NdisFrameHeaderMac)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s %u: FrameHeader is %d; NdisFrameHeaderMac (1) is right",
-			      name, i, (int)fp->FrameHeader);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s %u: FrameHeader is %d; NdisFrameHeaderMac (1) is right", name, i,
+			      (int)fp->FrameHeader);
 	if (fp->ReceiveFilterTest != NdisReceiveFilterTestEqual)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s %u: ReceiveFilterTest is %d; NdisReceiveFilterTestEqual (1) is right", name, i,
 			      (int)fp->ReceiveFilterTest);
 	if (field != NdisMacHeaderFieldDestinationAddress && field != NdisMacHeaderFieldVlanId)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s %u: MacHeaderField is %d; DestinationAddress (1) or "
-			      "VlanId (4) is right", name, i, (int)field);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s %u: MacHeaderField is %d; DestinationAddress (1) or "
+			      "VlanId (4) is right",
+			      name, i, (int)field);
 	if (*seen & 1u << field)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s %u: MacHeaderField %d is tested twice", name, i, (int)field);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s %u: MacHeaderField %d is tested twice", name, i,
+			      (int)field);
 	*seen |= 1u << field;
 	if (fp->Flags & NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO)
 		*untagged_or_zero = true;
@@ -217,10 +223,12 @@ static NDIS_STATUS take_field(const struct ndis_call *c, const NDIS_RECEIVE_FILT
 	f->vlan = (uint16_t)(fp->FieldValue.FieldByteArrayValue[0] << 8 | fp->FieldValue.FieldByteArrayValue[1]);
 	if (f->vlan == 0 || f->vlan > 4094)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s %u: the VLAN id (big-endian in FieldShortValue) is %u; 1 to 4094 is right", name, i, f->vlan);
+			      "%s %u: the VLAN id (big-endian in FieldShortValue) is %u; 1 to 4094 is right", name, i,
+			      f->vlan);
 	if (!(c->a->cur_filter.SupportedMacHeaderFields & NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED) ||
 	    (c->a->switch_present && !(c->a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED)))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s %u: VLAN filtering is not enabled on this adapter", name, i);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s %u: VLAN filtering is not enabled on this adapter",
+			      name, i);
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -234,19 +242,21 @@ static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FIL
 
 	if (!p->FieldParametersArrayNumElements)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: FieldParametersArrayNumElements is 0; a test of the destination address is needed", name);
+			      "%s: FieldParametersArrayNumElements is 0; a test of the destination address is needed",
+			      name);
 	if (p->FieldParametersArrayElementSize < field_layout.size[0])
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s: FieldParametersArrayElementSize is %u; at least %u is right", name,
 			      p->FieldParametersArrayElementSize, field_layout.size[0]);
 	if (p->FieldParametersArrayOffset < filter_layout.size[rev - 1])
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: FieldParametersArrayOffset is %u; at least %u is right",
-			      name, p->FieldParametersArrayOffset, filter_layout.size[rev - 1]);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: FieldParametersArrayOffset is %u; at least %u is right", name,
+			      p->FieldParametersArrayOffset, filter_layout.size[rev - 1]);
 	end = p->FieldParametersArrayOffset +
 	      (uint64_t)p->FieldParametersArrayNumElements * p->FieldParametersArrayElementSize;
 	if (end > NDIS_REQUEST_MAX_BYTES)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: %u field tests of %u bytes at %u are too many", name,
-			      p->FieldParametersArrayNumElements, p->FieldParametersArrayElementSize,
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: %u field tests of %u bytes at %u are too many",
+			      name, p->FieldParametersArrayNumElements, p->FieldParametersArrayElementSize,
 			      p->FieldParametersArrayOffset);
 	if (ndis_need_in(c, (uint32_t)end, "the field tests") != NDIS_STATUS_SUCCESS)
 		return NDIS_STATUS_INVALID_LENGTH;
@@ -265,7 +275,8 @@ static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FIL
 			return status;
 	}
 	if (!(seen & 1u << NdisMacHeaderFieldDestinationAddress))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: a test of the destination address is missing", name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: a test of the destination address is missing",
+			      name);
 	if (seen & 1u << NdisMacHeaderFieldVlanId) {
 		if (untagged_or_zero)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
@@ -286,7 +297,7 @@ static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FIL
 static uint32_t write_filter(const struct ndis_adapter *a, const struct ndis_filter *f, const struct ndis_target *t,
 			     uint8_t *buf)
 {
-	NDIS_RECEIVE_FILTER_PARAMETERS p = {0};
+	NDIS_RECEIVE_FILTER_PARAMETERS p = { 0 };
 	NDIS_RECEIVE_FILTER_FIELD_PARAMETERS fp[2];
 	uint32_t n = f->kind == NDIS_VLAN_KIND_EQUAL ? 2 : 1;
 
@@ -359,8 +370,8 @@ static NDIS_STATUS check_set(struct ndis_op *op, struct ndis_filter *f, struct n
 		return status;
 	twin = duplicate_of(a, f, *target);
 	if (twin)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s is set already, as filter %u on %s %u", describe(f, text),
-			      twin->id, ndis_switch_model(a) ? "VPort" : "queue", twin->target->id);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s is set already, as filter %u on %s %u",
+			      describe(f, text), twin->id, ndis_switch_model(a) ? "VPort" : "queue", twin->target->id);
 	if (!is_group(f->mac) && ndis_switch_model(a) && a->num_unicast >= a->cur_switch.MaxNumMacAddresses)
 		return refuse(c, NDIS_STATUS_RESOURCES, "no unicast MAC filter is left: MaxNumMacAddresses is %u",
 			      a->cur_switch.MaxNumMacAddresses);
@@ -441,12 +452,12 @@ NDIS_STATUS filter_clear_prepare(struct ndis_op *op)
 	if (!f)
 		return refuse(c, NDIS_STATUS_FILE_NOT_FOUND, "there is no filter %u", p.FilterId);
 	if (ndis_foreign(c->d, f->owner))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "filter %u was set by %s, who alone may clear it", f->id,
-			      f->owner->name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "filter %u was set by %s, who alone may clear it",
+			      f->id, f->owner->name);
 	queue_id = ndis_switch_model(c->a) ? NDIS_DEFAULT_RECEIVE_QUEUE_ID : f->target->id;
 	if (p.QueueId != queue_id)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: QueueId is %u; %u is right for filter %u", clear_layout.name,
-			      p.QueueId, queue_id, f->id);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: QueueId is %u; %u is right for filter %u",
+			      clear_layout.name, p.QueueId, queue_id, f->id);
 	down = ndis_op_down(op, sizeof *down);
 	if (!down)
 		return ndis_op_no_memory(op);
@@ -492,8 +503,9 @@ NDIS_STATUS filter_move_prepare(struct ndis_op *op)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "filter %u was set by %s, who alone may move it", f->id,
 			      f->owner->name);
 	if (p.SourceQueueId || p.DestQueueId)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SourceQueueId is %u and DestQueueId %u; 0 is right",
-			      move_layout.name, p.SourceQueueId, p.DestQueueId);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: SourceQueueId is %u and DestQueueId %u; 0 is right", move_layout.name,
+			      p.SourceQueueId, p.DestQueueId);
 	if (p.SourceVPortId != f->target->id)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SourceVPortId is %u; filter %u is on VPort %u",
 			      move_layout.name, p.SourceVPortId, f->id, f->target->id);
@@ -532,9 +544,9 @@ NDIS_STATUS filter_move_done(struct ndis_op *op, NDIS_STATUS status)
 
 static uint32_t put_filters(const struct ndis_call *c, uint32_t at, const struct ndis_target *t)
 {
-	ndis_list_each(l, &t->filters) {
+	ndis_list_each (l, &t->filters) {
 		const struct ndis_filter *f = ndis_container(l, struct ndis_filter, on_target);
-		NDIS_RECEIVE_FILTER_INFO info = {.FilterType = NdisReceiveFilterTypeVMQueue, .FilterId = f->id};
+		NDIS_RECEIVE_FILTER_INFO info = { .FilterType = NdisReceiveFilterTypeVMQueue, .FilterId = f->id };
 
 		ndis_header(&info.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_INFO_REVISION_1, sizeof info);
 		ndis_put(c, at, &info, sizeof info);
@@ -559,14 +571,15 @@ NDIS_STATUS filter_enum(const struct ndis_call *c)
 		return status;
 	if (ndis_switch_model(a)) {
 		if (p.QueueId)
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: QueueId is %u; 0 is right while there is a switch",
-				      enum_layout.name, p.QueueId);
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: QueueId is %u; 0 is right while there is a switch", enum_layout.name,
+				      p.QueueId);
 		if (p.Flags & NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED) {
 			const struct ndis_vport *v = vport_find(a, p.VPortId);
 
 			if (!v)
-				return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no VPort %u", enum_layout.name,
-					      p.VPortId);
+				return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no VPort %u",
+					      enum_layout.name, p.VPortId);
 			t = &v->target;
 		}
 	} else {
@@ -576,8 +589,8 @@ NDIS_STATUS filter_enum(const struct ndis_call *c)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no VPort %u and no switch",
 				      enum_layout.name, p.VPortId);
 		if (p.QueueId && (!q || q->stop_dma))
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no queue %u%s", enum_layout.name, p.QueueId,
-				      q ? " any more, it is being freed" : "");
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no queue %u%s", enum_layout.name,
+				      p.QueueId, q ? " any more, it is being freed" : "");
 		t = q ? &q->target : &a->default_queue;
 	}
 	n = t ? t->num_filters : a->num_filters;
@@ -592,7 +605,7 @@ NDIS_STATUS filter_enum(const struct ndis_call *c)
 	if (t) {
 		(void)put_filters(c, first, t);
 	} else {
-		ndis_list_each(l, &a->vports)
+		ndis_list_each (l, &a->vports)
 			first = put_filters(c, first, &ndis_container(l, struct ndis_vport, link)->target);
 	}
 	ndis_set_done(c, enum_layout.size[rev - 1], total);
@@ -614,6 +627,7 @@ NDIS_STATUS filter_parameters(const struct ndis_call *c)
 		return status;
 	f = filter_find(c->a, p.FilterId);
 	if (!f)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no filter %u", filter_layout.name, p.FilterId);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no filter %u", filter_layout.name,
+			      p.FilterId);
 	return ndis_answer(c, buf, write_filter(c->a, f, f->target, buf), filter_layout.name);
 }

@@ -8,7 +8,7 @@
 
 void ndis_broadcast(struct ndis_adapter *a, NDIS_STATUS code, const void *buf, uint32_t len)
 {
-	ndis_list_each_safe(l, &a->drivers) {
+	ndis_list_each_safe (l, &a->drivers) {
 		struct ndis_driver *d = ndis_container(l, struct ndis_driver, link);
 
 		if (d->cfg.indicate)
@@ -58,7 +58,7 @@ static bool queue_parameters_ok(struct ndis_adapter *a, const void *buf, uint32_
 	q = queue_find(a, p.QueueId);
 	/* since 6.30 only this member may be reported */
 	if (!q || (p.Flags & NDIS_RECEIVE_QUEUE_PARAMETERS_CHANGE_MASK) !=
-			  NDIS_RECEIVE_QUEUE_PARAMETERS_INTERRUPT_COALESCING_DOMAIN_ID_CHANGED)
+		      NDIS_RECEIVE_QUEUE_PARAMETERS_INTERRUPT_COALESCING_DOMAIN_ID_CHANGED)
 		return false;
 	q->p.InterruptCoalescingDomainId = p.InterruptCoalescingDomainId;
 	return true;
@@ -86,7 +86,7 @@ static bool filter_caps_ok(struct ndis_adapter *a, const void *buf, uint32_t len
 
 static bool switch_caps_ok(struct ndis_adapter *a, const void *buf, uint32_t len, bool current)
 {
-	NDIS_NIC_SWITCH_CAPABILITIES c = {0};
+	NDIS_NIC_SWITCH_CAPABILITIES c = { 0 };
 
 	if (!header_is(buf, len, 2, NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_2) ||
 	    !(current ? a->has_cur_switch : a->has_hw_switch))
@@ -132,8 +132,11 @@ void ndis_up_indicate(struct ndis_adapter *a, NDIS_STATUS code, const void *buf,
 	if (ok)
 		ndis_broadcast(a, code, buf, len);
 	else
-		ndis_fault(a, "the adapter's driver %s made the indication %s (0x%08X) with a buffer of %u bytes that is not "
-			   "right", a->ops->name, ndis_status_name(code), (unsigned)code, len);
+		ndis_fault(
+		    a,
+		    "the adapter's driver %s made the indication %s (0x%08X) with a buffer of %u bytes that is not "
+		    "right",
+		    a->ops->name, ndis_status_name(code), (unsigned)code, len);
 }
 
 NDIS_STATUS ndis_up_invalidate(struct ndis_adapter *a, NDIS_SRIOV_FUNCTION_ID vf_id, ULONG64 mask)
@@ -143,7 +146,7 @@ NDIS_STATUS ndis_up_invalidate(struct ndis_adapter *a, NDIS_SRIOV_FUNCTION_ID vf
 	if (!vf)
 		return NDIS_STATUS_INVALID_PARAMETER;
 	vf->invalidated |= mask;
-	ndis_list_each_safe(l, &a->drivers) {
+	ndis_list_each_safe (l, &a->drivers) {
 		struct ndis_driver *d = ndis_container(l, struct ndis_driver, link);
 
 		if (d->cfg.invalidated)

@@ -25,15 +25,15 @@ struct ndis_driver {
 	struct ndis_adapter *adapter;
 	struct ndis_driver_config cfg;
 	char *name;
-	bool is_ndis;     /* the keeper itself: may issue what only NDIS may, on anybody's objects */
+	bool is_ndis; /* the keeper itself: may issue what only NDIS may, on anybody's objects */
 	uint32_t filters, vports, queues, vfs; /* it owns */
-	uint32_t pending; /* requests under way */
+	uint32_t pending;		       /* requests under way */
 };
 
 /* What a filter stands on: a VPort or a VM queue (the default ones included). */
 struct ndis_target {
 	struct ndis_link filters; /* struct ndis_filter.on_target, in the order they came */
-	uint32_t id;              /* VPortId or QueueId */
+	uint32_t id;		  /* VPortId or QueueId */
 	uint32_t num_filters, num_unicast, num_vlan;
 };
 
@@ -55,8 +55,8 @@ struct ndis_vport {
 	struct ndis_link link; /* on adapter.vports */
 	struct ndis_target target;
 	struct ndis_driver *owner; /* NULL: the default VPort */
-	struct ndis_vf *vf;        /* NULL: on the PF */
-	struct ndis_rss *rss;      /* VMMQ parameters, NULL until set */
+	struct ndis_vf *vf;	   /* NULL: on the PF */
+	struct ndis_rss *rss;	   /* VMMQ parameters, NULL until set */
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p;
 };
 
@@ -65,7 +65,7 @@ struct ndis_vf {
 	struct ndis_link link; /* on adapter.vfs */
 	struct ndis_driver *owner;
 	struct ndis_vport *vport; /* NULL: unattached */
-	ULONG64 invalidated;      /* configuration blocks since they were last read */
+	ULONG64 invalidated;	  /* configuration blocks since they were last read */
 	NDIS_NIC_SWITCH_VF_PARAMETERS p;
 };
 
@@ -85,9 +85,9 @@ struct ndis_queue {
 	struct ndis_target target;
 	struct ndis_driver *owner;
 	bool completed; /* QUEUE_ALLOCATION_COMPLETE succeeded */
-	bool stop_dma;  /* FREE_QUEUE has begun */
-	bool freeing;   /* DmaStopped was indicated */
-	bool in_batch;  /* named by the QUEUE_ALLOCATION_COMPLETE being checked */
+	bool stop_dma;	/* FREE_QUEUE has begun */
+	bool freeing;	/* DmaStopped was indicated */
+	bool in_batch;	/* named by the QUEUE_ALLOCATION_COMPLETE being checked */
 	NDIS_RECEIVE_QUEUE_PARAMETERS p;
 };
 
@@ -116,11 +116,11 @@ struct ndis_adapter {
 	struct ndis_map vport_map, vf_map, queue_map, filter_map, key_map;
 	struct ndis_link vports, vfs, queues;
 	struct ndis_ids vport_ids, queue_ids, filter_ids;
-	uint32_t num_vports;      /* the default one included */
-	uint32_t num_pf_vports;   /* nondefault, on the PF */
+	uint32_t num_vports;	/* the default one included */
+	uint32_t num_pf_vports; /* nondefault, on the PF */
 	uint32_t num_vf_vports;
 	uint32_t num_vfs, num_queues, num_filters, num_unicast;
-	uint32_t num_queue_pairs; /* all VPorts */
+	uint32_t num_queue_pairs;	  /* all VPorts */
 	struct ndis_target default_queue; /* VM queue 0, while there is no switch */
 
 	/* requests */
@@ -152,7 +152,7 @@ struct ndis_op;
 
 enum {
 	ROW_NDIS_ONLY = 1, /* issuer N */
-	ROW_USER = 2,      /* issuer also U */
+	ROW_USER = 2,	   /* issuer also U */
 	ROW_RELEASE = 4,   /* the driver may not refuse it: deleting, clearing, freeing */
 };
 
@@ -172,11 +172,11 @@ struct ndis_op {
 	const struct ndis_row *row;
 	struct vmq_err err;
 	NDIS_OID_REQUEST down; /* what the driver sees */
-	void *buf;             /* its buffer, ours */
-	bool sync;             /* the requester waits in ndis_oid_request */
-	bool skip;             /* nothing for the driver to do: done(SUCCESS) at once */
-	bool in_call;          /* inside ops->oid_request */
-	bool completed;        /* up->complete came during in_call, or a sync request is finished */
+	void *buf;	       /* its buffer, ours */
+	bool sync;	       /* the requester waits in ndis_oid_request */
+	bool skip;	       /* nothing for the driver to do: done(SUCCESS) at once */
+	bool in_call;	       /* inside ops->oid_request */
+	bool completed;	       /* up->complete came during in_call, or a sync request is finished */
 	NDIS_STATUS result;
 	/* prepare's findings for done */
 	struct ndis_vport *vport;

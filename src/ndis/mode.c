@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The standardized keywords and the choice of SR-IOV, VMQ, RSS or none they make (spec/60 §1, §2, spec/70 Q44). No state. */
+/* The standardized keywords, and the choice of SR-IOV, VMQ, RSS or none they make (spec/60 §1, §2). No state. */
 #include "ndis/ndis_adapter.h"
 
 #include <errno.h>
@@ -26,8 +26,8 @@ int ndis_keyword_set(struct miniport_keywords *kw, const char *name, uint32_t va
 		size_t offset;
 		int64_t lowest, highest;
 	} rows[] = {
-#define ROW(member, keyword, dflt, lowest, highest) \
-	{keyword, offsetof(struct miniport_keywords, member), lowest, highest},
+#define ROW(member, keyword, dflt, lowest, highest)                                                                    \
+	{ keyword, offsetof(struct miniport_keywords, member), lowest, highest },
 		MINIPORT_KEYWORDS(ROW)
 #undef ROW
 	};
@@ -51,20 +51,20 @@ enum miniport_mode ndis_mode_choose(const struct miniport_keywords *kw, const ch
 
 	if (kw->sriov_preferred && kw->sriov) {
 		mode = MINIPORT_MODE_SRIOV;
-		why = kw->vmq ? "*SriovPreferred is 1 and *SRIOV is 1: VPorts on the PF serve as VM queues" :
-				"*SriovPreferred is 1 and *SRIOV is 1 (*VMQ is 0)";
+		why = kw->vmq ? "*SriovPreferred is 1 and *SRIOV is 1: VPorts on the PF serve as VM queues"
+			      : "*SriovPreferred is 1 and *SRIOV is 1 (*VMQ is 0)";
 	} else if (kw->sriov_preferred) {
 		mode = kw->vmq ? MINIPORT_MODE_VMQ : MINIPORT_MODE_NONE;
-		why = kw->vmq ? "*SriovPreferred is 1 but *SRIOV is 0: falls back to *VMQ, which is 1" :
-				"*SriovPreferred is 1 but *SRIOV is 0, and *VMQ is 0";
+		why = kw->vmq ? "*SriovPreferred is 1 but *SRIOV is 0: falls back to *VMQ, which is 1"
+			      : "*SriovPreferred is 1 but *SRIOV is 0, and *VMQ is 0";
 	} else if (kw->rss_or_vmq_preference) {
 		mode = kw->vmq ? MINIPORT_MODE_VMQ : MINIPORT_MODE_NONE;
-		why = kw->vmq ? "*SriovPreferred is 0, *RssOrVmqPreference is 1 and *VMQ is 1" :
-				"*SriovPreferred is 0, *RssOrVmqPreference is 1 but *VMQ is 0";
+		why = kw->vmq ? "*SriovPreferred is 0, *RssOrVmqPreference is 1 and *VMQ is 1"
+			      : "*SriovPreferred is 0, *RssOrVmqPreference is 1 but *VMQ is 0";
 	} else {
 		mode = kw->rss ? MINIPORT_MODE_RSS : MINIPORT_MODE_NONE;
-		why = kw->rss ? "*SriovPreferred is 0, *RssOrVmqPreference is 0 and *RSS is 1" :
-				"*SriovPreferred is 0, *RssOrVmqPreference is 0 and *RSS is 0";
+		why = kw->rss ? "*SriovPreferred is 0, *RssOrVmqPreference is 0 and *RSS is 1"
+			      : "*SriovPreferred is 0, *RssOrVmqPreference is 0 and *RSS is 0";
 	}
 	if (reason)
 		*reason = why;

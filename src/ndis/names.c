@@ -11,13 +11,13 @@ struct name {
 	const char *text;
 };
 
-#define NAME(name, value) {(uint32_t)(value), #name},
+#define NAME(name, value) { (uint32_t)(value), #name },
 
 static const struct name oid_names[] = {
-	NDIS_OID_TABLE(NAME){OID_VMQ_VPORT_POLICY, "OID_VMQ_VPORT_POLICY"},
+	NDIS_OID_TABLE(NAME){ OID_VMQ_VPORT_POLICY, "OID_VMQ_VPORT_POLICY" },
 };
 
-static const struct name status_names[] = {NDIS_STATUS_TABLE(NAME) NDIS_INDICATION_TABLE(NAME)};
+static const struct name status_names[] = { NDIS_STATUS_TABLE(NAME) NDIS_INDICATION_TABLE(NAME) };
 
 const char *ndis_oid_name(NDIS_OID oid)
 {
@@ -49,7 +49,7 @@ const char *ndis_status_name(NDIS_STATUS status)
 /* One code point from UTF-8; returns the bytes it takes, 0 when they are not valid UTF-8. */
 static size_t utf8_decode(const unsigned char *s, uint32_t *cp)
 {
-	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n;
 
 	if (s[0] < 0x80) {

@@ -26,7 +26,7 @@ struct ndis_adapter;
 
 /* The values of absent keywords: an adapter bound to nothing (mode RSS). */
 void ndis_keywords_default(struct miniport_keywords *kw);
-/* The values for an adapter bound to a virtual switch: *SriovPreferred and *RssOrVmqPreference 1. What vmqd starts from. */
+/* The values for an adapter bound to a virtual switch: *SriovPreferred and *RssOrVmqPreference 1. vmqd starts here. */
 void ndis_keywords_for_switch(struct miniport_keywords *kw);
 /* Sets one keyword by its name ("*SRIOV"). -ENOENT: no such keyword; -ERANGE: the sentence says what is allowed. */
 int ndis_keyword_set(struct miniport_keywords *kw, const char *name, uint32_t value, struct vmq_err *err);

@@ -11,26 +11,26 @@ static const struct ndis_layout queue_layout = {
 	"NDIS_RECEIVE_QUEUE_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	3,
-	{NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2,
-	 NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_3},
+	{ NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2,
+	  NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_3 },
 };
 static const struct ndis_layout free_layout = {
 	"NDIS_RECEIVE_QUEUE_FREE_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout complete_layout = {
 	"NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY_REVISION_1},
+	{ NDIS_SIZEOF_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY_REVISION_1 },
 };
 static const struct ndis_layout element_layout = {
 	"NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS_REVISION_1 },
 };
 
 /* ---- the tables ---- */
@@ -69,8 +69,8 @@ static NDIS_STATUS need_queues(const struct ndis_call *c)
 	const struct ndis_adapter *a = c->a;
 
 	if (!a->has_cur_filter)
-		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)", ndis_oid_name(c->oid),
-			      a->mode_reason);
+		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)",
+			      ndis_oid_name(c->oid), a->mode_reason);
 	if (!a->cur_filter.NumQueues || ndis_switch_model(a))
 		return refuse(c, NDIS_STATUS_FAILURE, "%s: there are no VM queues while the NIC switch is on (%s)",
 			      ndis_oid_name(c->oid), a->mode_reason);
@@ -91,7 +91,8 @@ static struct ndis_queue *own_queue(const struct ndis_call *c, uint32_t id)
 		(void)refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: queue %u belongs to %s", ndis_oid_name(c->oid), id,
 			     q->owner->name);
 	else if (q->stop_dma)
-		(void)refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: queue %u is being freed", ndis_oid_name(c->oid), id);
+		(void)refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: queue %u is being freed", ndis_oid_name(c->oid),
+			     id);
 	else
 		return q;
 	return NULL;
@@ -102,8 +103,8 @@ static NDIS_STATUS check_names(const struct ndis_call *c, const NDIS_RECEIVE_QUE
 	if (ndis_string_ok(&p->VmName) && ndis_string_ok(&p->QueueName))
 		return NDIS_STATUS_SUCCESS;
 	return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-		      "%s: VmName.Length is %u and QueueName.Length %u; even numbers up to 512 are right", queue_layout.name,
-		      p->VmName.Length, p->QueueName.Length);
+		      "%s: VmName.Length is %u and QueueName.Length %u; even numbers up to 512 are right",
+		      queue_layout.name, p->VmName.Length, p->QueueName.Length);
 }
 
 /* ---- OID_RECEIVE_FILTER_ALLOCATE_QUEUE ---- */
@@ -129,12 +130,14 @@ static NDIS_STATUS check_allocate(struct ndis_op *op, NDIS_RECEIVE_QUEUE_PARAMET
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: QueueId is %u; 0 is right, NDIS chooses it", name,
 			      p->QueueId);
 	if (!p->ProcessorAffinity.Mask)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: ProcessorAffinity.Mask is 0; a queue needs a CPU", name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: ProcessorAffinity.Mask is 0; a queue needs a CPU",
+			      name);
 	if (p->LookaheadSize)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: LookaheadSize is %u; 0 is right", name, p->LookaheadSize);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: LookaheadSize is %u; 0 is right", name,
+			      p->LookaheadSize);
 	if (p->QosSqId)
-		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: QosSqId is %u; this adapter has no hardware QoS, 0 is right",
-			      name, p->QosSqId);
+		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
+			      "%s: QosSqId is %u; this adapter has no hardware QoS, 0 is right", name, p->QosSqId);
 	status = check_names(c, p);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
@@ -158,7 +161,8 @@ NDIS_STATUS queue_allocate_prepare(struct ndis_op *op)
 	if (a->num_queues < a->cur_filter.NumQueues)
 		p.QueueId = ndis_ids_take(&a->queue_ids);
 	if (!p.QueueId)
-		return refuse(&op->c, NDIS_STATUS_RESOURCES, "no queue is left: NumQueues is %u", a->cur_filter.NumQueues);
+		return refuse(&op->c, NDIS_STATUS_RESOURCES, "no queue is left: NumQueues is %u",
+			      a->cur_filter.NumQueues);
 	q = calloc(1, sizeof *q);
 	down = ndis_op_down(op, sizeof *down);
 	if (!q || !down) {
@@ -325,8 +329,9 @@ NDIS_STATUS queue_complete_done(struct ndis_op *op, NDIS_STATUS status)
 			}
 			q->completed = b->element[i].status == NDIS_STATUS_SUCCESS;
 		}
-		ndis_put(c, b->first + i * b->step + (uint32_t)offsetof(NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS,
-									CompletionStatus),
+		ndis_put(c,
+			 b->first + i * b->step +
+			     (uint32_t)offsetof(NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS, CompletionStatus),
 			 &b->element[i].status, sizeof b->element[i].status);
 	}
 	ndis_set_done(c, b->n ? b->first + b->n * b->step : complete_layout.size[0],
@@ -353,8 +358,8 @@ NDIS_STATUS queue_free_prepare(struct ndis_op *op)
 	if (!q)
 		return NDIS_STATUS_INVALID_PARAMETER;
 	if (q->target.num_filters)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "queue %u has %u filters, which must be cleared first", p.QueueId,
-			      q->target.num_filters);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "queue %u has %u filters, which must be cleared first",
+			      p.QueueId, q->target.num_filters);
 	down = ndis_op_down(op, sizeof *down);
 	if (!down)
 		return ndis_op_no_memory(op);
@@ -376,11 +381,11 @@ NDIS_STATUS queue_free_done(struct ndis_op *op, NDIS_STATUS status)
 		return status;
 	}
 	if (!q->freeing) {
-		NDIS_RECEIVE_QUEUE_STATE s = {.QueueId = q->p.QueueId,
-					      .QueueState = NdisReceiveQueueOperationalStateDmaStopped};
+		NDIS_RECEIVE_QUEUE_STATE s = { .QueueId = q->p.QueueId,
+					       .QueueState = NdisReceiveQueueOperationalStateDmaStopped };
 
-		ndis_fault(a, "the adapter's driver %s freed queue %u without indicating that DMA has stopped", a->ops->name,
-			   q->p.QueueId);
+		ndis_fault(a, "the adapter's driver %s freed queue %u without indicating that DMA has stopped",
+			   a->ops->name, q->p.QueueId);
 		ndis_header(&s.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_STATE_REVISION_1, sizeof s);
 		ndis_broadcast(a, NDIS_STATUS_RECEIVE_QUEUE_STATE, &s, sizeof s);
 	}
@@ -405,8 +410,8 @@ NDIS_STATUS queue_parameters(const struct ndis_call *c)
 		return status;
 	q = queue_find(c->a, p.QueueId);
 	if (!q || q->stop_dma)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no queue %u%s", queue_layout.name, p.QueueId,
-			      q ? " any more, it is being freed" : "");
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no queue %u%s", queue_layout.name,
+			      p.QueueId, q ? " any more, it is being freed" : "");
 	p = q->p;
 	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, rev, queue_layout.size[rev - 1]);
 	return ndis_answer(c, &p, queue_layout.size[rev - 1], queue_layout.name);
@@ -426,14 +431,14 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const NDIS_RECEIVE_Q
 
 	*changed = p->Flags & NDIS_RECEIVE_QUEUE_PARAMETERS_CHANGE_MASK;
 	if (*changed & ~known)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: Flags is 0x%08X; the CHANGED flags are 0x%08X", name,
-			      p->Flags, known);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: Flags is 0x%08X; the CHANGED flags are 0x%08X",
+			      name, p->Flags, known);
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED)
 		want->Flags = p->Flags & NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION;
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED) {
 		if (!p->ProcessorAffinity.Mask)
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: ProcessorAffinity.Mask is 0; a queue needs a CPU",
-				      name);
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: ProcessorAffinity.Mask is 0; a queue needs a CPU", name);
 		want->ProcessorAffinity = p->ProcessorAffinity;
 		memset(want->ProcessorAffinity.Reserved, 0, sizeof want->ProcessorAffinity.Reserved);
 	}
@@ -447,8 +452,8 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const NDIS_RECEIVE_Q
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_INTERRUPT_COALESCING_DOMAIN_ID_CHANGED)
 		want->InterruptCoalescingDomainId = p->InterruptCoalescingDomainId;
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_QOS_SQ_ID_CHANGED && p->QosSqId)
-		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: QosSqId is %u; this adapter has no hardware QoS, 0 is right",
-			      name, p->QosSqId);
+		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
+			      "%s: QosSqId is %u; this adapter has no hardware QoS, 0 is right", name, p->QosSqId);
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -520,14 +525,14 @@ static NDIS_RECEIVE_QUEUE_OPERATIONAL_STATE shown_state(const struct ndis_queue 
 NDIS_STATUS queue_enum(const struct ndis_call *c)
 {
 	const struct ndis_adapter *a = c->a;
-	NDIS_RECEIVE_QUEUE_INFO_ARRAY head = {0};
+	NDIS_RECEIVE_QUEUE_INFO_ARRAY head = { 0 };
 	NDIS_STATUS status;
 	bool all = c->type == NdisRequestQueryStatistics || c->d->is_ndis;
 	uint32_t at, total;
 
 	if (!a->has_cur_filter)
-		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)", ndis_oid_name(c->oid),
-			      a->mode_reason);
+		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)",
+			      ndis_oid_name(c->oid), a->mode_reason);
 	ndis_header(&head.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_INFO_ARRAY_REVISION_1, sizeof head);
 	head.NumElements = all ? a->num_queues : c->d->queues;
 	head.ElementSize = sizeof(NDIS_RECEIVE_QUEUE_INFO);
@@ -537,7 +542,7 @@ NDIS_STATUS queue_enum(const struct ndis_call *c)
 		return status;
 	ndis_put(c, 0, &head, sizeof head);
 	at = head.FirstElementOffset;
-	ndis_list_each(l, &a->queues) {
+	ndis_list_each (l, &a->queues) {
 		const struct ndis_queue *q = ndis_container(l, struct ndis_queue, link);
 		NDIS_RECEIVE_QUEUE_INFO info;
 

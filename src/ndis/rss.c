@@ -8,16 +8,16 @@
 
 #include <stdlib.h>
 
-#define KEY_SIZE NDIS_RSS_HASH_SECRET_KEY_SIZE_REVISION_1
-#define TABLE_AT 48u /* where the table lies in buffers written here: 8-aligned behind 44 bytes */
+#define KEY_SIZE    NDIS_RSS_HASH_SECRET_KEY_SIZE_REVISION_1
+#define TABLE_AT    48u /* where the table lies in buffers written here: 8-aligned behind 44 bytes */
 #define MAX_ENTRIES 1024u
 
 static const struct ndis_layout rss_layout = {
 	"NDIS_RECEIVE_SCALE_PARAMETERS",
 	NDIS_OBJECT_TYPE_RSS_PARAMETERS,
 	3,
-	{NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_2,
-	 NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3},
+	{ NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_1, NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_2,
+	  NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3 },
 };
 
 struct ndis_rss {
@@ -42,8 +42,8 @@ static NDIS_STATUS need_rss(const struct ndis_call *c)
 
 NDIS_STATUS rss_v2_refused(const struct ndis_call *c)
 {
-	return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: this adapter does not advertise SUPPORTS_INDEPENDENT_ENTRY_MOVE",
-		      ndis_oid_name(c->oid));
+	return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
+		      "%s: this adapter does not advertise SUPPORTS_INDEPENDENT_ENTRY_MOVE", ndis_oid_name(c->oid));
 }
 
 NDIS_STATUS rss_capabilities(const struct ndis_call *c)
@@ -64,7 +64,8 @@ static NDIS_STATUS find_vport(const struct ndis_call *c, struct ndis_vport **v)
 
 	if (r->Header.Revision < NDIS_OID_REQUEST_REVISION_2 || !(r->Flags & NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID))
 		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
-			      "NDIS_OID_REQUEST: VPORT_ID_VALID is not set; RSS on the bare adapter is off while there is a switch");
+			      "NDIS_OID_REQUEST: VPORT_ID_VALID is not set; RSS on the bare adapter is off while there "
+			      "is a switch");
 	status = ndis_need_switch(c, r->SwitchId);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
@@ -72,15 +73,15 @@ static NDIS_STATUS find_vport(const struct ndis_call *c, struct ndis_vport **v)
 	if (!*v)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "NDIS_OID_REQUEST: there is no VPort %u", r->VPortId);
 	if ((*v)->vf)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u is on VF %u, whose RSS is the guest's", r->VPortId,
-			      (*v)->p.AttachedFunctionId);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u is on VF %u, whose RSS is the guest's",
+			      r->VPortId, (*v)->p.AttachedFunctionId);
 	return NDIS_STATUS_SUCCESS;
 }
 
 /* Writes the parameters with table and key; returns the bytes. */
 static uint32_t write_rss(const struct ndis_rss *r, uint8_t *buf)
 {
-	NDIS_RECEIVE_SCALE_PARAMETERS p = {0};
+	NDIS_RECEIVE_SCALE_PARAMETERS p = { 0 };
 	uint32_t table = r->entries * (uint32_t)sizeof r->table[0];
 
 	ndis_header(&p.Header, NDIS_OBJECT_TYPE_RSS_PARAMETERS, NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3,
@@ -133,9 +134,9 @@ static bool in_affinity(const struct ndis_vport *v, const PROCESSOR_NUMBER *cpu)
 
 static uint32_t most_entries(const struct ndis_adapter *a, const struct ndis_vport *v)
 {
-	uint32_t n = v->p.VPortId == NDIS_DEFAULT_VPORT_ID ?
-			     a->cur_switch.NumberOfIndirectionTableEntriesForDefaultVPort :
-			     a->cur_switch.NumberOfIndirectionTableEntriesPerNonDefaultPFVPort;
+	uint32_t n = v->p.VPortId == NDIS_DEFAULT_VPORT_ID
+			 ? a->cur_switch.NumberOfIndirectionTableEntriesForDefaultVPort
+			 : a->cur_switch.NumberOfIndirectionTableEntriesPerNonDefaultPFVPort;
 
 	return n < MAX_ENTRIES ? n : MAX_ENTRIES;
 }
@@ -150,14 +151,17 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 	while (queues < v->p.NumQueuePairs)
 		queues *= 2;
 	if (p->IndirectionTableSize % sizeof r->table[0] || !n || (n & (n - 1)) || n > most)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: IndirectionTableSize is %u bytes; 4 bytes for each of a power of 2 up to %u entries is right",
-			      name, p->IndirectionTableSize, most);
+		return refuse(
+		    c, NDIS_STATUS_INVALID_PARAMETER,
+		    "%s: IndirectionTableSize is %u bytes; 4 bytes for each of a power of 2 up to %u entries is right",
+		    name, p->IndirectionTableSize, most);
 	if ((c->a->cur_switch.NicSwitchCapabilities &
-	     NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SIZE_RESTRICTED) && n != queues)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: IndirectionTableSize makes %u entries; %u is right for %u queue pairs on this adapter", name, n,
-			      queues, v->p.NumQueuePairs);
+	     NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SIZE_RESTRICTED) &&
+	    n != queues)
+		return refuse(
+		    c, NDIS_STATUS_INVALID_PARAMETER,
+		    "%s: IndirectionTableSize makes %u entries; %u is right for %u queue pairs on this adapter", name,
+		    n, queues, v->p.NumQueuePairs);
 	status = part(c, p->IndirectionTableOffset, p->IndirectionTableSize, "the indirection table");
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
@@ -168,7 +172,8 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 		if (!in_affinity(v, &r->table[i]))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: entry %u of the table is CPU %u of group %u, which is not in the VPort's "
-				      "ProcessorAffinity", name, i, r->table[i].Number, r->table[i].Group);
+				      "ProcessorAffinity",
+				      name, i, r->table[i].Number, r->table[i].Group);
 	}
 	return NDIS_STATUS_SUCCESS;
 }
@@ -183,20 +188,20 @@ static NDIS_STATUS check_cpus(const struct ndis_call *c, const struct ndis_vport
 	if ((uint32_t)__builtin_popcountll(used) <= v->p.NumQueuePairs)
 		return NDIS_STATUS_SUCCESS;
 	return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-		      "%s: the table and the default processor are %d CPUs; VPort %u has %u queue pairs", rss_layout.name,
-		      __builtin_popcountll(used), v->p.VPortId, v->p.NumQueuePairs);
+		      "%s: the table and the default processor are %d CPUs; VPort %u has %u queue pairs",
+		      rss_layout.name, __builtin_popcountll(used), v->p.VPortId, v->p.NumQueuePairs);
 }
 
 /* The hash types the adapter can compute, from its capability bits, which have other numbers. */
 static uint32_t hash_types(const struct ndis_adapter *a)
 {
 	static const uint32_t type_of[][2] = {
-		{NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4, NDIS_HASH_TCP_IPV4},
-		{NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6, NDIS_HASH_TCP_IPV6},
-		{NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6_EX, NDIS_HASH_IPV6_EX | NDIS_HASH_TCP_IPV6_EX},
-		{NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4, NDIS_HASH_UDP_IPV4},
-		{NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6, NDIS_HASH_UDP_IPV6},
-		{NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6_EX, NDIS_HASH_UDP_IPV6_EX},
+		{ NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4, NDIS_HASH_TCP_IPV4 },
+		{ NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6, NDIS_HASH_TCP_IPV6 },
+		{ NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6_EX, NDIS_HASH_IPV6_EX | NDIS_HASH_TCP_IPV6_EX },
+		{ NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4, NDIS_HASH_UDP_IPV4 },
+		{ NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6, NDIS_HASH_UDP_IPV6 },
+		{ NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6_EX, NDIS_HASH_UDP_IPV6_EX },
 	};
 	uint32_t types = NDIS_HASH_IPV4 | NDIS_HASH_IPV6;
 
@@ -218,8 +223,8 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 		*r = *v->rss;
 	} else { /* the CPU it had from its creation on */
 		r->default_processor.Group = v->p.ProcessorAffinity.Group;
-		r->default_processor.Number = v->p.ProcessorAffinity.Mask ?
-						      (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask) : 0;
+		r->default_processor.Number =
+		    v->p.ProcessorAffinity.Mask ? (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask) : 0;
 	}
 	if ((p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) ||
 	    (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED) && !(info & NDIS_HASH_FUNCTION_MASK))) {
@@ -228,40 +233,43 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 	}
 	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED)) {
 		if ((info & NDIS_HASH_FUNCTION_MASK) != NdisHashFunctionToeplitz || !(info & types) ||
-		    (info & NDIS_HASH_TYPE_MASK & ~types) || info & ~(uint32_t)(NDIS_HASH_FUNCTION_MASK | NDIS_HASH_TYPE_MASK))
+		    (info & NDIS_HASH_TYPE_MASK & ~types) ||
+		    info & ~(uint32_t)(NDIS_HASH_FUNCTION_MASK | NDIS_HASH_TYPE_MASK))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: HashInformation is 0x%X; NdisHashFunctionToeplitz (1) and hash types of 0x%X are right",
+				      "%s: HashInformation is 0x%X; NdisHashFunctionToeplitz (1) and hash types of "
+				      "0x%X are right",
 				      name, info, types);
 		if (r->hash_information && r->hash_information != info)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: HashInformation is 0x%X; VPort %u has 0x%X for its life", name, info, v->p.VPortId,
-				      r->hash_information);
+				      "%s: HashInformation is 0x%X; VPort %u has 0x%X for its life", name, info,
+				      v->p.VPortId, r->hash_information);
 		r->hash_information = info;
 	}
 	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED))
 		status = take_table(c, p, v, r);
 	if (status == NDIS_STATUS_SUCCESS && !(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED)) {
 		if (p->HashSecretKeySize != KEY_SIZE)
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: HashSecretKeySize is %u; %d is right", name,
-				      p->HashSecretKeySize, KEY_SIZE);
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: HashSecretKeySize is %u; %d is right",
+				      name, p->HashSecretKeySize, KEY_SIZE);
 		status = part(c, p->HashSecretKeyOffset, KEY_SIZE, "the hash key");
 		if (status == NDIS_STATUS_SUCCESS)
 			memcpy(r->key, c->buf + p->HashSecretKeyOffset, KEY_SIZE);
 	}
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	if (rev >= NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3 && !(p->Flags & NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED)) {
+	if (rev >= NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3 &&
+	    !(p->Flags & NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED)) {
 		r->default_processor = p->DefaultProcessorNumber;
 		r->default_processor.Reserved = 0;
 		if (!in_affinity(v, &r->default_processor))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: DefaultProcessorNumber is CPU %u of group %u, which is not in the VPort's "
-				      "ProcessorAffinity", name, r->default_processor.Number, r->default_processor.Group);
+				      "ProcessorAffinity",
+				      name, r->default_processor.Number, r->default_processor.Group);
 	}
 	if (!r->entries || !r->hash_information)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: VPort %u has no %s yet, so it cannot be UNCHANGED", name, v->p.VPortId,
-			      r->entries ? "HashInformation" : "indirection table");
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPort %u has no %s yet, so it cannot be UNCHANGED",
+			      name, v->p.VPortId, r->entries ? "HashInformation" : "indirection table");
 	r->enabled = true;
 	return check_cpus(c, v, r);
 }

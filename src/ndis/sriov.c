@@ -7,46 +7,58 @@
 
 #include <stdlib.h>
 
-#define PCI_CONFIG_SPACE  4096u
-#define DATA_AT           24u /* where data lies in buffers written here: 8-aligned behind 20 bytes */
-#define BAR_DESCRIPTOR    20u /* CM_PARTIAL_RESOURCE_DESCRIPTOR of type Memory: Type, ShareDisposition, Flags, Start, Length */
+#define PCI_CONFIG_SPACE 4096u
+#define DATA_AT		 24u /* where data lies in buffers written here: 8-aligned behind 20 bytes */
+#define BAR_DESCRIPTOR                                                                                                 \
+	20u /* CM_PARTIAL_RESOURCE_DESCRIPTOR of type Memory: Type, ShareDisposition, Flags, Start, Length */
 #define BAR_VALUES_LENGTH (PCI_TYPE0_ADDRESSES * 4u)
 
 /* read and write, space and block share one shape: VFId, Offset or BlockId, Length, BufferOffset */
 static const struct ndis_layout config_layouts[4] = {
-	{"NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS", NDIS_OBJECT_TYPE_DEFAULT, 1,
-	 {NDIS_SIZEOF_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS_REVISION_1}},
-	{"NDIS_SRIOV_WRITE_VF_CONFIG_SPACE_PARAMETERS", NDIS_OBJECT_TYPE_DEFAULT, 1,
-	 {NDIS_SIZEOF_SRIOV_WRITE_VF_CONFIG_SPACE_PARAMETERS_REVISION_1}},
-	{"NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS", NDIS_OBJECT_TYPE_DEFAULT, 1,
-	 {NDIS_SIZEOF_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS_REVISION_1}},
-	{"NDIS_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS", NDIS_OBJECT_TYPE_DEFAULT, 1,
-	 {NDIS_SIZEOF_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS_REVISION_1}},
+	{ "NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS",
+	  NDIS_OBJECT_TYPE_DEFAULT,
+	  1,
+	  { NDIS_SIZEOF_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS_REVISION_1 } },
+	{ "NDIS_SRIOV_WRITE_VF_CONFIG_SPACE_PARAMETERS",
+	  NDIS_OBJECT_TYPE_DEFAULT,
+	  1,
+	  { NDIS_SIZEOF_SRIOV_WRITE_VF_CONFIG_SPACE_PARAMETERS_REVISION_1 } },
+	{ "NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS",
+	  NDIS_OBJECT_TYPE_DEFAULT,
+	  1,
+	  { NDIS_SIZEOF_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS_REVISION_1 } },
+	{ "NDIS_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS",
+	  NDIS_OBJECT_TYPE_DEFAULT,
+	  1,
+	  { NDIS_SIZEOF_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS_REVISION_1 } },
 };
-static const struct ndis_layout reset_layout = {
-	"NDIS_SRIOV_RESET_VF_PARAMETERS", NDIS_OBJECT_TYPE_DEFAULT, 1, {NDIS_SIZEOF_SRIOV_RESET_VF_PARAMETERS_REVISION_1}};
-static const struct ndis_layout power_layout = {
-	"NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS",
-	NDIS_OBJECT_TYPE_DEFAULT,
-	1,
-	{NDIS_SIZEOF_SRIOV_SET_VF_POWER_STATE_PARAMETERS_REVISION_1}};
-static const struct ndis_layout vendor_layout = {
-	"NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO",
-	NDIS_OBJECT_TYPE_DEFAULT,
-	1,
-	{NDIS_SIZEOF_SRIOV_VF_VENDOR_DEVICE_ID_INFO_REVISION_1}};
-static const struct ndis_layout bar_layout = {
-	"NDIS_SRIOV_BAR_RESOURCES_INFO", NDIS_OBJECT_TYPE_DEFAULT, 1, {NDIS_SIZEOF_SRIOV_BAR_RESOURCES_INFO_REVISION_1}};
+static const struct ndis_layout reset_layout = { "NDIS_SRIOV_RESET_VF_PARAMETERS",
+						 NDIS_OBJECT_TYPE_DEFAULT,
+						 1,
+						 { NDIS_SIZEOF_SRIOV_RESET_VF_PARAMETERS_REVISION_1 } };
+static const struct ndis_layout power_layout = { "NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS",
+						 NDIS_OBJECT_TYPE_DEFAULT,
+						 1,
+						 { NDIS_SIZEOF_SRIOV_SET_VF_POWER_STATE_PARAMETERS_REVISION_1 } };
+static const struct ndis_layout vendor_layout = { "NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO",
+						  NDIS_OBJECT_TYPE_DEFAULT,
+						  1,
+						  { NDIS_SIZEOF_SRIOV_VF_VENDOR_DEVICE_ID_INFO_REVISION_1 } };
+static const struct ndis_layout bar_layout = { "NDIS_SRIOV_BAR_RESOURCES_INFO",
+					       NDIS_OBJECT_TYPE_DEFAULT,
+					       1,
+					       { NDIS_SIZEOF_SRIOV_BAR_RESOURCES_INFO_REVISION_1 } };
 static const struct ndis_layout invalidate_layout = {
 	"NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO_REVISION_1}};
+	{ NDIS_SIZEOF_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO_REVISION_1 }
+};
 
 _Static_assert(offsetof(NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS, Offset) ==
-			       offsetof(NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS, BlockId) &&
-		       sizeof(NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS) ==
-			       sizeof(NDIS_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS),
+		       offsetof(NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS, BlockId) &&
+		   sizeof(NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS) ==
+		       sizeof(NDIS_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS),
 	       "one shape");
 
 static NDIS_STATUS need_role(const struct ndis_call *c, uint32_t role, const char *what)
@@ -70,7 +82,8 @@ static NDIS_STATUS need_vf(const struct ndis_call *c, const char *name, uint32_t
 
 /* ---- READ_/WRITE_VF_CONFIG_SPACE, …_BLOCK ---- */
 
-static NDIS_STATUS check_config(struct ndis_op *op, NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS *p, bool read, bool space)
+static NDIS_STATUS check_config(struct ndis_op *op, NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS *p, bool read,
+				bool space)
 {
 	const struct ndis_call *c = &op->c;
 	const struct ndis_layout *l = &config_layouts[(space ? 0 : 2) + (read ? 0 : 1)];
@@ -89,15 +102,16 @@ static NDIS_STATUS check_config(struct ndis_op *op, NDIS_SRIOV_READ_VF_CONFIG_SP
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: Length is 0; at least 1 is right", l->name);
 	if (space && (uint64_t)p->Offset + p->Length > PCI_CONFIG_SPACE)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: Offset is %u and Length %u; configuration space ends at %u", l->name, p->Offset, p->Length,
-			      PCI_CONFIG_SPACE);
+			      "%s: Offset is %u and Length %u; configuration space ends at %u", l->name, p->Offset,
+			      p->Length, PCI_CONFIG_SPACE);
 	if (p->BufferOffset < l->size[0])
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: BufferOffset is %u; at least %u is right", l->name,
 			      p->BufferOffset, l->size[0]);
 	end = (uint64_t)p->BufferOffset + p->Length;
 	if (end > NDIS_REQUEST_MAX_BYTES)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: BufferOffset is %u and Length %u; together at most %u",
-			      l->name, p->BufferOffset, p->Length, NDIS_REQUEST_MAX_BYTES);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: BufferOffset is %u and Length %u; together at most %u", l->name, p->BufferOffset,
+			      p->Length, NDIS_REQUEST_MAX_BYTES);
 	return read ? ndis_need_out(c, (uint32_t)end, l->name) : ndis_need_in(c, (uint32_t)end, l->name);
 }
 
@@ -189,7 +203,8 @@ NDIS_STATUS sriov_power_prepare(struct ndis_op *op)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: PowerState is %d; D0 (1) to D3 (4) is right",
 			      power_layout.name, (int)p.PowerState);
 	if (p.WakeEnable && p.PowerState == NdisDeviceStateD0)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: WakeEnable is set; 0 is right for D0", power_layout.name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: WakeEnable is set; 0 is right for D0",
+			      power_layout.name);
 	down = ndis_op_down(op, sizeof *down);
 	if (!down)
 		return ndis_op_no_memory(op);
@@ -315,7 +330,7 @@ NDIS_STATUS sriov_bar_done(struct ndis_op *op, NDIS_STATUS status)
 
 NDIS_STATUS sriov_pf_luid(const struct ndis_call *c)
 {
-	NDIS_SRIOV_PF_LUID_INFO info = {.Luid = c->a->pf_luid};
+	NDIS_SRIOV_PF_LUID_INFO info = { .Luid = c->a->pf_luid };
 	NDIS_STATUS status = need_pf(c);
 
 	if (status != NDIS_STATUS_SUCCESS)
@@ -326,7 +341,7 @@ NDIS_STATUS sriov_pf_luid(const struct ndis_call *c)
 
 NDIS_STATUS sriov_serial_number(const struct ndis_call *c)
 {
-	NDIS_SRIOV_VF_SERIAL_NUMBER_INFO info = {.SerialNumber = c->a->cfg.vf_serial_number};
+	NDIS_SRIOV_VF_SERIAL_NUMBER_INFO info = { .SerialNumber = c->a->cfg.vf_serial_number };
 	NDIS_STATUS status = need_role(c, NDIS_SRIOV_CAPS_VF_MINIPORT, "this adapter is not a VF");
 
 	if (status != NDIS_STATUS_SUCCESS)

@@ -11,13 +11,13 @@ static const struct ndis_layout switch_layout = {
 	"NDIS_NIC_SWITCH_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	2,
-	{NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_1, NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_2},
+	{ NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_1, NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_2 },
 };
 static const struct ndis_layout delete_layout = {
 	"NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_DELETE_SWITCH_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_DELETE_SWITCH_PARAMETERS_REVISION_1 },
 };
 
 static bool vmmq(const struct ndis_adapter *a)
@@ -51,19 +51,21 @@ static NDIS_STATUS check_create(const struct ndis_call *c, NDIS_NIC_SWITCH_PARAM
 	if (a->switch_present)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "the switch exists; an adapter has only one");
 	if (p->SwitchType != NdisNicSwitchTypeExternal)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchType is %d; NdisNicSwitchTypeExternal (1) is right",
-			      name, (int)p->SwitchType);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: SwitchType is %d; NdisNicSwitchTypeExternal (1) is right", name, (int)p->SwitchType);
 	if (p->SwitchId != NDIS_DEFAULT_SWITCH_ID)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchId is %u; 0 is right", name, p->SwitchId);
 	if (!ndis_string_ok(&p->SwitchFriendlyName))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchFriendlyName.Length is %u; an even number up to 512 "
-			      "is right", name, p->SwitchFriendlyName.Length);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: SwitchFriendlyName.Length is %u; an even number up to 512 "
+			      "is right",
+			      name, p->SwitchFriendlyName.Length);
 	if (p->NumVFs > a->cur_switch.MaxNumVFs)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: NumVFs is %u; at most MaxNumVFs (%u) is right", name,
-			      p->NumVFs, a->cur_switch.MaxNumVFs);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: NumVFs is %u; at most MaxNumVFs (%u) is right",
+			      name, p->NumVFs, a->cur_switch.MaxNumVFs);
 	if (rev == NDIS_NIC_SWITCH_PARAMETERS_REVISION_1)
 		p->NumQueuePairsForDefaultVPort =
-			NDIS_NIC_SWITCH_PARAMETERS_DEFAULT_NUMBER_OF_QUEUE_PAIRS_FOR_DEFAULT_VPORT;
+		    NDIS_NIC_SWITCH_PARAMETERS_DEFAULT_NUMBER_OF_QUEUE_PAIRS_FOR_DEFAULT_VPORT;
 	if (!p->NumQueuePairsForDefaultVPort || p->NumQueuePairsForDefaultVPort > max_default_queue_pairs(a))
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s: NumQueuePairsForDefaultVPort is %u; 1 to %u is right on this adapter", name,
@@ -165,8 +167,10 @@ NDIS_STATUS switch_set_prepare(struct ndis_op *op)
 		return NDIS_STATUS_SUCCESS;
 	}
 	if (!ndis_string_ok(&p.SwitchFriendlyName))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchFriendlyName.Length is %u; an even number up to 512 "
-			      "is right", switch_layout.name, p.SwitchFriendlyName.Length);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: SwitchFriendlyName.Length is %u; an even number up to 512 "
+			      "is right",
+			      switch_layout.name, p.SwitchFriendlyName.Length);
 	down = ndis_op_down(op, sizeof *down);
 	op->extra = malloc(sizeof p.SwitchFriendlyName);
 	if (!down || !op->extra)
@@ -211,8 +215,8 @@ NDIS_STATUS switch_delete_prepare(struct ndis_op *op)
 	/* what NDIS guarantees the driver before (spec/10 §5.4) */
 	if (a->num_vports > 1 || a->num_filters || a->num_vfs)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "the switch has %u nondefault VPorts, %u filters and %u VFs, which go first", a->num_vports - 1,
-			      a->num_filters, a->num_vfs);
+			      "the switch has %u nondefault VPorts, %u filters and %u VFs, which go first",
+			      a->num_vports - 1, a->num_filters, a->num_vfs);
 	down = ndis_op_down(op, sizeof *down);
 	if (!down)
 		return ndis_op_no_memory(op);
@@ -237,7 +241,7 @@ NDIS_STATUS switch_delete_done(struct ndis_op *op, NDIS_STATUS status)
 NDIS_STATUS switch_enum(const struct ndis_call *c)
 {
 	const struct ndis_adapter *a = c->a;
-	NDIS_NIC_SWITCH_INFO_ARRAY head = {0};
+	NDIS_NIC_SWITCH_INFO_ARRAY head = { 0 };
 	NDIS_NIC_SWITCH_INFO info;
 	NDIS_STATUS status;
 	uint32_t total;
@@ -270,8 +274,9 @@ NDIS_STATUS switch_enum(const struct ndis_call *c)
 		info.NumActiveDefaultVPortMacAddresses = v->target.num_unicast;
 		info.NumActiveNonDefaultVPortMacAddresses = a->num_unicast - v->target.num_unicast;
 		info.NumActiveDefaultVPortVlanIds = v->target.num_vlan;
-		ndis_list_each(l, &a->vports)
-			info.NumActiveNonDefaultVPortVlanIds += ndis_container(l, struct ndis_vport, link)->target.num_vlan;
+		ndis_list_each (l, &a->vports)
+			info.NumActiveNonDefaultVPortVlanIds +=
+			    ndis_container(l, struct ndis_vport, link)->target.num_vlan;
 		info.NumActiveNonDefaultVPortVlanIds -= v->target.num_vlan;
 		ndis_put(c, head.FirstElementOffset, &info, sizeof info);
 	}

@@ -11,24 +11,24 @@ static const struct ndis_layout vf_layout = {
 	"NDIS_NIC_SWITCH_VF_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout free_layout = {
 	"NDIS_NIC_SWITCH_FREE_VF_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout enum_layout = {
 	"NDIS_NIC_SWITCH_VF_INFO_ARRAY",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_VF_INFO_ARRAY_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_VF_INFO_ARRAY_REVISION_1 },
 };
 
 _Static_assert(sizeof(NDIS_NIC_SWITCH_VF_INFO) == sizeof(NDIS_NIC_SWITCH_VF_PARAMETERS) &&
-		       offsetof(NDIS_NIC_SWITCH_VF_INFO, RequestorId) ==
-			       offsetof(NDIS_NIC_SWITCH_VF_PARAMETERS, RequestorId),
+		   offsetof(NDIS_NIC_SWITCH_VF_INFO, RequestorId) ==
+		       offsetof(NDIS_NIC_SWITCH_VF_PARAMETERS, RequestorId),
 	       "ENUM_VFS copies one as the other");
 
 struct ndis_vf *vf_find(const struct ndis_adapter *a, uint32_t id)
@@ -76,13 +76,16 @@ static NDIS_STATUS check_allocate(const struct ndis_call *c, NDIS_NIC_SWITCH_VF_
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	if (p->VFId != NDIS_INVALID_VF_FUNCTION_ID || p->RequestorId != NDIS_INVALID_RID)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: VFId is 0x%X and RequestorId 0x%X; 0xFFFF and 0xFFFFFFFF are right, the adapter chooses them",
-			      name, p->VFId, p->RequestorId);
+		return refuse(
+		    c, NDIS_STATUS_INVALID_PARAMETER,
+		    "%s: VFId is 0x%X and RequestorId 0x%X; 0xFFFF and 0xFFFFFFFF are right, the adapter chooses them",
+		    name, p->VFId, p->RequestorId);
 	if (!ndis_string_ok(&p->VMName) || !ndis_string_ok(&p->VMFriendlyName) || !ndis_string_ok(&p->NicName))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: the Lengths of VMName, VMFriendlyName and NicName are %u, %u and %u; even numbers up to 512 "
-			      "are right", name, p->VMName.Length, p->VMFriendlyName.Length, p->NicName.Length);
+		return refuse(
+		    c, NDIS_STATUS_INVALID_PARAMETER,
+		    "%s: the Lengths of VMName, VMFriendlyName and NicName are %u, %u and %u; even numbers up to 512 "
+		    "are right",
+		    name, p->VMName.Length, p->VMFriendlyName.Length, p->NicName.Length);
 	if (p->MacAddressLength != 6)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: MacAddressLength is %u; 6 is right", name,
 			      p->MacAddressLength);
@@ -90,7 +93,8 @@ static NDIS_STATUS check_allocate(const struct ndis_call *c, NDIS_NIC_SWITCH_VF_
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s: PermanentMacAddress and CurrentMacAddress must be unicast and not all zero", name);
 	if (c->a->num_vfs >= c->a->switch_p.NumVFs)
-		return refuse(c, NDIS_STATUS_RESOURCES, "no VF is left: the switch has %u (NumVFs)", c->a->switch_p.NumVFs);
+		return refuse(c, NDIS_STATUS_RESOURCES, "no VF is left: the switch has %u (NumVFs)",
+			      c->a->switch_p.NumVFs);
 	p->Flags = 0;
 	return NDIS_STATUS_SUCCESS;
 }
@@ -162,8 +166,8 @@ NDIS_STATUS vf_free_prepare(struct ndis_op *op)
 	if (!vf)
 		return refuse(c, NDIS_STATUS_FILE_NOT_FOUND, "VF %u is not allocated", p.VFId);
 	if (ndis_foreign(c->d, vf->owner))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VF %u was allocated by %s, who alone may free it", p.VFId,
-			      vf->owner->name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VF %u was allocated by %s, who alone may free it",
+			      p.VFId, vf->owner->name);
 	if (vf->vport)
 		return refuse(c, NDIS_STATUS_FILE_NOT_FOUND, "VF %u has VPort %u, which must be deleted first", p.VFId,
 			      vf->vport->p.VPortId);
@@ -203,7 +207,8 @@ NDIS_STATUS vf_parameters(const struct ndis_call *c)
 		return status;
 	vf = vf_find(c->a, p.VFId);
 	if (!vf)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VFId: VF %u is not allocated", vf_layout.name, p.VFId);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VFId: VF %u is not allocated", vf_layout.name,
+			      p.VFId);
 	return ndis_answer(c, &vf->p, vf_layout.size[0], vf_layout.name);
 }
 
@@ -221,15 +226,17 @@ NDIS_STATUS vf_enum(const struct ndis_call *c)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	if (p.SwitchId != NDIS_DEFAULT_SWITCH_ID)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchId is %u; 0 is right", enum_layout.name, p.SwitchId);
-	status = ndis_array_room(c, sizeof p, a->num_vfs, sizeof(NDIS_NIC_SWITCH_VF_INFO), &at, &total, enum_layout.name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchId is %u; 0 is right", enum_layout.name,
+			      p.SwitchId);
+	status =
+	    ndis_array_room(c, sizeof p, a->num_vfs, sizeof(NDIS_NIC_SWITCH_VF_INFO), &at, &total, enum_layout.name);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	p.FirstElementOffset = at;
 	p.NumElements = a->num_vfs;
 	p.ElementSize = sizeof(NDIS_NIC_SWITCH_VF_INFO);
 	ndis_put(c, 0, &p, sizeof p);
-	ndis_list_each(l, &a->vfs) {
+	ndis_list_each (l, &a->vfs) {
 		const struct ndis_vf *vf = ndis_container(l, struct ndis_vf, link);
 
 		ndis_put(c, at, &vf->p, sizeof vf->p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * VPorts (spec/10 §5.6 to §5.9, spec/30 §3, spec/50 §1, §3 to §5): the pool, their parameters, their states. VPort 0
- * comes and goes with the switch. Control thread only.
+ * VPorts (spec/10 §5.6 to §5.9, spec/30 §3, spec/50 §1, §3 to §5): the pool, their parameters, their states.
+ * VPort 0 comes and goes with the switch. Control thread only.
  */
 #include "ndis/keeper.h"
 
@@ -11,19 +11,19 @@ static const struct ndis_layout vport_layout = {
 	"NDIS_NIC_SWITCH_VPORT_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout delete_layout = {
 	"NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_DELETE_VPORT_PARAMETERS_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_DELETE_VPORT_PARAMETERS_REVISION_1 },
 };
 static const struct ndis_layout enum_layout = {
 	"NDIS_NIC_SWITCH_VPORT_INFO_ARRAY",
 	NDIS_OBJECT_TYPE_DEFAULT,
 	1,
-	{NDIS_SIZEOF_NIC_SWITCH_VPORT_INFO_ARRAY_REVISION_1},
+	{ NDIS_SIZEOF_NIC_SWITCH_VPORT_INFO_ARRAY_REVISION_1 },
 };
 
 /* ---- the tables ---- */
@@ -106,15 +106,17 @@ static NDIS_STATUS check_moderation(const struct ndis_call *c, const NDIS_NIC_SW
 	case NdisNicSwitchVPortInterruptModerationHigh:
 		break;
 	default:
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: InterruptModeration is %d; 0, 1 (adaptive), 2 (off), 100 (low), 200 (medium) or 300 (high) is "
-			      "right", vport_layout.name, (int)p->InterruptModeration);
+		return refuse(
+		    c, NDIS_STATUS_INVALID_PARAMETER,
+		    "%s: InterruptModeration is %d; 0, 1 (adaptive), 2 (off), 100 (low), 200 (medium) or 300 (high) is "
+		    "right",
+		    vport_layout.name, (int)p->InterruptModeration);
 	}
 	if (!(c->a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED) &&
 	    p->InterruptModeration != v0->p.InterruptModeration)
 		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
-			      "%s: InterruptModeration is %d; this adapter has one for all VPorts, %d", vport_layout.name,
-			      (int)p->InterruptModeration, (int)v0->p.InterruptModeration);
+			      "%s: InterruptModeration is %d; this adapter has one for all VPorts, %d",
+			      vport_layout.name, (int)p->InterruptModeration, (int)v0->p.InterruptModeration);
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -122,8 +124,8 @@ static NDIS_STATUS check_affinity(const struct ndis_call *c, const NDIS_NIC_SWIT
 {
 	if (p->ProcessorAffinity.Mask)
 		return NDIS_STATUS_SUCCESS;
-	return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: ProcessorAffinity.Mask is 0; a VPort on the PF needs a CPU",
-		      vport_layout.name);
+	return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+		      "%s: ProcessorAffinity.Mask is 0; a VPort on the PF needs a CPU", vport_layout.name);
 }
 
 /* `n` queue pairs for a VPort that has `had` now (spec/50 §4). */
@@ -135,26 +137,28 @@ static NDIS_STATUS check_queue_pairs(const struct ndis_call *c, const struct ndi
 	uint32_t most = is_default ? caps->MaxNumQueuePairsForDefaultVPort : caps->MaxNumQueuePairsPerNonDefaultVPort;
 
 	if (n == 0 || n > most)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: NumQueuePairs is %u; 1 to %u is right", vport_layout.name,
-			      n, most);
-	if (!is_default &&
-	    !(caps->NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED)) {
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: NumQueuePairs is %u; 1 to %u is right",
+			      vport_layout.name, n, most);
+	if (!is_default && !(caps->NicSwitchCapabilities &
+			     NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED)) {
 		/* all nondefault VPorts have the same number, so one other tells it */
-		ndis_list_each(l, &a->vports) {
+		ndis_list_each (l, &a->vports) {
 			const struct ndis_vport *v = ndis_container(l, struct ndis_vport, link);
 
 			if (v == self || v->p.VPortId == NDIS_DEFAULT_VPORT_ID)
 				continue;
 			if (v->p.NumQueuePairs != n)
-				return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-					      "%s: NumQueuePairs is %u; %u is right, as the other VPorts have, since this "
-					      "adapter has no asymmetric queue pairs", vport_layout.name, n,
-					      v->p.NumQueuePairs);
+				return refuse(
+				    c, NDIS_STATUS_INVALID_PARAMETER,
+				    "%s: NumQueuePairs is %u; %u is right, as the other VPorts have, since this "
+				    "adapter has no asymmetric queue pairs",
+				    vport_layout.name, n, v->p.NumQueuePairs);
 			break;
 		}
 	}
 	if (a->num_queue_pairs - had + n > caps->MaxNumQueuePairs)
-		return refuse(c, NDIS_STATUS_RESOURCES, "%u queue pairs are asked for, %u of MaxNumQueuePairs (%u) are left", n,
+		return refuse(c, NDIS_STATUS_RESOURCES,
+			      "%u queue pairs are asked for, %u of MaxNumQueuePairs (%u) are left", n,
 			      caps->MaxNumQueuePairs - (a->num_queue_pairs - had), caps->MaxNumQueuePairs);
 	return NDIS_STATUS_SUCCESS;
 }
@@ -170,12 +174,14 @@ static NDIS_STATUS check_pool(const struct ndis_call *c, bool on_vf)
 	uint32_t reserved = caps->NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL ? 0 : caps->MaxNumVFs;
 
 	if (a->num_pf_vports + a->num_vf_vports >= nondefault)
-		return refuse(c, NDIS_STATUS_RESOURCES, "no VPort is left: MaxNumVPorts is %u, the default one included",
-			      caps->MaxNumVPorts);
-	if (!on_vf && a->num_pf_vports >= nondefault - reserved)
 		return refuse(c, NDIS_STATUS_RESOURCES,
-			      "no VPort is left for the PF: of MaxNumVPorts (%u) one is the default VPort and %u are reserved "
-			      "for VFs", caps->MaxNumVPorts, reserved);
+			      "no VPort is left: MaxNumVPorts is %u, the default one included", caps->MaxNumVPorts);
+	if (!on_vf && a->num_pf_vports >= nondefault - reserved)
+		return refuse(
+		    c, NDIS_STATUS_RESOURCES,
+		    "no VPort is left for the PF: of MaxNumVPorts (%u) one is the default VPort and %u are reserved "
+		    "for VFs",
+		    caps->MaxNumVPorts, reserved);
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -214,10 +220,12 @@ static NDIS_STATUS check_create(struct ndis_op *op, NDIS_NIC_SWITCH_VPORT_PARAME
 	}
 	state = on_vf ? NdisNicSwitchVPortStateActivated : NdisNicSwitchVPortStateDeactivated;
 	if (p->VPortState != state)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPortState is %d; %s is right for a VPort on %s", name,
-			      (int)p->VPortState, on_vf ? "Activated (1)" : "Deactivated (2)", on_vf ? "a VF" : "the PF");
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPortState is %d; %s is right for a VPort on %s",
+			      name, (int)p->VPortState, on_vf ? "Activated (1)" : "Deactivated (2)",
+			      on_vf ? "a VF" : "the PF");
 	if (p->LookaheadSize)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: LookaheadSize is %u; 0 is right", name, p->LookaheadSize);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: LookaheadSize is %u; 0 is right", name,
+			      p->LookaheadSize);
 	status = check_name(c, p);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = check_moderation(c, p);
@@ -293,7 +301,8 @@ static NDIS_STATUS read_vport(const struct ndis_call *c, NDIS_NIC_SWITCH_VPORT_P
 		return status;
 	*v = vport_find(c->a, p->VPortId);
 	if (!*v)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no VPort %u", vport_layout.name, p->VPortId);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no VPort %u", vport_layout.name,
+			      p->VPortId);
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -316,14 +325,16 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vp
 	const char *name = vport_layout.name;
 	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
 	const uint32_t known = NDIS_NIC_SWITCH_VPORT_PARAMS_FLAGS_CHANGED | NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED |
-			       NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED | NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED |
+			       NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED |
+			       NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED |
 			       NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED |
 			       NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
 
 	*changed = p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_CHANGE_MASK;
 	if (*changed & ~known)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-			      "%s: Flags is 0x%08X; the CHANGED flags of this adapter are 0x%08X", name, p->Flags, known);
+			      "%s: Flags is 0x%08X; the CHANGED flags of this adapter are 0x%08X", name, p->Flags,
+			      known);
 	/* the flags there are must be ignored (spec/10 §5.7), so there is nothing to change */
 	*changed &= ~(uint32_t)NDIS_NIC_SWITCH_VPORT_PARAMS_FLAGS_CHANGED;
 	if (*changed & NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED) {
@@ -342,13 +353,13 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vp
 	if (*changed & NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED) {
 		if (p->VPortState != NdisNicSwitchVPortStateActivated &&
 		    p->VPortState != NdisNicSwitchVPortStateDeactivated)
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPortState is %d; Activated (1) is right", name,
-				      (int)p->VPortState);
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPortState is %d; Activated (1) is right",
+				      name, (int)p->VPortState);
 		if (p->VPortState == NdisNicSwitchVPortStateDeactivated &&
 		    v->p.VPortState == NdisNicSwitchVPortStateActivated)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: VPortState: VPort %u is activated and can only be deleted, not deactivated", name,
-				      v->p.VPortId);
+				      "%s: VPortState: VPort %u is activated and can only be deleted, not deactivated",
+				      name, v->p.VPortId);
 		want->VPortState = p->VPortState;
 		if (p->VPortState == v->p.VPortState)
 			*changed &= ~(uint32_t)NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
@@ -356,8 +367,8 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vp
 	if (*changed & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED) {
 		if (v->vf)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: ProcessorAffinity: VPort %u is on VF %u; its CPUs are the guest's", name, v->p.VPortId,
-				      v->p.AttachedFunctionId);
+				      "%s: ProcessorAffinity: VPort %u is on VF %u; its CPUs are the guest's", name,
+				      v->p.VPortId, v->p.AttachedFunctionId);
 		status = check_affinity(c, p);
 		want->ProcessorAffinity = p->ProcessorAffinity;
 		memset(want->ProcessorAffinity.Reserved, 0, sizeof want->ProcessorAffinity.Reserved);
@@ -383,8 +394,8 @@ NDIS_STATUS vport_set_prepare(struct ndis_op *op)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	if (ndis_foreign(c->d, op->vport->owner))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u belongs to %s, who alone may change it", p.VPortId,
-			      op->vport->owner->name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u belongs to %s, who alone may change it",
+			      p.VPortId, op->vport->owner->name);
 	want = op->vport->p;
 	status = check_changes(c, op->vport, &p, &want, &changed);
 	if (status != NDIS_STATUS_SUCCESS)
@@ -462,7 +473,8 @@ NDIS_STATUS vport_enum(const struct ndis_call *c)
 			      "%s: Flags is 0x%X; ON_SPECIFIC_FUNCTION and ON_SPECIFIC_SWITCH exclude each other",
 			      enum_layout.name, p.Flags);
 	if (p.SwitchId != NDIS_DEFAULT_SWITCH_ID)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchId is %u; 0 is right", enum_layout.name, p.SwitchId);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: SwitchId is %u; 0 is right", enum_layout.name,
+			      p.SwitchId);
 	on_function = p.Flags & NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_ENUM_ON_SPECIFIC_FUNCTION;
 	if (on_function && p.AttachedFunctionId != NDIS_PF_FUNCTION_ID) {
 		vf = vf_find(a, p.AttachedFunctionId);
@@ -484,7 +496,7 @@ NDIS_STATUS vport_enum(const struct ndis_call *c)
 	if (vf && n) {
 		put_vport(c, at, vf->vport);
 	} else if (n) {
-		ndis_list_each(l, &a->vports) {
+		ndis_list_each (l, &a->vports) {
 			const struct ndis_vport *v = ndis_container(l, struct ndis_vport, link);
 
 			if (on_function && v->vf)
@@ -520,11 +532,12 @@ NDIS_STATUS vport_delete_prepare(struct ndis_op *op)
 	if (!v)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "there is no VPort %u", p.VPortId);
 	if (ndis_foreign(c->d, v->owner))
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u belongs to %s, who alone may delete it", p.VPortId,
-			      v->owner->name);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u belongs to %s, who alone may delete it",
+			      p.VPortId, v->owner->name);
 	if (v->target.num_filters)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u has %u filters, which must be cleared or moved first",
-			      p.VPortId, v->target.num_filters);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "VPort %u has %u filters, which must be cleared or moved first", p.VPortId,
+			      v->target.num_filters);
 	down = ndis_op_down(op, sizeof *down);
 	if (!down)
 		return ndis_op_no_memory(op);

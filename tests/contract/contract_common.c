@@ -27,8 +27,11 @@ static uint32_t ready_complete(struct fix *f)
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY a;
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS e;
 	} p = {
-		.a = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .FirstElementOffset = 20, .NumElements = 1, .ElementSize = 16},
-		.e = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .QueueId = make_queue(f)},
+		.a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+		       .FirstElementOffset = 20,
+		       .NumElements = 1,
+		       .ElementSize = 16 },
+		.e = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 }, .QueueId = make_queue(f) },
 	};
 
 	return put(f, &p, sizeof p);
@@ -73,7 +76,7 @@ static uint32_t ready_move_filter(struct fix *f)
 
 static uint32_t ready_enum_filters(struct fix *f)
 {
-	NDIS_RECEIVE_FILTER_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 28}};
+	NDIS_RECEIVE_FILTER_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
 
 	(void)make_filter(f, make_vport(f), 0, mac(1), 0);
 	return put(f, &p, sizeof p);
@@ -81,24 +84,25 @@ static uint32_t ready_enum_filters(struct fix *f)
 
 static uint32_t ready_filter_params(struct fix *f)
 {
-	NDIS_RECEIVE_FILTER_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 44},
-					    .FilterId = make_filter(f, make_vport(f), 0, mac(1), 0)};
+	NDIS_RECEIVE_FILTER_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 44 },
+					     .FilterId = make_filter(f, make_vport(f), 0, mac(1), 0) };
 
 	return put(f, &p, sizeof p);
 }
 
 static uint32_t ready_switch(struct fix *f)
 {
-	NDIS_NIC_SWITCH_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 552}, .SwitchType = NdisNicSwitchTypeExternal,
-					.NumQueuePairsForDefaultVPort = 1,
-					.Flags = NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED};
+	NDIS_NIC_SWITCH_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 552 },
+					 .SwitchType = NdisNicSwitchTypeExternal,
+					 .NumQueuePairsForDefaultVPort = 1,
+					 .Flags = NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED };
 
 	return put(f, &p, sizeof p);
 }
 
 static uint32_t ready_delete_switch(struct fix *f)
 {
-	NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}};
+	NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 } };
 
 	return put(f, &p, sizeof p);
 }
@@ -122,7 +126,7 @@ static uint32_t ready_vport_params(struct fix *f)
 
 static uint32_t ready_enum_vports(struct fix *f)
 {
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 28}};
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
 
 	return put(f, &p, sizeof p);
 }
@@ -150,7 +154,7 @@ static uint32_t ready_free_vf(struct fix *f)
 
 static uint32_t ready_vf_params(struct fix *f)
 {
-	NDIS_NIC_SWITCH_VF_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 1632}};
+	NDIS_NIC_SWITCH_VF_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 1632 } };
 
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
 	return put(f, &p, sizeof p);
@@ -158,15 +162,16 @@ static uint32_t ready_vf_params(struct fix *f)
 
 static uint32_t ready_enum_vfs(struct fix *f)
 {
-	NDIS_NIC_SWITCH_VF_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 24}};
+	NDIS_NIC_SWITCH_VF_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
 
 	return put(f, &p, sizeof p);
 }
 
 static uint32_t ready_config(struct fix *f)
 {
-	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .Offset = 0, .Length = 16,
-							.BufferOffset = 24};
+	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS p = {
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 }, .Offset = 0, .Length = 16, .BufferOffset = 24
+	};
 
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
 	(void)put(f, &p, sizeof p);
@@ -175,7 +180,7 @@ static uint32_t ready_config(struct fix *f)
 
 static uint32_t ready_reset_vf(struct fix *f)
 {
-	NDIS_SRIOV_RESET_VF_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 6}};
+	NDIS_SRIOV_RESET_VF_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 6 } };
 
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
 	return put(f, &p, sizeof p);
@@ -183,8 +188,9 @@ static uint32_t ready_reset_vf(struct fix *f)
 
 static uint32_t ready_power(struct fix *f)
 {
-	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 13},
-						      .PowerState = NdisDeviceStateD3, .WakeEnable = 1};
+	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 13 },
+						       .PowerState = NdisDeviceStateD3,
+						       .WakeEnable = 1 };
 
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
 	return put(f, &p, 13);
@@ -192,7 +198,7 @@ static uint32_t ready_power(struct fix *f)
 
 static uint32_t ready_vendor(struct fix *f)
 {
-	NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 10}};
+	NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 10 } };
 
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
 	return put(f, &p, sizeof p);
@@ -200,7 +206,7 @@ static uint32_t ready_vendor(struct fix *f)
 
 static uint32_t ready_bar(struct fix *f)
 {
-	NDIS_SRIOV_BAR_RESOURCES_INFO p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}};
+	NDIS_SRIOV_BAR_RESOURCES_INFO p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 } };
 
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
 	return put(f, &p, sizeof p);
@@ -228,57 +234,237 @@ static uint32_t ready_query(struct fix *f)
 #define A COMMON_ANYWHERE
 
 const struct common_row common_rows[] = {
-	{"spec10_4.1_filter_hardware_capabilities", OID_RECEIVE_FILTER_HARDWARE_CAPABILITIES, Q, U | A, start_sriov, ready_query,
-	 84, {0}},
-	{"spec10_4.1_filter_current_capabilities", OID_RECEIVE_FILTER_CURRENT_CAPABILITIES, Q, U, start_sriov, ready_query, 84,
-	 {0}},
-	{"spec10_4.2_global_parameters", OID_RECEIVE_FILTER_GLOBAL_PARAMETERS, Q, U | A, start_sriov, ready_query, 16, {0}},
-	{"spec10_4.3_allocate_queue", OID_RECEIVE_FILTER_ALLOCATE_QUEUE, M, D, start_vmq, ready_allocate_queue, 1092,
-	 {1084, 1092, 1096}},
-	{"spec10_4.4_allocation_complete", OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, M, D, start_vmq, ready_complete, 36,
-	 {20}},
-	{"spec10_4.5_free_queue", OID_RECEIVE_FILTER_FREE_QUEUE, S, D | R, start_vmq, ready_free_queue, 0, {12}},
-	{"spec10_4.6_enum_queues", OID_RECEIVE_FILTER_ENUM_QUEUES, Q, U, start_vmq, ready_queue_query, 16 + 1096, {0}},
-	{"spec10_4.7_queue_parameters_method", OID_RECEIVE_FILTER_QUEUE_PARAMETERS, M, U, start_vmq, ready_queue_params, 1092,
-	 {1084, 1092, 1096}},
-	{"spec10_4.7_queue_parameters_set", OID_RECEIVE_FILTER_QUEUE_PARAMETERS, S, D, start_vmq, ready_queue_params, 0,
-	 {1084, 1092, 1096}},
-	{"spec10_4.8_set_filter", OID_RECEIVE_FILTER_SET_FILTER, M, D, start_sriov, ready_set_filter, 44, {36, 44}},
-	{"spec10_4.9_clear_filter", OID_RECEIVE_FILTER_CLEAR_FILTER, S, D | R, start_sriov, ready_clear_filter, 0, {16}},
-	{"spec10_4.10_move_filter", OID_RECEIVE_FILTER_MOVE_FILTER, S, D, start_sriov, ready_move_filter, 0, {24}},
-	{"spec10_4.11_enum_filters", OID_RECEIVE_FILTER_ENUM_FILTERS, M, U, start_sriov, ready_enum_filters, 32 + 16, {20, 28}},
-	{"spec10_4.12_filter_parameters", OID_RECEIVE_FILTER_PARAMETERS, M, U, start_sriov, ready_filter_params, 48 + 56,
-	 {36, 44}},
-	{"spec10_5.1_switch_hardware_capabilities", OID_NIC_SWITCH_HARDWARE_CAPABILITIES, Q, A, start_sriov, ready_query, 132,
-	 {0}},
-	{"spec10_5.1_switch_current_capabilities", OID_NIC_SWITCH_CURRENT_CAPABILITIES, Q, 0, start_sriov, ready_query, 132, {0}},
-	{"spec10_5.2_create_switch", OID_NIC_SWITCH_CREATE_SWITCH, M, D | N, start_neutral, ready_switch, 552, {548, 552}},
-	{"spec10_5.3_switch_parameters_method", OID_NIC_SWITCH_PARAMETERS, M, 0, start_sriov, ready_switch, 552, {548, 552}},
-	{"spec10_5.3_switch_parameters_set", OID_NIC_SWITCH_PARAMETERS, S, D, start_sriov, ready_switch, 0, {548, 552}},
-	{"spec10_5.4_delete_switch", OID_NIC_SWITCH_DELETE_SWITCH, S, D | R | N, start_sriov, ready_delete_switch, 0, {12}},
-	{"spec10_5.5_enum_switches", OID_NIC_SWITCH_ENUM_SWITCHES, Q, U, start_sriov, ready_query, 16 + 572, {0}},
-	{"spec10_5.6_create_vport", OID_NIC_SWITCH_CREATE_VPORT, M, D, start_sriov, ready_create_vport, 572, {572}},
-	{"spec10_5.7_vport_parameters_method", OID_NIC_SWITCH_VPORT_PARAMETERS, M, 0, start_sriov, ready_vport_params, 572,
-	 {572}},
-	{"spec10_5.7_vport_parameters_set", OID_NIC_SWITCH_VPORT_PARAMETERS, S, D, start_sriov, ready_vport_params, 0, {572}},
-	{"spec10_5.8_enum_vports", OID_NIC_SWITCH_ENUM_VPORTS, M, U, start_sriov, ready_enum_vports, 32 + 576, {28}},
-	{"spec10_5.9_delete_vport", OID_NIC_SWITCH_DELETE_VPORT, S, D, start_sriov, ready_delete_vport, 0, {12}},
-	{"spec10_5.10_allocate_vf", OID_NIC_SWITCH_ALLOCATE_VF, M, D, start_sriov, ready_allocate_vf, 1632, {1632}},
-	{"spec10_5.11_free_vf", OID_NIC_SWITCH_FREE_VF, S, D | R, start_sriov, ready_free_vf, 0, {10}},
-	{"spec10_5.12_vf_parameters", OID_NIC_SWITCH_VF_PARAMETERS, M, U, start_sriov, ready_vf_params, 1632, {1632}},
-	{"spec10_5.12_enum_vfs", OID_NIC_SWITCH_ENUM_VFS, M, U, start_sriov, ready_enum_vfs, 24, {24}},
-	{"spec10_6_sriov_hardware_capabilities", OID_SRIOV_HARDWARE_CAPABILITIES, Q, A, start_sriov, ready_query, 12, {0}},
-	{"spec10_6_sriov_current_capabilities", OID_SRIOV_CURRENT_CAPABILITIES, Q, 0, start_sriov, ready_query, 12, {0}},
-	{"spec10_6_read_vf_config_space", OID_SRIOV_READ_VF_CONFIG_SPACE, M, D, start_sriov, ready_config, 40, {20}},
-	{"spec10_6_write_vf_config_space", OID_SRIOV_WRITE_VF_CONFIG_SPACE, S, D, start_sriov, ready_config, 0, {20}},
-	{"spec10_6_read_vf_config_block", OID_SRIOV_READ_VF_CONFIG_BLOCK, M, D, start_sriov, ready_config, 40, {20}},
-	{"spec10_6_write_vf_config_block", OID_SRIOV_WRITE_VF_CONFIG_BLOCK, S, D, start_sriov, ready_config, 0, {20}},
-	{"spec10_6_reset_vf", OID_SRIOV_RESET_VF, S, D, start_sriov, ready_reset_vf, 0, {6}},
-	{"spec10_6_set_vf_power_state", OID_SRIOV_SET_VF_POWER_STATE, S, D, start_sriov, ready_power, 0, {13}},
-	{"spec10_6_vf_vendor_device_id", OID_SRIOV_VF_VENDOR_DEVICE_ID, M, D, start_sriov, ready_vendor, 10, {10}},
-	{"spec10_6_probed_bars", OID_SRIOV_PROBED_BARS, Q, D | N, start_sriov, ready_query, 32, {0}},
-	{"spec10_6_bar_resources", OID_SRIOV_BAR_RESOURCES, M, D | N, start_sriov, ready_bar, 32, {12}},
-	{"spec10_6_pf_luid", OID_SRIOV_PF_LUID, Q, 0, start_sriov, ready_query, 12, {0}},
+	{ "spec10_4.1_filter_hardware_capabilities",
+	  OID_RECEIVE_FILTER_HARDWARE_CAPABILITIES,
+	  Q,
+	  U | A,
+	  start_sriov,
+	  ready_query,
+	  84,
+	  { 0 } },
+	{ "spec10_4.1_filter_current_capabilities",
+	  OID_RECEIVE_FILTER_CURRENT_CAPABILITIES,
+	  Q,
+	  U,
+	  start_sriov,
+	  ready_query,
+	  84,
+	  { 0 } },
+	{ "spec10_4.2_global_parameters",
+	  OID_RECEIVE_FILTER_GLOBAL_PARAMETERS,
+	  Q,
+	  U | A,
+	  start_sriov,
+	  ready_query,
+	  16,
+	  { 0 } },
+	{ "spec10_4.3_allocate_queue",
+	  OID_RECEIVE_FILTER_ALLOCATE_QUEUE,
+	  M,
+	  D,
+	  start_vmq,
+	  ready_allocate_queue,
+	  1092,
+	  { 1084, 1092, 1096 } },
+	{ "spec10_4.4_allocation_complete",
+	  OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE,
+	  M,
+	  D,
+	  start_vmq,
+	  ready_complete,
+	  36,
+	  { 20 } },
+	{ "spec10_4.5_free_queue", OID_RECEIVE_FILTER_FREE_QUEUE, S, D | R, start_vmq, ready_free_queue, 0, { 12 } },
+	{ "spec10_4.6_enum_queues",
+	  OID_RECEIVE_FILTER_ENUM_QUEUES,
+	  Q,
+	  U,
+	  start_vmq,
+	  ready_queue_query,
+	  16 + 1096,
+	  { 0 } },
+	{ "spec10_4.7_queue_parameters_method",
+	  OID_RECEIVE_FILTER_QUEUE_PARAMETERS,
+	  M,
+	  U,
+	  start_vmq,
+	  ready_queue_params,
+	  1092,
+	  { 1084, 1092, 1096 } },
+	{ "spec10_4.7_queue_parameters_set",
+	  OID_RECEIVE_FILTER_QUEUE_PARAMETERS,
+	  S,
+	  D,
+	  start_vmq,
+	  ready_queue_params,
+	  0,
+	  { 1084, 1092, 1096 } },
+	{ "spec10_4.8_set_filter", OID_RECEIVE_FILTER_SET_FILTER, M, D, start_sriov, ready_set_filter, 44, { 36, 44 } },
+	{ "spec10_4.9_clear_filter",
+	  OID_RECEIVE_FILTER_CLEAR_FILTER,
+	  S,
+	  D | R,
+	  start_sriov,
+	  ready_clear_filter,
+	  0,
+	  { 16 } },
+	{ "spec10_4.10_move_filter", OID_RECEIVE_FILTER_MOVE_FILTER, S, D, start_sriov, ready_move_filter, 0, { 24 } },
+	{ "spec10_4.11_enum_filters",
+	  OID_RECEIVE_FILTER_ENUM_FILTERS,
+	  M,
+	  U,
+	  start_sriov,
+	  ready_enum_filters,
+	  32 + 16,
+	  { 20, 28 } },
+	{ "spec10_4.12_filter_parameters",
+	  OID_RECEIVE_FILTER_PARAMETERS,
+	  M,
+	  U,
+	  start_sriov,
+	  ready_filter_params,
+	  48 + 56,
+	  { 36, 44 } },
+	{ "spec10_5.1_switch_hardware_capabilities",
+	  OID_NIC_SWITCH_HARDWARE_CAPABILITIES,
+	  Q,
+	  A,
+	  start_sriov,
+	  ready_query,
+	  132,
+	  { 0 } },
+	{ "spec10_5.1_switch_current_capabilities",
+	  OID_NIC_SWITCH_CURRENT_CAPABILITIES,
+	  Q,
+	  0,
+	  start_sriov,
+	  ready_query,
+	  132,
+	  { 0 } },
+	{ "spec10_5.2_create_switch",
+	  OID_NIC_SWITCH_CREATE_SWITCH,
+	  M,
+	  D | N,
+	  start_neutral,
+	  ready_switch,
+	  552,
+	  { 548, 552 } },
+	{ "spec10_5.3_switch_parameters_method",
+	  OID_NIC_SWITCH_PARAMETERS,
+	  M,
+	  0,
+	  start_sriov,
+	  ready_switch,
+	  552,
+	  { 548, 552 } },
+	{ "spec10_5.3_switch_parameters_set",
+	  OID_NIC_SWITCH_PARAMETERS,
+	  S,
+	  D,
+	  start_sriov,
+	  ready_switch,
+	  0,
+	  { 548, 552 } },
+	{ "spec10_5.4_delete_switch",
+	  OID_NIC_SWITCH_DELETE_SWITCH,
+	  S,
+	  D | R | N,
+	  start_sriov,
+	  ready_delete_switch,
+	  0,
+	  { 12 } },
+	{ "spec10_5.5_enum_switches", OID_NIC_SWITCH_ENUM_SWITCHES, Q, U, start_sriov, ready_query, 16 + 572, { 0 } },
+	{ "spec10_5.6_create_vport", OID_NIC_SWITCH_CREATE_VPORT, M, D, start_sriov, ready_create_vport, 572, { 572 } },
+	{ "spec10_5.7_vport_parameters_method",
+	  OID_NIC_SWITCH_VPORT_PARAMETERS,
+	  M,
+	  0,
+	  start_sriov,
+	  ready_vport_params,
+	  572,
+	  { 572 } },
+	{ "spec10_5.7_vport_parameters_set",
+	  OID_NIC_SWITCH_VPORT_PARAMETERS,
+	  S,
+	  D,
+	  start_sriov,
+	  ready_vport_params,
+	  0,
+	  { 572 } },
+	{ "spec10_5.8_enum_vports",
+	  OID_NIC_SWITCH_ENUM_VPORTS,
+	  M,
+	  U,
+	  start_sriov,
+	  ready_enum_vports,
+	  32 + 576,
+	  { 28 } },
+	{ "spec10_5.9_delete_vport", OID_NIC_SWITCH_DELETE_VPORT, S, D, start_sriov, ready_delete_vport, 0, { 12 } },
+	{ "spec10_5.10_allocate_vf", OID_NIC_SWITCH_ALLOCATE_VF, M, D, start_sriov, ready_allocate_vf, 1632, { 1632 } },
+	{ "spec10_5.11_free_vf", OID_NIC_SWITCH_FREE_VF, S, D | R, start_sriov, ready_free_vf, 0, { 10 } },
+	{ "spec10_5.12_vf_parameters",
+	  OID_NIC_SWITCH_VF_PARAMETERS,
+	  M,
+	  U,
+	  start_sriov,
+	  ready_vf_params,
+	  1632,
+	  { 1632 } },
+	{ "spec10_5.12_enum_vfs", OID_NIC_SWITCH_ENUM_VFS, M, U, start_sriov, ready_enum_vfs, 24, { 24 } },
+	{ "spec10_6_sriov_hardware_capabilities",
+	  OID_SRIOV_HARDWARE_CAPABILITIES,
+	  Q,
+	  A,
+	  start_sriov,
+	  ready_query,
+	  12,
+	  { 0 } },
+	{ "spec10_6_sriov_current_capabilities",
+	  OID_SRIOV_CURRENT_CAPABILITIES,
+	  Q,
+	  0,
+	  start_sriov,
+	  ready_query,
+	  12,
+	  { 0 } },
+	{ "spec10_6_read_vf_config_space",
+	  OID_SRIOV_READ_VF_CONFIG_SPACE,
+	  M,
+	  D,
+	  start_sriov,
+	  ready_config,
+	  40,
+	  { 20 } },
+	{ "spec10_6_write_vf_config_space",
+	  OID_SRIOV_WRITE_VF_CONFIG_SPACE,
+	  S,
+	  D,
+	  start_sriov,
+	  ready_config,
+	  0,
+	  { 20 } },
+	{ "spec10_6_read_vf_config_block",
+	  OID_SRIOV_READ_VF_CONFIG_BLOCK,
+	  M,
+	  D,
+	  start_sriov,
+	  ready_config,
+	  40,
+	  { 20 } },
+	{ "spec10_6_write_vf_config_block",
+	  OID_SRIOV_WRITE_VF_CONFIG_BLOCK,
+	  S,
+	  D,
+	  start_sriov,
+	  ready_config,
+	  0,
+	  { 20 } },
+	{ "spec10_6_reset_vf", OID_SRIOV_RESET_VF, S, D, start_sriov, ready_reset_vf, 0, { 6 } },
+	{ "spec10_6_set_vf_power_state", OID_SRIOV_SET_VF_POWER_STATE, S, D, start_sriov, ready_power, 0, { 13 } },
+	{ "spec10_6_vf_vendor_device_id", OID_SRIOV_VF_VENDOR_DEVICE_ID, M, D, start_sriov, ready_vendor, 10, { 10 } },
+	{ "spec10_6_probed_bars", OID_SRIOV_PROBED_BARS, Q, D | N, start_sriov, ready_query, 32, { 0 } },
+	{ "spec10_6_bar_resources", OID_SRIOV_BAR_RESOURCES, M, D | N, start_sriov, ready_bar, 32, { 12 } },
+	{ "spec10_6_pf_luid", OID_SRIOV_PF_LUID, Q, 0, start_sriov, ready_query, 12, { 0 } },
 };
 
 #undef Q
@@ -535,8 +721,8 @@ static void null_buffer(struct fix *f, const struct common_row *r)
 /* Whatever the driver may answer reaches the requester, and nothing has changed. */
 static void driver_refuses(struct fix *f, const struct common_row *r)
 {
-	static const NDIS_STATUS answers[] = {NDIS_STATUS_FAILURE, NDIS_STATUS_RESOURCES, NDIS_STATUS_INVALID_PARAMETER,
-					      NDIS_STATUS_NOT_SUPPORTED};
+	static const NDIS_STATUS answers[] = { NDIS_STATUS_FAILURE, NDIS_STATUS_RESOURCES,
+					       NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_NOT_SUPPORTED };
 	struct ndis_adapter_info before, after;
 	uint8_t valid[4096];
 	uint32_t in;
@@ -663,27 +849,27 @@ static void every_length(struct fix *f, const struct common_row *r)
 }
 
 const struct common_check common_checks[] = {
-	{"success", all, success},
-	{"success_revision_above_ours", has_input, revision_above},
-	{"invalid_length_one_byte_short", has_input, one_short},
-	{"invalid_length_no_header", has_input, empty},
-	{"invalid_length_header_size_beyond_buffer", has_input, size_beyond},
-	{"invalid_length_output", has_output, short_output},
-	{"invalid_length_every_length", has_input, every_length},
-	{"invalid_parameter_header_type", has_input, header_type},
-	{"invalid_parameter_revision_0", has_input, revision_0},
-	{"invalid_parameter_header_size", has_input, header_size},
-	{"invalid_parameter_null_buffer", all, null_buffer},
-	{"not_supported_request_type", all, wrong_type},
-	{"not_supported_not_enabled", not_anywhere, not_enabled},
-	{"issuer_user_mode", all, user_mode},
-	{"issuer_ndis_only", ndis_only, not_ndis},
-	{"failure_driver", can_refuse, driver_refuses},
-	{"failure_driver_must_not", cannot_refuse, driver_misbehaves},
-	{"not_accepted_driver", cannot_refuse, not_accepted},
-	{"pending_driver", goes_down, pending},
-	{"pending_driver_flushed", goes_down, pending_flushed},
-	{"pending_driver_then_failure", can_refuse, pending_fails},
+	{ "success", all, success },
+	{ "success_revision_above_ours", has_input, revision_above },
+	{ "invalid_length_one_byte_short", has_input, one_short },
+	{ "invalid_length_no_header", has_input, empty },
+	{ "invalid_length_header_size_beyond_buffer", has_input, size_beyond },
+	{ "invalid_length_output", has_output, short_output },
+	{ "invalid_length_every_length", has_input, every_length },
+	{ "invalid_parameter_header_type", has_input, header_type },
+	{ "invalid_parameter_revision_0", has_input, revision_0 },
+	{ "invalid_parameter_header_size", has_input, header_size },
+	{ "invalid_parameter_null_buffer", all, null_buffer },
+	{ "not_supported_request_type", all, wrong_type },
+	{ "not_supported_not_enabled", not_anywhere, not_enabled },
+	{ "issuer_user_mode", all, user_mode },
+	{ "issuer_ndis_only", ndis_only, not_ndis },
+	{ "failure_driver", can_refuse, driver_refuses },
+	{ "failure_driver_must_not", cannot_refuse, driver_misbehaves },
+	{ "not_accepted_driver", cannot_refuse, not_accepted },
+	{ "pending_driver", goes_down, pending },
+	{ "pending_driver_flushed", goes_down, pending_flushed },
+	{ "pending_driver_then_failure", can_refuse, pending_fails },
 };
 
 const size_t common_check_count = sizeof common_checks / sizeof common_checks[0];

@@ -195,17 +195,18 @@ static void close_driver(struct fix *f)
 
 static void bad_indications(struct fix *f)
 {
-	NDIS_RECEIVE_QUEUE_STATE s = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .QueueId = 1,
-				      .QueueState = NdisReceiveQueueOperationalStateDmaStopped};
+	NDIS_RECEIVE_QUEUE_STATE s = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+				       .QueueId = 1,
+				       .QueueState = NdisReceiveQueueOperationalStateDmaStopped };
 	uint64_t faults = 0;
 
 	start_vmq(f);
 	s.QueueId = make_queue(f);
-#define FAULT(code, buf, len)                                    \
-	do {                                                     \
-		f->m.up->indicate(f->a, code, buf, len);         \
-		assert_int_equal(info(f).faults, ++faults);      \
-		assert_int_equal(f->indications, 0);             \
+#define FAULT(code, buf, len)                                                                                          \
+	do {                                                                                                           \
+		f->m.up->indicate(f->a, code, buf, len);                                                               \
+		assert_int_equal(info(f).faults, ++faults);                                                            \
+		assert_int_equal(f->indications, 0);                                                                   \
 	} while (0)
 	FAULT(NDIS_STATUS_RECEIVE_QUEUE_STATE, &s, 16); /* it is not being freed */
 	FAULT(NDIS_STATUS_RECEIVE_QUEUE_STATE, &s, 15);
@@ -291,11 +292,11 @@ static void bad_request(struct fix *f)
 
 	start_sriov(f);
 	memset(&req, 0, sizeof req);
-	req.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 - 1};
+	req.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 - 1 };
 	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), BAD);
-	req.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_OID_REQUEST_REVISION_2};
+	req.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_OID_REQUEST_REVISION_2 };
 	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), BAD);
-	req.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, 0, NDIS_SIZEOF_OID_REQUEST_REVISION_2};
+	req.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_OID_REQUEST, 0, NDIS_SIZEOF_OID_REQUEST_REVISION_2 };
 	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), BAD);
 	req.Header.Revision = 1;
 	req.RequestType = (NDIS_REQUEST_TYPE)3;
@@ -338,7 +339,7 @@ static void surprise_removal(struct fix *f)
 
 static void plain_driver(struct fix *f)
 {
-	struct ndis_driver_config d = {.name = "d"};
+	struct ndis_driver_config d = { .name = "d" };
 
 	fix_init(f);
 	assert_int_equal(ndis_adapter_create(&test_miniport_plain_ops, &f->m, &f->cfg, &f->a, &f->err), 0);
@@ -348,26 +349,26 @@ static void plain_driver(struct fix *f)
 }
 
 const struct contract_case driver_cases[] = {
-	{"spec10_2_one_request_at_a_time", one_at_a_time},
-	{"spec10_2_waiting_request_checked_in_turn", checked_in_turn},
-	{"driver_completes_inside_the_call", completes_inside},
-	{"driver_completes_twice", completes_twice},
-	{"driver_completes_with_pending", completes_with_pending},
-	{"driver_cannot_be_flushed", cannot_flush},
-	{"driver_answers_a_strange_status", strange_status},
-	{"reset_aborts_requests_and_keeps_objects", reset_adapter},
-	{"destroy_completes_pending_requests", destroy_with_pending},
-	{"spec30_7_stop_order_switch", destroy_takes_all_down},
-	{"spec30_7_stop_order_queues", destroy_vmq},
-	{"spec10_2_leaving_driver", close_driver},
-	{"spec10_8_receive_queue_state_bad", bad_indications},
-	{"spec10_8_capabilities", capability_indications},
-	{"spec10_8_queue_parameters", queue_parameters_indication},
-	{"vendor_oids", vendor},
-	{"spec10_1_invalid_oid", unknown_oid},
-	{"spec10_2_oid_request_structure", bad_request},
-	{"spec10_2_supported_revision", supported_revision},
-	{"spec10_2_surprise_removal", surprise_removal},
-	{"driver_without_flush_and_reset", plain_driver},
+	{ "spec10_2_one_request_at_a_time", one_at_a_time },
+	{ "spec10_2_waiting_request_checked_in_turn", checked_in_turn },
+	{ "driver_completes_inside_the_call", completes_inside },
+	{ "driver_completes_twice", completes_twice },
+	{ "driver_completes_with_pending", completes_with_pending },
+	{ "driver_cannot_be_flushed", cannot_flush },
+	{ "driver_answers_a_strange_status", strange_status },
+	{ "reset_aborts_requests_and_keeps_objects", reset_adapter },
+	{ "destroy_completes_pending_requests", destroy_with_pending },
+	{ "spec30_7_stop_order_switch", destroy_takes_all_down },
+	{ "spec30_7_stop_order_queues", destroy_vmq },
+	{ "spec10_2_leaving_driver", close_driver },
+	{ "spec10_8_receive_queue_state_bad", bad_indications },
+	{ "spec10_8_capabilities", capability_indications },
+	{ "spec10_8_queue_parameters", queue_parameters_indication },
+	{ "vendor_oids", vendor },
+	{ "spec10_1_invalid_oid", unknown_oid },
+	{ "spec10_2_oid_request_structure", bad_request },
+	{ "spec10_2_supported_revision", supported_revision },
+	{ "spec10_2_surprise_removal", surprise_removal },
+	{ "driver_without_flush_and_reset", plain_driver },
 };
 const size_t driver_count = sizeof driver_cases / sizeof driver_cases[0];

@@ -8,25 +8,25 @@ static NDIS_STATUS set_filter(struct fix *f, struct ndis_driver *d, uint32_t len
 }
 
 /* Changes the fixed part of a valid SET_FILTER buffer and expects the refusal. */
-#define REFUSE_FIXED(change)                                                                          \
-	do {                                                                                          \
-		NDIS_RECEIVE_FILTER_PARAMETERS p;                                                     \
-		uint32_t n = filter_params(f->buf, v, 0, mac(1), 5);                                  \
-		memcpy(&p, f->buf, sizeof p);                                                         \
-		change;                                                                               \
-		memcpy(f->buf, &p, sizeof p);                                                         \
-		assert_status(f, set_filter(f, f->d, n), NDIS_STATUS_INVALID_PARAMETER);              \
+#define REFUSE_FIXED(change)                                                                                           \
+	do {                                                                                                           \
+		NDIS_RECEIVE_FILTER_PARAMETERS p;                                                                      \
+		uint32_t n = filter_params(f->buf, v, 0, mac(1), 5);                                                   \
+		memcpy(&p, f->buf, sizeof p);                                                                          \
+		change;                                                                                                \
+		memcpy(f->buf, &p, sizeof p);                                                                          \
+		assert_status(f, set_filter(f, f->d, n), NDIS_STATUS_INVALID_PARAMETER);                               \
 	} while (0)
 
 /* Changes test i (0: MAC, 1: VLAN) likewise. */
-#define REFUSE_FIELD(i, change)                                                                       \
-	do {                                                                                          \
-		NDIS_RECEIVE_FILTER_FIELD_PARAMETERS t;                                               \
-		uint32_t n = filter_params(f->buf, v, 0, mac(1), 5);                                  \
-		memcpy(&t, f->buf + 48 + (i) * sizeof t, sizeof t);                                   \
-		change;                                                                               \
-		memcpy(f->buf + 48 + (i) * sizeof t, &t, sizeof t);                                   \
-		assert_status(f, set_filter(f, f->d, n), NDIS_STATUS_INVALID_PARAMETER);              \
+#define REFUSE_FIELD(i, change)                                                                                        \
+	do {                                                                                                           \
+		NDIS_RECEIVE_FILTER_FIELD_PARAMETERS t;                                                                \
+		uint32_t n = filter_params(f->buf, v, 0, mac(1), 5);                                                   \
+		memcpy(&t, f->buf + 48 + (i) * sizeof t, sizeof t);                                                    \
+		change;                                                                                                \
+		memcpy(f->buf + 48 + (i) * sizeof t, &t, sizeof t);                                                    \
+		assert_status(f, set_filter(f, f->d, n), NDIS_STATUS_INVALID_PARAMETER);                               \
 	} while (0)
 
 static void set_filter_members(struct fix *f)
@@ -102,7 +102,7 @@ static void set_filter_array_short(struct fix *f)
 
 static void vlan_ids(struct fix *f)
 {
-	static const unsigned bad[] = {4095, 0x0FFF, 0x1005, 0x8001};
+	static const unsigned bad[] = { 4095, 0x0FFF, 0x1005, 0x8001 };
 	uint32_t v, len;
 
 	start_sriov(f);
@@ -216,7 +216,7 @@ static void duplicate_unicast(struct fix *f)
 
 static void duplicate_group(struct fix *f)
 {
-	static const uint8_t broadcast[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+	static const uint8_t broadcast[6] = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF };
 	uint32_t v, w, len, id;
 	NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS move;
 
@@ -229,7 +229,8 @@ static void duplicate_group(struct fix *f)
 	assert_status(f, set_filter(f, f->d, len), NDIS_STATUS_INVALID_PARAMETER);
 	/* nor by moving */
 	move = move_params(id, w, v);
-	assert_status(f, set(f, f->d, OID_RECEIVE_FILTER_MOVE_FILTER, &move, sizeof move), NDIS_STATUS_INVALID_PARAMETER);
+	assert_status(f, set(f, f->d, OID_RECEIVE_FILTER_MOVE_FILTER, &move, sizeof move),
+		      NDIS_STATUS_INVALID_PARAMETER);
 	move = move_params(id, w, 0);
 	assert_status(f, set(f, f->d, OID_RECEIVE_FILTER_MOVE_FILTER, &move, sizeof move), NDIS_STATUS_SUCCESS);
 	(void)make_filter(f, w, 0, broadcast, 5);
@@ -267,7 +268,7 @@ static void set_filter_exhausted(struct fix *f)
 
 static void set_filter_addresses_exhausted(struct fix *f)
 {
-	static const uint8_t broadcast[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+	static const uint8_t broadcast[6] = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF };
 	uint32_t v, len;
 
 	fix_init(f);
@@ -347,13 +348,13 @@ static void move_filter(struct fix *f)
 	assert_int_equal(f->m.oid, 0);
 }
 
-#define REFUSE_MOVE(driver, change)                                                                                  \
-	do {                                                                                                         \
-		p = move_params(id, v, w);                                                                           \
-		change;                                                                                              \
-		assert_status(f, set(f, driver, OID_RECEIVE_FILTER_MOVE_FILTER, &p, sizeof p),                       \
-			      NDIS_STATUS_INVALID_PARAMETER);                                                        \
-		assert_int_equal(vport_info(f, v).NumFilters, 1);                                                    \
+#define REFUSE_MOVE(driver, change)                                                                                    \
+	do {                                                                                                           \
+		p = move_params(id, v, w);                                                                             \
+		change;                                                                                                \
+		assert_status(f, set(f, driver, OID_RECEIVE_FILTER_MOVE_FILTER, &p, sizeof p),                         \
+			      NDIS_STATUS_INVALID_PARAMETER);                                                          \
+		assert_int_equal(vport_info(f, v).NumFilters, 1);                                                      \
 	} while (0)
 
 static void move_filter_refused(struct fix *f)
@@ -384,7 +385,7 @@ static void move_filter_vmq(struct fix *f)
 
 static void enum_filters(struct fix *f)
 {
-	NDIS_RECEIVE_FILTER_INFO_ARRAY head = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}};
+	NDIS_RECEIVE_FILTER_INFO_ARRAY head = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 } };
 	NDIS_RECEIVE_FILTER_INFO i;
 	uint32_t v, w;
 
@@ -411,7 +412,9 @@ static void enum_filters(struct fix *f)
 
 static void enum_filters_unknown(struct fix *f)
 {
-	NDIS_RECEIVE_FILTER_INFO_ARRAY head = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 28}, .Flags = 1, .VPortId = 9};
+	NDIS_RECEIVE_FILTER_INFO_ARRAY head = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 },
+						.Flags = 1,
+						.VPortId = 9 };
 
 	start_sriov(f);
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ENUM_FILTERS, &head, 28), NDIS_STATUS_INVALID_PARAMETER);
@@ -422,7 +425,7 @@ static void enum_filters_unknown(struct fix *f)
 
 static void filter_parameters_round_trip(struct fix *f)
 {
-	NDIS_RECEIVE_FILTER_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 44}};
+	NDIS_RECEIVE_FILTER_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 44 } };
 	NDIS_RECEIVE_FILTER_FIELD_PARAMETERS t[2];
 	uint32_t v;
 
@@ -471,30 +474,30 @@ static void many(struct fix *f)
 }
 
 const struct contract_case filter_cases[] = {
-	{"spec10_4.8_set_filter_invalid_parameter_members", set_filter_members},
-	{"spec10_4.8_set_filter_invalid_parameter_fields", set_filter_fields},
-	{"spec40_2_vlan_only_refused", set_filter_vlan_only},
-	{"spec10_4.8_set_filter_invalid_length_field_array", set_filter_array_short},
-	{"spec70_Q21_vlan_ids", vlan_ids},
-	{"spec70_Q27_vlan_big_endian", vlan_big_endian},
-	{"spec40_2_vlan_and_untagged_or_zero", vlan_and_uoz},
-	{"spec40_2_vlan_filtering_off", vlan_filtering_off},
-	{"spec40_2_mac_only_without_untagged_or_zero", mac_only_revision_1},
-	{"spec10_2_arrays_stepped_by_element_size", element_size_honoured},
-	{"spec70_Q22_duplicate_unicast", duplicate_unicast},
-	{"spec70_Q22_duplicate_group", duplicate_group},
-	{"spec10_2_ownership_set_filter", set_filter_foreign},
-	{"spec70_Q6_filters_exhausted", set_filter_exhausted},
-	{"spec70_Q6_mac_addresses_exhausted", set_filter_addresses_exhausted},
-	{"spec70_Q53_filter_ids_round_robin", filter_ids_round_robin},
-	{"spec10_4.9_clear_filter_file_not_found", clear_filter_unknown},
-	{"spec10_2_ownership_clear_filter", clear_filter_foreign},
-	{"spec30_5_move_filter", move_filter},
-	{"spec10_4.10_move_filter_invalid_parameter_members", move_filter_refused},
-	{"spec10_4.10_move_filter_not_supported_vmq", move_filter_vmq},
-	{"spec10_4.11_enum_filters_of_all_vports", enum_filters},
-	{"spec70_Q6_enum_filters_unknown", enum_filters_unknown},
-	{"spec10_4.12_filter_parameters_invalid_parameter_unknown", filter_parameters_round_trip},
-	{"stress_64000_filters", many},
+	{ "spec10_4.8_set_filter_invalid_parameter_members", set_filter_members },
+	{ "spec10_4.8_set_filter_invalid_parameter_fields", set_filter_fields },
+	{ "spec40_2_vlan_only_refused", set_filter_vlan_only },
+	{ "spec10_4.8_set_filter_invalid_length_field_array", set_filter_array_short },
+	{ "spec70_Q21_vlan_ids", vlan_ids },
+	{ "spec70_Q27_vlan_big_endian", vlan_big_endian },
+	{ "spec40_2_vlan_and_untagged_or_zero", vlan_and_uoz },
+	{ "spec40_2_vlan_filtering_off", vlan_filtering_off },
+	{ "spec40_2_mac_only_without_untagged_or_zero", mac_only_revision_1 },
+	{ "spec10_2_arrays_stepped_by_element_size", element_size_honoured },
+	{ "spec70_Q22_duplicate_unicast", duplicate_unicast },
+	{ "spec70_Q22_duplicate_group", duplicate_group },
+	{ "spec10_2_ownership_set_filter", set_filter_foreign },
+	{ "spec70_Q6_filters_exhausted", set_filter_exhausted },
+	{ "spec70_Q6_mac_addresses_exhausted", set_filter_addresses_exhausted },
+	{ "spec70_Q53_filter_ids_round_robin", filter_ids_round_robin },
+	{ "spec10_4.9_clear_filter_file_not_found", clear_filter_unknown },
+	{ "spec10_2_ownership_clear_filter", clear_filter_foreign },
+	{ "spec30_5_move_filter", move_filter },
+	{ "spec10_4.10_move_filter_invalid_parameter_members", move_filter_refused },
+	{ "spec10_4.10_move_filter_not_supported_vmq", move_filter_vmq },
+	{ "spec10_4.11_enum_filters_of_all_vports", enum_filters },
+	{ "spec70_Q6_enum_filters_unknown", enum_filters_unknown },
+	{ "spec10_4.12_filter_parameters_invalid_parameter_unknown", filter_parameters_round_trip },
+	{ "stress_64000_filters", many },
 };
 const size_t filter_count = sizeof filter_cases / sizeof filter_cases[0];

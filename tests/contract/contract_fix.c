@@ -39,10 +39,15 @@ void fix_init(struct fix *f)
 
 void fix_start(struct fix *f)
 {
-	struct ndis_driver_config d = {.name = "stack"}, other = {.name = "other"}, user = {.name = "user", .user_mode = true},
-				  ndis = {.name = "bus", .ndis_role = true},
-				  async = {.name = "async", .ndis_role = true, .complete = on_complete, .indicate = on_indicate,
-					   .invalidated = on_invalidated, .ctx = f};
+	struct ndis_driver_config d = { .name = "stack" }, other = { .name = "other" },
+				  user = { .name = "user", .user_mode = true },
+				  ndis = { .name = "bus", .ndis_role = true },
+				  async = { .name = "async",
+					    .ndis_role = true,
+					    .complete = on_complete,
+					    .indicate = on_indicate,
+					    .invalidated = on_invalidated,
+					    .ctx = f };
 	int rc = ndis_adapter_create(&test_miniport_ops, &f->m, &f->cfg, &f->a, &f->err);
 
 	if (rc)
@@ -110,7 +115,7 @@ NDIS_STATUS method_on(struct fix *f, struct ndis_driver *d, NDIS_OID oid, const 
 NDIS_STATUS post(struct fix *f, NDIS_OID_REQUEST *req, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *p, uint32_t len)
 {
 	memset(req, 0, sizeof *req);
-	req->Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2};
+	req->Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 };
 	req->RequestType = type;
 	req->DATA.SET_INFORMATION.Oid = oid;
 	req->DATA.SET_INFORMATION.InformationBuffer = p;
@@ -140,22 +145,22 @@ void assert_status_at(const struct fix *f, NDIS_STATUS got, NDIS_STATUS want, co
 NDIS_NIC_SWITCH_VPORT_PARAMETERS vport_params(void)
 {
 	return (NDIS_NIC_SWITCH_VPORT_PARAMETERS){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1 },
 		.AttachedFunctionId = NDIS_PF_FUNCTION_ID,
 		.NumQueuePairs = 1,
 		.InterruptModeration = NdisNicSwitchVPortInterruptModerationAdaptive,
 		.VPortState = NdisNicSwitchVPortStateDeactivated,
-		.ProcessorAffinity = {.Mask = 2},
+		.ProcessorAffinity = { .Mask = 2 },
 	};
 }
 
 NDIS_NIC_SWITCH_VF_PARAMETERS vf_params(void)
 {
 	return (NDIS_NIC_SWITCH_VF_PARAMETERS){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1 },
 		.MacAddressLength = 6,
-		.PermanentMacAddress = {2, 0, 0, 0, 0, 1},
-		.CurrentMacAddress = {2, 0, 0, 0, 0, 1},
+		.PermanentMacAddress = { 2, 0, 0, 0, 0, 1 },
+		.CurrentMacAddress = { 2, 0, 0, 0, 0, 1 },
 		.VFId = NDIS_INVALID_VF_FUNCTION_ID,
 		.RequestorId = NDIS_INVALID_RID,
 	};
@@ -164,16 +169,16 @@ NDIS_NIC_SWITCH_VF_PARAMETERS vf_params(void)
 NDIS_RECEIVE_QUEUE_PARAMETERS queue_params(void)
 {
 	return (NDIS_RECEIVE_QUEUE_PARAMETERS){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2 },
 		.QueueType = NdisReceiveQueueTypeVMQueue,
-		.ProcessorAffinity = {.Mask = 1},
+		.ProcessorAffinity = { .Mask = 1 },
 	};
 }
 
 uint32_t filter_params(void *buf, uint32_t vport, uint32_t queue, const uint8_t mac_address[6], unsigned vlan)
 {
 	NDIS_RECEIVE_FILTER_PARAMETERS p = {
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_2},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_2 },
 		.FilterType = NdisReceiveFilterTypeVMQueue,
 		.QueueId = queue,
 		.VPortId = vport,
@@ -182,7 +187,7 @@ uint32_t filter_params(void *buf, uint32_t vport, uint32_t queue, const uint8_t 
 		.FieldParametersArrayElementSize = sizeof(NDIS_RECEIVE_FILTER_FIELD_PARAMETERS),
 	};
 	NDIS_RECEIVE_FILTER_FIELD_PARAMETERS t = {
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, sizeof t},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, sizeof t },
 		.Flags = vlan == 0 ? NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO : 0,
 		.FrameHeader = NdisFrameHeaderMac,
 		.ReceiveFilterTest = NdisReceiveFilterTestEqual,
@@ -206,30 +211,34 @@ uint32_t filter_params(void *buf, uint32_t vport, uint32_t queue, const uint8_t 
 
 NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS clear_params(uint32_t queue, uint32_t filter)
 {
-	return (NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .QueueId = queue,
-						      .FilterId = filter};
+	return (NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+						       .QueueId = queue,
+						       .FilterId = filter };
 }
 
 NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS move_params(uint32_t filter, uint32_t from, uint32_t to)
 {
-	return (NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 24}, .FilterId = filter,
-							    .SourceVPortId = from, .DestVPortId = to};
+	return (NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 },
+							     .FilterId = filter,
+							     .SourceVPortId = from,
+							     .DestVPortId = to };
 }
 
 NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS delete_params(uint32_t vport)
 {
-	return (NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}, .VPortId = vport};
+	return (NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 },
+							  .VPortId = vport };
 }
 
 NDIS_NIC_SWITCH_FREE_VF_PARAMETERS free_vf_params(unsigned vf)
 {
-	return (NDIS_NIC_SWITCH_FREE_VF_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 10},
-						    .VFId = (NDIS_SRIOV_FUNCTION_ID)vf};
+	return (NDIS_NIC_SWITCH_FREE_VF_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 10 },
+						     .VFId = (NDIS_SRIOV_FUNCTION_ID)vf };
 }
 
 NDIS_RECEIVE_QUEUE_FREE_PARAMETERS free_queue_params(uint32_t queue)
 {
-	return (NDIS_RECEIVE_QUEUE_FREE_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}, .QueueId = queue};
+	return (NDIS_RECEIVE_QUEUE_FREE_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 }, .QueueId = queue };
 }
 
 /* ---- steps ---- */
@@ -307,11 +316,17 @@ void complete_queue(struct fix *f, uint32_t queue)
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY a;
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS e;
 	} p = {
-		.a = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .FirstElementOffset = 20, .NumElements = 1, .ElementSize = 16},
-		.e = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .QueueId = queue, .CompletionStatus = NDIS_STATUS_PENDING},
+		.a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+		       .FirstElementOffset = 20,
+		       .NumElements = 1,
+		       .ElementSize = 16 },
+		.e = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+		       .QueueId = queue,
+		       .CompletionStatus = NDIS_STATUS_PENDING },
 	};
 
-	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p), NDIS_STATUS_SUCCESS);
+	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p),
+		      NDIS_STATUS_SUCCESS);
 	memcpy(&p, f->buf, sizeof p);
 	assert_int_equal(p.e.CompletionStatus, NDIS_STATUS_SUCCESS);
 }
@@ -320,11 +335,12 @@ void complete_queue(struct fix *f, uint32_t queue)
 
 NDIS_NIC_SWITCH_VPORT_INFO vport_info(struct fix *f, uint32_t vport)
 {
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY head = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 28}};
-	NDIS_NIC_SWITCH_VPORT_INFO i, none = {.VPortId = UINT32_MAX};
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY head = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
+	NDIS_NIC_SWITCH_VPORT_INFO i, none = { .VPortId = UINT32_MAX };
 
 	memcpy(f->buf, &head, sizeof head);
-	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, sizeof head, sizeof f->buf), NDIS_STATUS_SUCCESS);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, sizeof head, sizeof f->buf),
+		      NDIS_STATUS_SUCCESS);
 	memcpy(&head, f->buf, sizeof head);
 	for (ULONG n = 0; n < head.NumElements; n++) {
 		memcpy(&i, f->buf + head.FirstElementOffset + n * head.ElementSize, sizeof i);
@@ -337,7 +353,7 @@ NDIS_NIC_SWITCH_VPORT_INFO vport_info(struct fix *f, uint32_t vport)
 NDIS_RECEIVE_QUEUE_INFO queue_info(struct fix *f, uint32_t queue)
 {
 	NDIS_RECEIVE_QUEUE_INFO_ARRAY head;
-	NDIS_RECEIVE_QUEUE_INFO i, none = {.QueueId = 0};
+	NDIS_RECEIVE_QUEUE_INFO i, none = { .QueueId = 0 };
 
 	assert_status(f, query(f, f->user, OID_RECEIVE_FILTER_ENUM_QUEUES, sizeof f->buf), NDIS_STATUS_SUCCESS);
 	memcpy(&head, f->buf, sizeof head);
@@ -364,11 +380,14 @@ NDIS_NIC_SWITCH_INFO switch_info(struct fix *f)
 
 uint32_t count_filters(struct fix *f, uint32_t vport, uint32_t queue)
 {
-	NDIS_RECEIVE_FILTER_INFO_ARRAY head = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 28}, .QueueId = queue,
-					       .Flags = NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED, .VPortId = vport};
+	NDIS_RECEIVE_FILTER_INFO_ARRAY head = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 },
+						.QueueId = queue,
+						.Flags = NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED,
+						.VPortId = vport };
 
 	memcpy(f->buf, &head, sizeof head);
-	assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_ENUM_FILTERS, sizeof head, sizeof f->buf), NDIS_STATUS_SUCCESS);
+	assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_ENUM_FILTERS, sizeof head, sizeof f->buf),
+		      NDIS_STATUS_SUCCESS);
 	memcpy(&head, f->buf, sizeof head);
 	return head.NumElements;
 }

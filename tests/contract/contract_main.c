@@ -31,7 +31,8 @@ static int end(void **state)
 		ndis_adapter_destroy(f->a);
 		/* the driver was left with nothing, and halted once */
 		if (f->m.halted != 1 || f->m.filters || f->m.vports || f->m.queues || f->m.vfs || f->m.switches) {
-			print_error("left with the driver: %d filters, %d VPorts, %d queues, %d VFs, %d switches; halted %u times\n",
+			print_error("left with the driver: %d filters, %d VPorts, %d queues, %d VFs, %d switches; "
+				    "halted %u times\n",
 				    f->m.filters, f->m.vports, f->m.queues, f->m.vfs, f->m.switches, f->m.halted);
 			rc = -1;
 		}
@@ -61,14 +62,14 @@ static void add(const char *name, struct bound b)
 		exit(2);
 	}
 	bounds[count] = b;
-	tests[count] = (struct CMUnitTest){name, run, begin, end, &bounds[count]};
+	tests[count] = (struct CMUnitTest){ name, run, begin, end, &bounds[count] };
 	count++;
 }
 
 static void add_all(const struct contract_case *c, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		add(c[i].name, (struct bound){.c = &c[i]});
+		add(c[i].name, (struct bound){ .c = &c[i] });
 }
 
 static bool is_row_of(const char *row, const char *name)
@@ -105,7 +106,7 @@ int main(void)
 				continue;
 			if (asprintf(&name, "%s_%s", common_rows[r].row, common_checks[k].suffix) < 0)
 				return 2;
-			add(name, (struct bound){.row = &common_rows[r], .check = &common_checks[k]});
+			add(name, (struct bound){ .row = &common_rows[r], .check = &common_checks[k] });
 		}
 	}
 	add_all(filter_cases, filter_count);

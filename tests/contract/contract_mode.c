@@ -12,14 +12,15 @@ static void truth_table(struct fix *f)
 	enum { N = MINIPORT_MODE_NONE, R = MINIPORT_MODE_RSS, V = MINIPORT_MODE_VMQ, S = MINIPORT_MODE_SRIOV };
 	/* *SriovPreferred, *RssOrVmqPreference, *SRIOV, *VMQ, *RSS (2: either), enabled */
 	static const int rows[][6] = {
-		{1, 1, 1, 1, 2, S}, {1, 1, 0, 1, 2, V}, {1, 2, 0, 0, 2, N}, {0, 1, 2, 1, 2, V}, {0, 1, 2, 0, 2, N},
-		{0, 0, 2, 2, 1, R}, {0, 0, 2, 2, 0, N}, {1, 1, 1, 0, 2, S}, {1, 0, 1, 2, 2, S}, {1, 0, 0, 1, 2, V},
+		{ 1, 1, 1, 1, 2, S }, { 1, 1, 0, 1, 2, V }, { 1, 2, 0, 0, 2, N }, { 0, 1, 2, 1, 2, V },
+		{ 0, 1, 2, 0, 2, N }, { 0, 0, 2, 2, 1, R }, { 0, 0, 2, 2, 0, N }, { 1, 1, 1, 0, 2, S },
+		{ 1, 0, 1, 2, 2, S }, { 1, 0, 0, 1, 2, V },
 	};
 	unsigned seen = 0;
 
 	(void)f;
 	for (unsigned bits = 0; bits < 32; bits++) {
-		const uint32_t v[5] = {bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 1, bits >> 4 & 1};
+		const uint32_t v[5] = { bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 1, bits >> 4 & 1 };
 		struct miniport_keywords kw;
 		const char *reason = NULL;
 
@@ -103,7 +104,8 @@ static void switch_at_start(struct fix *f)
 	{
 		NDIS_NIC_SWITCH_VF_PARAMETERS p = vf_params();
 
-		assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_ALLOCATE_VF, &p, sizeof p), NDIS_STATUS_NOT_SUPPORTED);
+		assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_ALLOCATE_VF, &p, sizeof p),
+			      NDIS_STATUS_NOT_SUPPORTED);
 	}
 }
 
@@ -145,15 +147,16 @@ static void refuse_start(struct fix *f, const char *word)
 
 static void registration(struct fix *f)
 {
-#define REFUSE_START(word, changes)     \
-	do {                            \
-		fix_init(f);            \
-		changes;                \
-		refuse_start(f, word);  \
+#define REFUSE_START(word, changes)                                                                                    \
+	do {                                                                                                           \
+		fix_init(f);                                                                                           \
+		changes;                                                                                               \
+		refuse_start(f, word);                                                                                 \
 	} while (0)
 	REFUSE_START("Header", f->m.filter.Header.Type = 1);
 	REFUSE_START("SupportedQueueProperties", f->m.filter.SupportedQueueProperties = 3);
-	REFUSE_START("lookahead", f->m.filter.SupportedQueueProperties |= NDIS_RECEIVE_FILTER_LOOKAHEAD_SPLIT_SUPPORTED);
+	REFUSE_START("lookahead",
+		     f->m.filter.SupportedQueueProperties |= NDIS_RECEIVE_FILTER_LOOKAHEAD_SPLIT_SUPPORTED);
 	REFUSE_START("mandatory", f->m.filter.SupportedHeaders = 0);
 	REFUSE_START("MaxMacHeaderFilters", f->m.filter.MaxMacHeaderFilters = 0);
 	REFUSE_START("EnabledFilterTypes", f->m.filter.EnabledFilterTypes = 0);
@@ -163,9 +166,10 @@ static void registration(struct fix *f)
 	REFUSE_START("power of 2", f->m.nic_switch.MaxNumQueuePairsPerNonDefaultVPort = 3);
 	REFUSE_START("MaxNumMacAddresses", f->m.nic_switch.MaxNumMacAddresses = 63);
 	REFUSE_START("NumVlansPerPort", f->m.nic_switch.NumVlansPerPort = 1);
-	REFUSE_START("go together",
-		     f->m.nic_switch.NicSwitchCapabilities |= NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED);
-	REFUSE_START("SINGLE_VPORT_POOL", f->m.nic_switch.NicSwitchCapabilities &= ~(ULONG)NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL);
+	REFUSE_START("go together", f->m.nic_switch.NicSwitchCapabilities |=
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED);
+	REFUSE_START("SINGLE_VPORT_POOL",
+		     f->m.nic_switch.NicSwitchCapabilities &= ~(ULONG)NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL);
 	REFUSE_START("no current", f->m.no_filter = true);
 	REFUSE_START("switch", f->m.switch_off = true);
 	REFUSE_START("Header", f->m.sriov.Header.Size = 11);
@@ -227,16 +231,16 @@ static void names(struct fix *f)
 }
 
 const struct contract_case mode_cases[] = {
-	{"spec60_2_truth_table", truth_table},
-	{"spec60_1_keywords", keywords},
-	{"spec30_2_neutral_create_switch", neutral_to_switch},
-	{"spec30_2_neutral_allocate_queue", neutral_to_queues},
-	{"spec30_2_switch_without_iov", switch_at_start},
-	{"spec70_Q40_queues_with_sriov", queues_with_sriov},
-	{"spec60_2_hardware_always_in_full", off_but_hardware},
-	{"spec50_6_registration", registration},
-	{"spec20_9_initialize_fails", initialize_fails},
-	{"spec20_9_create_switch_fails", create_switch_fails},
-	{"names_and_strings", names},
+	{ "spec60_2_truth_table", truth_table },
+	{ "spec60_1_keywords", keywords },
+	{ "spec30_2_neutral_create_switch", neutral_to_switch },
+	{ "spec30_2_neutral_allocate_queue", neutral_to_queues },
+	{ "spec30_2_switch_without_iov", switch_at_start },
+	{ "spec70_Q40_queues_with_sriov", queues_with_sriov },
+	{ "spec60_2_hardware_always_in_full", off_but_hardware },
+	{ "spec50_6_registration", registration },
+	{ "spec20_9_initialize_fails", initialize_fails },
+	{ "spec20_9_create_switch_fails", create_switch_fails },
+	{ "names_and_strings", names },
 };
 const size_t mode_count = sizeof mode_cases / sizeof mode_cases[0];

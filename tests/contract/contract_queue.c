@@ -15,11 +15,11 @@ static void allocate_members(struct fix *f)
 	NDIS_RECEIVE_QUEUE_PARAMETERS p;
 
 	start_vmq(f);
-#define REFUSE(status, changes)                          \
-	do {                                             \
-		p = queue_params();                      \
-		changes;                                 \
-		assert_status(f, allocate(f, &p), status); \
+#define REFUSE(status, changes)                                                                                        \
+	do {                                                                                                           \
+		p = queue_params();                                                                                    \
+		changes;                                                                                               \
+		assert_status(f, allocate(f, &p), status);                                                             \
 	} while (0)
 	REFUSE(BAD, p.QueueType = NdisReceiveQueueTypeUnspecified);
 	REFUSE(BAD, p.QueueId = 1);
@@ -88,8 +88,9 @@ static uint32_t queue_in(struct fix *f, enum state s)
 		free_buf = free_queue_params(q);
 		f->m.no_dma_stop = s == STOP_DMA;
 		f->m.pend = true;
-		assert_int_equal(post(f, &free_req, NdisRequestSetInformation, OID_RECEIVE_FILTER_FREE_QUEUE, &free_buf, 12),
-				 NDIS_STATUS_PENDING);
+		assert_int_equal(
+		    post(f, &free_req, NdisRequestSetInformation, OID_RECEIVE_FILTER_FREE_QUEUE, &free_buf, 12),
+		    NDIS_STATUS_PENDING);
 	}
 	return q;
 }
@@ -99,10 +100,10 @@ static enum state shown(struct fix *f, uint32_t q, bool has_filters)
 	NDIS_RECEIVE_QUEUE_INFO i = queue_info(f, q);
 
 	assert_int_equal(i.NumFilters > 0, has_filters);
-	return i.QueueId == 0 ? UNDEFINED :
-	       i.QueueState == NdisReceiveQueueOperationalStateRunning ? RUNNING :
-	       i.QueueState == NdisReceiveQueueOperationalStateDmaStopped ? FREEING :
-									    PAUSED;
+	return i.QueueId == 0						    ? UNDEFINED
+	       : i.QueueState == NdisReceiveQueueOperationalStateRunning    ? RUNNING
+	       : i.QueueState == NdisReceiveQueueOperationalStateDmaStopped ? FREEING
+									    : PAUSED;
 }
 
 /* For each state one adapter: the event, then the state that must be shown. */
@@ -126,8 +127,8 @@ static void cells(struct fix *f, NDIS_STATUS (*event)(struct fix *f, uint32_t q)
 	}
 }
 
-static const enum state same[STATES] = {UNDEFINED, PAUSED, PAUSED, RUNNING, PAUSED, FREEING, FREEING};
-static const bool filters_same[STATES] = {false, false, true, true, false, false, false};
+static const enum state same[STATES] = { UNDEFINED, PAUSED, PAUSED, RUNNING, PAUSED, FREEING, FREEING };
+static const bool filters_same[STATES] = { false, false, true, true, false, false, false };
 
 static NDIS_STATUS ev_parameters(struct fix *f, uint32_t q)
 {
@@ -139,7 +140,7 @@ static NDIS_STATUS ev_parameters(struct fix *f, uint32_t q)
 
 static void st_parameters(struct fix *f)
 {
-	cells(f, ev_parameters, (const NDIS_STATUS[]){BAD, OK, OK, OK, OK, BAD, BAD}, same, filters_same);
+	cells(f, ev_parameters, (const NDIS_STATUS[]){ BAD, OK, OK, OK, OK, BAD, BAD }, same, filters_same);
 }
 
 static NDIS_STATUS ev_set(struct fix *f, uint32_t q)
@@ -155,9 +156,9 @@ static NDIS_STATUS ev_set(struct fix *f, uint32_t q)
 static void st_set(struct fix *f)
 {
 	/* a set waits behind the pended FREE_QUEUE, which the flush completes: then the queue is gone */
-	static const enum state next[STATES] = {UNDEFINED, PAUSED, PAUSED, RUNNING, PAUSED, UNDEFINED, UNDEFINED};
+	static const enum state next[STATES] = { UNDEFINED, PAUSED, PAUSED, RUNNING, PAUSED, UNDEFINED, UNDEFINED };
 
-	cells(f, ev_set, (const NDIS_STATUS[]){BAD, OK, OK, OK, OK, BAD, BAD}, next, filters_same);
+	cells(f, ev_set, (const NDIS_STATUS[]){ BAD, OK, OK, OK, OK, BAD, BAD }, next, filters_same);
 }
 
 static NDIS_STATUS ev_set_filter(struct fix *f, uint32_t q)
@@ -169,10 +170,10 @@ static NDIS_STATUS ev_set_filter(struct fix *f, uint32_t q)
 
 static void st_set_filter(struct fix *f)
 {
-	static const enum state next[STATES] = {UNDEFINED, PAUSED, PAUSED, RUNNING, RUNNING, UNDEFINED, UNDEFINED};
-	static const bool filters[STATES] = {false, true, true, true, true, false, false};
+	static const enum state next[STATES] = { UNDEFINED, PAUSED, PAUSED, RUNNING, RUNNING, UNDEFINED, UNDEFINED };
+	static const bool filters[STATES] = { false, true, true, true, true, false, false };
 
-	cells(f, ev_set_filter, (const NDIS_STATUS[]){BAD, OK, OK, OK, OK, BAD, BAD}, next, filters);
+	cells(f, ev_set_filter, (const NDIS_STATUS[]){ BAD, OK, OK, OK, OK, BAD, BAD }, next, filters);
 }
 
 static NDIS_STATUS ev_clear_last(struct fix *f, uint32_t q)
@@ -186,11 +187,11 @@ static NDIS_STATUS ev_clear_last(struct fix *f, uint32_t q)
 
 static void st_clear_last(struct fix *f)
 {
-	static const enum state next[STATES] = {UNDEFINED, PAUSED, PAUSED, PAUSED, PAUSED, UNDEFINED, UNDEFINED};
+	static const enum state next[STATES] = { UNDEFINED, PAUSED, PAUSED, PAUSED, PAUSED, UNDEFINED, UNDEFINED };
 	static const bool none[STATES];
 	const NDIS_STATUS nf = NDIS_STATUS_FILE_NOT_FOUND;
 
-	cells(f, ev_clear_last, (const NDIS_STATUS[]){nf, nf, OK, OK, nf, nf, nf}, next, none);
+	cells(f, ev_clear_last, (const NDIS_STATUS[]){ nf, nf, OK, OK, nf, nf, nf }, next, none);
 }
 
 static NDIS_STATUS ev_clear_one(struct fix *f, uint32_t q)
@@ -202,7 +203,7 @@ static NDIS_STATUS ev_clear_one(struct fix *f, uint32_t q)
 
 static void st_clear_one(struct fix *f)
 {
-	enum state s[2] = {SET, RUNNING};
+	enum state s[2] = { SET, RUNNING };
 
 	for (int i = 0; i < 2; i++) {
 		uint32_t q;
@@ -218,7 +219,7 @@ static void st_clear_one(struct fix *f)
 
 static NDIS_STATUS ev_enum_filters(struct fix *f, uint32_t q)
 {
-	NDIS_RECEIVE_FILTER_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 28}, .QueueId = q};
+	NDIS_RECEIVE_FILTER_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 }, .QueueId = q };
 
 	memcpy(f->buf, &p, sizeof p);
 	return method(f, f->d, OID_RECEIVE_FILTER_ENUM_FILTERS, 28, 4096);
@@ -226,12 +227,12 @@ static NDIS_STATUS ev_enum_filters(struct fix *f, uint32_t q)
 
 static void st_enum_filters(struct fix *f)
 {
-	cells(f, ev_enum_filters, (const NDIS_STATUS[]){BAD, OK, OK, OK, OK, BAD, BAD}, same, filters_same);
+	cells(f, ev_enum_filters, (const NDIS_STATUS[]){ BAD, OK, OK, OK, OK, BAD, BAD }, same, filters_same);
 }
 
 static NDIS_STATUS ev_filter_parameters(struct fix *f, uint32_t q)
 {
-	NDIS_RECEIVE_FILTER_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 44}, .FilterId = its_filter};
+	NDIS_RECEIVE_FILTER_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 44 }, .FilterId = its_filter };
 
 	(void)q;
 	its_filter = 0;
@@ -241,7 +242,7 @@ static NDIS_STATUS ev_filter_parameters(struct fix *f, uint32_t q)
 
 static void st_filter_parameters(struct fix *f)
 {
-	cells(f, ev_filter_parameters, (const NDIS_STATUS[]){BAD, BAD, OK, OK, BAD, BAD, BAD}, same, filters_same);
+	cells(f, ev_filter_parameters, (const NDIS_STATUS[]){ BAD, BAD, OK, OK, BAD, BAD, BAD }, same, filters_same);
 }
 
 /* The status of the element; the request itself succeeds. */
@@ -251,8 +252,13 @@ static NDIS_STATUS ev_complete(struct fix *f, uint32_t q)
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY a;
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS e;
 	} p = {
-		.a = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .FirstElementOffset = 20, .NumElements = 1, .ElementSize = 16},
-		.e = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .QueueId = q, .CompletionStatus = NDIS_STATUS_PENDING},
+		.a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+		       .FirstElementOffset = 20,
+		       .NumElements = 1,
+		       .ElementSize = 16 },
+		.e = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+		       .QueueId = q,
+		       .CompletionStatus = NDIS_STATUS_PENDING },
 	};
 
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p), OK);
@@ -263,14 +269,14 @@ static NDIS_STATUS ev_complete(struct fix *f, uint32_t q)
 
 static void st_complete(struct fix *f)
 {
-	static const enum state next[STATES] = {UNDEFINED, PAUSED, RUNNING, RUNNING, PAUSED, UNDEFINED, UNDEFINED};
+	static const enum state next[STATES] = { UNDEFINED, PAUSED, RUNNING, RUNNING, PAUSED, UNDEFINED, UNDEFINED };
 
-	cells(f, ev_complete, (const NDIS_STATUS[]){BAD, OK, OK, BAD, BAD, BAD, BAD}, next, filters_same);
+	cells(f, ev_complete, (const NDIS_STATUS[]){ BAD, OK, OK, BAD, BAD, BAD, BAD }, next, filters_same);
 }
 
 static void st_complete_fails(struct fix *f)
 {
-	enum state s[2] = {ALLOCATED, SET};
+	enum state s[2] = { ALLOCATED, SET };
 
 	for (int i = 0; i < 2; i++) {
 		uint32_t q;
@@ -298,9 +304,11 @@ static NDIS_STATUS ev_free(struct fix *f, uint32_t q)
 
 static void st_free(struct fix *f)
 {
-	static const enum state next[STATES] = {UNDEFINED, UNDEFINED, PAUSED, RUNNING, UNDEFINED, UNDEFINED, UNDEFINED};
+	static const enum state next[STATES] = {
+		UNDEFINED, UNDEFINED, PAUSED, RUNNING, UNDEFINED, UNDEFINED, UNDEFINED
+	};
 
-	cells(f, ev_free, (const NDIS_STATUS[]){BAD, OK, BAD, BAD, OK, BAD, BAD}, next, filters_same);
+	cells(f, ev_free, (const NDIS_STATUS[]){ BAD, OK, BAD, BAD, OK, BAD, BAD }, next, filters_same);
 }
 
 static void st_free_sequence(struct fix *f)
@@ -372,16 +380,21 @@ static void batch(struct fix *f)
 			NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS p;
 			uint32_t more;
 		} e[5];
-	} p = {.a = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .FirstElementOffset = 20, .NumElements = 5, .ElementSize = 20}};
-	const uint32_t id[5] = {1, 2, 2, 0, 6};
-	const NDIS_STATUS want[5] = {OK, OK, BAD, BAD, BAD};
+	} p = { .a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+		       .FirstElementOffset = 20,
+		       .NumElements = 5,
+		       .ElementSize = 20 } };
+	const uint32_t id[5] = { 1, 2, 2, 0, 6 };
+	const NDIS_STATUS want[5] = { OK, OK, BAD, BAD, BAD };
 
 	start_vmq(f);
 	(void)make_queue(f);
 	(void)make_queue(f);
 	for (int i = 0; i < 5; i++)
-		p.e[i].p = (NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS){
-			.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .QueueId = id[i], .CompletionStatus = NDIS_STATUS_PENDING};
+		p.e[i].p =
+		    (NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+									 .QueueId = id[i],
+									 .CompletionStatus = NDIS_STATUS_PENDING };
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p), OK);
 	assert_int_equal(f->done, 20 + 5 * 20);
 	memcpy(&p, f->buf, sizeof p);
@@ -395,20 +408,25 @@ static void batch_array(struct fix *f)
 	struct {
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY a;
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS e[2];
-	} good = {.a = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .FirstElementOffset = 20, .NumElements = 2,
-			.ElementSize = 16}}, p;
+	} good = { .a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+			  .FirstElementOffset = 20,
+			  .NumElements = 2,
+			  .ElementSize = 16 } },
+	  p;
 
 	start_vmq(f);
 	for (int i = 0; i < 2; i++)
-		good.e[i] = (NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16},
-										.QueueId = make_queue(f)};
-#define REFUSE_BATCH(status, changes)                                                                                \
-	do {                                                                                                         \
-		p = good;                                                                                            \
-		changes;                                                                                             \
-		f->m.oid = 0;                                                                                        \
-		assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p), status); \
-		assert_int_equal(f->m.oid, 0);                                                                       \
+		good.e[i] =
+		    (NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS){ .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+									 .QueueId = make_queue(f) };
+#define REFUSE_BATCH(status, changes)                                                                                  \
+	do {                                                                                                           \
+		p = good;                                                                                              \
+		changes;                                                                                               \
+		f->m.oid = 0;                                                                                          \
+		assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p),       \
+			      status);                                                                                 \
+		assert_int_equal(f->m.oid, 0);                                                                         \
 	} while (0)
 	REFUSE_BATCH(BAD, p.a.ElementSize = 15);
 	REFUSE_BATCH(BAD, p.a.ElementSize = 0xFFFFFFF0);
@@ -474,27 +492,27 @@ static void filter_vport_in_vmq(struct fix *f)
 }
 
 const struct contract_case queue_cases[] = {
-	{"spec10_4.3_allocate_queue_invalid_parameter_members", allocate_members},
-	{"spec10_4.3_allocate_queue_result", allocate_result},
-	{"spec70_Q6_queues_exhausted", exhausted},
-	{"spec30_1_queue_parameters_method", st_parameters},
-	{"spec30_1_queue_parameters_set", st_set},
-	{"spec30_1_set_filter", st_set_filter},
-	{"spec30_1_clear_filter_not_last", st_clear_one},
-	{"spec30_1_clear_filter_last", st_clear_last},
-	{"spec30_1_enum_filters", st_enum_filters},
-	{"spec30_1_filter_parameters", st_filter_parameters},
-	{"spec30_1_allocation_complete_succeeds", st_complete},
-	{"spec30_1_allocation_complete_fails", st_complete_fails},
-	{"spec30_1_free_queue", st_free},
-	{"spec30_1_dma_stopped_and_freed", st_free_sequence},
-	{"spec10_8_receive_queue_state_missing", free_without_indication},
-	{"spec10_4.5_free_queue_invalid_parameter_default", free_default},
-	{"spec10_2_ownership_queue", foreign},
-	{"spec70_Q3_batch_status_each", batch},
-	{"spec70_Q3_batch_array_checked_first", batch_array},
-	{"spec10_4.7_queue_parameters_set_invalid_parameter_members", set_parameters},
-	{"spec10_4.9_clear_filter_wrong_queue", clear_wrong_queue},
-	{"spec10_4.8_set_filter_invalid_parameter_vport_in_vmq", filter_vport_in_vmq},
+	{ "spec10_4.3_allocate_queue_invalid_parameter_members", allocate_members },
+	{ "spec10_4.3_allocate_queue_result", allocate_result },
+	{ "spec70_Q6_queues_exhausted", exhausted },
+	{ "spec30_1_queue_parameters_method", st_parameters },
+	{ "spec30_1_queue_parameters_set", st_set },
+	{ "spec30_1_set_filter", st_set_filter },
+	{ "spec30_1_clear_filter_not_last", st_clear_one },
+	{ "spec30_1_clear_filter_last", st_clear_last },
+	{ "spec30_1_enum_filters", st_enum_filters },
+	{ "spec30_1_filter_parameters", st_filter_parameters },
+	{ "spec30_1_allocation_complete_succeeds", st_complete },
+	{ "spec30_1_allocation_complete_fails", st_complete_fails },
+	{ "spec30_1_free_queue", st_free },
+	{ "spec30_1_dma_stopped_and_freed", st_free_sequence },
+	{ "spec10_8_receive_queue_state_missing", free_without_indication },
+	{ "spec10_4.5_free_queue_invalid_parameter_default", free_default },
+	{ "spec10_2_ownership_queue", foreign },
+	{ "spec70_Q3_batch_status_each", batch },
+	{ "spec70_Q3_batch_array_checked_first", batch_array },
+	{ "spec10_4.7_queue_parameters_set_invalid_parameter_members", set_parameters },
+	{ "spec10_4.9_clear_filter_wrong_queue", clear_wrong_queue },
+	{ "spec10_4.8_set_filter_invalid_parameter_vport_in_vmq", filter_vport_in_vmq },
 };
 const size_t queue_count = sizeof queue_cases / sizeof queue_cases[0];

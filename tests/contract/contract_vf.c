@@ -10,11 +10,11 @@ static void allocate_members(struct fix *f)
 	NDIS_NIC_SWITCH_VF_PARAMETERS p;
 
 	start_sriov(f);
-#define REFUSE(changes)                                                                                  \
-	do {                                                                                             \
-		p = vf_params();                                                                         \
-		changes;                                                                                 \
-		assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_ALLOCATE_VF, &p, sizeof p), BAD);     \
+#define REFUSE(changes)                                                                                                \
+	do {                                                                                                           \
+		p = vf_params();                                                                                       \
+		changes;                                                                                               \
+		assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_ALLOCATE_VF, &p, sizeof p), BAD);                   \
 	} while (0)
 	REFUSE(p.SwitchId = 1);
 	REFUSE(p.VFId = 0);
@@ -65,7 +65,7 @@ static void life(struct fix *f)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();
 	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del;
-	NDIS_NIC_SWITCH_VF_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 1632}};
+	NDIS_NIC_SWITCH_VF_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 1632 } };
 	uint32_t vf, v, id;
 
 	start_sriov(f);
@@ -98,7 +98,7 @@ static void life(struct fix *f)
 
 static void enum_vfs(struct fix *f)
 {
-	NDIS_NIC_SWITCH_VF_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 24}};
+	NDIS_NIC_SWITCH_VF_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
 
 	start_sriov(f);
 	(void)make_vf(f);
@@ -136,8 +136,11 @@ static void not_allocated(struct fix *f)
 
 static void config_space(struct fix *f)
 {
-	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS good = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .Offset = 8, .Length = 4,
-							   .BufferOffset = 30}, p;
+	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS good = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+							    .Offset = 8,
+							    .Length = 4,
+							    .BufferOffset = 30 },
+						   p;
 
 	start_sriov(f);
 	good.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
@@ -150,12 +153,12 @@ static void config_space(struct fix *f)
 	assert_int_equal(f->buf[34], 0xEE);
 	assert_status(f, method(f, f->d, OID_SRIOV_READ_VF_CONFIG_SPACE, 20, 33), NDIS_STATUS_INVALID_LENGTH);
 	assert_int_equal(f->done, 34);
-#define REFUSE_CONFIG(oid, changes)                                                                  \
-	do {                                                                                         \
-		p = good;                                                                            \
-		changes;                                                                             \
-		memcpy(f->buf, &p, 20);                                                              \
-		assert_status(f, method(f, f->d, oid, 20, 8192), BAD);                               \
+#define REFUSE_CONFIG(oid, changes)                                                                                    \
+	do {                                                                                                           \
+		p = good;                                                                                              \
+		changes;                                                                                               \
+		memcpy(f->buf, &p, 20);                                                                                \
+		assert_status(f, method(f, f->d, oid, 20, 8192), BAD);                                                 \
 	} while (0)
 	REFUSE_CONFIG(OID_SRIOV_READ_VF_CONFIG_SPACE, p.Length = 0);
 	REFUSE_CONFIG(OID_SRIOV_READ_VF_CONFIG_SPACE, p.Offset = 4093);
@@ -176,7 +179,7 @@ static void config_space(struct fix *f)
 
 static void power(struct fix *f)
 {
-	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 13}};
+	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 13 } };
 
 	start_sriov(f);
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
@@ -191,7 +194,7 @@ static void power(struct fix *f)
 
 static void bars(struct fix *f)
 {
-	NDIS_SRIOV_BAR_RESOURCES_INFO p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}, .BarIndex = 6};
+	NDIS_SRIOV_BAR_RESOURCES_INFO p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 }, .BarIndex = 6 };
 
 	start_sriov(f);
 	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
@@ -219,7 +222,8 @@ static void invalidate(struct fix *f)
 /* An adapter that is itself a VF. */
 static void vf_adapter(struct fix *f)
 {
-	NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}, .BlockMask = 6};
+	NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 },
+							 .BlockMask = 6 };
 	NDIS_SRIOV_VF_SERIAL_NUMBER_INFO s;
 
 	fix_init(f);
@@ -275,10 +279,14 @@ struct rss {
 static struct rss rss_params(void)
 {
 	struct rss r = {
-		.p = {.Header = {NDIS_OBJECT_TYPE_RSS_PARAMETERS, 3, 44}, .HashInformation = 0x301, .IndirectionTableSize = 16,
-		      .IndirectionTableOffset = 48, .HashSecretKeySize = 40, .HashSecretKeyOffset = 64,
-		      .DefaultProcessorNumber = {.Number = 1}},
-		.table = {{.Number = 1}, {.Number = 2}, {.Number = 1}, {.Number = 2}},
+		.p = { .Header = { NDIS_OBJECT_TYPE_RSS_PARAMETERS, 3, 44 },
+		       .HashInformation = 0x301,
+		       .IndirectionTableSize = 16,
+		       .IndirectionTableOffset = 48,
+		       .HashSecretKeySize = 40,
+		       .HashSecretKeyOffset = 64,
+		       .DefaultProcessorNumber = { .Number = 1 } },
+		.table = { { .Number = 1 }, { .Number = 2 }, { .Number = 1 }, { .Number = 2 } },
 	};
 
 	return r;
@@ -289,7 +297,7 @@ static NDIS_STATUS set_rss(struct fix *f, const struct rss *r, uint32_t len, uin
 	NDIS_OID_REQUEST req;
 
 	memset(&req, 0, sizeof req);
-	req.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2};
+	req.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 };
 	req.RequestType = NdisRequestSetInformation;
 	req.DATA.SET_INFORMATION.Oid = OID_GEN_RECEIVE_SCALE_PARAMETERS;
 	memcpy(f->buf, r, sizeof *r);
@@ -318,11 +326,11 @@ static void rss_set(struct fix *f)
 
 	start_sriov(f);
 	v = rss_vport(f);
-#define REFUSE_RSS(status, changes)                                                     \
-	do {                                                                            \
-		r = good;                                                               \
-		changes;                                                                \
-		assert_status(f, set_rss(f, &r, 104, v), status);                       \
+#define REFUSE_RSS(status, changes)                                                                                    \
+	do {                                                                                                           \
+		r = good;                                                                                              \
+		changes;                                                                                               \
+		assert_status(f, set_rss(f, &r, 104, v), status);                                                      \
 	} while (0)
 	REFUSE_RSS(BAD, r.p.HashInformation = 0x302);
 	REFUSE_RSS(BAD, r.p.HashInformation = 0x80001);
@@ -379,24 +387,24 @@ static void rss_v2(struct fix *f)
 }
 
 const struct contract_case vf_cases[] = {
-	{"spec10_5.10_allocate_vf_invalid_parameter_members", allocate_members},
-	{"spec70_Q6_vfs_exhausted", exhausted},
-	{"spec10_2_vf_id_from_driver", bad_vf_id},
-	{"spec30_4_life", life},
-	{"spec10_5.11_free_vf_file_not_found", life},
-	{"spec10_5.12_enum_vfs_invalid_parameter_switch", enum_vfs},
-	{"spec10_6_vf_not_allocated", not_allocated},
-	{"spec10_6_config_space_members", config_space},
-	{"spec10_6_set_vf_power_state_invalid_parameter_states", power},
-	{"spec70_Q42_probed_bars", bars},
-	{"spec10_6_vf_invalidate_config_block_masks", invalidate},
-	{"spec10_6_vf_serial_number", vf_adapter},
-	{"spec10_6_vf_serial_number_not_supported", pf_is_no_vf},
-	{"spec10_5.2_enable_virtualization", virtualization},
-	{"spec10_5.2_enable_virtualization_not_supported", virtualization_off},
-	{"spec50_7_rss_parameters", rss_set},
-	{"spec50_7_rss_on_vf", rss_not_on_vf},
-	{"spec60_2_rss_on_host_vports_off", rss_keyword_off},
-	{"spec50_9_rss_v2_not_advertised", rss_v2},
+	{ "spec10_5.10_allocate_vf_invalid_parameter_members", allocate_members },
+	{ "spec70_Q6_vfs_exhausted", exhausted },
+	{ "spec10_2_vf_id_from_driver", bad_vf_id },
+	{ "spec30_4_life", life },
+	{ "spec10_5.11_free_vf_file_not_found", life },
+	{ "spec10_5.12_enum_vfs_invalid_parameter_switch", enum_vfs },
+	{ "spec10_6_vf_not_allocated", not_allocated },
+	{ "spec10_6_config_space_members", config_space },
+	{ "spec10_6_set_vf_power_state_invalid_parameter_states", power },
+	{ "spec70_Q42_probed_bars", bars },
+	{ "spec10_6_vf_invalidate_config_block_masks", invalidate },
+	{ "spec10_6_vf_serial_number", vf_adapter },
+	{ "spec10_6_vf_serial_number_not_supported", pf_is_no_vf },
+	{ "spec10_5.2_enable_virtualization", virtualization },
+	{ "spec10_5.2_enable_virtualization_not_supported", virtualization_off },
+	{ "spec50_7_rss_parameters", rss_set },
+	{ "spec50_7_rss_on_vf", rss_not_on_vf },
+	{ "spec60_2_rss_on_host_vports_off", rss_keyword_off },
+	{ "spec50_9_rss_v2_not_advertised", rss_v2 },
 };
 const size_t vf_count = sizeof vf_cases / sizeof vf_cases[0];

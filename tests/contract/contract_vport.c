@@ -12,12 +12,12 @@ static NDIS_STATUS change(struct fix *f, struct ndis_driver *d, const NDIS_NIC_S
 	return set(f, d, OID_NIC_SWITCH_VPORT_PARAMETERS, p, 572);
 }
 
-#define REFUSE_CREATE(status, changes)                                \
-	do {                                                          \
-		NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();  \
-		changes;                                              \
-		assert_status(f, create(f, &p), status);              \
-		assert_int_equal(info(f).num_vports, 1);              \
+#define REFUSE_CREATE(status, changes)                                                                                 \
+	do {                                                                                                           \
+		NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();                                                   \
+		changes;                                                                                               \
+		assert_status(f, create(f, &p), status);                                                               \
+		assert_int_equal(info(f).num_vports, 1);                                                               \
 	} while (0)
 
 static void create_members(struct fix *f)
@@ -150,24 +150,26 @@ static void tweak_affinity(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
 
 static void activate(struct fix *f)
 {
-	cells(f, NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED, tweak_activate, (const NDIS_STATUS[]){BAD, OK, OK, OK, OK});
+	cells(f, NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED, tweak_activate,
+	      (const NDIS_STATUS[]){ BAD, OK, OK, OK, OK });
 }
 
 static void deactivate(struct fix *f)
 {
-	cells(f, NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED, tweak_deactivate, (const NDIS_STATUS[]){BAD, OK, BAD, BAD, BAD});
+	cells(f, NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED, tweak_deactivate,
+	      (const NDIS_STATUS[]){ BAD, OK, BAD, BAD, BAD });
 }
 
 static void rename_moderate(struct fix *f)
 {
 	cells(f, NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED | NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED, tweak_name,
-	      (const NDIS_STATUS[]){BAD, OK, OK, OK, OK});
+	      (const NDIS_STATUS[]){ BAD, OK, OK, OK, OK });
 }
 
 static void affinity(struct fix *f)
 {
 	cells(f, NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED, tweak_affinity,
-	      (const NDIS_STATUS[]){BAD, OK, OK, BAD, OK});
+	      (const NDIS_STATUS[]){ BAD, OK, OK, BAD, OK });
 }
 
 static void queue_pairs_without_vmmq(struct fix *f)
@@ -221,7 +223,7 @@ static void filters_on(struct fix *f)
 
 static void delete_cells(struct fix *f)
 {
-	static const NDIS_STATUS want[5] = {BAD, OK, OK, OK, BAD};
+	static const NDIS_STATUS want[5] = { BAD, OK, OK, OK, BAD };
 
 	start_sriov(f);
 	for (enum vport_kind k = ABSENT; k <= A_DEFAULT; k++) {
@@ -314,7 +316,7 @@ static void moderation_for_all(struct fix *f)
 
 static ULONG enumerate(struct fix *f, ULONG flags, unsigned function, NDIS_STATUS want)
 {
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 28}, .Flags = flags};
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 }, .Flags = flags };
 
 	p.AttachedFunctionId = (NDIS_SRIOV_FUNCTION_ID)function;
 	memcpy(f->buf, &p, sizeof p);
@@ -325,7 +327,7 @@ static ULONG enumerate(struct fix *f, ULONG flags, unsigned function, NDIS_STATU
 
 static void enum_vports(struct fix *f)
 {
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 28}, .SwitchId = 1};
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 }, .SwitchId = 1 };
 	uint32_t vf, bare;
 
 	start_sriov(f);
@@ -346,13 +348,14 @@ static void enum_vports(struct fix *f)
 
 static void enum_needed(struct fix *f)
 {
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 28}};
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
 
 	start_sriov(f);
 	for (int i = 0; i < 9; i++)
 		(void)make_vport(f);
 	memcpy(f->buf, &p, sizeof p);
-	assert_status(f, method(f, f->d, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 10 * 576 - 1), NDIS_STATUS_INVALID_LENGTH);
+	assert_status(f, method(f, f->d, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 10 * 576 - 1),
+		      NDIS_STATUS_INVALID_LENGTH);
 	assert_int_equal(f->done, 32 + 10 * 576);
 	assert_status(f, method(f, f->d, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 10 * 576), OK);
 	assert_int_equal(f->done, 32 + 10 * 576);
@@ -404,8 +407,8 @@ static void start_pool(struct fix *f, uint32_t q, uint32_t v, uint32_t p, uint32
 
 #define ASYM NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED
 #define POOL NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL
-#define VMMQ                                                                                              \
-	(POOL | NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |                                         \
+#define VMMQ                                                                                                           \
+	(POOL | NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |                                                      \
 	 NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED)
 
 static void pairs_128_n2(struct fix *f)
@@ -555,7 +558,7 @@ static void second_switch(struct fix *f)
 
 static void delete_order(struct fix *f)
 {
-	NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}, .SwitchId = 1};
+	NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 }, .SwitchId = 1 };
 	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS v;
 
 	start_sriov(f);
@@ -579,15 +582,17 @@ static void delete_order(struct fix *f)
 
 static void switch_members(struct fix *f)
 {
-	NDIS_NIC_SWITCH_PARAMETERS good = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 552}, .SwitchType = NdisNicSwitchTypeExternal,
-					   .NumQueuePairsForDefaultVPort = 1}, p;
+	NDIS_NIC_SWITCH_PARAMETERS good = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 552 },
+					    .SwitchType = NdisNicSwitchTypeExternal,
+					    .NumQueuePairsForDefaultVPort = 1 },
+				   p;
 
 	start_neutral(f);
-#define REFUSE_SWITCH(changes)                                                                                      \
-	do {                                                                                                        \
-		p = good;                                                                                           \
-		changes;                                                                                            \
-		assert_status(f, method_on(f, f->ndis, OID_NIC_SWITCH_CREATE_SWITCH, &p, 552), BAD);                \
+#define REFUSE_SWITCH(changes)                                                                                         \
+	do {                                                                                                           \
+		p = good;                                                                                              \
+		changes;                                                                                               \
+		assert_status(f, method_on(f, f->ndis, OID_NIC_SWITCH_CREATE_SWITCH, &p, 552), BAD);                   \
 	} while (0)
 	REFUSE_SWITCH(p.SwitchType = NdisNicSwitchTypeUnspecified);
 	REFUSE_SWITCH(p.SwitchId = 1);
@@ -600,8 +605,8 @@ static void switch_members(struct fix *f)
 
 static void switch_rename(struct fix *f)
 {
-	NDIS_NIC_SWITCH_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 548},
-					.Flags = NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED};
+	NDIS_NIC_SWITCH_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 548 },
+					 .Flags = NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED };
 	char name[NDIS_STRING_UTF8_SIZE];
 	NDIS_NIC_SWITCH_INFO i;
 
@@ -629,7 +634,7 @@ static void switch_rename(struct fix *f)
 
 static void switch_counters(struct fix *f)
 {
-	static const uint8_t broadcast[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+	static const uint8_t broadcast[6] = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF };
 	NDIS_NIC_SWITCH_INFO i;
 	uint32_t v;
 
@@ -650,44 +655,44 @@ static void switch_counters(struct fix *f)
 }
 
 const struct contract_case vport_cases[] = {
-	{"spec10_5.6_create_vport_invalid_parameter_members", create_members},
-	{"spec10_5.6_create_vport_result", create_result},
-	{"spec70_Q53_vport_ids_round_robin", ids_round_robin},
-	{"spec30_3_set_activated", activate},
-	{"spec30_3_set_deactivated", deactivate},
-	{"spec30_3_set_name_moderation", rename_moderate},
-	{"spec30_3_set_affinity", affinity},
-	{"spec30_3_set_queue_pairs_without_vmmq", queue_pairs_without_vmmq},
-	{"spec30_3_set_queue_pairs_with_vmmq", queue_pairs_with_vmmq},
-	{"spec30_3_set_filter_and_clear_filter", filters_on},
-	{"spec30_3_delete_vport", delete_cells},
-	{"spec70_Q7_delete_vport_with_filters", delete_with_filters},
-	{"spec10_2_ownership_vport", foreign},
-	{"spec70_Q54_changed_flags", changed_flags},
-	{"spec70_Q50_moderation_for_all", moderation_for_all},
-	{"spec10_5.8_enum_vports_invalid_parameter_flags", enum_vports},
-	{"spec10_5.8_enum_vports_invalid_length_ten", enum_needed},
-	{"spec50_4_row1_symmetric_2", pairs_128_n2},
-	{"spec50_4_row2_symmetric_4", pairs_128_n4},
-	{"spec50_4_row3_symmetric_1", pairs_128_n1},
-	{"spec50_4_row4_asymmetric_vports", pairs_asymmetric_v},
-	{"spec50_4_row5_asymmetric_pairs", pairs_asymmetric_q},
-	{"spec50_4_row6_64_pairs", pairs_64},
-	{"spec50_4_row6_64_pairs_by_2", pairs_64_n2},
-	{"spec50_4_row7_vmmq", pairs_vmmq},
-	{"spec50_4_symmetric_numbers_equal", pairs_symmetric_differs},
-	{"spec50_5_row1_single_pool_pf", pool_single_pf},
-	{"spec50_5_row2_single_pool_40", pool_single_40},
-	{"spec50_5_row3_single_pool_vfs_first", pool_single_vfs_first},
-	{"spec50_5_row4_split_pool", pool_split},
-	{"spec50_5_row5_split_pool_33", pool_split_33},
-	{"spec50_5_row6_single_pool_33", pool_single_33},
-	{"spec50_5_row7_no_vfs", pool_no_vfs},
-	{"spec30_2_present_create_switch", second_switch},
-	{"spec30_2_present_delete_switch", delete_order},
-	{"spec10_5.4_delete_switch_file_not_found", delete_order},
-	{"spec10_5.2_create_switch_invalid_parameter_members", switch_members},
-	{"spec10_5.3_switch_parameters_set_reinit_required", switch_rename},
-	{"spec20_6_switch_info_counters", switch_counters},
+	{ "spec10_5.6_create_vport_invalid_parameter_members", create_members },
+	{ "spec10_5.6_create_vport_result", create_result },
+	{ "spec70_Q53_vport_ids_round_robin", ids_round_robin },
+	{ "spec30_3_set_activated", activate },
+	{ "spec30_3_set_deactivated", deactivate },
+	{ "spec30_3_set_name_moderation", rename_moderate },
+	{ "spec30_3_set_affinity", affinity },
+	{ "spec30_3_set_queue_pairs_without_vmmq", queue_pairs_without_vmmq },
+	{ "spec30_3_set_queue_pairs_with_vmmq", queue_pairs_with_vmmq },
+	{ "spec30_3_set_filter_and_clear_filter", filters_on },
+	{ "spec30_3_delete_vport", delete_cells },
+	{ "spec70_Q7_delete_vport_with_filters", delete_with_filters },
+	{ "spec10_2_ownership_vport", foreign },
+	{ "spec70_Q54_changed_flags", changed_flags },
+	{ "spec70_Q50_moderation_for_all", moderation_for_all },
+	{ "spec10_5.8_enum_vports_invalid_parameter_flags", enum_vports },
+	{ "spec10_5.8_enum_vports_invalid_length_ten", enum_needed },
+	{ "spec50_4_row1_symmetric_2", pairs_128_n2 },
+	{ "spec50_4_row2_symmetric_4", pairs_128_n4 },
+	{ "spec50_4_row3_symmetric_1", pairs_128_n1 },
+	{ "spec50_4_row4_asymmetric_vports", pairs_asymmetric_v },
+	{ "spec50_4_row5_asymmetric_pairs", pairs_asymmetric_q },
+	{ "spec50_4_row6_64_pairs", pairs_64 },
+	{ "spec50_4_row6_64_pairs_by_2", pairs_64_n2 },
+	{ "spec50_4_row7_vmmq", pairs_vmmq },
+	{ "spec50_4_symmetric_numbers_equal", pairs_symmetric_differs },
+	{ "spec50_5_row1_single_pool_pf", pool_single_pf },
+	{ "spec50_5_row2_single_pool_40", pool_single_40 },
+	{ "spec50_5_row3_single_pool_vfs_first", pool_single_vfs_first },
+	{ "spec50_5_row4_split_pool", pool_split },
+	{ "spec50_5_row5_split_pool_33", pool_split_33 },
+	{ "spec50_5_row6_single_pool_33", pool_single_33 },
+	{ "spec50_5_row7_no_vfs", pool_no_vfs },
+	{ "spec30_2_present_create_switch", second_switch },
+	{ "spec30_2_present_delete_switch", delete_order },
+	{ "spec10_5.4_delete_switch_file_not_found", delete_order },
+	{ "spec10_5.2_create_switch_invalid_parameter_members", switch_members },
+	{ "spec10_5.3_switch_parameters_set_reinit_required", switch_rename },
+	{ "spec20_6_switch_info_counters", switch_counters },
 };
 const size_t vport_count = sizeof vport_cases / sizeof vport_cases[0];

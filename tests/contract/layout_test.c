@@ -22,7 +22,8 @@ static const struct layout_number ours[] = LAYOUT_NUMBERS;
 #define NAME_S(s)    "sizeof and alignment of " #s,
 #define NAME_M(s, m) "offset and size of " #s "." #m,
 #define NAME_C(c)    #c,
-static const char *const names[] = {LAYOUT_STRUCTURES(NAME_S) LAYOUT_MEMBERS(NAME_M) LAYOUT_CONSTANTS(NAME_C) "the end"};
+static const char *const names[] = { LAYOUT_STRUCTURES(NAME_S) LAYOUT_MEMBERS(NAME_M)
+					 LAYOUT_CONSTANTS(NAME_C) "the end" };
 
 #define COUNT (sizeof ours / sizeof ours[0])
 
@@ -56,8 +57,8 @@ static void same_as_spec(void **state)
 {
 	(void)state;
 #define CHECK_S(s, size) assert_int_equal(sizeof(s), size);
-#define CHECK_M(s, m, offset, size)               \
-	assert_int_equal(offsetof(s, m), offset); \
+#define CHECK_M(s, m, offset, size)                                                                                    \
+	assert_int_equal(offsetof(s, m), offset);                                                                      \
 	assert_int_equal(sizeof(((s *)0)->m), size);
 #define CHECK_C(c, value) assert_int_equal((uint32_t)(c), (uint32_t)(value));
 	LAYOUT_OWN_STRUCTURES(CHECK_S)

@@ -9,7 +9,7 @@ void test_miniport_init(struct test_miniport *m)
 {
 	memset(m, 0, sizeof *m);
 	m->filter = (NDIS_RECEIVE_FILTER_CAPABILITIES){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2 },
 		.EnabledFilterTypes = NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED,
 		.EnabledQueueTypes = NDIS_RECEIVE_FILTER_VM_QUEUES_ENABLED,
 		.NumQueues = 8,
@@ -20,7 +20,7 @@ void test_miniport_init(struct test_miniport *m)
 		.MaxMacHeaderFilters = 256,
 	};
 	m->nic_switch = (NDIS_NIC_SWITCH_CAPABILITIES){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 3, NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 3, NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3 },
 		.NicSwitchCapabilities = NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED |
 					 NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
 					 NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
@@ -40,11 +40,11 @@ void test_miniport_init(struct test_miniport *m)
 		.MaxNumQueuePairsForDefaultVPort = 8,
 	};
 	m->sriov = (NDIS_SRIOV_CAPABILITIES){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1 },
 		.SriovCapabilities = NDIS_SRIOV_CAPS_SRIOV_SUPPORTED | NDIS_SRIOV_CAPS_PF_MINIPORT,
 	};
 	m->rss = (NDIS_RECEIVE_SCALE_CAPABILITIES){
-		.Header = {NDIS_OBJECT_TYPE_RSS_CAPABILITIES, 2, NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2},
+		.Header = { NDIS_OBJECT_TYPE_RSS_CAPABILITIES, 2, NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2 },
 		.CapabilitiesFlags = NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4 | NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6,
 		.NumberOfReceiveQueues = 128,
 		.NumberOfIndirectionTableEntries = 128,
@@ -92,7 +92,7 @@ static void count(struct test_miniport *m, NDIS_OID oid)
 static void indicate_dma_stopped(struct test_miniport *m, ULONG queue)
 {
 	NDIS_RECEIVE_QUEUE_STATE s = {
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof s},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof s },
 		.QueueId = queue,
 		.QueueState = NdisReceiveQueueOperationalStateDmaStopped,
 	};
@@ -103,8 +103,8 @@ static void indicate_dma_stopped(struct test_miniport *m, ULONG queue)
 /* What a driver would write into the buffer. */
 static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 {
-	uint8_t *buf = req->RequestType == NdisRequestMethod ? req->DATA.METHOD_INFORMATION.InformationBuffer :
-							       req->DATA.SET_INFORMATION.InformationBuffer;
+	uint8_t *buf = req->RequestType == NdisRequestMethod ? req->DATA.METHOD_INFORMATION.InformationBuffer
+							     : req->DATA.SET_INFORMATION.InformationBuffer;
 	NDIS_OID oid = req->DATA.QUERY_INFORMATION.Oid;
 
 	count(m, oid);
@@ -125,7 +125,7 @@ static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 		for (ULONG i = 0; i < a->NumElements; i++)
 			((NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *)(void *)(buf + a->FirstElementOffset +
 										       i * a->ElementSize))
-				->CompletionStatus = m->element_status;
+			    ->CompletionStatus = m->element_status;
 		break;
 	}
 	case OID_RECEIVE_FILTER_FREE_QUEUE:
@@ -236,5 +236,5 @@ static void halt(void *ctx)
 	m->halted++;
 }
 
-const struct miniport_ops test_miniport_ops = {"test", initialize, oid_request, flush, reset, halt};
-const struct miniport_ops test_miniport_plain_ops = {"plain", initialize, oid_request, NULL, NULL, halt};
+const struct miniport_ops test_miniport_ops = { "test", initialize, oid_request, flush, reset, halt };
+const struct miniport_ops test_miniport_plain_ops = { "plain", initialize, oid_request, NULL, NULL, halt };

@@ -27,22 +27,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(x)                                                                       \
-	do {                                                                          \
-		if (!(x)) {                                                           \
-			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort();                                                      \
-		}                                                                     \
+#define MUST(x)                                                                                                        \
+	do {                                                                                                           \
+		if (!(x)) {                                                                                            \
+			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                                  \
+			abort();                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 #define OID_ROW(name, value) value,
-static const NDIS_OID oids[] = {NDIS_OID_TABLE(OID_ROW)};
+static const NDIS_OID oids[] = { NDIS_OID_TABLE(OID_ROW) };
 #define OIDS (sizeof oids / sizeof oids[0])
 
 /* The header each OID's structure begins with: type, revision, size. */
 static NDIS_OBJECT_HEADER header_of(NDIS_OID oid)
 {
-	NDIS_OBJECT_HEADER h = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12};
+	NDIS_OBJECT_HEADER h = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 };
 
 	switch (oid) {
 	case OID_RECEIVE_FILTER_ALLOCATE_QUEUE:
@@ -170,19 +170,21 @@ static void on_indicate(void *ctx, NDIS_STATUS code, const void *buf, uint32_t l
 /* Everything but the faults. */
 static bool same_numbers(const struct ndis_adapter_info *x, const struct ndis_adapter_info *y)
 {
-	return x->switch_present == y->switch_present && x->num_vports == y->num_vports && x->num_queues == y->num_queues &&
-	       x->num_filters == y->num_filters && x->num_unicast_filters == y->num_unicast_filters &&
-	       x->num_queue_pairs == y->num_queue_pairs && x->num_vfs == y->num_vfs;
+	return x->switch_present == y->switch_present && x->num_vports == y->num_vports &&
+	       x->num_queues == y->num_queues && x->num_filters == y->num_filters &&
+	       x->num_unicast_filters == y->num_unicast_filters && x->num_queue_pairs == y->num_queue_pairs &&
+	       x->num_vfs == y->num_vfs;
 }
 
 static void request(struct input *in, bool with_header)
 {
 	unsigned index = u8(in), d = u8(in) % 4, t = u8(in), in_len = u16(in) % 4096, out_len = u16(in) % 8192;
-	static const NDIS_REQUEST_TYPE types[] = {NdisRequestMethod, NdisRequestSetInformation, NdisRequestQueryInformation,
-						  NdisRequestQueryStatistics, (NDIS_REQUEST_TYPE)7};
+	static const NDIS_REQUEST_TYPE types[] = { NdisRequestMethod, NdisRequestSetInformation,
+						   NdisRequestQueryInformation, NdisRequestQueryStatistics,
+						   (NDIS_REQUEST_TYPE)7 };
 	NDIS_OID_REQUEST *req = calloc(1, sizeof *req);
 	struct ndis_adapter_info before, after;
-	struct vmq_err err = {""};
+	struct vmq_err err = { "" };
 	uint8_t *buf;
 	size_t room;
 	NDIS_STATUS status;
@@ -190,14 +192,15 @@ static void request(struct input *in, bool with_header)
 
 	MUST(req);
 	*req = (NDIS_OID_REQUEST){
-		.Header = {NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2},
+		.Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
 		.RequestType = types[t % 5],
 		.VPortId = t / 5 % 8,
 		.Flags = t >= 128,
 	};
 	req->DATA.QUERY_INFORMATION.Oid = index < OIDS ? oids[index] : 0xFF000000u + index;
-	room = req->RequestType == NdisRequestMethod && out_len > in_len ? out_len :
-	       req->RequestType == NdisRequestMethod || req->RequestType == NdisRequestSetInformation ? in_len : out_len;
+	room = req->RequestType == NdisRequestMethod && out_len > in_len				? out_len
+	       : req->RequestType == NdisRequestMethod || req->RequestType == NdisRequestSetInformation ? in_len
+													: out_len;
 	/* exactly as long as said, so that a byte beyond is seen */
 	buf = malloc(room ? room : 1);
 	MUST(buf);
@@ -229,7 +232,8 @@ static void request(struct input *in, bool with_header)
 	if (status != NDIS_STATUS_SUCCESS && idle && !misbehaved)
 		MUST(same_numbers(&before, &after));
 	if (status == NDIS_STATUS_SUCCESS && req->RequestType == NdisRequestMethod)
-		MUST(req->DATA.METHOD_INFORMATION.BytesWritten <= out_len && req->DATA.METHOD_INFORMATION.BytesRead <= in_len);
+		MUST(req->DATA.METHOD_INFORMATION.BytesWritten <= out_len &&
+		     req->DATA.METHOD_INFORMATION.BytesRead <= in_len);
 	free(buf);
 	free(req);
 }
@@ -255,11 +259,13 @@ static void misbehave(unsigned flags)
 
 static void indicate(struct input *in)
 {
-	static const NDIS_STATUS codes[] = {
-		NDIS_STATUS_RECEIVE_QUEUE_STATE, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES,
-		NDIS_STATUS_RECEIVE_FILTER_HARDWARE_CAPABILITIES, NDIS_STATUS_RECEIVE_FILTER_QUEUE_PARAMETERS,
-		NDIS_STATUS_NIC_SWITCH_CURRENT_CAPABILITIES, NDIS_STATUS_NIC_SWITCH_HARDWARE_CAPABILITIES,
-		NDIS_STATUS_VF_CONFIG_STATE};
+	static const NDIS_STATUS codes[] = { NDIS_STATUS_RECEIVE_QUEUE_STATE,
+					     NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES,
+					     NDIS_STATUS_RECEIVE_FILTER_HARDWARE_CAPABILITIES,
+					     NDIS_STATUS_RECEIVE_FILTER_QUEUE_PARAMETERS,
+					     NDIS_STATUS_NIC_SWITCH_CURRENT_CAPABILITIES,
+					     NDIS_STATUS_NIC_SWITCH_HARDWARE_CAPABILITIES,
+					     NDIS_STATUS_VF_CONFIG_STATE };
 	unsigned code = u8(in) % 7, len = u8(in);
 	uint8_t *buf = malloc(len ? len : 1);
 
@@ -271,11 +277,14 @@ static void indicate(struct input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = {data, size};
+	struct input in = { data, size };
 	struct ndis_adapter_config cfg;
-	struct ndis_driver_config d[4] = {{.name = "a"}, {.name = "b"}, {.name = "user", .user_mode = true},
-					  {.name = "async", .ndis_role = true, .complete = on_complete,
-					   .indicate = on_indicate}};
+	struct ndis_driver_config d[4] = {
+		{ .name = "a" },
+		{ .name = "b" },
+		{ .name = "user", .user_mode = true },
+		{ .name = "async", .ndis_role = true, .complete = on_complete, .indicate = on_indicate }
+	};
 	unsigned mode = u8(&in) % 4;
 
 	memset(&cfg, 0, sizeof cfg);
@@ -300,8 +309,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			m.pend = true;
 			break;
 		case 3: {
-			static const NDIS_STATUS statuses[] = {NDIS_STATUS_SUCCESS, NDIS_STATUS_RESOURCES,
-							       NDIS_STATUS_REQUEST_ABORTED, (NDIS_STATUS)0xC0DE0001};
+			static const NDIS_STATUS statuses[] = { NDIS_STATUS_SUCCESS, NDIS_STATUS_RESOURCES,
+								NDIS_STATUS_REQUEST_ABORTED, (NDIS_STATUS)0xC0DE0001 };
 			unsigned s = u8(&in) % 4;
 
 			if (s)

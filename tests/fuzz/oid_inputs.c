@@ -31,7 +31,7 @@ static uint32_t random_below(uint32_t n)
 
 static size_t mutate(uint8_t *to)
 {
-	static const uint8_t interesting[] = {0, 1, 2, 0x7F, 0x80, 0xFF, 0x10, 0x40};
+	static const uint8_t interesting[] = { 0, 1, 2, 0x7F, 0x80, 0xFF, 0x10, 0x40 };
 	unsigned from = random_below(seeds), changes = 1 + random_below(12);
 	size_t n = seed[from].size;
 
@@ -39,7 +39,8 @@ static size_t mutate(uint8_t *to)
 	/* behind it, now and then, another one's records */
 	if (random_below(3) == 0) {
 		unsigned other = random_below(seeds);
-		size_t cut = seed[other].size ? random_below((uint32_t)seed[other].size) : 0, more = seed[other].size - cut;
+		size_t cut = seed[other].size ? random_below((uint32_t)seed[other].size) : 0,
+		       more = seed[other].size - cut;
 
 		if (n + more <= MAX_INPUT) {
 			memcpy(to + n, seed[other].data + cut, more);

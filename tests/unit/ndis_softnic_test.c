@@ -55,7 +55,7 @@ int nic_vport_create(struct nic *n, const struct nic_vport_config *cfg, struct v
 	(void)err;
 	if (vports[cfg->id].there)
 		return -EEXIST;
-	vports[cfg->id] = (struct vport){.there = true, .cfg = *cfg};
+	vports[cfg->id] = (struct vport){ .there = true, .cfg = *cfg };
 	return 0;
 }
 
@@ -151,8 +151,8 @@ static uint8_t buf[4096] __attribute__((aligned(8)));
 
 static void start_with(struct miniport_keywords kw)
 {
-	struct ndis_adapter_config cfg = {.keywords = kw};
-	struct ndis_driver_config d = {.name = "test", .ndis_role = true};
+	struct ndis_adapter_config cfg = { .keywords = kw };
+	struct ndis_driver_config d = { .name = "test", .ndis_role = true };
 	struct softnic_config sc;
 
 	memset(vports, 0, sizeof vports);
@@ -200,12 +200,12 @@ static int stop(void **state)
 static NDIS_NIC_SWITCH_VPORT_PARAMETERS vport_params(void)
 {
 	return (NDIS_NIC_SWITCH_VPORT_PARAMETERS){
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 572},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 572 },
 		.AttachedFunctionId = NDIS_PF_FUNCTION_ID,
 		.NumQueuePairs = 2,
 		.InterruptModeration = NdisNicSwitchVPortInterruptModerationLow,
 		.VPortState = NdisNicSwitchVPortStateDeactivated,
-		.ProcessorAffinity = {.Mask = 6},
+		.ProcessorAffinity = { .Mask = 6 },
 	};
 }
 
@@ -232,19 +232,26 @@ static NDIS_STATUS set_filter(uint32_t vport, uint32_t queue, uint8_t last, unsi
 		uint32_t pad;
 		NDIS_RECEIVE_FILTER_FIELD_PARAMETERS t[2];
 	} s = {
-		.p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 44}, .FilterType = NdisReceiveFilterTypeVMQueue, .VPortId = vport,
-		      .QueueId = queue, .FieldParametersArrayOffset = 48, .FieldParametersArrayElementSize = 56,
-		      .FieldParametersArrayNumElements = vlan && vlan != 0xFFFF ? 2 : 1},
+		.p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 44 },
+		       .FilterType = NdisReceiveFilterTypeVMQueue,
+		       .VPortId = vport,
+		       .QueueId = queue,
+		       .FieldParametersArrayOffset = 48,
+		       .FieldParametersArrayElementSize = 56,
+		       .FieldParametersArrayNumElements = vlan && vlan != 0xFFFF ? 2 : 1 },
 	};
 	NDIS_STATUS status;
 
 	for (int i = 0; i < 2; i++)
 		s.t[i] = (NDIS_RECEIVE_FILTER_FIELD_PARAMETERS){
-			.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 56}, .FrameHeader = NdisFrameHeaderMac,
+			.Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 56 },
+			.FrameHeader = NdisFrameHeaderMac,
 			.ReceiveFilterTest = NdisReceiveFilterTestEqual,
-			.HeaderField.MacHeaderField = i ? NdisMacHeaderFieldVlanId : NdisMacHeaderFieldDestinationAddress,
-			.Flags = !i && !vlan ? NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO : 0};
-	memcpy(s.t[0].FieldValue.FieldByteArrayValue, (uint8_t[]){2, 3, 4, 5, 6, last}, 6);
+			.HeaderField.MacHeaderField =
+			    i ? NdisMacHeaderFieldVlanId : NdisMacHeaderFieldDestinationAddress,
+			.Flags = !i && !vlan ? NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO : 0
+		};
+	memcpy(s.t[0].FieldValue.FieldByteArrayValue, (uint8_t[]){ 2, 3, 4, 5, 6, last }, 6);
 	s.t[1].FieldValue.FieldByteArrayValue[0] = (UCHAR)(vlan >> 8);
 	s.t[1].FieldValue.FieldByteArrayValue[1] = (UCHAR)vlan;
 	status = method(OID_RECEIVE_FILTER_SET_FILTER, &s, sizeof s, sizeof s);
@@ -265,7 +272,7 @@ static void switch_makes_vport_0(void **state)
 static void vport_maps(void **state)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
-	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}};
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 } };
 	uint32_t v = make_vport();
 
 	(void)state;
@@ -278,7 +285,7 @@ static void vport_maps(void **state)
 	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED | NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED |
 		  NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
 	p.VPortState = NdisNicSwitchVPortStateActivated;
-	p.ProcessorAffinity = (GROUP_AFFINITY){.Mask = 1 << 6, .Group = 1}; /* CPU 70 */
+	p.ProcessorAffinity = (GROUP_AFFINITY){ .Mask = 1 << 6, .Group = 1 }; /* CPU 70 */
 	p.InterruptModeration = NdisNicSwitchVPortInterruptModerationOff;
 	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572, NULL, &err), NDIS_STATUS_SUCCESS);
 	assert_true(vports[v].cfg.active);
@@ -302,23 +309,25 @@ static void cpu_without_worker(void **state)
 	assert_int_equal(method(OID_NIC_SWITCH_CREATE_VPORT, &p, 572, 572), NDIS_STATUS_INVALID_PARAMETER);
 	assert_non_null(strstr(err.text, "1, 2, 70"));
 	p.VPortId = make_vport();
-	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED | NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
+	p.Flags =
+	    NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED | NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
 	p.InterruptModeration = NdisNicSwitchVPortInterruptModerationOff;
-	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572, NULL, &err),
+			 NDIS_STATUS_INVALID_PARAMETER);
 	assert_int_equal(vports[p.VPortId].cfg.moderation, NIC_MODERATION_LOW); /* nothing half-applied */
 }
 
 static void filter_kinds(void **state)
 {
-	NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS m = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 24}};
-	NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS c = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}};
+	NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS m = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
+	NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS c = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 } };
 	uint32_t v = make_vport(), id;
 
 	(void)state;
 	assert_int_equal(set_filter(v, 0, 7, 0, &id), NDIS_STATUS_SUCCESS);
 	assert_int_equal(filters[id].test, NIC_VLAN_UNTAGGED_OR_ZERO);
 	assert_int_equal(filters[id].vport, v);
-	assert_memory_equal(filters[id].mac, ((uint8_t[]){2, 3, 4, 5, 6, 7}), 6);
+	assert_memory_equal(filters[id].mac, ((uint8_t[]){ 2, 3, 4, 5, 6, 7 }), 6);
 	assert_int_equal(set_filter(v, 0, 7, 0xFFFF, &id), NDIS_STATUS_SUCCESS);
 	assert_int_equal(filters[id].test, NIC_VLAN_ANY);
 	assert_int_equal(set_filter(v, 0, 7, 0x123, &id), NDIS_STATUS_SUCCESS);
@@ -339,7 +348,7 @@ static void filter_kinds(void **state)
 
 static void policies(void **state)
 {
-	VMQ_VPORT_POLICY p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof p}, .Policies = 0xB};
+	VMQ_VPORT_POLICY p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof p }, .Policies = 0xB };
 	uint32_t needed;
 
 	(void)state;
@@ -352,17 +361,21 @@ static void policies(void **state)
 	memcpy(&p, buf, sizeof p);
 	assert_int_equal(p.Policies, 0xB);
 	p.Policies = 0x10;
-	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p, NULL, &err),
+			 NDIS_STATUS_INVALID_PARAMETER);
 	p.Policies = 0;
-	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p - 1, &needed, &err), NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p - 1, &needed, &err),
+			 NDIS_STATUS_INVALID_LENGTH);
 	assert_int_equal(needed, sizeof p);
 	for (uint32_t id = 999; id < 1100; id += 100) { /* not there; beyond the table */
 		p.VPortId = id;
-		assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
+		assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p, NULL, &err),
+				 NDIS_STATUS_INVALID_PARAMETER);
 		assert_int_equal(method(OID_VMQ_VPORT_POLICY, &p, sizeof p, sizeof p), NDIS_STATUS_INVALID_PARAMETER);
 	}
 	p.Header.Type = 0;
-	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_POLICY, &p, sizeof p, NULL, &err),
+			 NDIS_STATUS_INVALID_PARAMETER);
 	assert_int_equal(ndis_query(driver, OID_VMQ_VPORT_POLICY, buf, 64, NULL, &err), NDIS_STATUS_NOT_SUPPORTED);
 	assert_int_equal(ndis_query(driver, 0xFF010199, buf, 64, NULL, &err), NDIS_STATUS_INVALID_OID);
 }
@@ -375,14 +388,19 @@ static void rss(void **state)
 		PROCESSOR_NUMBER table[2];
 		uint8_t key[40];
 	} r = {
-		.p = {.Header = {NDIS_OBJECT_TYPE_RSS_PARAMETERS, 3, 44}, .HashInformation = 0x301, .IndirectionTableSize = 8,
-		      .IndirectionTableOffset = 48, .HashSecretKeySize = 40, .HashSecretKeyOffset = 56,
-		      .DefaultProcessorNumber = {.Number = 2}},
-		.table = {{.Number = 1}, {.Number = 2}},
-		.key = {0x6d, 0x5a},
+		.p = { .Header = { NDIS_OBJECT_TYPE_RSS_PARAMETERS, 3, 44 },
+		       .HashInformation = 0x301,
+		       .IndirectionTableSize = 8,
+		       .IndirectionTableOffset = 48,
+		       .HashSecretKeySize = 40,
+		       .HashSecretKeyOffset = 56,
+		       .DefaultProcessorNumber = { .Number = 2 } },
+		.table = { { .Number = 1 }, { .Number = 2 } },
+		.key = { 0x6d, 0x5a },
 	};
-	NDIS_OID_REQUEST req = {.Header = {NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2},
-				.RequestType = NdisRequestSetInformation, .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID};
+	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
+				 .RequestType = NdisRequestSetInformation,
+				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
 
 	(void)state;
 	req.VPortId = make_vport();
@@ -404,18 +422,23 @@ static void rss(void **state)
 
 static void vf(void **state)
 {
-	NDIS_NIC_SWITCH_VF_PARAMETERS p = {
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 1632}, .MacAddressLength = 6, .PermanentMacAddress = {2, 1},
-		.CurrentMacAddress = {2, 1, 2, 3, 4, 5}, .VFId = 0xFFFF, .RequestorId = 0xFFFFFFFF};
+	NDIS_NIC_SWITCH_VF_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 1632 },
+					    .MacAddressLength = 6,
+					    .PermanentMacAddress = { 2, 1 },
+					    .CurrentMacAddress = { 2, 1, 2, 3, 4, 5 },
+					    .VFId = 0xFFFF,
+					    .RequestorId = 0xFFFFFFFF };
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();
-	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS rd = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .Length = 4,
-							 .BufferOffset = 20};
-	NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS bl = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .Length = 6,
-							 .BufferOffset = 20};
-	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS pw = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 13},
-						       .PowerState = NdisDeviceStateD3};
-	NDIS_SRIOV_BAR_RESOURCES_INFO bar = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}};
-	NDIS_SRIOV_RESET_VF_PARAMETERS reset = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 6}};
+	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS rd = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+							  .Length = 4,
+							  .BufferOffset = 20 };
+	NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS bl = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+							  .Length = 6,
+							  .BufferOffset = 20 };
+	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS pw = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 13 },
+							.PowerState = NdisDeviceStateD3 };
+	NDIS_SRIOV_BAR_RESOURCES_INFO bar = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 } };
+	NDIS_SRIOV_RESET_VF_PARAMETERS reset = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 6 } };
 	uint32_t v;
 
 	(void)state;
@@ -468,15 +491,19 @@ static void vf(void **state)
 /* Queue n is VPort n; it moves frames from completion to freeing. */
 static void vm_queue(void **state)
 {
-	NDIS_RECEIVE_QUEUE_PARAMETERS p = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 2, 1092},
-					   .QueueType = NdisReceiveQueueTypeVMQueue, .ProcessorAffinity = {.Mask = 4}};
+	NDIS_RECEIVE_QUEUE_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 1092 },
+					    .QueueType = NdisReceiveQueueTypeVMQueue,
+					    .ProcessorAffinity = { .Mask = 4 } };
 	struct {
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY a;
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS e;
-	} b = {.a = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 20}, .FirstElementOffset = 20, .NumElements = 1, .ElementSize = 16},
-	       .e = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}}};
-	NDIS_RECEIVE_QUEUE_FREE_PARAMETERS f = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 12}};
-	NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS c = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, 16}};
+	} b = { .a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
+		       .FirstElementOffset = 20,
+		       .NumElements = 1,
+		       .ElementSize = 16 },
+		.e = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 } } };
+	NDIS_RECEIVE_QUEUE_FREE_PARAMETERS f = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 } };
+	NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS c = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 } };
 	struct ndis_adapter_info info;
 	uint32_t q;
 
@@ -490,11 +517,13 @@ static void vm_queue(void **state)
 	assert_int_equal(set_filter(0, q, 1, 9, &c.FilterId), NDIS_STATUS_SUCCESS);
 	assert_int_equal(filters[c.FilterId].vport, q);
 	b.e.QueueId = q;
-	assert_int_equal(method(OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &b, sizeof b, sizeof b), NDIS_STATUS_SUCCESS);
+	assert_int_equal(method(OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &b, sizeof b, sizeof b),
+			 NDIS_STATUS_SUCCESS);
 	assert_true(vports[q].cfg.active);
 	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED;
 	p.ProcessorAffinity.Mask = 2;
-	assert_int_equal(ndis_set(driver, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, &p, 1092, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_int_equal(ndis_set(driver, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, &p, 1092, NULL, &err),
+			 NDIS_STATUS_SUCCESS);
 	assert_int_equal(vports[q].cfg.cpu, 1);
 	c.QueueId = f.QueueId = q;
 	assert_int_equal(ndis_set(driver, OID_RECEIVE_FILTER_CLEAR_FILTER, &c, 16, NULL, &err), NDIS_STATUS_SUCCESS);
@@ -514,12 +543,12 @@ static void config_refused(void **state)
 
 	(void)state;
 	softnic_config_default(NULL, &good);
-#define REFUSE(word, change)                                                              \
-	do {                                                                              \
-		c = good;                                                                 \
-		change;                                                                   \
-		assert_int_equal(softnic_create(NULL, NULL, &c, &s, &err), -EINVAL);      \
-		assert_non_null(strstr(err.text, word));                                  \
+#define REFUSE(word, change)                                                                                           \
+	do {                                                                                                           \
+		c = good;                                                                                              \
+		change;                                                                                                \
+		assert_int_equal(softnic_create(NULL, NULL, &c, &s, &err), -EINVAL);                                   \
+		assert_non_null(strstr(err.text, word));                                                               \
 	} while (0)
 	REFUSE("max_vports", c.max_vports = 1025);
 	REFUSE("max_vports", c.max_vports = 1);

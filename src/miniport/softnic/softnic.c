@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The software adapter's driver: what it is, what it can do, and which file handles which request. Control thread only. */
+/* The software adapter's driver: what it can do, and which file handles which request. Control thread only. */
 #include "miniport/softnic/softnic_priv.h"
 
 #include <errno.h>
@@ -13,31 +13,31 @@ static const struct {
 	NDIS_OID oid;
 	NDIS_STATUS (*handle)(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 } handlers[] = {
-	{OID_NIC_SWITCH_CREATE_SWITCH, softnic_create_switch},
-	{OID_NIC_SWITCH_DELETE_SWITCH, softnic_delete_switch},
-	{OID_NIC_SWITCH_CREATE_VPORT, softnic_create_vport},
-	{OID_NIC_SWITCH_VPORT_PARAMETERS, softnic_set_vport},
-	{OID_NIC_SWITCH_DELETE_VPORT, softnic_delete_vport},
-	{OID_GEN_RECEIVE_SCALE_PARAMETERS, softnic_vport_rss},
-	{OID_VMQ_VPORT_POLICY, softnic_vport_policy},
-	{OID_RECEIVE_FILTER_SET_FILTER, softnic_set_filter},
-	{OID_RECEIVE_FILTER_CLEAR_FILTER, softnic_clear_filter},
-	{OID_RECEIVE_FILTER_MOVE_FILTER, softnic_move_filter},
-	{OID_RECEIVE_FILTER_ALLOCATE_QUEUE, softnic_allocate_queue},
-	{OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, softnic_complete_queues},
-	{OID_RECEIVE_FILTER_QUEUE_PARAMETERS, softnic_set_queue},
-	{OID_RECEIVE_FILTER_FREE_QUEUE, softnic_free_queue},
-	{OID_NIC_SWITCH_ALLOCATE_VF, softnic_allocate_vf},
-	{OID_NIC_SWITCH_FREE_VF, softnic_free_vf},
-	{OID_SRIOV_READ_VF_CONFIG_SPACE, softnic_config_space},
-	{OID_SRIOV_WRITE_VF_CONFIG_SPACE, softnic_config_space},
-	{OID_SRIOV_READ_VF_CONFIG_BLOCK, softnic_config_block},
-	{OID_SRIOV_WRITE_VF_CONFIG_BLOCK, softnic_config_block},
-	{OID_SRIOV_RESET_VF, softnic_reset_vf},
-	{OID_SRIOV_SET_VF_POWER_STATE, softnic_vf_power},
-	{OID_SRIOV_VF_VENDOR_DEVICE_ID, softnic_vf_ids},
-	{OID_SRIOV_PROBED_BARS, softnic_probed_bars},
-	{OID_SRIOV_BAR_RESOURCES, softnic_bar_resources},
+	{ OID_NIC_SWITCH_CREATE_SWITCH, softnic_create_switch },
+	{ OID_NIC_SWITCH_DELETE_SWITCH, softnic_delete_switch },
+	{ OID_NIC_SWITCH_CREATE_VPORT, softnic_create_vport },
+	{ OID_NIC_SWITCH_VPORT_PARAMETERS, softnic_set_vport },
+	{ OID_NIC_SWITCH_DELETE_VPORT, softnic_delete_vport },
+	{ OID_GEN_RECEIVE_SCALE_PARAMETERS, softnic_vport_rss },
+	{ OID_VMQ_VPORT_POLICY, softnic_vport_policy },
+	{ OID_RECEIVE_FILTER_SET_FILTER, softnic_set_filter },
+	{ OID_RECEIVE_FILTER_CLEAR_FILTER, softnic_clear_filter },
+	{ OID_RECEIVE_FILTER_MOVE_FILTER, softnic_move_filter },
+	{ OID_RECEIVE_FILTER_ALLOCATE_QUEUE, softnic_allocate_queue },
+	{ OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, softnic_complete_queues },
+	{ OID_RECEIVE_FILTER_QUEUE_PARAMETERS, softnic_set_queue },
+	{ OID_RECEIVE_FILTER_FREE_QUEUE, softnic_free_queue },
+	{ OID_NIC_SWITCH_ALLOCATE_VF, softnic_allocate_vf },
+	{ OID_NIC_SWITCH_FREE_VF, softnic_free_vf },
+	{ OID_SRIOV_READ_VF_CONFIG_SPACE, softnic_config_space },
+	{ OID_SRIOV_WRITE_VF_CONFIG_SPACE, softnic_config_space },
+	{ OID_SRIOV_READ_VF_CONFIG_BLOCK, softnic_config_block },
+	{ OID_SRIOV_WRITE_VF_CONFIG_BLOCK, softnic_config_block },
+	{ OID_SRIOV_RESET_VF, softnic_reset_vf },
+	{ OID_SRIOV_SET_VF_POWER_STATE, softnic_vf_power },
+	{ OID_SRIOV_VF_VENDOR_DEVICE_ID, softnic_vf_ids },
+	{ OID_SRIOV_PROBED_BARS, softnic_probed_bars },
+	{ OID_SRIOV_BAR_RESOURCES, softnic_bar_resources },
 };
 
 NDIS_STATUS softnic_status(int rc)
@@ -71,8 +71,8 @@ NDIS_STATUS softnic_cpu(const struct softnic *s, const GROUP_AFFINITY *a, unsign
 	for (unsigned i = 0; i < n && len < sizeof list; i++)
 		len += (size_t)snprintf(list + len, sizeof list - len, "%s%u", i ? ", " : "", cpus[i]);
 	return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
-				    "ProcessorAffinity: CPU %u (bit %u of group %u) has no worker; these have: %s", *cpu, *cpu % 64,
-				    a->Group, list);
+				    "ProcessorAffinity: CPU %u (bit %u of group %u) has no worker; these have: %s",
+				    *cpu, *cpu % 64, a->Group, list);
 }
 
 NDIS_STATUS softnic_vport(struct softnic *s, const struct nic_vport_config *cfg, struct vmq_err *err)
@@ -93,7 +93,8 @@ NDIS_STATUS softnic_vport_gone(struct softnic *s, uint32_t id, struct vmq_err *e
 	if (rc == -EBUSY)
 		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE,
 					    "VPort %u is in use: its VM or host port must be disconnected first", id);
-	return rc ? (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE, "VPort %u: %s", id, strerror(-rc)) : NDIS_STATUS_SUCCESS;
+	return rc ? (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE, "VPort %u: %s", id, strerror(-rc))
+		  : NDIS_STATUS_SUCCESS;
 }
 
 /* ---- capabilities ---- */
@@ -123,16 +124,15 @@ static void fill_switch_caps(const struct softnic *s, NDIS_NIC_SWITCH_CAPABILITI
 	c->Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
 	c->Header.Revision = NDIS_NIC_SWITCH_CAPABILITIES_REVISION_3;
 	c->Header.Size = NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3;
-	c->NicSwitchCapabilities = NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL |
-				   NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED |
-				   NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED |
-				   (vlan ? NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED : 0);
+	c->NicSwitchCapabilities =
+	    NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL | NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED |
+	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED | (vlan ? NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED : 0);
 	c->MaxNumSwitches = 1;
 	c->MaxNumVPorts = s->cfg.max_vports;
 	c->MaxNumVFs = vfs ? s->cfg.max_vfs : 0;
@@ -192,11 +192,15 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 		return 0; /* VPort 0 comes with the switch */
 	}
 	/* the bare adapter, and VM queues' default one */
-	return softnic_vport(s, &(struct nic_vport_config){.id = 0, .cpu = s->cfg.default_cpu, .queue_pairs = 1,
-							   .moderation = NIC_MODERATION_ADAPTIVE, .active = true}, err) ==
-			       NDIS_STATUS_SUCCESS ?
-		       0 :
-		       -EIO;
+	return softnic_vport(s,
+			     &(struct nic_vport_config){ .id = 0,
+							 .cpu = s->cfg.default_cpu,
+							 .queue_pairs = 1,
+							 .moderation = NIC_MODERATION_ADAPTIVE,
+							 .active = true },
+			     err) == NDIS_STATUS_SUCCESS
+		   ? 0
+		   : -EIO;
 }
 
 static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err)
@@ -232,7 +236,7 @@ const struct miniport_ops softnic_ops = {
 
 void softnic_config_default(const struct nic_engine *e, struct softnic_config *cfg)
 {
-	uint16_t cpus[NIC_MAX_WORKERS] = {0};
+	uint16_t cpus[NIC_MAX_WORKERS] = { 0 };
 
 	(void)nic_engine_cpus(e, cpus);
 	*cfg = (struct softnic_config){
@@ -252,17 +256,17 @@ static int check(const struct nic_engine *e, const struct softnic_config *c, str
 	if (c->max_vports < 2 || c->max_vports > NIC_MAX_VPORTS)
 		return vmq_err(err, -EINVAL, "max_vports is %u; 2 to %u is right", c->max_vports, NIC_MAX_VPORTS);
 	if (c->max_vfs >= c->max_vports)
-		return vmq_err(err, -EINVAL, "max_vfs is %u; 0 to %u is right with %u VPorts", c->max_vfs, c->max_vports - 1,
-			       c->max_vports);
+		return vmq_err(err, -EINVAL, "max_vfs is %u; 0 to %u is right with %u VPorts", c->max_vfs,
+			       c->max_vports - 1, c->max_vports);
 	if (c->max_queue_pairs < c->max_vports)
-		return vmq_err(err, -EINVAL, "max_queue_pairs is %u; at least max_vports (%u) is right", c->max_queue_pairs,
-			       c->max_vports);
+		return vmq_err(err, -EINVAL, "max_queue_pairs is %u; at least max_vports (%u) is right",
+			       c->max_queue_pairs, c->max_vports);
 	if (!p || (p & (p - 1)) || p > NIC_MAX_QUEUE_PAIRS)
 		return vmq_err(err, -EINVAL, "max_queue_pairs_per_vport is %u; a power of 2 up to %u is right", p,
 			       NIC_MAX_QUEUE_PAIRS);
 	if (c->max_filters < c->max_vports || c->max_filters > NIC_MAX_FILTERS)
-		return vmq_err(err, -EINVAL, "max_filters is %u; %u (max_vports) to %u is right", c->max_filters, c->max_vports,
-			       NIC_MAX_FILTERS);
+		return vmq_err(err, -EINVAL, "max_filters is %u; %u (max_vports) to %u is right", c->max_filters,
+			       c->max_vports, NIC_MAX_FILTERS);
 	if (!nic_engine_has_cpu(e, c->default_cpu))
 		return vmq_err(err, -EINVAL, "default_cpu: CPU %u has no worker", c->default_cpu);
 	return 0;

@@ -10,7 +10,7 @@ NDIS_STATUS softnic_set_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct 
 	const uint8_t *buf = softnic_buffer(req);
 	const NDIS_RECEIVE_FILTER_PARAMETERS *p = softnic_buffer(req);
 	/* one of both is 0 (spec/70 Q20) */
-	struct nic_filter f = {.id = p->FilterId, .vport = p->VPortId | p->QueueId, .test = NIC_VLAN_ANY};
+	struct nic_filter f = { .id = p->FilterId, .vport = p->VPortId | p->QueueId, .test = NIC_VLAN_ANY };
 	int rc;
 
 	for (uint32_t i = 0; i < p->FieldParametersArrayNumElements; i++) {
@@ -28,8 +28,9 @@ NDIS_STATUS softnic_set_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct 
 			f.test = NIC_VLAN_UNTAGGED_OR_ZERO;
 	}
 	rc = nic_filter_set(s->nic, &f);
-	return rc ? (NDIS_STATUS)vmq_err(err, softnic_status(rc), "filter %u on VPort %u: %s", f.id, f.vport, strerror(-rc)) :
-		    NDIS_STATUS_SUCCESS;
+	return rc ? (NDIS_STATUS)vmq_err(err, softnic_status(rc), "filter %u on VPort %u: %s", f.id, f.vport,
+					 strerror(-rc))
+		  : NDIS_STATUS_SUCCESS;
 }
 
 NDIS_STATUS softnic_clear_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
@@ -48,7 +49,7 @@ NDIS_STATUS softnic_move_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct
 	const NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS *p = softnic_buffer(req);
 	int rc = nic_filter_move(s->nic, p->FilterId, p->DestVPortId);
 
-	return rc ? (NDIS_STATUS)vmq_err(err, softnic_status(rc), "filter %u to VPort %u: %s", p->FilterId, p->DestVPortId,
-					 strerror(-rc)) :
-		    NDIS_STATUS_SUCCESS;
+	return rc ? (NDIS_STATUS)vmq_err(err, softnic_status(rc), "filter %u to VPort %u: %s", p->FilterId,
+					 p->DestVPortId, strerror(-rc))
+		  : NDIS_STATUS_SUCCESS;
 }

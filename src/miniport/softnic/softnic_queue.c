@@ -10,7 +10,7 @@
 NDIS_STATUS softnic_allocate_queue(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	NDIS_RECEIVE_QUEUE_PARAMETERS *p = softnic_buffer(req);
-	struct nic_vport_config cfg = {.id = p->QueueId, .queue_pairs = 1, .moderation = NIC_MODERATION_ADAPTIVE};
+	struct nic_vport_config cfg = { .id = p->QueueId, .queue_pairs = 1, .moderation = NIC_MODERATION_ADAPTIVE };
 	NDIS_STATUS status = softnic_cpu(s, &p->ProcessorAffinity, &cfg.cpu, err);
 
 	if (status == NDIS_STATUS_SUCCESS)
@@ -27,7 +27,7 @@ NDIS_STATUS softnic_complete_queues(struct softnic *s, NDIS_OID_REQUEST *req, st
 	(void)err;
 	for (uint32_t i = 0; i < a->NumElements; i++) {
 		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *e =
-			(void *)(buf + a->FirstElementOffset + i * a->ElementSize);
+		    (void *)(buf + a->FirstElementOffset + i * a->ElementSize);
 
 		e->CompletionStatus = softnic_status(nic_vport_set_active(s->nic, e->QueueId, true));
 	}
@@ -51,7 +51,7 @@ NDIS_STATUS softnic_free_queue(struct softnic *s, NDIS_OID_REQUEST *req, struct 
 {
 	const NDIS_RECEIVE_QUEUE_FREE_PARAMETERS *p = softnic_buffer(req);
 	NDIS_RECEIVE_QUEUE_STATE state = {
-		.Header = {NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_STATE_REVISION_1, sizeof state},
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_STATE_REVISION_1, sizeof state },
 		.QueueId = p->QueueId,
 		.QueueState = NdisReceiveQueueOperationalStateDmaStopped,
 	};

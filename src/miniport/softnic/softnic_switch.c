@@ -15,10 +15,15 @@ NDIS_STATUS softnic_create_switch(struct softnic *s, NDIS_OID_REQUEST *req, stru
 		return NDIS_STATUS_SUCCESS; /* VPort 0 is there since initialize */
 	status = s->up->enable_virtualization(s->adapter, (USHORT)p->NumVFs, 0, 0, 1);
 	if (status != NDIS_STATUS_SUCCESS)
-		return (NDIS_STATUS)vmq_err(err, status, "virtualization with %u VFs: %s", p->NumVFs, ndis_status_name(status));
-	status = softnic_vport(s, &(struct nic_vport_config){.id = NDIS_DEFAULT_VPORT_ID, .cpu = s->cfg.default_cpu,
-							     .queue_pairs = p->NumQueuePairsForDefaultVPort,
-							     .moderation = NIC_MODERATION_ADAPTIVE, .active = true}, err);
+		return (NDIS_STATUS)vmq_err(err, status, "virtualization with %u VFs: %s", p->NumVFs,
+					    ndis_status_name(status));
+	status = softnic_vport(s,
+			       &(struct nic_vport_config){ .id = NDIS_DEFAULT_VPORT_ID,
+							   .cpu = s->cfg.default_cpu,
+							   .queue_pairs = p->NumQueuePairsForDefaultVPort,
+							   .moderation = NIC_MODERATION_ADAPTIVE,
+							   .active = true },
+			       err);
 	if (status != NDIS_STATUS_SUCCESS)
 		(void)s->up->enable_virtualization(s->adapter, 0, 0, 0, 0);
 	return status;
@@ -66,7 +71,8 @@ NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct v
 
 	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED)
 		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED,
-					    "NumQueuePairs: the queue pairs of VPort %u are fixed while it exists", p->VPortId);
+					    "NumQueuePairs: the queue pairs of VPort %u are fixed while it exists",
+					    p->VPortId);
 	/* what can fail comes first; the rest is refused only for a VPort that is not there, which the keeper excludes */
 	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED) {
 		status = softnic_cpu(s, &p->ProcessorAffinity, &cpu, err);
@@ -77,7 +83,7 @@ NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct v
 	}
 	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED) {
 		status = softnic_status(
-			nic_vport_set_moderation(s->nic, p->VPortId, (enum nic_moderation)p->InterruptModeration));
+		    nic_vport_set_moderation(s->nic, p->VPortId, (enum nic_moderation)p->InterruptModeration));
 		if (status != NDIS_STATUS_SUCCESS)
 			return status;
 	}
@@ -125,28 +131,31 @@ NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struc
 {
 	const uint32_t size = VMQ_SIZEOF_VPORT_POLICY_REVISION_1;
 	bool method = req->RequestType == NdisRequestMethod;
-	uint32_t len = method ? req->DATA.METHOD_INFORMATION.InputBufferLength :
-				req->DATA.SET_INFORMATION.InformationBufferLength;
+	uint32_t len =
+	    method ? req->DATA.METHOD_INFORMATION.InputBufferLength : req->DATA.SET_INFORMATION.InformationBufferLength;
 	struct nic_vport_policy policy;
 	VMQ_VPORT_POLICY p;
 
 	if (!method && req->RequestType != NdisRequestSetInformation)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED, "OID_VMQ_VPORT_POLICY is a set or method request");
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED,
+					    "OID_VMQ_VPORT_POLICY is a set or method request");
 	if (len < size || (method && req->DATA.METHOD_INFORMATION.OutputBufferLength < size)) {
 		if (method)
 			req->DATA.METHOD_INFORMATION.BytesNeeded = size;
 		else
 			req->DATA.SET_INFORMATION.BytesNeeded = size;
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_LENGTH, "VMQ_VPORT_POLICY: %u bytes are needed", size);
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_LENGTH, "VMQ_VPORT_POLICY: %u bytes are needed",
+					    size);
 	}
 	memcpy(&p, softnic_buffer(req), sizeof p);
 	if (p.Header.Type != NDIS_OBJECT_TYPE_DEFAULT || !p.Header.Revision || p.Header.Size < size)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
-					    "VMQ_VPORT_POLICY: Header is type 0x%02X, revision %u, size %u; 0x80, 1 and %u are right",
-					    p.Header.Type, p.Header.Revision, p.Header.Size, size);
+		return (NDIS_STATUS)vmq_err(
+		    err, NDIS_STATUS_INVALID_PARAMETER,
+		    "VMQ_VPORT_POLICY: Header is type 0x%02X, revision %u, size %u; 0x80, 1 and %u are right",
+		    p.Header.Type, p.Header.Revision, p.Header.Size, size);
 	if (p.VPortId >= NIC_MAX_VPORTS)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER, "VMQ_VPORT_POLICY: there is no VPort %u",
-					    p.VPortId);
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+					    "VMQ_VPORT_POLICY: there is no VPort %u", p.VPortId);
 	if (method) {
 		struct nic_vport_counters there;
 
@@ -169,8 +178,8 @@ NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struc
 		.trunk = p.Policies & VMQ_VPORT_POLICY_TRUNK,
 	};
 	if (nic_vport_set_policy(s->nic, p.VPortId, &policy))
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER, "VMQ_VPORT_POLICY: there is no VPort %u",
-					    p.VPortId);
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+					    "VMQ_VPORT_POLICY: there is no VPort %u", p.VPortId);
 	s->policies[p.VPortId] = (uint8_t)p.Policies;
 	req->DATA.SET_INFORMATION.BytesRead = size;
 	return NDIS_STATUS_SUCCESS;

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PCI_COMMAND      0x04u /* 2 bytes, writable */
-#define PCI_CACHE_LINE   0x0Cu /* writable */
-#define PCI_INTERRUPT    0x3Cu /* writable */
-#define RID_SEGMENT      0xFFF0u /* no host has a PCI segment of this number */
-#define BAR_0_SIZE       0x4000u
-#define CM_TYPE_MEMORY   3u
+#define PCI_COMMAND    0x04u   /* 2 bytes, writable */
+#define PCI_CACHE_LINE 0x0Cu   /* writable */
+#define PCI_INTERRUPT  0x3Cu   /* writable */
+#define RID_SEGMENT    0xFFF0u /* no host has a PCI segment of this number */
+#define BAR_0_SIZE     0x4000u
+#define CM_TYPE_MEMORY 3u
 
 static void clean_space(struct softnic_vf *vf)
 {
@@ -25,8 +25,8 @@ static void clean_space(struct softnic_vf *vf)
 	s[1] = SOFTNIC_VENDOR_ID >> 8;
 	s[2] = SOFTNIC_DEVICE_ID & 0xFF;
 	s[3] = SOFTNIC_DEVICE_ID >> 8;
-	s[8] = 1;    /* revision: a virtio 1 device */
-	s[11] = 2;   /* class: network, Ethernet */
+	s[8] = 1;			/* revision: a virtio 1 device */
+	s[11] = 2;			/* class: network, Ethernet */
 	s[0x2C] = s[0], s[0x2D] = s[1]; /* subsystem */
 	s[0x2E] = 0x40;
 }
@@ -73,7 +73,8 @@ NDIS_STATUS softnic_config_space(struct softnic *s, NDIS_OID_REQUEST *req, struc
 	(void)err;
 	for (uint32_t i = 0; i < p->Length; i++) {
 		uint32_t at = p->Offset + i;
-		bool writable = at == PCI_COMMAND || at == PCI_COMMAND + 1 || at == PCI_CACHE_LINE || at == PCI_INTERRUPT;
+		bool writable =
+		    at == PCI_COMMAND || at == PCI_COMMAND + 1 || at == PCI_CACHE_LINE || at == PCI_INTERRUPT;
 
 		if (req->RequestType == NdisRequestMethod)
 			buf[p->BufferOffset + i] = at < sizeof vf->space ? vf->space[at] : 0;
@@ -91,8 +92,8 @@ NDIS_STATUS softnic_config_block(struct softnic *s, NDIS_OID_REQUEST *req, struc
 
 	if (p->BlockId >= SOFTNIC_BLOCKS || p->Length > SOFTNIC_BLOCK_SIZE)
 		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
-					    "BlockId is %u and Length %u; blocks 0 to %u have %u bytes each", p->BlockId, p->Length,
-					    SOFTNIC_BLOCKS - 1, SOFTNIC_BLOCK_SIZE);
+					    "BlockId is %u and Length %u; blocks 0 to %u have %u bytes each",
+					    p->BlockId, p->Length, SOFTNIC_BLOCKS - 1, SOFTNIC_BLOCK_SIZE);
 	if (req->RequestType == NdisRequestMethod) {
 		memcpy(buf + p->BufferOffset, vf->block[p->BlockId], p->Length);
 		return NDIS_STATUS_SUCCESS;
@@ -140,7 +141,7 @@ NDIS_STATUS softnic_probed_bars(struct softnic *s, NDIS_OID_REQUEST *req, struct
 {
 	uint8_t *buf = req->DATA.QUERY_INFORMATION.InformationBuffer;
 	const NDIS_SRIOV_PROBED_BARS_INFO *p = req->DATA.QUERY_INFORMATION.InformationBuffer;
-	ULONG bars[PCI_TYPE0_ADDRESSES] = {~(BAR_0_SIZE - 1)}; /* what a size probe of a 32-bit memory BAR reads */
+	ULONG bars[PCI_TYPE0_ADDRESSES] = { ~(BAR_0_SIZE - 1) }; /* what a size probe of a 32-bit memory BAR reads */
 
 	(void)s;
 	(void)err;
