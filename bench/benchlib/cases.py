@@ -71,7 +71,9 @@ def pair(sw, first=0):
 
 
 def cycles_a_frame(before, after, frames, mhz):
-    return (after['busy_ns'] - before['busy_ns']) / frames * mhz / 1000
+    """Of a worker's time those turns that found work, without what others took of its processor meanwhile."""
+    busy, poll, cpu = (after[k] - before[k] for k in ('busy_ns', 'poll_ns', 'cpu_ns'))
+    return cpu * busy / max(busy + poll, 1) / frames * mhz / 1000
 
 
 def stream(env, sw, ports, size=64, extra=(), core=None, cpu=None, before=()):
@@ -200,7 +202,7 @@ def two_workers(env, sw):
 
 
 def hand_over(env, sw):
-    """The sender's ring on one worker, the receiver's on another."""
+    """The sender's ring on one worker, the receiver's on another. Sharing a core makes the bursts small: a lower bound."""
     a, b = sw.cpus
     if len(env.cpus) >= 3:
         return stream(env, sw, pair(sw), cpu=a)
@@ -208,9 +210,10 @@ def hand_over(env, sw):
     r = run(env, sw, generator(env, sw, pair(sw), extra=['--yield']))
     after = sw.workers()
     frames = max(after[a]['frames'] - before[a]['frames'], 1)
-    r['cycles'] = max(cycles_a_frame(before[c], after[c], frames, r['mhz']) for c in (a, b))
-    return dict(r, basis='cycles', measured=r['rx_mpps'], value=r['mhz'] / r['cycles'],
-                note='the generator shares the sender\'s core')
+    giving, taking = (cycles_a_frame(before[c], after[c], frames, r['mhz']) for c in (a, b))
+    r['cycles'] = max(giving, taking)
+    return dict(r, basis='cycles', lower=True, measured=r['rx_mpps'], value=r['mhz'] / r['cycles'],
+                note=f"the generator shares the sender's core; sender's worker {giving:.0f}, receiver's {taking:.0f} cycles")
 
 
 # ---- setups: a running switch, by key; in this order within a round ----
@@ -257,6 +260,7 @@ class Case:
     unit: str
     steps: list                       # (setup, variant, measurement)
     aims: list = field(default_factory=list)
+    timed: bool = True                # others on the machine make a difference
 
 
 CASES = [
@@ -285,7 +289,7 @@ CASES = [
          [('vmq-silent', VMQ, beside_silent(MANY))],
          [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97), Aim(VMQ, ('silent-256', OVS), '>=', 15)]),
     Case('idle-1000', 'Nothing to do, 1,000 VMs connected', '% of a core',
-         [('vmq-silent', VMQ, idle)], [Aim(VMQ, None, '<=', 1)]),
+         [('vmq-silent', VMQ, idle)], [Aim(VMQ, None, '<=', 1)], timed=False),
     Case('workers-2', 'Two pairs on two workers, 64 bytes', 'Mpps',
          [('vmq-two', VMQ, two_workers)], [Aim(VMQ, ('pair-64', VMQ), '>=', 1.9)]),
     Case('handover', 'From one worker to another, 64 bytes', 'Mpps',
@@ -305,7 +309,8 @@ CASES = [
          [Aim(VMQ, ('wire-out', OVS), '>=', 1.3)]),
     Case('memory', 'Resident memory', 'MiB',
          [('vmq-none', 'vmq, no VPort', resident), ('vmq-silent', 'vmq, 1,000 VPorts', resident)],
-         [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)]),
+         [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)],
+         timed=False),
 ]
 
 BY_NAME = {c.name: c for c in CASES}
