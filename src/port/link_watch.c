@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The watch over one network device (link_watch.h). State: the socket, what is known of the device, and whether that has
- * to be asked for anew. Only the control thread comes here.
+ * The watch over one network device (link_watch.h). State: the socket, what is known of the device, and whether that
+ * has to be asked for anew. Only the control thread comes here.
  *
  * Whether a device is promiscuous is not in the flags that netlink shows (those are what the administrator set) but in
- * IFLA_PROMISCUITY, the count of all who want it. The kernel sends a message when that count leaves or reaches 0, with one
- * exception: a device on top of ours (macvlan) that has an address of its own. So what is said of such a device makes us
- * ask for ours. It may be in another network namespace, which is why messages of others are listened to; they are taken
- * for nothing else.
+ * IFLA_PROMISCUITY, the count of all who want it. The kernel sends a message when that count leaves or reaches 0, with
+ * one exception: a device on top of ours (macvlan) that has an address of its own. So what is said of such a device
+ * makes us ask for ours. It may be in another network namespace, which is why messages of others are listened to; they
+ * are taken for nothing else.
  */
 #include "port/link_watch.h"
 
@@ -22,15 +22,15 @@
 
 #include "port/netns.h"
 
-#define MESSAGE_MAX 32768u /* bytes; what the kernel says of one device is 1 to 2 KiB */
+#define MESSAGE_MAX	32768u /* bytes; what the kernel says of one device is 1 to 2 KiB */
 #define MESSAGES_A_READ 64
 
 struct link_watch {
 	struct mnl_socket *sock;
 	char name[IFNAMSIZ];
-	int index;        /* of the device that has the name, 0: none */
-	bool must_ask;    /* what is known may be old */
-	uint32_t seq;     /* of the question asked last */
+	int index;     /* of the device that has the name, 0: none */
+	bool must_ask; /* what is known may be old */
+	uint32_t seq;  /* of the question asked last */
 	struct link_state now, told;
 	link_watch_fn *fn;
 	void *ctx;
@@ -181,8 +181,12 @@ static bool take_datagram(struct link_watch *w)
 	struct sockaddr_nl from = { .nl_pid = 0 };
 	struct iovec iov = { .iov_base = w->buf, .iov_len = sizeof w->buf };
 	struct msghdr msg = {
-		.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof control,
+		.msg_name = &from,
+		.msg_namelen = sizeof from,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control,
 	};
 	ssize_t got = recvmsg(mnl_socket_get_fd(w->sock), &msg, 0);
 	const struct nlmsghdr *h = (const struct nlmsghdr *)w->buf;
@@ -211,8 +215,8 @@ static bool is_empty(const struct link_watch *w)
 	return recv(mnl_socket_get_fd(w->sock), &byte, sizeof byte, MSG_PEEK) < 0 && errno == EAGAIN;
 }
 
-/* Takes what there is, and asks if need be: once all has been read, because after a loss the kernel lets nothing more in
- * until then, also no answer. The kernel answers while it is asked. */
+/* Takes what there is, and asks if need be: once all has been read, because after a loss the kernel lets nothing more
+ * in until then, also no answer. The kernel answers while it is asked. */
 static void take_all(struct link_watch *w)
 {
 	for (unsigned i = 0; i < MESSAGES_A_READ && take_datagram(w); i++)

@@ -12,9 +12,16 @@ static void print_use(FILE *out, const char *before, const char *label, const js
 	text_pair(out, " ", "of", sw, limit);
 }
 
+static void print_link(FILE *out, const json_t *device)
+{
+	if (json_is_boolean(json_object_get(device, "link")))
+		(void)fprintf(out, " link %s", json_is_true(json_object_get(device, "link")) ? "up" : "down");
+	text_pair(out, " ", "mac", device, "mac");
+}
+
 static void print_switch(FILE *out, const json_t *sw)
 {
-	const json_t *port = json_object_get(sw, "port");
+	const json_t *port = json_object_get(sw, "port"), *host = json_object_get(sw, "host");
 
 	text_pair(out, "", "switch", sw, "id");
 	text_pair(out, ": ", "adapter", sw, "adapter");
@@ -23,12 +30,12 @@ static void print_switch(FILE *out, const json_t *sw)
 	text_pair(out, ": ", "because", sw, "mode_reason");
 	text_pair(out, "\n    ", "port", port, "driver");
 	text_pair(out, " ", "device", port, "device");
-	if (json_is_boolean(json_object_get(port, "link")))
-		(void)fprintf(out, " link %s", json_is_true(json_object_get(port, "link")) ? "up" : "down");
-	text_pair(out, " ", "mac", port, "mac");
+	print_link(out, port);
 	text_pair(out, " ", "mtu", port, "mtu");
 	text_pair(out, "\n        ", "is", port, "describe");
 	text_pair(out, "\n    ", "host_device", sw, "host_device");
+	print_link(out, host);
+	text_pair(out, " ", "promiscuous", host, "promiscuous");
 	print_use(out, "\n    ", "vports", sw, "num_vports", "max_vports");
 	print_use(out, ", ", "filters", sw, "num_filters", "max_filters");
 	print_use(out, ", ", "queue pairs", sw, "queue_pairs", "max_queue_pairs");

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "vmqd/endpoint.h"
 #include "vmqd/events.h"
+#include "vmqd/links.h"
 #include "vmqd/listen.h"
 #include "vmqd/methods.h"
 
@@ -198,13 +199,14 @@ static int start_adapter(struct adapter *a, struct vmq_err *err)
 	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 ||
 	    open_port(a, "port", &a->cfg->port, &a->wire, err) < 0 ||
 	    open_port(a, "host", &a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 ||
-	    make_vports(a, err) < 0)
+	    make_vports(a, err) < 0 || links_start(a, err) < 0)
 		return -1;
 	return attach_ports(a, err);
 }
 
 static void stop_adapter(struct adapter *a)
 {
+	links_stop(a);
 	if (a->wire_attached)
 		(void)nic_wire_detach(a->nic);
 	if (a->stack)

@@ -12,6 +12,7 @@
 #include "miniport/softnic/softnic.h"
 #include "ndis/ndis_adapter.h"
 #include "nic/nic.h"
+#include "port/link_watch.h"
 #include "port/port.h"
 #include "stack/stack.h"
 #include "vhost/vhost.h"
@@ -29,6 +30,8 @@ struct adapter {
 	struct nic *nic;
 	struct port *wire, *host;
 	bool wire_attached, host_attached;
+	struct link_watch *wire_watch, *host_watch; /* the devices below them; NULL: a port without */
+	struct link_state wire_state;               /* as last told */
 	struct softnic *soft;
 	struct ndis_adapter *ndis;
 	struct stack_adapter *stack;

@@ -9,17 +9,27 @@
 #include "vmqd/text.h"
 
 /* NULL when nobody listens. */
-static json_t *event(const struct stack_vport *v, const char *name)
+static json_t *adapter_event(const struct adapter *a, const char *name)
 {
-	const struct daemon *d = adapter_of(v)->daemon;
+	const struct daemon *d = a->daemon;
 	struct timespec now;
 
 	if (!d->server || !server_has_subscribers(d->server))
 		return NULL;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return json_pack("{s:f, s:s, s:s, s:s, s:i}", "time", (double)now.tv_sec + (double)now.tv_nsec / 1e9, "event",
-			 name, "adapter", stack_adapter_name(stack_vport_adapter(v)), "vport", stack_vport_name(v),
-			 "vport_id", (int)stack_vport_id(v));
+	return json_pack("{s:f, s:s, s:s}", "time", (double)now.tv_sec + (double)now.tv_nsec / 1e9, "event", name,
+			 "adapter", a->cfg->name);
+}
+
+static json_t *event(const struct stack_vport *v, const char *name)
+{
+	json_t *e = adapter_event(adapter_of(v), name);
+
+	if (!e)
+		return NULL;
+	(void)json_object_set_new(e, "vport", json_string(stack_vport_name(v)));
+	(void)json_object_set_new(e, "vport_id", json_integer(stack_vport_id(v)));
+	return e;
 }
 
 static void send_event(const struct stack_vport *v, json_t *e)
@@ -63,4 +73,34 @@ void events_queue(struct stack_vport *v, const char *name, unsigned qp, const ch
 	if (reason)
 		(void)json_object_set_new(e, "reason", json_string(reason));
 	send_event(v, e);
+}
+
+/* The address and the MTU are told while there is a device. */
+static void send_link(const struct adapter *a, json_t *e, const char *device, const struct link_state *s)
+{
+	(void)json_object_set_new(e, "device", json_string(device));
+	(void)json_object_set_new(e, "link", json_boolean(s->up));
+	if (s->present) {
+		(void)json_object_set_new(e, "mac", mac_json(s->mac));
+		(void)json_object_set_new(e, "mtu", json_integer(s->mtu));
+	}
+	server_event(a->daemon->server, e);
+}
+
+void events_host(const struct adapter *a, const char *device, const struct link_state *s)
+{
+	json_t *e = adapter_event(a, "host_changed");
+
+	if (!e)
+		return;
+	(void)json_object_set_new(e, "promiscuous", json_boolean(s->promiscuous));
+	send_link(a, e, device, s);
+}
+
+void events_wire(const struct adapter *a, const char *device, const struct link_state *s)
+{
+	json_t *e = adapter_event(a, "link_changed");
+
+	if (e)
+		send_link(a, e, device, s);
 }

@@ -5,12 +5,18 @@
 #ifndef VMQ_VMQD_EVENTS_H
 #define VMQ_VMQD_EVENTS_H
 
+#include "port/link_watch.h"
 #include "stack/stack.h"
+
+struct adapter;
 
 /* For struct stack_ops: events of VPorts and filters; the context is the daemon. */
 void events_stack(void *ctx, const char *name, struct stack_vport *v, const struct stack_filter_info *f);
 /* A VM came or left; `reason` may be NULL. */
 void events_vm(struct stack_vport *v, const char *name, const char *reason);
 void events_queue(struct stack_vport *v, const char *name, unsigned qp, const char *reason);
+/* The network device below the default VPort, or below the physical port, has changed. */
+void events_host(const struct adapter *a, const char *device, const struct link_state *s);
+void events_wire(const struct adapter *a, const char *device, const struct link_state *s);
 
 #endif

@@ -18,6 +18,15 @@ static json_t *port_json(const struct config_port *cfg, const struct port *p)
 	return out;
 }
 
+static json_t *host_json(const struct link_state *s)
+{
+	json_t *out = json_pack("{s:b, s:b}", "link", s->up, "promiscuous", s->promiscuous);
+
+	if (s->present)
+		(void)json_object_set_new(out, "mac", mac_json(s->mac));
+	return out;
+}
+
 static json_t *switch_json(struct adapter *a, struct stack_error *e)
 {
 	struct stack_switch_info s;
@@ -26,12 +35,12 @@ static json_t *switch_json(struct adapter *a, struct stack_error *e)
 	if (stack_switch_info(a->stack, &s, e) < 0)
 		return NULL;
 	ndis_adapter_info(a->ndis, &n);
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "id", (int)s.id, "name",
-			 s.name, "adapter", a->cfg->name, "mode", ndis_mode_name(n.mode), "mode_reason", n.mode_reason,
-			 "port", port_json(&a->cfg->port, a->wire), "host_device", a->cfg->host.device, "num_vports",
-			 (int)s.num_vports, "max_vports", (int)s.max_vports, "num_filters", (int)s.num_filters,
-			 "max_filters", (int)s.max_filters, "queue_pairs", (int)s.queue_pairs, "max_queue_pairs",
-			 (int)s.max_queue_pairs);
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:i}", "id", (int)s.id,
+			 "name", s.name, "adapter", a->cfg->name, "mode", ndis_mode_name(n.mode), "mode_reason", n.mode_reason,
+			 "port", port_json(&a->cfg->port, a->wire), "host_device", a->cfg->host.device, "host",
+			 host_json(link_watch_state(a->host_watch)), "num_vports", (int)s.num_vports, "max_vports",
+			 (int)s.max_vports, "num_filters", (int)s.num_filters, "max_filters", (int)s.max_filters,
+			 "queue_pairs", (int)s.queue_pairs, "max_queue_pairs", (int)s.max_queue_pairs);
 }
 
 int method_switch_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)

@@ -132,6 +132,7 @@ def test_end_while_traffic_runs(lab):
         x.host.close()
         x.host_ns.run('ip', 'link', 'set', 'vmq0', 'up')
         x.host = netns.RawPort(x.host_ns, 'vmq0')
+        x.wait_host(promiscuous=True)
         a.reconnect()
         b.reconnect()
         x.vmqd.wait_running('a', 'b')

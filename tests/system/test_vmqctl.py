@@ -52,8 +52,8 @@ SWITCH = {
     'id': 0, 'name': 'Default Switch', 'adapter': 'ext0', 'mode': 'sriov', 'mode_reason': 'the default',
     'port': {'driver': 'xdp', 'device': 'eth1', 'describe': 'native mode, copy', 'link': True,
              'mac': '02:00:00:00:00:09', 'mtu': 1500},
-    'host_device': 'vmq0', 'num_vports': 3, 'max_vports': 1024, 'num_filters': 5, 'max_filters': 65536,
-    'queue_pairs': 3, 'max_queue_pairs': 2048,
+    'host_device': 'vmq0', 'host': {'link': False, 'promiscuous': True, 'mac': '02:00:00:00:00:0a'}, 'num_vports': 3,
+    'max_vports': 1024, 'num_filters': 5, 'max_filters': 65536, 'queue_pairs': 3, 'max_queue_pairs': 2048,
 }
 
 
@@ -212,7 +212,7 @@ def test_switch():
         '    mode sriov: because the default',
         '    port xdp device eth1 link up mac 02:00:00:00:00:09 mtu 1500',
         '        is native mode, copy',
-        '    host_device vmq0',
+        '    host_device vmq0 link down mac 02:00:00:00:00:0a promiscuous yes',
         '    vports 3 of 1024, filters 5 of 65536, queue pairs 3 of 2048',
     ]
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The watch over a network device: every kind of change is told, what is said of other devices is not, and what was lost
- * is found out all the same.
+ * The watch over a network device: every kind of change is told, what is said of other devices is not, and what was
+ * lost is found out all the same.
  */
 #include <errno.h>
 #include <poll.h>
@@ -92,10 +92,11 @@ static void expect_quiet(struct link_watch *w, const struct told *t)
 
 static void make_tap(const char *mac)
 {
-	shell("ip -n %s tuntap add tap0 mode tap && ip -n %s link set tap0 address %s mtu 1500", net.near, net.near, mac);
+	shell("ip -n %s tuntap add tap0 mode tap && ip -n %s link set tap0 address %s mtu 1500", net.near, net.near,
+	      mac);
 }
 
-static void delete(const char *dev)
+static void delete (const char *dev)
 {
 	shell("ip -n %s link del %s", net.near, dev);
 }
@@ -125,7 +126,7 @@ static void test_address_mtu_promisc(void **state)
 	shell("ip -n %s link set tap0 txqueuelen 77", net.near);
 	expect_quiet(w, &t);
 	link_watch_close(w);
-	delete("tap0");
+	delete ("tap0");
 }
 
 static void test_open_sees_what_is(void **state)
@@ -142,7 +143,7 @@ static void test_open_sees_what_is(void **state)
 	assert_memory_equal(t.state.mac, "\2\0\0\0\0\3", 6);
 	expect_quiet(w, &t);
 	link_watch_close(w);
-	delete("tap0");
+	delete ("tap0");
 }
 
 /* The administrator's flag stays off in all of these. */
@@ -161,8 +162,8 @@ static void test_promisc_for_a_bridge(void **state)
 	shell("ip -n %s link set tap0 nomaster", net.near);
 	expect(w, &t, false, "02:00:00:00:00:04", 1500);
 	link_watch_close(w);
-	delete("br0");
-	delete("tap0");
+	delete ("br0");
+	delete ("tap0");
 }
 
 static void test_promisc_for_a_capture(void **state)
@@ -179,7 +180,7 @@ static void test_promisc_for_a_capture(void **state)
 	far_close(&f);
 	expect(w, &t, false, "02:00:00:00:00:05", 1500);
 	link_watch_close(w);
-	delete("tap0");
+	delete ("tap0");
 }
 
 /* Of these the kernel says nothing about the device below. */
@@ -194,16 +195,17 @@ static void test_promisc_for_a_device_on_top(void **state)
 	w = watch("tap0", &t);
 	if (!shell_ok("ip -n %s link add mv0 link tap0 type macvlan 2>/dev/null", net.near)) {
 		link_watch_close(w);
-		delete("tap0");
+		delete ("tap0");
 		skip();
 	}
 	expect_quiet(w, &t);
 	shell("ip -n %s link set mv0 up", net.near);
 	expect(w, &t, true, "02:00:00:00:00:06", 1500);
-	delete("mv0");
+	delete ("mv0");
 	expect(w, &t, false, "02:00:00:00:00:06", 1500);
 	/* and when it is in another namespace */
-	shell("ip -n %s link add mv0 link tap0 type macvlan && ip -n %s link set mv0 netns %s", net.near, net.near, net.far);
+	shell("ip -n %s link add mv0 link tap0 type macvlan && ip -n %s link set mv0 netns %s", net.near, net.near,
+	      net.far);
 	expect_quiet(w, &t);
 	shell("ip -n %s link set mv0 up", net.far);
 	expect(w, &t, true, "02:00:00:00:00:06", 1500);
@@ -211,7 +213,7 @@ static void test_promisc_for_a_device_on_top(void **state)
 	expect(w, &t, false, "02:00:00:00:00:06", 1500);
 	shell("ip -n %s link del mv0", net.far);
 	link_watch_close(w);
-	delete("tap0");
+	delete ("tap0");
 }
 
 static void test_up_and_carrier(void **state)
@@ -232,7 +234,7 @@ static void test_up_and_carrier(void **state)
 	shell("ip -n %s link set near0 up", net.near);
 	until_up(w, &t, true);
 	link_watch_close(w);
-	delete("near0");
+	delete ("near0");
 }
 
 static void expect_gone(struct link_watch *w, struct told *t)
@@ -256,7 +258,7 @@ static void test_gone_and_back(void **state)
 	assert_false(t.state.present);
 	make_tap("02:00:00:00:00:07");
 	expect(w, &t, false, "02:00:00:00:00:07", 1500);
-	delete("tap0");
+	delete ("tap0");
 	expect_gone(w, &t);
 	make_tap("02:00:00:00:00:08");
 	expect(w, &t, false, "02:00:00:00:00:08", 1500);
@@ -273,7 +275,7 @@ static void test_gone_and_back(void **state)
 	shell("ip -n %s link set tap0 netns %s", net.far, net.near);
 	expect(w, &t, false, "02:00:00:00:00:28", 1500);
 	link_watch_close(w);
-	delete("tap0");
+	delete ("tap0");
 }
 
 static void test_others_are_not_ours(void **state)
@@ -286,14 +288,14 @@ static void test_others_are_not_ours(void **state)
 	w = watch("tap0", &t);
 	shell("ip -n %s tuntap add tap1 mode tap", net.near);
 	shell("ip -n %s link set tap1 promisc on address 02:00:00:00:00:99 mtu 3000 up", net.near);
-	delete("tap1");
+	delete ("tap1");
 	/* the same name in the other namespace, whose messages come here too */
 	shell("ip -n %s tuntap add tap0 mode tap", net.far);
 	shell("ip -n %s link set tap0 promisc on address 02:00:00:00:00:99 mtu 3000 up", net.far);
 	shell("ip -n %s link del tap0", net.far);
 	expect_quiet(w, &t);
 	link_watch_close(w);
-	delete("tap0");
+	delete ("tap0");
 }
 
 /* Has more said of tap0 than a socket holds. */
@@ -320,7 +322,7 @@ static void test_lost_messages(void **state)
 		assert_int_equal(t.state.promiscuous, round == 1);
 	}
 	flood();
-	delete("tap0");
+	delete ("tap0");
 	settle(w);
 	assert_false(t.state.present);
 	link_watch_close(w);

@@ -10,7 +10,11 @@ from . import daemon, netns, procs, vufront
 
 
 class Lab:
-    def __init__(self, vports=(), driver='packet', mtu=1500, cpus=None, start=True, wrapper=(), env=None, **adapter):
+    """host_promiscuous: the host looks at its TAP as tcpdump does, so the default VPort gets all that no filter claims;
+    otherwise it looks without asking the device for more than it takes."""
+
+    def __init__(self, vports=(), driver='packet', mtu=1500, cpus=None, start=True, wrapper=(), env=None,
+                 host_promiscuous=True, **adapter):
         self.sw, self.far, self.host_ns = netns.NetNS('sw'), netns.NetNS('far'), netns.NetNS('host')
         netns.veth(self.sw, 'p0', self.far, 'w0', mtu)
         self.cpus = cpus or daemon.cpus()
@@ -20,6 +24,7 @@ class Lab:
                                      **adapter}]}
         self.config['adapters'][0].setdefault('vports', list(vports))
         self.mtu = mtu
+        self.host_promiscuous = host_promiscuous
         self.vms = {}
         self.wire = self.host = None
         self.vmqd = daemon.Vmqd(self.config, netns=self.sw, start=False, wrapper=wrapper, env=env)
@@ -31,9 +36,17 @@ class Lab:
         self.host_ns.run('ip', 'link', 'set', 'vmq0', 'mtu', str(self.mtu))
         self.host_ns.run('ip', 'link', 'set', 'vmq0', 'up')
         self.wire = netns.RawPort(self.far, 'w0')
-        self.host = netns.RawPort(self.host_ns, 'vmq0')
-        procs.wait_for(lambda: self.vmqd.call('switch.show')['switches'][0]['port']['link'], 5, 'link of the wire')
+        self.host = netns.RawPort(self.host_ns, 'vmq0', self.host_promiscuous)
+        procs.wait_for(lambda: self.switch()['port']['link'], 5, 'link of the wire')
+        self.wait_host(promiscuous=self.host_promiscuous, link=True)
         return self
+
+    def switch(self):
+        return self.vmqd.call('switch.show')['switches'][0]
+
+    def wait_host(self, **expected):
+        """Until vmqd knows this of the host's device: link, promiscuous, mac."""
+        procs.wait_for(lambda: expected.items() <= self.switch()['host'].items(), 5, f'host device {expected}')
 
     def vm(self, name, **options):
         """Plugs a Python VM into the VPort and waits until its rings are served."""

@@ -128,9 +128,9 @@ def kernel_vlan(ns, dev, vid, name):
 
 class RawPort:
     """Sends and receives whole frames at a network device; a tag the kernel took out of the bytes is put back. netns None:
-    the device is in the namespace we are in."""
+    the device is in the namespace we are in. promiscuous: the device is, while this is open."""
 
-    def __init__(self, netns, dev):
+    def __init__(self, netns, dev, promiscuous=True):
         self.dev = dev
         with netns.entered() if netns else contextlib.nullcontext():
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -140,7 +140,8 @@ class RawPort:
         s.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, 64 << 20)
         s.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         s.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-        s.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, struct.pack('iHH8s', index, _PACKET_MR_PROMISC, 0, b''))
+        if promiscuous:
+            s.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, struct.pack('iHH8s', index, _PACKET_MR_PROMISC, 0, b''))
         s.bind((dev, _ETH_P_ALL))
 
     def send(self, frame):
