@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""README.md and docs/ say what is so.
+
+```console blocks hold commands (`$ vmqctl …`) and what they print. They are run in the order of the page against a vmqd with
+the page's own configuration (the ```yaml block that has adapters) and a VM in web1. Sentences and tables must be the same but for
+numbers, and for what the kernel or the VM decides. ```sh blocks with QEMU are run with a real guest.
+"""
+import os
+import re
+import shlex
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+import yaml
+
+from vmqtest import daemon, frames, guest, netns, procs, vufront
+
+ROOT = guest.ROOT
+PAGES = ['README.md', 'docs/guide.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md']
+WITH_EXAMPLES = ['README.md', 'docs/guide.md']
+
+
+def read(path):
+    with open(os.path.join(ROOT, path)) as f:
+        return f.read()
+
+
+class Loader(yaml.SafeLoader):
+    """As libyaml's plain scalars are read by vmqd: an address is no number of base 60."""
+
+
+Loader.yaml_implicit_resolvers = {c: [r for r in rs if r[0] != 'tag:yaml.org,2002:int'] for c, rs in Loader.yaml_implicit_resolvers.items()}
+Loader.add_implicit_resolver('tag:yaml.org,2002:int', re.compile(r'(0|[1-9][0-9]*)$'), list('0123456789'))
+
+
+def blocks(page, language):
+    """The texts of a page's fenced blocks of one language."""
+    return re.findall(rf'^```{language}\n(.*?)^```$', read(page), re.M | re.S)
+
+
+def prose(page):
+    return re.sub(r'^```.*?^```$', '', read(page), flags=re.M | re.S)
+
+
+def first_column(page, heading):
+    """The `names` in the first column of the table whose head begins with this."""
+    table = read(page).split(f'\n| {heading} |', 1)[1].split('\n\n', 1)[0]
+    return re.findall(r'^\| `([^`]+)`', table, re.M)
+
+
+def commands(page):
+    """(arguments, expected output) of each command in the page's console blocks."""
+    found = []
+    for text in blocks(page, 'console'):
+        for part in re.split(r'^\$ ', text, flags=re.M)[1:]:
+            line, _, out = part.partition('\n')
+            args = shlex.split(line)
+            assert args.pop(0) == 'vmqctl', f'{page}: a console block with another command: {line}'
+            found.append((args, out))
+    return found
+
+
+# ---- the examples ----
+
+def normal(text, run_dir):
+    """What must be equal: words. Numbers, foreign addresses and what the kernel or the VM decides may differ."""
+    lines = []
+    for line in text.strip().splitlines():
+        line = line.replace(run_dir, '/run/vmq')
+        words = line.split()
+        if words and words[0] in ('features', 'is'):
+            words = words[:1]
+        elif words[:1] == ['port'] and 'device' in words:
+            words = ['port', 'device', words[3]]
+        elif words[:1] == ['host_device']:
+            words = words[:2]
+        elif words and not words[0].startswith('vmqctl') and 'dropped:' not in words:
+            words = [w if re.fullmatch(r'(52:54|ff:ff|02:00)(:\w\w)+', w) else re.sub(r'\d[\d.]*', '#', w) for w in words]
+        lines.append(' '.join(words))
+    return [x for x in lines if x]
+
+
+class Example:
+    """vmqd with a page's configuration, in a namespace with a card eth1 and a wire behind it."""
+
+    def __init__(self, page):
+        self.sw, self.far = netns.NetNS('docs-sw'), netns.NetNS('docs-far')
+        netns.veth(self.sw, 'eth1', self.far, 'w0')
+        [config] = [c for c in (yaml.load(t, Loader) for t in blocks(page, 'yaml')) if 'adapters' in c]
+        self.vmqd = daemon.Vmqd(config, netns=self.sw)
+        self.wire = netns.RawPort(self.far, 'w0')
+
+
+@pytest.fixture
+def example():
+    if len(os.sched_getaffinity(0)) < 2 or not {0, 1} <= os.sched_getaffinity(0):
+        pytest.skip('the examples use CPUs 0 and 1')
+    made = []
+
+    def make(page):
+        made.append(Example(page))
+        return made[-1]
+    yield make
+    for x in made:
+        assert x.vmqd.stop() == 0
+
+
+@pytest.mark.parametrize('page', WITH_EXAMPLES)
+def test_console_examples(example, page):
+    x = example(page)
+    x.vm = vufront.VuFront(x.vmqd.path('web1'))
+    x.vmqd.wait_running('web1')
+    for i in range(3):  # the counted drops that a page shows
+        x.wire.send(frames.frame('52:54:00:00:00:02', '02:00:00:00:00:09', i, vlan=100))
+    procs.wait_for(lambda: x.vmqd.stats('db1')['drops'].get('rx_not_connected'), 5, 'the drops')
+    todo = commands(page)
+    assert todo
+    for args, expected in todo:
+        status, out, err = x.vmqd.vmqctl(*args, check=False)
+        want = 1 if expected.startswith('vmqctl: ') else 0
+        assert status == want, f'{page}: vmqctl {shlex.join(args)}: status {status}: {out}{err}'
+        assert normal(out + err, x.vmqd.dir) == normal(expected, x.vmqd.dir), f'{page}: vmqctl {shlex.join(args)}'
+    x.vm.close()
+
+
+def own_cpus(text):
+    """The same configuration with CPUs that are here."""
+    text = re.sub(r'^cpus: \[[^\]]*\]', f'cpus: {daemon.cpus()}', text, flags=re.M)
+    return re.sub(r'^(\s+cpu:) \d+', rf'\1 {daemon.cpus()[-1]}', text, flags=re.M)
+
+
+def check(tmp_path, text):
+    file = tmp_path / 'vmqd.yaml'
+    file.write_text(text)
+    p = subprocess.run([daemon.program('vmqd'), '--config', str(file), '--check'], capture_output=True, text=True)
+    return p.returncode, p.stderr.strip().replace(str(file), '/etc/vmq/vmqd.yaml')
+
+
+def test_every_configuration_is_right(tmp_path):
+    count = 0
+    for page in [*WITH_EXAMPLES, 'docs/rpc.md']:
+        for text in blocks(page, 'yaml'):
+            if not re.search('^adapters:', text, re.M):
+                text += 'adapters: [{name: x, port: {device: eth1}}]\n'
+            status, said = check(tmp_path, own_cpus(text))
+            assert status == 0, f'{page}: {said}'
+            count += 1
+    assert count > 3
+
+
+def test_the_wrong_configuration_says_what_the_guide_says(tmp_path):
+    text = next(t for t in blocks('docs/guide.md', 'yaml') if 'adapters' in t)
+    status, said = check(tmp_path, own_cpus(text).replace('vlan: 100', 'vlan: 5000'))
+    assert status == 1 and said.startswith('vmqd: /etc/vmq/vmqd.yaml:') and f'`{said}`' in read('docs/guide.md')
+
+
+def test_the_qemu_command_line(example):
+    """As the README has it, but for the disk: our guest has a kernel of its own. It pings."""
+    x = example('README.md')
+    [text] = [t for t in blocks('README.md', 'sh') if 'qemu-system' in t]
+    args = shlex.split(text.replace('\\\n', ' ').replace('/run/vmq', x.vmqd.dir))
+    at = args.index('-drive')
+    del args[at:at + 2]
+    at = args.index('-accel')
+    del args[at:at + 2]
+    how = guest.accel()
+    if how == 'tcg':
+        at = args.index('-device') + 1
+        args[at] += ',vectors=0'
+    img = guest.image()
+    # The guest's agent is what keeps it running.
+    args += ['-accel', how, '-display', 'none', '-kernel', img + '/vmlinuz', '-initrd', img + '/initrd.gz', '-append',
+             guest._APPEND + ' vip=eth0=10.77.0.1/24', '-device', 'virtio-serial-pci', '-chardev',
+             f'socket,id=agent,path={x.vmqd.dir}/agent,server=on,wait=off', '-device', 'virtserialport,chardev=agent,name=agent']
+    assert args[0] == 'qemu-system-x86_64'
+    q = procs.Process([guest.QEMU, *args[1:]], 'qemu-docs')
+    x.far.run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'w0')
+
+    def answers():
+        q.need_alive()
+        return ' 0% packet loss' in x.far.run('ping', '-q', '-c', '1', '-W', '1', '10.77.0.1', check=False)
+    procs.wait_for(answers, 100, 'an answer of the VM')
+    assert x.vmqd.vport('web1')['status'] == 'running'
+    q.stop()
+
+
+def test_the_libvirt_domain():
+    """What vhost-user needs is in it."""
+    [text] = blocks('README.md', 'xml')
+    d = xml.etree.ElementTree.fromstring(text)
+    assert d.find('memoryBacking/source').get('type') == 'memfd'
+    assert d.find('memoryBacking/access').get('mode') == 'shared'
+    nic = d.find('devices/interface')
+    assert nic.get('type') == 'vhostuser' and nic.find('model').get('type') == 'virtio'
+    source = nic.find('source')
+    assert (source.get('type'), source.get('mode'), source.get('path')) == ('unix', 'client', '/run/vmq/web1.sock')
+    assert source.find('reconnect').get('enabled') == 'yes'
+
+
+def test_shell_blocks_are_shell():
+    for page in PAGES:
+        for text in blocks(page, 'sh'):
+            p = subprocess.run(['bash', '-n'], input=text, capture_output=True, text=True)
+            assert p.returncode == 0, f'{page}: {p.stderr}'
+            for name in re.findall(r'^make (\w+)$', text, re.M):
+                assert re.search(rf'^{name}:', read('Makefile'), re.M), f'{page}: make {name}'
+            for path in re.findall(r'\bexamples/[\w.]+', text):
+                assert os.path.exists(os.path.join(ROOT, path)), f'{page}: {path}'
+
+
+# ---- names ----
+
+def anchors(page):
+    """As GitHub makes them of headings."""
+    heads = re.findall(r'^#+ (.*)$', re.sub(r'^```.*?^```$', '', read(page), flags=re.M | re.S), re.M)
+    return {re.sub(r'[^\w -]', '', h.lower()).replace(' ', '-') for h in heads}
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_resolve(page):
+    for target in re.findall(r'\]\(([^)\s]+)\)', prose(page)):
+        if '://' in target:
+            continue
+        path, _, anchor = target.partition('#')
+        full = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+        assert os.path.exists(os.path.join(ROOT, full)), f'{page}: {target}'
+        if anchor:
+            assert anchor in anchors(full), f'{page}: {target}'
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_paths_exist(page):
+    for path in re.findall(r'`((?:src|tests|include|docs|tools|examples|bench)/[\w./-]+)`', prose(page)):
+        assert os.path.exists(os.path.join(ROOT, path)), f'{page}: {path}'
+
+
+def test_tests_that_the_threat_model_names():
+    named = re.findall(r'`(tests/[\w./]+)`: ((?:`\w+`(?:, )?)+)', read('docs/threat-model.md') + read('docs/contract.md'))
+    assert len(named) > 30
+    for path, names in named:
+        source = read(path)
+        for name in re.findall(r'`(\w+)`', names):
+            assert re.search(rf'\b{name}\b', source), f'{name} is not in {path}'
+
+
+def drop_reasons():
+    return re.findall(r'^\s*X\(\w+, "(\w+)"', read('src/nic/drop.h'), re.M)
+
+
+def test_drop_reasons():
+    reasons = drop_reasons()
+    assert len(reasons) > 10
+    assert first_column('docs/guide.md', 'reason') == reasons
+    counters = re.findall(r'uint64_t (\w+);', re.search(r'struct port_counters \{.*?\};', read('src/port/port.h'), re.S).group(0))
+    for page in WITH_EXAMPLES:
+        for name in set(re.findall(r'\b[rt]x_[a-z_]+\b', prose(page))) - {'rx_queue_size', 'rx_', 'tx_'}:
+            assert name in reasons + counters, f'{page}: {name}'
+
+
+def test_rpc_methods():
+    methods = re.findall(r'X\("([\w.]+)", method_', read('src/vmqd/methods.h'))
+    assert first_column('docs/rpc.md', 'method') == methods
+    for page in PAGES:
+        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|monitor|oid)\.[a-z]+)`', prose(page)):
+            assert name in methods, f'{page}: {name}'
+
+
+def test_configuration_keys():
+    code = read('src/vmqd/config.c') + read('src/vmqd/wish.c')
+    known = set(re.findall(r'params_(?:any|str|path|name|mode|uint|bool|choice|has|open|socket|mac|vlan|fault)\([^"\n]*"([a-z_]+)"', code))
+    rows = re.findall(r'^\| (`.*?) \|', read('docs/guide.md').split('\n| key |', 1)[1].split('\n\n', 1)[0], re.M)
+    named = {n for row in rows for n in re.findall(r'`(\w+)`', row)}
+    assert named <= set(re.findall(r'"([a-z_]+)"', code)), named
+    assert known - {'id', 'to', 'adapter'} <= named
+
+
+def test_oids():
+    """docs/contract.md's table is the keeper's."""
+    code = re.findall(r'^\t\{ ?(OID_\w+), ([QSM]), ([^,]+), (\w+),', read('src/ndis/oid.c'), re.M)
+    page = re.findall(r'^\| `(OID_\w+)` \| ([QSM]) \| (\w*) ?\| (\w+) \|', read('docs/contract.md'), re.M)
+    assert page == [(oid, kind, 'NDIS' if 'NO' in flags.split(' | ') else 'U' if 'U' in flags.split(' | ') else '',
+                     'softnic' if answer == 'NULL' else 'keeper') for oid, kind, flags, answer in code]
+
+
+def test_moderation_levels():
+    code = read('src/nic/moderate.h')
+    for level in ('low', 'medium', 'high'):
+        us = int(re.search(rf'#define MODERATE_{level.upper()}_US (\d+)u', code).group(1))
+        assert f'| `{level}` | after {us} µs, or with {us * 8 // 5} frames waiting |' in read('docs/guide.md')
+
+
+def test_pictures_follow_the_readers_colours():
+    for name in os.listdir(os.path.join(ROOT, 'docs/img')):
+        text = read('docs/img/' + name)
+        xml.etree.ElementTree.fromstring(text)
+        assert 'prefers-color-scheme: dark' in text and '<title' in text and '<desc' in text, name
+        assert '://' not in text.replace('http://www.w3.org/2000/svg', ''), f'{name}: an outside resource'
