@@ -35,6 +35,7 @@ bench: build
 
 install: build
 	@meson install -C $(BUILD)
+	@[ -n "$(DESTDIR)" ] || ldconfig
 
 clean:
 	rm -rf $(BUILD)

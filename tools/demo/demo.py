@@ -118,7 +118,7 @@ class Demo:
         say('the guest: Debian\'s kernel and busybox (made the first time, kept in ~/.cache/vmq)')
         guest.image()
         how = guest.accel(say)
-        x = self.lab = Lab(driver='auto', vports=[
+        x = self.lab = Lab(driver='auto', host_promiscuous=False, vports=[
             {'name': 'vm1', 'mac': VM1, 'cpu': self.cpu['vm1']},
             {'name': 'vm1b', 'mac': VM1B, 'vlan': VLAN, 'cpu': self.cpu['vm1b']},
             {'name': 'vm2', 'mac': VM2, 'vlan': VLAN, 'cpu': self.cpu['vm2']}])
