@@ -184,30 +184,45 @@ void dispatch_carry_out(struct worker *w)
 		egress_flush(w, w->ports[i]);
 }
 
+/* A run of frames of one port goes back in one call. */
+static void release_run(struct port_source *s, struct port_frame *pf, unsigned *n)
+{
+	if (*n)
+		s->port->ops->rx_release(s->port, pf, *n);
+	*n = 0;
+}
+
 /* The sender's buffers: back to its ring in the order taken, or to its port. */
 static void give_back(struct worker *w)
 {
-	struct nic_queue *last = NULL;
+	struct nic_queue *queue = NULL;
+	struct port_source *port = NULL;
+	struct port_frame pf[WORKER_BURST];
+	unsigned npf = 0;
 
 	for (unsigned i = 0; i < w->nframes; i++) {
 		struct frame *f = &w->frame[i];
 
-		if (f->queue != last && last) {
-			virtqueue_publish(&last->tx);
-			notify_later(w, last);
+		if (f->queue != queue && queue) {
+			virtqueue_publish(&queue->tx);
+			notify_later(w, queue);
 		}
-		last = f->queue;
+		if (f->port != port)
+			release_run(port, pf, &npf);
+		queue = f->queue;
+		port = f->port;
 		if (f->held)
 			continue;
-		if (f->queue)
-			virtqueue_used(&f->queue->tx, f->id, 0, f->ndesc);
+		if (queue)
+			virtqueue_used(&queue->tx, f->id, 0, f->ndesc);
 		else
-			f->port->port->ops->rx_release(f->port->port, &f->pf, 1);
+			pf[npf++] = f->pf;
 	}
-	if (last) {
-		virtqueue_publish(&last->tx);
-		notify_later(w, last);
+	if (queue) {
+		virtqueue_publish(&queue->tx);
+		notify_later(w, queue);
 	}
+	release_run(port, pf, &npf);
 }
 
 /* A sender without VLAN of its own and source check: nothing of its frames has to be looked at or changed. */
