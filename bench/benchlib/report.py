@@ -35,7 +35,7 @@ def number(x):
         return ''
     if abs(x) < 0.1:
         return f'{x:.3f}'
-    return f'{x:.0f}' if abs(x) >= 100 else f'{x:.1f}' if abs(x) >= 20 else f'{x:.2f}'
+    return f'{x:.0f}' if abs(x) >= 100 else f'{x:.1f}' if abs(x) >= 10 else f'{x:.2f}'
 
 
 def verdict(rows):

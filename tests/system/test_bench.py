@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""bench/run measures the daemon that was built: frames arrive where they should, the results are written, and the machine
+is left as it was. What the figures are is not looked at."""
+import csv
+import os
+import subprocess
+
+import pytest
+
+from vmqtest.guest import ROOT
+
+HUGE = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
+
+
+def huge_pages():
+    if not os.path.exists(HUGE):
+        return None
+    with open(HUGE) as f:
+        return int(f.read())
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/run needs two cores')
+def test_measures_every_path(tmp_path):
+    before = huge_pages()
+    cases = ['pair-64', 'packed', 'wake', 'half-load', 'churn', 'wire-out', 'handover']
+    r = subprocess.run([os.path.join(ROOT, 'bench/run'), *cases, '--only', 'vmq', '--rounds', '1', '--time', '0.2', '--warmup',
+                        '0.1', '--patience', '0', '--retries', '0', '--no-huge', '--docs', tmp_path, '--results', tmp_path],
+                       capture_output=True, text=True, timeout=140)
+    assert r.returncode == 0, r.stdout + r.stderr
+    with open(tmp_path / 'measurements.csv') as f:
+        rows = list(csv.DictReader(f))
+    assert {x['case'] for x in rows} >= set(cases), r.stdout + r.stderr
+    for row in rows:
+        assert float(row['value']) > 0, row
+        assert not row['misdelivered'] or float(row['misdelivered']) == 0, row
+    page, chart = (tmp_path / 'bench.md').read_text(), (tmp_path / 'bench.svg').read_text()
+    assert 'Against the aims' in page and chart.startswith('<svg')
+    assert huge_pages() == before
+
+
+def test_refuses_an_unknown_case():
+    r = subprocess.run([os.path.join(ROOT, 'bench/run'), 'pair-65'], capture_output=True, text=True)
+    assert r.returncode == 2 and 'there is no case pair-65' in r.stderr
