@@ -35,7 +35,9 @@
  *   set     OID_RECEIVE_FILTER_FREE_QUEUE                    NDIS_RECEIVE_QUEUE_FREE_PARAMETERS
  *   method/set  the OID_SRIOV_… requests of spec/10-oids.md §6 whose column "to" says P
  *   set     OID_GEN_RECEIVE_SCALE_PARAMETERS                 NDIS_RECEIVE_SCALE_PARAMETERS + table + key, all as they
- *                                                            shall be; DISABLE_RSS: off; VPortId in the request
+ *                                                            shall be; DISABLE_RSS: off, every frame on the CPU
+ *                                                            DefaultProcessorNumber; VPortId in the request.
+ *                                                            RSSv2 requests arrive as this one too
  *   any     0xFF000000 … 0xFFFFFFFF                          as the requester gave it; only its length is bounded
  *
  * Buffers (except the last row's) are the keeper's own copy: aligned to 8, of the highest revision ndis.h knows with

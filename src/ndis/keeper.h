@@ -229,6 +229,9 @@ void ndis_flush(struct ndis_adapter *a);
 /* A request by the keeper itself; never pends. */
 NDIS_STATUS ndis_self_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buf, uint32_t len,
 			      struct vmq_err *err);
+/* The same as a set, with the VPort named beside the buffer. */
+NDIS_STATUS ndis_self_request_on(struct ndis_adapter *a, uint32_t vport, NDIS_OID oid, void *buf, uint32_t len,
+				 struct vmq_err *err);
 void ndis_fault(struct ndis_adapter *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Completes everything that waits (and, when `pending_too`, what the driver still has) with `status`. */
 void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pending_too);
@@ -302,6 +305,8 @@ NDIS_STATUS vport_create_done(struct ndis_op *op, NDIS_STATUS status);
 NDIS_STATUS vport_parameters(const struct ndis_call *c);
 NDIS_STATUS vport_set_prepare(struct ndis_op *op);
 NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status);
+/* Changes NumQueuePairs as VPORT_PARAMETERS does, now. */
+NDIS_STATUS vport_set_queue_pairs(const struct ndis_call *c, const struct ndis_vport *v, uint32_t n);
 NDIS_STATUS vport_enum(const struct ndis_call *c);
 NDIS_STATUS vport_delete_prepare(struct ndis_op *op);
 NDIS_STATUS vport_delete_done(struct ndis_op *op, NDIS_STATUS status);
@@ -371,7 +376,12 @@ NDIS_STATUS rss_capabilities(const struct ndis_call *c);
 NDIS_STATUS rss_parameters(const struct ndis_call *c);
 NDIS_STATUS rss_set_prepare(struct ndis_op *op);
 NDIS_STATUS rss_set_done(struct ndis_op *op, NDIS_STATUS status);
-NDIS_STATUS rss_v2_refused(const struct ndis_call *c);
+
+/* ---- rss_v2.c ---- */
+
+NDIS_STATUS rss_v2_set(const struct ndis_call *c);
+NDIS_STATUS rss_v2_query(const struct ndis_call *c);
+NDIS_STATUS rss_v2_entries(const struct ndis_call *c);
 
 /* ---- indicate.c ---- */
 

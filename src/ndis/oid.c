@@ -71,9 +71,9 @@ static const struct ndis_row rows[] = {
 	{ OID_GEN_RECEIVE_SCALE_CAPABILITIES, Q, U, rss_capabilities, NULL, NULL },
 	{ OID_GEN_RECEIVE_SCALE_PARAMETERS, Q, U, rss_parameters, NULL, NULL },
 	{ OID_GEN_RECEIVE_SCALE_PARAMETERS, S, 0, NULL, rss_set_prepare, rss_set_done },
-	{ OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, S, 0, rss_v2_refused, NULL, NULL },
-	{ OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, Q, U, rss_v2_refused, NULL, NULL },
-	{ OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, M, 0, rss_v2_refused, NULL, NULL },
+	{ OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, S, 0, rss_v2_set, NULL, NULL },
+	{ OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, Q, U, rss_v2_query, NULL, NULL },
+	{ OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, M, 0, rss_v2_entries, NULL, NULL },
 };
 
 static const struct ndis_row vendor_row = { 0, Q, 0, NULL, vendor_prepare, vendor_done };
@@ -713,6 +713,17 @@ NDIS_STATUS ndis_method(struct ndis_driver *d, NDIS_OID oid, void *buf, uint32_t
 			: status == NDIS_STATUS_INVALID_LENGTH ? req.DATA.METHOD_INFORMATION.BytesNeeded
 							       : 0;
 	return status;
+}
+
+NDIS_STATUS ndis_self_request_on(struct ndis_adapter *a, uint32_t vport, NDIS_OID oid, void *buf, uint32_t len,
+				 struct vmq_err *err)
+{
+	NDIS_OID_REQUEST req;
+
+	fill(&req, NdisRequestSetInformation, oid, buf, len, 0);
+	req.VPortId = vport;
+	req.Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;
+	return request(a, &a->self, &req, err, true);
 }
 
 NDIS_STATUS ndis_self_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buf, uint32_t len,

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * RSS parameters of VPorts on the PF (VMMQ: spec/50 §7, §8). RSS on the bare adapter excludes queues and the switch
- * and is not kept here; RSSv2 needs SUPPORTS_INDEPENDENT_ENTRY_MOVE, which no driver here advertises. Control thread
- * only.
+ * and is not kept here. Control thread only.
  */
-#include "ndis/keeper.h"
+#include "ndis/rss.h"
 
 #include <stdlib.h>
-
-#define KEY_SIZE    NDIS_RSS_HASH_SECRET_KEY_SIZE_REVISION_1
-#define TABLE_AT    48u /* where the table lies in buffers written here: 8-aligned behind 44 bytes */
-#define MAX_ENTRIES 1024u
 
 static const struct ndis_layout rss_layout = {
 	"NDIS_RECEIVE_SCALE_PARAMETERS",
@@ -20,16 +15,16 @@ static const struct ndis_layout rss_layout = {
 	  NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3 },
 };
 
-struct ndis_rss {
-	bool enabled;
-	uint32_t hash_information; /* once set, the VPort's for life */
-	uint32_t entries;
-	PROCESSOR_NUMBER default_processor;
-	uint8_t key[KEY_SIZE];
-	PROCESSOR_NUMBER table[MAX_ENTRIES];
-};
+void rss_first(const struct ndis_vport *v, struct ndis_rss *r)
+{
+	memset(r, 0, sizeof *r);
+	r->primary.Group = v->p.ProcessorAffinity.Group;
+	if (v->p.ProcessorAffinity.Mask)
+		r->primary.Number = (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask);
+	r->default_processor = r->table[0] = r->primary;
+}
 
-static NDIS_STATUS need_rss(const struct ndis_call *c)
+NDIS_STATUS rss_need(const struct ndis_call *c)
 {
 	const struct ndis_adapter *a = c->a;
 
@@ -40,15 +35,9 @@ static NDIS_STATUS need_rss(const struct ndis_call *c)
 		      a->keywords.rss_on_host_vports ? "supported by this adapter" : "enabled (*RssOnHostVPorts is 0)");
 }
 
-NDIS_STATUS rss_v2_refused(const struct ndis_call *c)
-{
-	return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
-		      "%s: this adapter does not advertise SUPPORTS_INDEPENDENT_ENTRY_MOVE", ndis_oid_name(c->oid));
-}
-
 NDIS_STATUS rss_capabilities(const struct ndis_call *c)
 {
-	NDIS_STATUS status = need_rss(c);
+	NDIS_STATUS status = rss_need(c);
 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
@@ -78,8 +67,7 @@ static NDIS_STATUS find_vport(const struct ndis_call *c, struct ndis_vport **v)
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* Writes the parameters with table and key; returns the bytes. */
-static uint32_t write_rss(const struct ndis_rss *r, uint8_t *buf)
+uint32_t rss_write(const struct ndis_rss *r, uint8_t *buf)
 {
 	NDIS_RECEIVE_SCALE_PARAMETERS p = { 0 };
 	uint32_t table = r->entries * (uint32_t)sizeof r->table[0];
@@ -89,29 +77,30 @@ static uint32_t write_rss(const struct ndis_rss *r, uint8_t *buf)
 	p.Flags = r->enabled ? 0 : NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
 	p.HashInformation = r->hash_information;
 	p.IndirectionTableSize = (USHORT)table;
-	p.IndirectionTableOffset = TABLE_AT;
-	p.HashSecretKeySize = KEY_SIZE;
-	p.HashSecretKeyOffset = TABLE_AT + table;
-	p.DefaultProcessorNumber = r->default_processor;
-	memset(buf, 0, TABLE_AT);
+	p.IndirectionTableOffset = RSS_TABLE_AT;
+	p.HashSecretKeySize = RSS_KEY_SIZE;
+	p.HashSecretKeyOffset = RSS_TABLE_AT + table;
+	/* while it is off every frame is the primary processor's */
+	p.DefaultProcessorNumber = r->enabled ? r->default_processor : r->primary;
+	memset(buf, 0, RSS_TABLE_AT);
 	memcpy(buf, &p, sizeof p);
-	memcpy(buf + TABLE_AT, r->table, table);
-	memcpy(buf + TABLE_AT + table, r->key, KEY_SIZE);
-	return TABLE_AT + table + KEY_SIZE;
+	memcpy(buf + RSS_TABLE_AT, r->table, table);
+	memcpy(buf + RSS_TABLE_AT + table, r->key, RSS_KEY_SIZE);
+	return RSS_TABLE_AT + table + RSS_KEY_SIZE;
 }
 
 NDIS_STATUS rss_parameters(const struct ndis_call *c)
 {
 	static const struct ndis_rss off;
-	uint8_t buf[TABLE_AT + MAX_ENTRIES * sizeof(PROCESSOR_NUMBER) + KEY_SIZE];
+	uint8_t buf[RSS_TABLE_AT + RSS_MAX_ENTRIES * sizeof(PROCESSOR_NUMBER) + RSS_KEY_SIZE];
 	struct ndis_vport *v;
-	NDIS_STATUS status = need_rss(c);
+	NDIS_STATUS status = rss_need(c);
 
 	if (status == NDIS_STATUS_SUCCESS)
 		status = find_vport(c, &v);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	return ndis_answer(c, buf, write_rss(v->rss ? v->rss : &off, buf), rss_layout.name);
+	return ndis_answer(c, buf, rss_write(v->rss ? v->rss : &off, buf), rss_layout.name);
 }
 
 /* Bytes [offset, offset + len) of the input buffer, or the refusal. */
@@ -125,27 +114,28 @@ static NDIS_STATUS part(const struct ndis_call *c, uint32_t offset, uint32_t len
 	return ndis_need_in(c, (uint32_t)end, what);
 }
 
-static bool in_affinity(const struct ndis_vport *v, const PROCESSOR_NUMBER *cpu)
+bool rss_allows(const struct ndis_vport *v, const PROCESSOR_NUMBER *cpu)
 {
 	const GROUP_AFFINITY *a = &v->p.ProcessorAffinity;
 
 	return cpu->Group == a->Group && cpu->Number < 64 && (a->Mask >> cpu->Number & 1);
 }
 
-static uint32_t most_entries(const struct ndis_adapter *a, const struct ndis_vport *v)
+uint32_t rss_most_entries(const struct ndis_adapter *a, const struct ndis_vport *v)
 {
 	uint32_t n = v->p.VPortId == NDIS_DEFAULT_VPORT_ID
 			 ? a->cur_switch.NumberOfIndirectionTableEntriesForDefaultVPort
 			 : a->cur_switch.NumberOfIndirectionTableEntriesPerNonDefaultPFVPort;
 
-	return n < MAX_ENTRIES ? n : MAX_ENTRIES;
+	return n < RSS_MAX_ENTRIES ? n : RSS_MAX_ENTRIES;
 }
 
 static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p,
 			      const struct ndis_vport *v, struct ndis_rss *r)
 {
 	const char *name = rss_layout.name;
-	uint32_t n = p->IndirectionTableSize / (uint32_t)sizeof r->table[0], most = most_entries(c->a, v), queues = 1;
+	uint32_t n = p->IndirectionTableSize / (uint32_t)sizeof r->table[0], most = rss_most_entries(c->a, v),
+		 queues = 1;
 	NDIS_STATUS status;
 
 	while (queues < v->p.NumQueuePairs)
@@ -169,7 +159,7 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 	r->entries = n;
 	for (uint32_t i = 0; i < n; i++) {
 		r->table[i].Reserved = 0;
-		if (!in_affinity(v, &r->table[i]))
+		if (!rss_allows(v, &r->table[i]))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: entry %u of the table is CPU %u of group %u, which is not in the VPort's "
 				      "ProcessorAffinity",
@@ -178,22 +168,17 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* The CPUs of the table and the default one: a queue pair each (spec/50 §7). */
-static NDIS_STATUS check_cpus(const struct ndis_call *c, const struct ndis_vport *v, const struct ndis_rss *r)
+unsigned rss_cpus(const struct ndis_rss *r)
 {
-	uint64_t used = 1ull << r->default_processor.Number; /* all in one group, the affinity's */
+	uint64_t used = 1ull << (r->default_processor.Number & 63); /* all in one group, the affinity's */
 
 	for (uint32_t i = 0; i < r->entries; i++)
-		used |= 1ull << r->table[i].Number;
-	if ((uint32_t)__builtin_popcountll(used) <= v->p.NumQueuePairs)
-		return NDIS_STATUS_SUCCESS;
-	return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-		      "%s: the table and the default processor are %d CPUs; VPort %u has %u queue pairs",
-		      rss_layout.name, __builtin_popcountll(used), v->p.VPortId, v->p.NumQueuePairs);
+		used |= 1ull << (r->table[i].Number & 63);
+	return (unsigned)__builtin_popcountll(used);
 }
 
 /* The hash types the adapter can compute, from its capability bits, which have other numbers. */
-static uint32_t hash_types(const struct ndis_adapter *a)
+uint32_t rss_hash_types(const struct ndis_adapter *a)
 {
 	static const uint32_t type_of[][2] = {
 		{ NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4, NDIS_HASH_TCP_IPV4 },
@@ -215,17 +200,14 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 			    const struct ndis_vport *v, struct ndis_rss *r)
 {
 	const char *name = rss_layout.name;
-	const uint32_t types = hash_types(c->a);
+	const uint32_t types = rss_hash_types(c->a);
 	uint32_t info = p->HashInformation;
 	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
 
-	if (v->rss) {
+	if (v->rss)
 		*r = *v->rss;
-	} else { /* the CPU it had from its creation on */
-		r->default_processor.Group = v->p.ProcessorAffinity.Group;
-		r->default_processor.Number =
-		    v->p.ProcessorAffinity.Mask ? (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask) : 0;
-	}
+	else
+		rss_first(v, r);
 	if ((p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) ||
 	    (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED) && !(info & NDIS_HASH_FUNCTION_MASK))) {
 		r->enabled = false;
@@ -248,12 +230,12 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED))
 		status = take_table(c, p, v, r);
 	if (status == NDIS_STATUS_SUCCESS && !(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED)) {
-		if (p->HashSecretKeySize != KEY_SIZE)
+		if (p->HashSecretKeySize != RSS_KEY_SIZE)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: HashSecretKeySize is %u; %d is right",
-				      name, p->HashSecretKeySize, KEY_SIZE);
-		status = part(c, p->HashSecretKeyOffset, KEY_SIZE, "the hash key");
+				      name, p->HashSecretKeySize, RSS_KEY_SIZE);
+		status = part(c, p->HashSecretKeyOffset, RSS_KEY_SIZE, "the hash key");
 		if (status == NDIS_STATUS_SUCCESS)
-			memcpy(r->key, c->buf + p->HashSecretKeyOffset, KEY_SIZE);
+			memcpy(r->key, c->buf + p->HashSecretKeyOffset, RSS_KEY_SIZE);
 	}
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
@@ -261,7 +243,7 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 	    !(p->Flags & NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED)) {
 		r->default_processor = p->DefaultProcessorNumber;
 		r->default_processor.Reserved = 0;
-		if (!in_affinity(v, &r->default_processor))
+		if (!rss_allows(v, &r->default_processor))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: DefaultProcessorNumber is CPU %u of group %u, which is not in the VPort's "
 				      "ProcessorAffinity",
@@ -271,7 +253,11 @@ static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPort %u has no %s yet, so it cannot be UNCHANGED",
 			      name, v->p.VPortId, r->entries ? "HashInformation" : "indirection table");
 	r->enabled = true;
-	return check_cpus(c, v, r);
+	if (rss_cpus(r) > v->p.NumQueuePairs)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: the table and the default processor are %u CPUs; VPort %u has %u queue pairs", name,
+			      rss_cpus(r), v->p.VPortId, v->p.NumQueuePairs);
+	return NDIS_STATUS_SUCCESS;
 }
 
 NDIS_STATUS rss_set_prepare(struct ndis_op *op)
@@ -283,7 +269,7 @@ NDIS_STATUS rss_set_prepare(struct ndis_op *op)
 	uint8_t rev;
 	uint8_t *down;
 
-	status = need_rss(c);
+	status = rss_need(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &rss_layout, &p, sizeof p, &rev);
 	if (status == NDIS_STATUS_SUCCESS)
@@ -299,10 +285,10 @@ NDIS_STATUS rss_set_prepare(struct ndis_op *op)
 	status = take_rss(c, &p, rev, op->vport, r);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	down = ndis_op_down(op, TABLE_AT + r->entries * (uint32_t)sizeof r->table[0] + KEY_SIZE);
+	down = ndis_op_down(op, RSS_TABLE_AT + r->entries * (uint32_t)sizeof r->table[0] + RSS_KEY_SIZE);
 	if (!down)
 		return ndis_op_no_memory(op);
-	(void)write_rss(r, down);
+	(void)rss_write(r, down);
 	op->down.SwitchId = NDIS_DEFAULT_SWITCH_ID;
 	op->down.VPortId = op->vport->p.VPortId;
 	op->down.Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;

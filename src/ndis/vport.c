@@ -3,7 +3,7 @@
  * VPorts (spec/10 §5.6 to §5.9, spec/30 §3, spec/50 §1, §3 to §5): the pool, their parameters, their states.
  * VPort 0 comes and goes with the switch. Control thread only.
  */
-#include "ndis/keeper.h"
+#include "ndis/rss.h"
 
 #include <stdlib.h>
 
@@ -378,6 +378,10 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vp
 		    !(c->a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: NumQueuePairs can change only on the PF with RSS on PF VPorts (VMMQ)", name);
+		if (v->rss && v->rss->enabled && rss_cpus(v->rss) > p->NumQueuePairs)
+			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+				      "%s: NumQueuePairs is %u; the RSS table uses %u CPUs and shrinks first", name,
+				      p->NumQueuePairs, rss_cpus(v->rss));
 		status = check_queue_pairs(c, v, p->NumQueuePairs, v->p.NumQueuePairs);
 		want->NumQueuePairs = p->NumQueuePairs;
 	}
@@ -421,14 +425,31 @@ NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	if (!op->skip) {
+		const NDIS_NIC_SWITCH_VPORT_PARAMETERS *down = op->buf;
+
 		op->c.a->num_queue_pairs -= v->p.NumQueuePairs;
 		memcpy(&v->p, op->extra, sizeof v->p);
 		op->c.a->num_queue_pairs += v->p.NumQueuePairs;
+		/* the primary processor goes with it, the table and the default one do not (spec/50 §9) */
+		if (v->rss && (down->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED))
+			v->rss->primary =
+			    (PROCESSOR_NUMBER){ .Group = v->p.ProcessorAffinity.Group,
+						.Number = (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask) };
 	}
 	ndis_set_done(&op->c, vport_layout.size[0], 0);
 	if (op->c.req)
 		op->c.req->SupportedRevision = NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1;
 	return status;
+}
+
+NDIS_STATUS vport_set_queue_pairs(const struct ndis_call *c, const struct ndis_vport *v, uint32_t n)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = v->p;
+
+	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
+	p.NumQueuePairs = n;
+	return ndis_self_request(c->a, NdisRequestSetInformation, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, sizeof p,
+				 c->err);
 }
 
 /* ---- OID_NIC_SWITCH_ENUM_VPORTS ---- */

@@ -42,9 +42,9 @@ struct contract_case {
 	void (*run)(struct fix *f);
 };
 
-extern const struct contract_case filter_cases[], vport_cases[], queue_cases[], vf_cases[], mode_cases[],
+extern const struct contract_case filter_cases[], vport_cases[], queue_cases[], vf_cases[], mode_cases[], rss_cases[],
 	driver_cases[];
-extern const size_t filter_count, vport_count, queue_count, vf_count, mode_count, driver_count;
+extern const size_t filter_count, vport_count, queue_count, vf_count, mode_count, rss_count, driver_count;
 
 /* ---- the checks every request gets (contract_common.c) ---- */
 

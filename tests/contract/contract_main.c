@@ -113,6 +113,7 @@ int main(void)
 	add_all(vport_cases, vport_count);
 	add_all(queue_cases, queue_count);
 	add_all(vf_cases, vf_count);
+	add_all(rss_cases, rss_count);
 	add_all(mode_cases, mode_count);
 	add_all(driver_cases, driver_count);
 	report();

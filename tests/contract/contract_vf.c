@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* VFs and the SR-IOV family: spec/10 §5.10 to §5.12, §6, spec/30 §4. VPort RSS: spec/50 §7. */
+/* VFs and the SR-IOV family: spec/10 §5.10 to §5.12, §6, spec/30 §4. */
 #include "contract.h"
 
 #define OK  NDIS_STATUS_SUCCESS
@@ -267,125 +267,6 @@ static void virtualization_off(struct fix *f)
 	assert_int_equal(f->m.up->enable_virtualization(f->a, 4, 0, 0, 1), NDIS_STATUS_NOT_SUPPORTED);
 }
 
-/* ---- RSS on a VPort ---- */
-
-struct rss {
-	NDIS_RECEIVE_SCALE_PARAMETERS p;
-	uint32_t pad;
-	PROCESSOR_NUMBER table[4];
-	uint8_t key[40];
-};
-
-static struct rss rss_params(void)
-{
-	struct rss r = {
-		.p = { .Header = { NDIS_OBJECT_TYPE_RSS_PARAMETERS, 3, 44 },
-		       .HashInformation = 0x301,
-		       .IndirectionTableSize = 16,
-		       .IndirectionTableOffset = 48,
-		       .HashSecretKeySize = 40,
-		       .HashSecretKeyOffset = 64,
-		       .DefaultProcessorNumber = { .Number = 1 } },
-		.table = { { .Number = 1 }, { .Number = 2 }, { .Number = 1 }, { .Number = 2 } },
-	};
-
-	return r;
-}
-
-static NDIS_STATUS set_rss(struct fix *f, const struct rss *r, uint32_t len, uint32_t vport)
-{
-	NDIS_OID_REQUEST req;
-
-	memset(&req, 0, sizeof req);
-	req.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 };
-	req.RequestType = NdisRequestSetInformation;
-	req.DATA.SET_INFORMATION.Oid = OID_GEN_RECEIVE_SCALE_PARAMETERS;
-	memcpy(f->buf, r, sizeof *r);
-	req.DATA.SET_INFORMATION.InformationBuffer = f->buf;
-	req.DATA.SET_INFORMATION.InformationBufferLength = len;
-	req.VPortId = vport;
-	req.Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;
-	return ndis_oid_request(f->a, f->d, &req, &f->err);
-}
-
-static uint32_t rss_vport(struct fix *f)
-{
-	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
-
-	p.NumQueuePairs = 2;
-	p.ProcessorAffinity.Mask = 0xE; /* CPUs 1 to 3 */
-	assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_CREATE_VPORT, &p, 572), OK);
-	memcpy(&p, f->buf, 572);
-	return p.VPortId;
-}
-
-static void rss_set(struct fix *f)
-{
-	struct rss good = rss_params(), r;
-	uint32_t v;
-
-	start_sriov(f);
-	v = rss_vport(f);
-#define REFUSE_RSS(status, changes)                                                                                    \
-	do {                                                                                                           \
-		r = good;                                                                                              \
-		changes;                                                                                               \
-		assert_status(f, set_rss(f, &r, 104, v), status);                                                      \
-	} while (0)
-	REFUSE_RSS(BAD, r.p.HashInformation = 0x302);
-	REFUSE_RSS(BAD, r.p.HashInformation = 0x80001);
-	REFUSE_RSS(BAD, r.p.HashInformation = NDIS_HASH_TCP_IPV6_EX | 1); /* not among the capabilities */
-	REFUSE_RSS(BAD, r.p.HashInformation = NDIS_HASH_UDP_IPV4 | 1);
-	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 12);
-	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 17);
-	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 0);
-	REFUSE_RSS(BAD, r.p.IndirectionTableSize = 1024);
-	REFUSE_RSS(NDIS_STATUS_INVALID_LENGTH, r.p.IndirectionTableOffset = 96);
-	REFUSE_RSS(BAD, r.p.IndirectionTableOffset = 0);
-	REFUSE_RSS(BAD, r.p.HashSecretKeySize = 39);
-	REFUSE_RSS(NDIS_STATUS_INVALID_LENGTH, r.p.HashSecretKeyOffset = 65);
-	REFUSE_RSS(BAD, r.table[0].Number = 3); /* a third CPU for two queue pairs */
-	REFUSE_RSS(BAD, r.table[0].Number = 5); /* not in the affinity */
-	REFUSE_RSS(BAD, r.table[0].Group = 1);
-	REFUSE_RSS(BAD, r.p.DefaultProcessorNumber.Number = 0);
-	REFUSE_RSS(BAD, r.p.Flags = NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED); /* there is none yet */
-	assert_status(f, set_rss(f, &good, 104, v), OK);
-	REFUSE_RSS(BAD, r.p.HashInformation = 0x101); /* static for the VPort's life */
-	r = good;
-	r.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
-	r.p.HashInformation = 0xFFFF;
-	assert_status(f, set_rss(f, &r, 104, v), OK);
-	assert_status(f, set_rss(f, &good, 104, 55), BAD);
-}
-
-static void rss_not_on_vf(struct fix *f)
-{
-	struct rss good = rss_params();
-
-	start_sriov(f);
-	assert_status(f, set_rss(f, &good, 104, make_vf_vport(f, make_vf(f))), BAD);
-	assert_status(f, set(f, f->d, OID_GEN_RECEIVE_SCALE_PARAMETERS, &good, 104), NDIS_STATUS_NOT_SUPPORTED);
-}
-
-static void rss_keyword_off(struct fix *f)
-{
-	struct rss good = rss_params();
-
-	fix_init(f);
-	f->cfg.keywords.rss_on_host_vports = 0;
-	fix_start(f);
-	assert_status(f, set_rss(f, &good, 104, rss_vport(f)), NDIS_STATUS_NOT_SUPPORTED);
-	assert_status(f, query(f, f->d, OID_GEN_RECEIVE_SCALE_CAPABILITIES, 18), NDIS_STATUS_NOT_SUPPORTED);
-}
-
-static void rss_v2(struct fix *f)
-{
-	start_sriov(f);
-	assert_status(f, query(f, f->d, OID_GEN_RECEIVE_SCALE_CAPABILITIES, 18), OK);
-	assert_status(f, set(f, f->d, OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, f->buf, 28), NDIS_STATUS_NOT_SUPPORTED);
-	assert_status(f, method(f, f->d, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 44, 44), NDIS_STATUS_NOT_SUPPORTED);
-}
-
 const struct contract_case vf_cases[] = {
 	{ "spec10_5.10_allocate_vf_invalid_parameter_members", allocate_members },
 	{ "spec70_Q6_vfs_exhausted", exhausted },
@@ -402,9 +283,5 @@ const struct contract_case vf_cases[] = {
 	{ "spec10_6_vf_serial_number_not_supported", pf_is_no_vf },
 	{ "spec10_5.2_enable_virtualization", virtualization },
 	{ "spec10_5.2_enable_virtualization_not_supported", virtualization_off },
-	{ "spec50_7_rss_parameters", rss_set },
-	{ "spec50_7_rss_on_vf", rss_not_on_vf },
-	{ "spec60_2_rss_on_host_vports_off", rss_keyword_off },
-	{ "spec50_9_rss_v2_not_advertised", rss_v2 },
 };
 const size_t vf_count = sizeof vf_cases / sizeof vf_cases[0];

@@ -104,6 +104,14 @@ static NDIS_OBJECT_HEADER header_of(NDIS_OID oid)
 		h.Revision = 3;
 		h.Size = 44;
 		break;
+	case OID_GEN_RECEIVE_SCALE_PARAMETERS_V2:
+		h.Type = NDIS_OBJECT_TYPE_RSS_PARAMETERS_V2;
+		h.Size = 28;
+		break;
+	case OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES:
+		h.Type = NDIS_OBJECT_TYPE_RSS_SET_INDIRECTION_ENTRIES;
+		h.Size = 20;
+		break;
 	default:
 		break;
 	}

@@ -117,8 +117,18 @@ NDIS_STATUS softnic_vport_rss(struct softnic *s, NDIS_OID_REQUEST *req, struct v
 		.default_cpu = (uint16_t)(p->DefaultProcessorNumber.Group * 64 + p->DefaultProcessorNumber.Number),
 	};
 
-	if (p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS)
-		return softnic_status(nic_vport_set_rss(s->nic, req->VPortId, NULL, err));
+	if (p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) {
+		GROUP_AFFINITY cpu = { .Mask = 1ull << (p->DefaultProcessorNumber.Number & 63),
+				       .Group = p->DefaultProcessorNumber.Group };
+		NDIS_STATUS status;
+		unsigned n;
+
+		status = softnic_cpu(s, &cpu, &n, err);
+		if (status == NDIS_STATUS_SUCCESS)
+			status = softnic_status(nic_vport_set_rss(s->nic, req->VPortId, NULL, err));
+		return status == NDIS_STATUS_SUCCESS ? softnic_status(nic_vport_set_cpu(s->nic, req->VPortId, n, err))
+						     : status;
+	}
 	memcpy(cfg.key, buf + p->HashSecretKeyOffset, sizeof cfg.key);
 	for (unsigned i = 0; i < cfg.entries; i++)
 		cfg.cpu[i] = (uint16_t)(table[i].Group * 64 + table[i].Number);
