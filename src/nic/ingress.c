@@ -15,10 +15,12 @@ static struct frame *new_frame(struct worker *w)
 	return &w->frame[w->nframes++];
 }
 
-static void give_back_unsent(struct nic_queue *q, const struct vq_chain *c, enum nic_drop why)
+/* With no other frame in the burst it is published at the end of the turn. */
+static void give_back_unsent(struct worker *w, struct nic_queue *q, const struct vq_chain *c, enum nic_drop why)
 {
 	count_drop(q->cnt, why);
-	virtqueue_used(&q->tx, c->id, 0, c->ndesc);
+	virtqueue_done(&q->tx, c->id, c->ndesc);
+	notify_later(w, q);
 }
 
 /* The tag that lies in the bytes. */
@@ -92,12 +94,13 @@ static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 
 	if (vq->broken)
 		return pos;
+	virtqueue_taken(vq, c.id, c.ndesc);
 	if (n < 0 || (c.total >= vq->hdr_len && len > PORT_MAX_FRAME)) {
-		give_back_unsent(q, &c, NIC_DROP_TX_TOO_LONG);
+		give_back_unsent(w, q, &c, NIC_DROP_TX_TOO_LONG);
 		return c.next;
 	}
 	if (c.total < vq->hdr_len + ETHER_HDR) {
-		give_back_unsent(q, &c, NIC_DROP_TX_RUNT);
+		give_back_unsent(w, q, &c, NIC_DROP_TX_RUNT);
 		return c.next;
 	}
 	f = new_frame(w);
@@ -123,13 +126,15 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + vq->hdr_len)); /* may be NULL */
 	/* the bytes that decide */
 	for (i = 0; i < n && credit > 0; i++) {
-		credit -= (int32_t)buf[i].len;
+		/* what a descriptor says may be anything */
+		credit -= (int32_t)(buf[i].len < PORT_MAX_FRAME ? buf[i].len : PORT_MAX_FRAME);
 		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
 			struct frame *f = new_frame(w);
 
 			read_piece(f, buf[i].ptr + vq->hdr_len, buf[i].len - vq->hdr_len);
 			f->id = buf[i].id;
 			f->ndesc = 1;
+			virtqueue_taken(vq, f->id, 1);
 			pos = virtqueue_step(vq, buf[i].pos);
 			continue;
 		}
