@@ -20,6 +20,14 @@
 #include "ndis/ndis_adapter.h"
 #include "test_miniport.h"
 
+/* The suite against something else than the keeper in this process (contract_remote.c); NULL: here. */
+struct remote_ops {
+	NDIS_STATUS (*request)(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buf, uint32_t in, uint32_t out, uint32_t *done,
+			       struct vmq_err *err);
+	unsigned cpu; /* one that has a worker */
+};
+extern const struct remote_ops *remote;
+
 struct fix {
 	struct test_miniport m;
 	struct ndis_adapter_config cfg;
@@ -128,6 +136,8 @@ const uint8_t *mac(unsigned n);
 NDIS_NIC_SWITCH_VPORT_INFO vport_info(struct fix *f, uint32_t vport);
 NDIS_RECEIVE_QUEUE_INFO queue_info(struct fix *f, uint32_t queue); /* QueueId 0: not listed */
 NDIS_NIC_SWITCH_INFO switch_info(struct fix *f);
+/* Clears and deletes what the requester may, and leaves the rest. */
+void clean_up(struct fix *f);
 uint32_t count_filters(struct fix *f, uint32_t vport, uint32_t queue);
 struct ndis_adapter_info info(const struct fix *f);
 

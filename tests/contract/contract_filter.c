@@ -39,7 +39,7 @@ static void set_filter_members(struct fix *f)
 	REFUSE_FIXED(p.FilterType = NdisReceiveFilterTypePacketCoalescing);
 	REFUSE_FIXED(p.FilterId = 1);
 	REFUSE_FIXED(p.QueueId = 1);
-	REFUSE_FIXED(p.VPortId = 77);
+	REFUSE_FIXED(p.VPortId = 60000);
 	REFUSE_FIXED(p.RequestedFilterIdBitCount = 8);
 	REFUSE_FIXED(p.Flags = NDIS_RECEIVE_FILTER_PACKET_ENCAPSULATION);
 	REFUSE_FIXED(p.FieldParametersArrayNumElements = 0);
@@ -369,7 +369,7 @@ static void move_filter_refused(struct fix *f)
 	REFUSE_MOVE(f->d, p.FilterId = 0);
 	REFUSE_MOVE(f->d, p.FilterId = id + 1);
 	REFUSE_MOVE(f->d, p.SourceVPortId = w);
-	REFUSE_MOVE(f->d, p.DestVPortId = 60);
+	REFUSE_MOVE(f->d, p.DestVPortId = 60000);
 	REFUSE_MOVE(f->d, p.SourceQueueId = 1);
 	REFUSE_MOVE(f->d, p.DestQueueId = 1);
 	REFUSE_MOVE(f->other, (void)0);
@@ -414,7 +414,7 @@ static void enum_filters_unknown(struct fix *f)
 {
 	NDIS_RECEIVE_FILTER_INFO_ARRAY head = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 },
 						.Flags = 1,
-						.VPortId = 9 };
+						.VPortId = 60000 };
 
 	start_sriov(f);
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ENUM_FILTERS, &head, 28), NDIS_STATUS_INVALID_PARAMETER);
@@ -443,7 +443,7 @@ static void filter_parameters_round_trip(struct fix *f)
 	assert_int_equal(t[1].FieldValue.FieldByteArrayValue[1], 77);
 	p.FilterId = 0;
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_PARAMETERS, &p, 44), NDIS_STATUS_INVALID_PARAMETER);
-	p.FilterId = 99;
+	p.FilterId = 99999;
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_PARAMETERS, &p, 44), NDIS_STATUS_INVALID_PARAMETER);
 }
 

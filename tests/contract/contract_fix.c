@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "contract.h"
 
+const struct remote_ops *remote;
+
 /* ---- set-ups ---- */
 
 static void on_complete(void *ctx, NDIS_OID_REQUEST *req, NDIS_STATUS status, const struct vmq_err *err)
@@ -62,6 +64,8 @@ void fix_start(struct fix *f)
 
 void start_sriov(struct fix *f)
 {
+	if (remote)
+		return;
 	fix_init(f);
 	fix_start(f);
 }
@@ -93,16 +97,22 @@ void start_off(struct fix *f)
 
 NDIS_STATUS query(struct fix *f, struct ndis_driver *d, NDIS_OID oid, uint32_t len)
 {
+	if (remote)
+		return remote->request(NdisRequestQueryInformation, oid, f->buf, 0, len, &f->done, &f->err);
 	return ndis_query(d, oid, f->buf, len, &f->done, &f->err);
 }
 
 NDIS_STATUS set(struct fix *f, struct ndis_driver *d, NDIS_OID oid, const void *p, uint32_t len)
 {
+	if (remote)
+		return remote->request(NdisRequestSetInformation, oid, (void *)(uintptr_t)p, len, 0, &f->done, &f->err);
 	return ndis_set(d, oid, p, len, &f->done, &f->err);
 }
 
 NDIS_STATUS method(struct fix *f, struct ndis_driver *d, NDIS_OID oid, uint32_t in, uint32_t out)
 {
+	if (remote)
+		return remote->request(NdisRequestMethod, oid, f->buf, in, out, &f->done, &f->err);
 	return ndis_method(d, oid, f->buf, in, out, &f->done, &f->err);
 }
 
@@ -150,7 +160,8 @@ NDIS_NIC_SWITCH_VPORT_PARAMETERS vport_params(void)
 		.NumQueuePairs = 1,
 		.InterruptModeration = NdisNicSwitchVPortInterruptModerationAdaptive,
 		.VPortState = NdisNicSwitchVPortStateDeactivated,
-		.ProcessorAffinity = { .Mask = 2 },
+		.ProcessorAffinity = { .Mask = remote ? 1ull << remote->cpu % 64 : 2,
+				       .Group = (USHORT)(remote ? remote->cpu / 64 : 0) },
 	};
 }
 
@@ -392,10 +403,87 @@ uint32_t count_filters(struct fix *f, uint32_t vport, uint32_t queue)
 	return head.NumElements;
 }
 
+/* The numbers as a requester far away can see them, with a buffer of its own. */
+static void info_remote(struct ndis_adapter_info *i)
+{
+	static uint8_t buf[1u << 20];
+	NDIS_RECEIVE_FILTER_INFO_ARRAY all = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
+	NDIS_NIC_SWITCH_INFO_ARRAY head;
+	NDIS_NIC_SWITCH_INFO s;
+	struct vmq_err err;
+	uint32_t done;
+
+	assert_int_equal(
+	    remote->request(NdisRequestQueryInformation, OID_NIC_SWITCH_ENUM_SWITCHES, buf, 0, sizeof buf, &done, &err),
+	    NDIS_STATUS_SUCCESS);
+	memcpy(&head, buf, sizeof head);
+	memcpy(&s, buf + head.FirstElementOffset, sizeof s);
+	i->switch_present = head.NumElements != 0;
+	i->num_vports = s.NumActiveVPorts;
+	i->num_vfs = s.NumAllocatedVFs;
+	i->num_queue_pairs = s.NumQueuePairsForDefaultVPort + s.NumQueuePairsForNonDefaultVPorts;
+	i->num_unicast_filters = s.NumActiveDefaultVPortMacAddresses + s.NumActiveNonDefaultVPortMacAddresses;
+	memcpy(buf, &all, sizeof all);
+	assert_int_equal(remote->request(NdisRequestMethod, OID_RECEIVE_FILTER_ENUM_FILTERS, buf, sizeof all,
+					 sizeof buf, &done, &err),
+			 NDIS_STATUS_SUCCESS);
+	memcpy(&all, buf, sizeof all);
+	i->num_filters = all.NumElements;
+}
+
 struct ndis_adapter_info info(const struct fix *f)
 {
 	struct ndis_adapter_info i;
 
-	ndis_adapter_info(f->a, &i);
+	memset(&i, 0, sizeof i);
+	if (remote)
+		info_remote(&i);
+	else
+		ndis_adapter_info(f->a, &i);
 	return i;
+}
+
+void clean_up(struct fix *f)
+{
+	NDIS_RECEIVE_FILTER_INFO_ARRAY filters = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY vports = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
+	NDIS_NIC_SWITCH_VF_INFO_ARRAY vfs = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
+	static uint8_t list[sizeof f->buf];
+
+	memcpy(f->buf, &filters, sizeof filters);
+	(void)method(f, f->d, OID_RECEIVE_FILTER_ENUM_FILTERS, sizeof filters, sizeof f->buf);
+	memcpy(list, f->buf, sizeof list);
+	memcpy(&filters, list, sizeof filters);
+	for (ULONG i = 0; i < filters.NumElements; i++) {
+		NDIS_RECEIVE_FILTER_INFO e;
+		NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS p;
+
+		memcpy(&e, list + filters.FirstElementOffset + i * filters.ElementSize, sizeof e);
+		p = clear_params(0, e.FilterId);
+		(void)set(f, f->d, OID_RECEIVE_FILTER_CLEAR_FILTER, &p, sizeof p);
+	}
+	memcpy(f->buf, &vports, sizeof vports);
+	(void)method(f, f->d, OID_NIC_SWITCH_ENUM_VPORTS, sizeof vports, sizeof f->buf);
+	memcpy(list, f->buf, sizeof list);
+	memcpy(&vports, list, sizeof vports);
+	for (ULONG i = 0; i < vports.NumElements; i++) {
+		NDIS_NIC_SWITCH_VPORT_INFO e;
+		NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p;
+
+		memcpy(&e, list + vports.FirstElementOffset + i * vports.ElementSize, sizeof e);
+		p = delete_params(e.VPortId);
+		(void)set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &p, sizeof p);
+	}
+	memcpy(f->buf, &vfs, sizeof vfs);
+	(void)method(f, f->d, OID_NIC_SWITCH_ENUM_VFS, sizeof vfs, sizeof f->buf);
+	memcpy(list, f->buf, sizeof list);
+	memcpy(&vfs, list, sizeof vfs);
+	for (ULONG i = 0; i < vfs.NumElements; i++) {
+		NDIS_NIC_SWITCH_VF_INFO e;
+		NDIS_NIC_SWITCH_FREE_VF_PARAMETERS p;
+
+		memcpy(&e, list + vfs.FirstElementOffset + i * vfs.ElementSize, sizeof e);
+		p = free_vf_params(e.VFId);
+		(void)set(f, f->d, OID_NIC_SWITCH_FREE_VF, &p, 10);
+	}
 }

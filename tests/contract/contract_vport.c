@@ -27,7 +27,7 @@ static void create_members(struct fix *f)
 	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.VPortId = 1);
 	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.AttachedFunctionId = 0); /* a VF that is not allocated */
 	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.NumQueuePairs = 0);
-	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.NumQueuePairs = 5);
+	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.NumQueuePairs = 17);
 	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.InterruptModeration = 3);
 	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.VPortState = NdisNicSwitchVPortStateActivated);
 	REFUSE_CREATE(NDIS_STATUS_INVALID_PARAMETER, p.VPortState = NdisNicSwitchVPortStateUndefined);
@@ -88,7 +88,7 @@ static uint32_t in_state(struct fix *f, enum vport_kind k)
 
 	switch (k) {
 	case ABSENT:
-		return 50;
+		return 60000;
 	case A_DEFAULT:
 		return 0;
 	case A_VF:
