@@ -266,9 +266,7 @@ static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FIL
 
 		memcpy(&fp, c->buf + p->FieldParametersArrayOffset + (size_t)i * p->FieldParametersArrayElementSize,
 		       sizeof fp);
-		status = ndis_check_header(c, &field_layout, &fp.Header, p->FieldParametersArrayElementSize);
-		if (status == NDIS_STATUS_INVALID_LENGTH) /* the element's size is wrong, not the buffer's */
-			status = NDIS_STATUS_INVALID_PARAMETER;
+		status = ndis_check_element(c, &field_layout, &fp.Header, p->FieldParametersArrayElementSize);
 		if (status == NDIS_STATUS_SUCCESS)
 			status = take_field(c, &fp, i, f, &seen, &untagged_or_zero);
 		if (status != NDIS_STATUS_SUCCESS)

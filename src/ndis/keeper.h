@@ -204,9 +204,11 @@ struct ndis_layout {
 /* Reads the structure at the start of the input buffer: header checked (spec/70 Q4, Q5), members of the revision
  * given copied, the rest of dst zero. `rev` gets the revision understood. */
 NDIS_STATUS ndis_read(const struct ndis_call *c, const struct ndis_layout *l, void *dst, size_t size, uint8_t *rev);
-/* The same check for a structure somewhere in a buffer (an array's element); `room`: bytes there are. */
-NDIS_STATUS ndis_check_header(const struct ndis_call *c, const struct ndis_layout *l, const NDIS_OBJECT_HEADER *h,
-			      uint32_t room);
+/* Type, Revision and Size of a header, apart from any buffer. */
+NDIS_STATUS ndis_check_header(const struct ndis_call *c, const struct ndis_layout *l, const NDIS_OBJECT_HEADER *h);
+/* The same of an array's element, with `step` bytes of its own. INVALID_PARAMETER, never INVALID_LENGTH. */
+NDIS_STATUS ndis_check_element(const struct ndis_call *c, const struct ndis_layout *l, const NDIS_OBJECT_HEADER *h,
+			       uint32_t step);
 /* INVALID_LENGTH with BytesNeeded when the output buffer is shorter than `need`. */
 NDIS_STATUS ndis_need_out(const struct ndis_call *c, uint32_t need, const char *what);
 NDIS_STATUS ndis_need_in(const struct ndis_call *c, uint32_t need, const char *what);

@@ -144,8 +144,7 @@ NDIS_STATUS ndis_need_in(const struct ndis_call *c, uint32_t need, const char *w
 	return c->in_len < need ? too_short(c, c->in_len, need, what) : NDIS_STATUS_SUCCESS;
 }
 
-NDIS_STATUS ndis_check_header(const struct ndis_call *c, const struct ndis_layout *l, const NDIS_OBJECT_HEADER *h,
-			      uint32_t room)
+NDIS_STATUS ndis_check_header(const struct ndis_call *c, const struct ndis_layout *l, const NDIS_OBJECT_HEADER *h)
 {
 	uint8_t rev = h->Revision < l->revisions ? h->Revision : l->revisions;
 
@@ -155,15 +154,22 @@ NDIS_STATUS ndis_check_header(const struct ndis_call *c, const struct ndis_layou
 	if (h->Revision == 0)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: Header.Revision is 0, 1 to %u are known", l->name,
 			      l->revisions);
-	if (room < l->size[rev - 1])
-		return too_short(c, room, l->size[rev - 1], l->name);
 	if (h->Size < l->size[rev - 1])
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s: Header.Size is %u, revision %u has at least %u bytes", l->name, h->Size, h->Revision,
 			      l->size[rev - 1]);
-	if (h->Size > room)
-		return too_short(c, room, h->Size, l->name);
 	return NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS ndis_check_element(const struct ndis_call *c, const struct ndis_layout *l, const NDIS_OBJECT_HEADER *h,
+			       uint32_t step)
+{
+	NDIS_STATUS status = ndis_check_header(c, l, h);
+
+	if (status == NDIS_STATUS_SUCCESS && h->Size > step)
+		status = refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: Header.Size is %u, an element has %u bytes",
+				l->name, h->Size, step);
+	return status;
 }
 
 NDIS_STATUS ndis_read(const struct ndis_call *c, const struct ndis_layout *l, void *dst, size_t size, uint8_t *rev)
@@ -181,13 +187,20 @@ NDIS_STATUS ndis_read(const struct ndis_call *c, const struct ndis_layout *l, vo
 		r = h.Type == l->type && h.Revision >= 1 && h.Revision <= l->revisions ? h.Revision : 1;
 		return too_short(c, c->in_len, l->size[r - 1], l->name);
 	}
-	status = ndis_check_header(c, l, &h, c->in_len);
+	r = h.Revision < l->revisions ? h.Revision : l->revisions;
+	/* of a header that is right, the buffer's length comes before the header's own size */
+	if (h.Type == l->type && r && c->in_len < l->size[r - 1])
+		return too_short(c, c->in_len, l->size[r - 1], l->name);
+	status = ndis_check_header(c, l, &h);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	r = h.Revision < l->revisions ? h.Revision : l->revisions;
+	if (h.Size > c->in_len)
+		return too_short(c, c->in_len, h.Size, l->name);
 	memcpy(dst, c->buf, l->size[r - 1]);
 	ndis_header(dst, l->type, r, l->size[r - 1]);
 	*rev = r;
+	if (c->type == NdisRequestSetInformation)
+		c->req->SupportedRevision = r; /* counts when the request succeeds */
 	return NDIS_STATUS_SUCCESS;
 }
 

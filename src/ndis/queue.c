@@ -264,7 +264,7 @@ NDIS_STATUS queue_complete_prepare(struct ndis_op *op)
 		struct ndis_queue *q;
 
 		memcpy(&e, c->buf + b->first + (size_t)i * b->step, sizeof e);
-		status = ndis_check_header(c, &element_layout, &e.Header, b->step);
+		status = ndis_check_element(c, &element_layout, &e.Header, b->step);
 		q = queue_find(c->a, e.QueueId);
 		if (q && !ndis_foreign(c->d, q->owner) && !q->completed && !q->stop_dma && !q->in_batch) {
 			b->element[i].queue = q;
@@ -278,7 +278,7 @@ NDIS_STATUS queue_complete_prepare(struct ndis_op *op)
 		if (b->element[i].queue)
 			b->element[i].queue->in_batch = false;
 	if (status != NDIS_STATUS_SUCCESS)
-		return NDIS_STATUS_INVALID_PARAMETER;
+		return status;
 	if (!good) {
 		op->skip = true;
 		return NDIS_STATUS_SUCCESS;
@@ -499,8 +499,6 @@ NDIS_STATUS queue_set_done(struct ndis_op *op, NDIS_STATUS status)
 	if (!op->skip)
 		memcpy(&op->queue->p, op->extra, sizeof op->queue->p);
 	ndis_set_done(&op->c, queue_layout.size[op->count - 1], 0);
-	if (op->c.req)
-		op->c.req->SupportedRevision = (UCHAR)op->count;
 	return status;
 }
 

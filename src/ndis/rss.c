@@ -304,7 +304,5 @@ NDIS_STATUS rss_set_done(struct ndis_op *op, NDIS_STATUS status)
 	op->vport->rss = op->extra;
 	op->extra = NULL;
 	ndis_set_done(&op->c, op->c.in_len, 0);
-	if (op->c.req)
-		op->c.req->SupportedRevision = (UCHAR)op->count;
 	return status;
 }

@@ -220,10 +220,8 @@ NDIS_STATUS rss_v2_set(const struct ndis_call *c)
 			return status;
 	}
 	status = apply(c, v, &r);
-	if (status == NDIS_STATUS_SUCCESS) {
+	if (status == NDIS_STATUS_SUCCESS)
 		ndis_set_done(c, c->in_len, 0);
-		c->req->SupportedRevision = NDIS_RECEIVE_SCALE_PARAMETERS_V2_REVISION_1;
-	}
 	return status;
 }
 

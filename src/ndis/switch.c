@@ -192,8 +192,6 @@ NDIS_STATUS switch_set_done(struct ndis_op *op, NDIS_STATUS status)
 	if (!op->skip)
 		memcpy(&a->switch_p.SwitchFriendlyName, op->extra, sizeof a->switch_p.SwitchFriendlyName);
 	ndis_set_done(&op->c, switch_layout.size[op->count - 1], 0);
-	if (op->c.req)
-		op->c.req->SupportedRevision = (UCHAR)op->count;
 	return status;
 }
 

@@ -437,8 +437,6 @@ NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status)
 						.Number = (UCHAR)__builtin_ctzll(v->p.ProcessorAffinity.Mask) };
 	}
 	ndis_set_done(&op->c, vport_layout.size[0], 0);
-	if (op->c.req)
-		op->c.req->SupportedRevision = NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1;
 	return status;
 }
 

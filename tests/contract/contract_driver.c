@@ -311,6 +311,7 @@ static void bad_request(struct fix *f)
 static void supported_revision(struct fix *f)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+	NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS c;
 	NDIS_OID_REQUEST req;
 
 	start_sriov(f);
@@ -318,6 +319,10 @@ static void supported_revision(struct fix *f)
 	p.Header.Revision = 7;
 	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED;
 	assert_int_equal(post(f, &req, NdisRequestSetInformation, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 576), OK);
+	assert_int_equal(req.SupportedRevision, 1);
+	c = clear_params(0, make_filter(f, 0, 0, mac(1), 0));
+	c.Header.Revision = 200;
+	assert_int_equal(post(f, &req, NdisRequestSetInformation, OID_RECEIVE_FILTER_CLEAR_FILTER, &c, 16), OK);
 	assert_int_equal(req.SupportedRevision, 1);
 }
 
@@ -335,6 +340,21 @@ static void surprise_removal(struct fix *f)
 	assert_status(f, set(f, f->d, OID_RECEIVE_FILTER_CLEAR_FILTER, &c, 16), NDIS_STATUS_NOT_ACCEPTED);
 	assert_int_equal(info(f).num_filters, 1);
 	assert_int_equal(info(f).faults, 0);
+}
+
+/* spec/70 Q4: a wrong element is the request's fault, not the buffer's length. */
+static void bytes_needed_untouched(struct fix *f)
+{
+	NDIS_OID_REQUEST req;
+	uint32_t len;
+
+	start_sriov(f);
+	len = filter_params(f->buf, 0, 0, mac(1), 0);
+	f->buf[48 + 2] = 57; /* the test's Header.Size: longer than its element */
+	(void)post(f, &req, NdisRequestMethod, OID_RECEIVE_FILTER_SET_FILTER, f->buf, len);
+	req.DATA.METHOD_INFORMATION.BytesNeeded = 4711;
+	assert_status(f, ndis_oid_request(f->a, f->async, &req, &f->err), BAD);
+	assert_int_equal(req.DATA.METHOD_INFORMATION.BytesNeeded, 4711);
 }
 
 static void plain_driver(struct fix *f)
@@ -369,6 +389,7 @@ const struct contract_case driver_cases[] = {
 	{ "spec10_2_oid_request_structure", bad_request },
 	{ "spec10_2_supported_revision", supported_revision },
 	{ "spec10_2_surprise_removal", surprise_removal },
+	{ "spec70_Q4_bytes_needed_only_with_invalid_length", bytes_needed_untouched },
 	{ "driver_without_flush_and_reset", plain_driver },
 };
 const size_t driver_count = sizeof driver_cases / sizeof driver_cases[0];

@@ -281,6 +281,7 @@ static const char *const spec_rows[] = {
 	"spec60_2_truth_table",
 	"spec60_2_hardware_always_in_full",
 	"spec70_Q3",
+	"spec70_Q4",
 	"spec70_Q6",
 	"spec70_Q7",
 	"spec70_Q21",
