@@ -214,7 +214,7 @@ static void give_back(struct worker *w)
 		if (f->held)
 			continue;
 		if (queue)
-			virtqueue_used(&queue->tx, f->id, 0, f->ndesc);
+			virtqueue_done(&queue->tx, f->id, f->ndesc);
 		else
 			pf[npf++] = f->pf;
 	}

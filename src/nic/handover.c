@@ -203,7 +203,7 @@ static void came_home(struct worker *w, struct frame_ref *r)
 	if (s->f.queue) {
 		struct nic_queue *q = s->f.queue;
 
-		virtqueue_used(&q->tx, s->f.id, 0, s->f.ndesc);
+		virtqueue_done(&q->tx, s->f.id, s->f.ndesc);
 		q->inflight--;
 		notify_later(w, q);
 	} else {

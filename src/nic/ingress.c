@@ -19,7 +19,7 @@ static struct frame *new_frame(struct worker *w)
 static void give_back_unsent(struct worker *w, struct nic_queue *q, const struct vq_chain *c, enum nic_drop why)
 {
 	count_drop(q->cnt, why);
-	virtqueue_used(&q->tx, c->id, 0, c->ndesc);
+	virtqueue_done(&q->tx, c->id, c->ndesc);
 	notify_later(w, q);
 }
 
@@ -94,6 +94,7 @@ static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 
 	if (vq->broken)
 		return pos;
+	virtqueue_taken(vq, c.id, c.ndesc);
 	if (n < 0 || (c.total >= vq->hdr_len && len > PORT_MAX_FRAME)) {
 		give_back_unsent(w, q, &c, NIC_DROP_TX_TOO_LONG);
 		return c.next;
@@ -133,6 +134,7 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 			read_piece(f, buf[i].ptr + vq->hdr_len, buf[i].len - vq->hdr_len);
 			f->id = buf[i].id;
 			f->ndesc = 1;
+			virtqueue_taken(vq, f->id, 1);
 			pos = virtqueue_step(vq, buf[i].pos);
 			continue;
 		}

@@ -62,6 +62,10 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 		free(q);
 		return vmq_err(err, -EINVAL, "ring size: %u and %u given; 1 to 32768 is possible, for split rings a power of two", rx.size, tx.size);
 	}
+	if (cfg->features & 1ull << VIRTIO_F_IN_ORDER && virtqueue_keep_order(&q->tx) < 0) {
+		free(q);
+		return vmq_err(err, -ENOMEM, "no memory for queue pair %u of VPort %u", qp, vport);
+	}
 	w = v->pair_worker[qp] ? v->pair_worker[qp] : engine_worker(n->engine, v->cpu);
 	q->worker = w;
 	q->cnt = vport_counters(v, w);
@@ -108,6 +112,7 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 	q->vport->started[qp] = NULL;
 	*rx_base = q->rx.last_avail;
 	*tx_base = q->tx.last_avail;
+	virtqueue_fini(&q->tx);
 	free(q);
 	return 0;
 }

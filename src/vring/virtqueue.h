@@ -8,8 +8,8 @@
  * A position names an entry: for a split ring the free-running index of the available ring, for a packed ring the
  * descriptor's number with the wrap counter in bit 15, as GET_VRING_BASE gives it.
  *
- * Transmit ring, in bursts: virtqueue_fetch and virtqueue_chain, then virtqueue_used for each buffer in any order, then
- * virtqueue_publish. Receive ring: virtqueue_take and virtqueue_slot a frame (or virtqueue_chain, the slow way), then
+ * Transmit ring, in bursts: virtqueue_fetch and virtqueue_chain, virtqueue_taken, then virtqueue_done for each buffer in
+ * any order, then virtqueue_publish. Receive ring: virtqueue_take and virtqueue_slot a frame (or virtqueue_chain, the slow way), then
  * virtqueue_used, then virtqueue_publish. After publishing: virtqueue_wants_call.
  */
 #ifndef VMQ_VRING_VIRTQUEUE_H
@@ -51,6 +51,16 @@ struct vq_chain {
 	uint16_t next;  /* position behind it */
 };
 
+/* With VIRTIO_F_IN_ORDER buffers go back in the order in which they were taken, whatever order they are done in. */
+struct vq_order {
+	uint32_t head, count; /* the oldest buffer not given back, and how many there are */
+	struct vq_order_entry {
+		uint16_t id, ndesc;
+		bool done;
+	} *entry;             /* a ring's size of them */
+	uint16_t *entry_of;   /* by buffer id */
+};
+
 struct virtqueue {
 	union {
 		struct vring_desc *desc;
@@ -84,6 +94,7 @@ struct virtqueue {
 	const char *broken;   /* static text, or NULL */
 	uint8_t *log;         /* dirty log, or NULL */
 	uint64_t log_size;
+	struct vq_order *order; /* NULL: any order will do */
 	uint64_t used_gpa;    /* split: of the used ring; packed: of the descriptor ring, which is what we write */
 	int kick_fd, call_fd, err_fd;
 };
@@ -104,6 +115,10 @@ struct virtqueue_config {
  * position is none. A split ring's used index goes on from what the ring holds (virtio: the device owns it), so that a
  * restart of this side does not repeat entries; a packed ring's goes on at last_avail: all taken was given back. */
 int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg);
+
+/* For a transmit ring with VIRTIO_F_IN_ORDER, after virtqueue_init: remembers the order. 0 or -ENOMEM. */
+int virtqueue_keep_order(struct virtqueue *vq);
+void virtqueue_fini(struct virtqueue *vq);
 
 /* Marks the queue broken for good (until it is started again) and signals err_fd. The first reason stays. */
 void virtqueue_break(struct virtqueue *vq, const char *reason);
@@ -169,6 +184,9 @@ int virtqueue_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq
 
 /* ---- giving back ---- */
 
+void virtqueue_taken_in_order(struct virtqueue *vq, uint16_t id, uint16_t ndesc);
+void virtqueue_done_in_order(struct virtqueue *vq, uint16_t id);
+
 /* A buffer of ndesc entries is done; seen by the guest from virtqueue_publish on. len: bytes written into it. */
 static inline void virtqueue_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
 {
@@ -176,6 +194,22 @@ static inline void virtqueue_used(struct virtqueue *vq, uint16_t id, uint32_t le
 		packed_used(vq, id, len, ndesc);
 	else
 		split_used(vq, id, len);
+}
+
+/* Transmit ring: a buffer was taken; it will be given back with virtqueue_done. */
+static inline void virtqueue_taken(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
+{
+	if (__builtin_expect(vq->order != NULL, 0))
+		virtqueue_taken_in_order(vq, id, ndesc);
+}
+
+/* Transmit ring: a taken buffer is not needed any more. */
+static inline void virtqueue_done(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
+{
+	if (__builtin_expect(vq->order != NULL, 0))
+		virtqueue_done_in_order(vq, id);
+	else
+		virtqueue_used(vq, id, 0, ndesc);
 }
 
 /* Makes the entries since the last time visible: the one publication of a burst. */
