@@ -72,7 +72,7 @@ void vhost_guard_stop(void);
 	X(30, PROTOCOL_FEATURES, true)                                                                                 \
 	X(32, VERSION_1, true)                                                                                         \
 	X(34, RING_PACKED, true)                                                                                       \
-	X(35, IN_ORDER, false)
+	X(35, IN_ORDER, true)
 
 enum vhost_feature_bit {
 #define VHOST_FEATURE_ENUM(bit, name, dflt) VHOST_F_##name = bit,
