@@ -8,12 +8,12 @@
 #   tools/install-deps.sh [build|demo|test|bench]...      default: build
 set -euo pipefail
 
-build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev liburcu-dev libjansson-dev
-	libyaml-dev libsystemd-dev libpcap-dev libmnl-dev libcmocka-dev scdoc
+build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev libjansson-dev
+	libyaml-dev libsystemd-dev libcap-ng-dev libseccomp-dev libpcap-dev libmnl-dev libcmocka-dev scdoc
 	mingw-w64-common gcc-mingw-w64-x86-64-posix)
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml
 	iputils-ping ca-certificates)
-test=("${demo[@]}" python3-pytest python3-scapy dpdk dpdk-dev librte-net-virtio23 librte-net-vhost23
+test=("${demo[@]}" clang libclang-rt-14-dev python3-pytest python3-scapy dpdk dpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump iperf3)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk)
