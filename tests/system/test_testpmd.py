@@ -39,10 +39,14 @@ def exchange(source, sink, made, window=32):
         assert got == part
 
 
-@pytest.mark.parametrize('options', [{}, {'mrg_rxbuf': 0}, {'in_order': 0}, {'vectorized': 1, 'mrg_rxbuf': 0}], ids=str)
+# virtio-user's data paths: each combination is another driver's side (split or packed, in order, mergeable, vectorised).
+MATRIX = [dict(packed_vq=p, in_order=o, mrg_rxbuf=m, vectorized=v) for p in (0, 1) for o in (0, 1) for m in (0, 1) for v in (0, 1)]
+
+
+@pytest.mark.parametrize('options', MATRIX, ids=lambda o: '-'.join(k for k in o if o[k]) or 'plain')
 def test_thousands_of_frames_each_way(lab, options):
     x = lab(vports=[{'name': n, 'mac': MAC[n], 'vlan': 100} for n in 'ab'])
-    raw = attach(x, 'ab', separate=not options, **options)
+    raw = attach(x, 'ab', separate=not any(options.values()), **options)
     there = [frame(MAC['b'], MAC['a'], i, size=46 + i * 7 % 1441) for i in range(4000)]
     back = [frame(MAC['a'], MAC['b'], i, size=46 + i * 5 % 1441) for i in range(4000)]
     exchange(raw['a'], raw['b'], there)
