@@ -471,6 +471,7 @@ void vhost_endpoint_status(const struct vhost_endpoint *ep, struct vhost_status 
 		.refused = ep->refused,
 		.messages = ep->messages,
 		.errors = ep->errors,
+		.announcements = ep->announcements,
 		.last_error = ep->last_error[0] ? ep->last_error : NULL,
 		.queue_pairs = ep->npairs,
 	};

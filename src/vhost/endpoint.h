@@ -58,7 +58,7 @@ struct vhost_endpoint {
 	unsigned log_lines;
 
 	/* counters, since open */
-	uint64_t connections, refused, messages, errors;
+	uint64_t connections, refused, messages, errors, announcements;
 	char last_error[VMQ_ERR_TEXT];
 };
 

@@ -144,6 +144,10 @@ static int send_rarp(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_
 		return vmq_err(err, -EINVAL,
 			       "%02x:%02x:%02x:%02x:%02x:%02x to announce is not the address of one station", ev.mac[0],
 			       ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
+	ep->announcements++;
+	if (vhost_may_log(ep))
+		log_info("vport %s: its VM came by migration; %02x:%02x:%02x:%02x:%02x:%02x is announced", ep->name,
+			 ev.mac[0], ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
 	vhost_tell(ep, &ev);
 	return 0;
 }

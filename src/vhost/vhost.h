@@ -178,6 +178,7 @@ struct vhost_status {
 	uint64_t refused;       /* front-ends turned away because one was connected */
 	uint64_t messages;      /* complete messages received */
 	uint64_t errors;        /* requests refused and connections closed for a fault of the front-end */
+	uint64_t announcements; /* VMs' arrivals by migration that were to be announced */
 	const char *last_error; /* the sentence of the last of them, NULL: none; valid as `reason` above */
 	unsigned queue_pairs;
 	struct vhost_queue_status queue[NIC_MAX_QUEUE_PAIRS];

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "vmqd/daemon.h"
 #include "vmqd/events.h"
-#include "vmqd/text.h"
 
 static int add_fd(void *ctx, int fd, uint32_t events, vhost_fd_cb *cb, void *arg)
 {
@@ -30,12 +29,28 @@ void endpoint_loop(struct loop *loop, struct vhost_loop *out)
 	*out = (struct vhost_loop){ .add_fd = add_fd, .mod_fd = mod_fd, .del_fd = del_fd, .ctx = loop };
 }
 
-static void announce(const struct stack_vport *v, const uint8_t mac[6])
+/*
+ * The frame by which switches learn where the VM is now: a reverse ARP request (RFC 903) for its own address, to
+ * everybody. One a request: front-ends ask again with growing pauses, QEMU five times as its announce parameters say.
+ */
+static void announce(struct stack_vport *v, const uint8_t mac[6])
 {
-	char text[MAC_TEXT_SIZE];
+	static const uint8_t arp[] = { 0x80, 0x35, /* ethertype */
+				       0, 1, 8, 0, 6, 4, /* Ethernet and IPv4 addresses, of 6 and 4 bytes */
+				       0, 3 /* request reverse */ };
+	uint8_t frame[60] = { 0 }; /* the shortest there is; protocol addresses and padding stay 0 */
+	int rc;
 
-	mac_format(mac, text);
-	log_info("VPort %s: its VM arrived by migration with address %s", stack_vport_name(v), text);
+	memset(frame, 0xff, 6);
+	memcpy(frame + 6, mac, 6);
+	memcpy(frame + 12, arp, sizeof arp);
+	memcpy(frame + 22, mac, 6); /* who asks … */
+	memcpy(frame + 32, mac, 6); /* … for itself */
+	rc = nic_inject(adapter_of(v)->nic, stack_vport_id(v), frame, sizeof frame);
+	if (rc < 0)
+		log_warn("VPort %s: its VM could not be announced: %s", stack_vport_name(v), strerror(-rc));
+	else
+		events_announced(v, mac);
 }
 
 static void on_event(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev)
@@ -135,6 +150,21 @@ static json_t *feature_names(uint64_t features)
 	return list;
 }
 
+json_t *endpoint_features(const struct stack_vport *v)
+{
+	const struct vhost_endpoint *ep = stack_vport_endpoint(v);
+	struct vhost_status st = { 0 };
+
+	if (ep)
+		vhost_endpoint_status(ep, &st);
+	return feature_names(st.features);
+}
+
+uint64_t endpoint_offered(unsigned queue_pairs)
+{
+	return VHOST_FEATURES_DEFAULT & ~(queue_pairs > 1 ? 0 : VHOST_FEATURE(MQ));
+}
+
 /* One word for all its queue pairs: the worst, then the best. */
 static json_t *status_json(const struct vhost_status *st)
 {
@@ -164,4 +194,15 @@ void endpoint_describe(const struct stack_vport *v, json_t *out)
 	(void)json_object_set_new(out, "connected", json_boolean(st.connected));
 	(void)json_object_set_new(out, "status", status_json(&st));
 	(void)json_object_set_new(out, "features", feature_names(st.features));
+}
+
+void endpoint_counters(const struct stack_vport *v, json_t *out)
+{
+	const struct vhost_endpoint *ep = v ? stack_vport_endpoint(v) : NULL;
+	struct vhost_status st;
+
+	if (!ep)
+		return;
+	vhost_endpoint_status(ep, &st);
+	(void)json_object_set_new(out, "announcements", json_integer((json_int_t)st.announcements));
 }

@@ -28,4 +28,12 @@ const char *endpoint_broken_reason(const struct stack_vport *v, unsigned qp);
 /* Adds connected, status and features to a VPort's description. */
 void endpoint_describe(const struct stack_vport *v, json_t *out);
 
+/* The features its VM negotiated, by name: a new list. */
+json_t *endpoint_features(const struct stack_vport *v);
+/* The features a VPort of so many queue pairs offers its VM. */
+uint64_t endpoint_offered(unsigned queue_pairs);
+
+/* Adds what the endpoint counts to a VPort's counters; nothing where there is none. `v` may be NULL. */
+void endpoint_counters(const struct stack_vport *v, json_t *out);
+
 #endif

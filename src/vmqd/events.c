@@ -63,6 +63,16 @@ void events_vm(struct stack_vport *v, const char *name, const char *reason)
 	send_event(v, e);
 }
 
+void events_announced(struct stack_vport *v, const uint8_t mac[6])
+{
+	json_t *e = event(v, "vm_announced");
+
+	if (!e)
+		return;
+	(void)json_object_set_new(e, "mac", mac_json(mac));
+	send_event(v, e);
+}
+
 void events_queue(struct stack_vport *v, const char *name, unsigned qp, const char *reason)
 {
 	json_t *e = event(v, name);

@@ -26,7 +26,10 @@ extern const struct rpc_method methods[];
 	X("stats.show", method_stats_show)                                                                            \
 	X("explain", method_explain)                                                                                  \
 	X("monitor.start", method_monitor_start)                                                                      \
-	X("oid.request", method_oid_request)
+	X("oid.request", method_oid_request)                                                                          \
+	X("migrate.export", method_migrate_export)                                                                    \
+	X("migrate.check", method_migrate_check)                                                                      \
+	X("migrate.import", method_migrate_import)
 
 #define X(name, fn)                                                                                                   \
 	int fn(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e);
@@ -64,6 +67,8 @@ const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint3
 
 /* ---- descriptions ---- */
 
+/* One VPort as vport.add, vport.set and migrate.import answer it. */
+int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e);
 /* [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
 json_t *macs_json(const struct stack_filter_info *f, size_t n);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */

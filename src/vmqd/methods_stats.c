@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stats.show (docs/rpc.md): counters, drops by reason, and what the workers did with their time. */
+#include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 
 static void counters_describe(const struct nic_vport_counters *c, json_t *out)
@@ -33,6 +34,7 @@ static int vport_stats(struct adapter *a, const struct selection *sel, json_t *l
 
 		(void)nic_vport_counters(a->nic, s.vports[k].id, &c);
 		counters_describe(&c, v);
+		endpoint_counters(stack_vport_by_id(a->stack, s.vports[k].id), v);
 		(void)json_array_append_new(list, v);
 	}
 	snapshot_free(&s);

@@ -65,8 +65,7 @@ static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, c
 	return out;
 }
 
-/* One VPort as vport.add and vport.set answer it. */
-static int show_one(struct stack_vport *v, json_t **result, struct stack_error *e)
+int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e)
 {
 	struct selection sel = { adapter_of(v), true, stack_vport_id(v) };
 	struct snapshot s;
@@ -92,7 +91,7 @@ int method_vport_add(void *ctx, struct rpc_client *client, struct params *p, jso
 	a = select_adapter(d, p, e);
 	rc = params_close(p) < 0 ? -1 : stack_vport_add(a->stack, &w.want, &v, e);
 	wish_free(&w);
-	return rc < 0 ? -1 : show_one(v, result, e);
+	return rc < 0 ? -1 : vport_answer(v, result, e);
 }
 
 static void read_change(struct params *p, struct stack_vport_change *c)
@@ -122,7 +121,7 @@ int method_vport_set(void *ctx, struct rpc_client *client, struct params *p, jso
 	read_change(p, &c);
 	if (params_close(p) < 0 || stack_vport_set(v, &c, e) < 0)
 		return -1;
-	return show_one(v, result, e);
+	return vport_answer(v, result, e);
 }
 
 int method_vport_del(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)

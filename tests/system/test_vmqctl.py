@@ -111,6 +111,7 @@ REQUESTS = [
     ('explain from web1 dst 52:54:00:00:00:01 src 02:00:00:00:00:01 vlan 0 priority 3 adapter e', 'explain',
      {'from': 'web1', 'dst': '52:54:00:00:00:01', 'src': '02:00:00:00:00:01', 'vlan': 0, 'priority': 3,
       'adapter': 'e'}),
+    ('migrate export web1', 'migrate.export', {'name': 'web1'}),
     ('version', 'version', {}),
     # What only the daemon can judge is passed on as it is.
     ('vport add web1 cpu many vlan 99999999999999999999', 'vport.add',
@@ -412,7 +413,7 @@ def test_refused():
 USAGE = [
     ('', 'usage: vmqctl'),
     ('vprt',
-     'vmqctl: no object "vprt"; objects: vport, filter, queue, switch, stats, explain, monitor, version, help\n'),
+     'vmqctl: no object "vprt"; objects: vport, filter, queue, switch, stats, explain, migrate, monitor, version, help\n'),
     ('help vprt', 'no object "vprt"; objects: vport'),
     ('vport ad web1', 'vmqctl: vport has no verb "ad"; verbs: add, set, del, show\n'),
     ('vport sho', 'vport has no verb "sho"'),
@@ -557,7 +558,7 @@ def test_help_names_everything():
     assert (p.returncode, p.stderr) == (0, '')
     assert run('/nowhere', '--help').stdout == p.stdout
     objects = complete('/nowhere', '')
-    assert objects[-1] == 'help' and len(objects) == 9
+    assert objects[-1] == 'help' and len(objects) == 10
     for o in objects:
         assert f'\n    {o} ' in p.stdout
         if o == 'help':

@@ -275,6 +275,9 @@ VERBS = {
     'switch show X': ('switch.show', 'adapter', {}),
     'stats show X': ('stats.show', 'vport', {}),
     'explain': ('explain', None, {'from': 'wire', 'dst': WEB1}),
+    'migrate export X': ('migrate.export', 'name', {'name': 'web1'}),
+    'migrate check X': ('migrate.check', 'vport', {'vport': {}}),
+    'migrate import X': ('migrate.import', 'vport', {'vport': {}}),
     'version': ('version', None, {}),
     'monitor': ('monitor.start', None, {}),
 }

@@ -500,6 +500,7 @@ static void announce_and_mtu(void **state)
 	front_send(&f, SEND_RARP, 0, mac, sizeof mac, NULL, 0);
 	assert_int_equal(stub_count(VHOST_EVENT_ANNOUNCE, 0), 1);
 	assert_memory_equal(stub_events.ev[stub_events.n - 1].mac, mac, 6);
+	assert_int_equal(status().announcements, 1);
 	assert_int_equal(front_ack(&f, NET_SET_MTU, &mtu, sizeof mtu, NULL, 0), 0);
 	assert_int_equal(status().mtu, 1400);
 }

@@ -123,17 +123,23 @@ class Guest:
     # ---- the agent ----
 
     def wait_ready(self, timeout=120):
-        def attempt():
-            self.proc.need_alive()
-            s = socket.socket(socket.AF_UNIX)
-            try:
-                s.connect(self.agent_path)
-            except OSError:
-                s.close()
-                return None
-            return s
-        self.sock = procs.wait_for(attempt, timeout, f'the agent socket of {self.name}')
+        self.sock = procs.wait_for(self._connect_agent, timeout, f'the agent socket of {self.name}')
         self._until(rb'AGENT-UP', timeout)
+        return self
+
+    def _connect_agent(self):
+        self.proc.need_alive()
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(self.agent_path)
+        except OSError:
+            s.close()
+            return None
+        return s
+
+    def attach(self, timeout=30):
+        """Connects to the agent of a guest that came by migration: it is up and says nothing of itself."""
+        self.sock = procs.wait_for(self._connect_agent, timeout, f'the agent socket of {self.name}')
         return self
 
     def _until(self, pattern, timeout):

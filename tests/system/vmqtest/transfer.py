@@ -22,19 +22,19 @@ def _data(size):
     return (_pattern * (size // len(_pattern) + 1))[:size]
 
 
-def _listen_in_guest(guest, port):
+def listen_in_guest(guest, port):
     # The fifo is standard input that never ends; nc ends when the sender closes.
     guest.sh(f'[ -e /tmp/hold ] || mkfifo /tmp/hold; rm -f /tmp/sum{port}; '
              f'(nc -l -p {port} 0<>/tmp/hold | md5sum >/tmp/sum{port}.new; mv /tmp/sum{port}.new /tmp/sum{port}) >/dev/null 2>&1 &')
     procs.wait_for(lambda: f':{port:04X} ' in guest.sh('cat /proc/net/tcp'), 10, f'{guest.name} listening', step=0.05)
 
 
-def _sum_in_guest(guest, port, timeout):
+def sum_in_guest(guest, port, timeout):
     return procs.wait_for(lambda: guest.sh(f'cat /tmp/sum{port} 2>/dev/null', check=False), timeout,
                           f'the end of the transfer in {guest.name}', step=0.1).split()[0]
 
 
-class _Thread(threading.Thread):
+class Work(threading.Thread):
     """A thread whose exception is raised where it is joined."""
 
     def __init__(self, target):
@@ -78,7 +78,7 @@ class Transfer:
 def from_netns(netns, guest, address, size, timeout=90):
     """`size` bytes from a namespace to the guest at `address`."""
     port = _next_port()
-    _listen_in_guest(guest, port)
+    listen_in_guest(guest, port)
     s = netns.socket(socket.AF_INET, socket.SOCK_STREAM)
     s.settimeout(timeout)
     t = Transfer(f'{netns.name} to {guest.name}', size)
@@ -89,8 +89,8 @@ def from_netns(netns, guest, address, size, timeout=90):
         s.sendall(data)
         s.close()
         return hashlib.md5(data).hexdigest()
-    t.threads = [_Thread(send)]
-    t.threads.append(_Thread(lambda: (t.threads[0].join(timeout), _sum_in_guest(guest, port, timeout))[1]))
+    t.threads = [Work(send)]
+    t.threads.append(Work(lambda: (t.threads[0].join(timeout), sum_in_guest(guest, port, timeout))[1]))
     return t
 
 
@@ -118,14 +118,14 @@ def to_netns(guest, netns, address, size, timeout=90):
         out = guest.sh('md5sum </tmp/data')
         guest.sh(f'nc {address} {port} </tmp/data', timeout=timeout)
         return out.split()[0]
-    t.threads = [_Thread(receive), _Thread(send)]
+    t.threads = [Work(receive), Work(send)]
     return t
 
 
 def between(sender, receiver, address, size, timeout=90):
     """`size` bytes from one guest to another at `address`."""
     port = _next_port()
-    _listen_in_guest(receiver, port)
+    listen_in_guest(receiver, port)
     t = Transfer(f'{sender.name} to {receiver.name}', size)
 
     def send():
@@ -133,6 +133,6 @@ def between(sender, receiver, address, size, timeout=90):
         out = sender.sh('md5sum </tmp/data')
         sender.sh(f'nc {address} {port} </tmp/data', timeout=timeout)
         return out.split()[0]
-    t.threads = [_Thread(send)]
-    t.threads.append(_Thread(lambda: (t.threads[0].join(timeout), _sum_in_guest(receiver, port, timeout))[1]))
+    t.threads = [Work(send)]
+    t.threads.append(Work(lambda: (t.threads[0].join(timeout), sum_in_guest(receiver, port, timeout))[1]))
     return t
