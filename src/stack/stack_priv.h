@@ -29,6 +29,7 @@ struct stack_vport {
 	uint32_t id;
 	char name[STACK_NAME_SIZE];
 	unsigned cpu;
+	unsigned queue_pairs;
 	char socket[STACK_PATH_SIZE];
 	enum stack_socket_mode socket_mode;
 	void *endpoint;
@@ -71,9 +72,11 @@ bool stack_mac_is_broadcast(const uint8_t mac[6]);
 
 void stack_affinity(unsigned cpu, GROUP_AFFINITY *out);
 unsigned stack_affinity_cpu(const GROUP_AFFINITY *a);
-int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, unsigned cpu, uint32_t *id,
-			   struct stack_error *e);
+int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus,
+			   uint32_t *id, struct stack_error *e);
 int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_error *e);
+/* RSS on the VPort: its frames are spread over n CPUs of its affinity, cpus[0] for what has no hash. n 0: RSS off. */
+int stack_req_spread(struct stack_adapter *a, uint32_t id, const uint16_t *cpus, unsigned n, struct stack_error *e);
 /* `p` holds VPortId, the CHANGED flags and the members they name; the rest is filled in. */
 int stack_req_set_vport(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, struct stack_error *e);
 int stack_req_get_vport(struct stack_adapter *a, uint32_t id, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p,

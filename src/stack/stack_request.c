@@ -92,8 +92,8 @@ unsigned stack_affinity_cpu(const GROUP_AFFINITY *a)
 	return a->Mask ? a->Group * 64u + (unsigned)__builtin_ctzll(a->Mask) : 0;
 }
 
-int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, unsigned cpu, uint32_t *id,
-			   struct stack_error *e)
+int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus,
+			   uint32_t *id, struct stack_error *e)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = {
 		.Header = HEADER(p, NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1),
@@ -103,9 +103,9 @@ int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_wan
 		.NumQueuePairs = want->queue_pairs,
 		.InterruptModeration = (NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION)want->moderation,
 		.VPortState = NdisNicSwitchVPortStateDeactivated,
+		.ProcessorAffinity = *cpus,
 	};
 
-	stack_affinity(cpu, &p.ProcessorAffinity);
 	(void)ndis_string_set(&p.VPortName, want->name);
 	if (method(a, OID_NIC_SWITCH_CREATE_VPORT, &p, sizeof p, sizeof p, e) < 0)
 		return -1;
@@ -121,6 +121,49 @@ int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_er
 	};
 
 	return set(a, OID_NIC_SWITCH_DELETE_VPORT, &p, sizeof p, e);
+}
+
+#define SPREAD_ENTRIES 64u
+#define SPREAD_KEY 40u
+
+int stack_req_spread(struct stack_adapter *a, uint32_t id, const uint16_t *cpus, unsigned n, struct stack_error *e)
+{
+	/* any key will do; this one is the field's customary one, so that hashes can be compared */
+	static const uint8_t key[SPREAD_KEY] = {
+		0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+		0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+		0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+	};
+	struct {
+		NDIS_RECEIVE_SCALE_PARAMETERS p;
+		PROCESSOR_NUMBER table[SPREAD_ENTRIES];
+		uint8_t key[SPREAD_KEY];
+	} b = { .p.Header = { NDIS_OBJECT_TYPE_RSS_PARAMETERS, NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3,
+			      NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3 } };
+	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_2, sizeof req },
+				 .RequestType = NdisRequestSetInformation,
+				 .VPortId = id,
+				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
+	struct vmq_err said = { "" };
+
+	if (n == 0) {
+		b.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
+	} else {
+		b.p.HashInformation = NdisHashFunctionToeplitz | NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 |
+				      NDIS_HASH_TCP_IPV6 | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6;
+		b.p.IndirectionTableSize = sizeof b.table;
+		b.p.IndirectionTableOffset = (uint32_t)((uint8_t *)b.table - (uint8_t *)&b);
+		b.p.HashSecretKeySize = sizeof key;
+		b.p.HashSecretKeyOffset = (uint32_t)(b.key - (uint8_t *)&b);
+		memcpy(b.key, key, sizeof key);
+		for (unsigned i = 0; i < SPREAD_ENTRIES; i++)
+			b.table[i] = (PROCESSOR_NUMBER){ .Group = (USHORT)(cpus[i % n] / 64), .Number = (UCHAR)(cpus[i % n] % 64) };
+		b.p.DefaultProcessorNumber = b.table[0];
+	}
+	req.DATA.SET_INFORMATION.Oid = OID_GEN_RECEIVE_SCALE_PARAMETERS;
+	req.DATA.SET_INFORMATION.InformationBuffer = &b;
+	req.DATA.SET_INFORMATION.InformationBufferLength = sizeof b;
+	return done(ndis_oid_request(a->ndis, a->driver, &req, &said), OID_GEN_RECEIVE_SCALE_PARAMETERS, &said, e);
 }
 
 int stack_req_set_vport(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, struct stack_error *e)

@@ -73,6 +73,44 @@ static void load(struct stack *s, unsigned cpu, int by)
 		s->load[i] += (unsigned)by;
 }
 
+/* ---- several queue pairs ---- */
+
+/* The CPUs a VPort's queue pairs are spread over: `cpu`, then the workers listed behind it, in its processor group. */
+static unsigned spread_cpus(const struct stack *s, unsigned cpu, unsigned queue_pairs, uint16_t *out)
+{
+	unsigned n = 0, first = (unsigned)stack_cpu_index(s, cpu);
+
+	for (unsigned i = 0; i < s->ncpus && n < queue_pairs; i++) {
+		uint16_t c = s->cpus[(first + i) % s->ncpus];
+
+		if (c / 64 == cpu / 64)
+			out[n++] = c;
+	}
+	return n;
+}
+
+static void affinity_of(const struct stack *s, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out)
+{
+	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned n = spread_cpus(s, cpu, queue_pairs, cpus);
+
+	stack_affinity(cpu, out);
+	for (unsigned i = 1; i < n; i++)
+		out->Mask |= (ULONG_PTR)1 << (cpus[i] % 64);
+}
+
+/* Without it a VM with several queues would receive through one: the switch was slower than it has to be, silently. An
+ * adapter that has no RSS on VPorts serves the VM with its first queue; that is logged. */
+static void spread(const struct stack_vport *v)
+{
+	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned n = spread_cpus(v->adapter->stack, v->cpu, v->queue_pairs, cpus);
+	struct stack_error e;
+
+	if (n > 1 && stack_req_spread(v->adapter, v->id, cpus, n, &e) < 0)
+		log_warn("VPort %s: all it receives comes through its first queue: %s", v->name, e.err.text);
+}
+
 static int activate(struct stack_vport *v, struct stack_error *e)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = {
@@ -153,6 +191,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	struct stack *s = a->stack;
 	struct stack_filter_info *made;
 	struct stack_vport *v;
+	GROUP_AFFINITY cpus;
 	bool endpoint = false;
 	size_t nmade = 0;
 
@@ -167,11 +206,13 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	}
 	v->adapter = a;
 	v->cpu = want->cpu_given ? want->cpu : stack_least_loaded(s);
+	v->queue_pairs = want->queue_pairs;
+	affinity_of(s, v->cpu, v->queue_pairs, &cpus);
 	v->socket_mode = want->socket_mode;
 	memcpy(v->name, want->name, sizeof v->name);
 	memcpy(v->socket, want->socket, sizeof v->socket);
 	LIST_INIT(&v->broadcasts);
-	if (stack_req_create_vport(a, want, v->cpu, &v->id, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
+	if (stack_req_create_vport(a, want, &cpus, &v->id, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
 		free(v);
 		free(made);
 		return -1;
@@ -184,6 +225,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	endpoint = true;
 	if (activate(v, e) < 0)
 		goto undo;
+	spread(v);
 	stack_event(v, "vport_added", NULL);
 	for (size_t i = 0; i < nmade; i++)
 		stack_event(v, "filter_set", &made[i]);
@@ -221,7 +263,7 @@ static void fill_change(const struct stack_vport *v, const struct stack_vport_ch
 	}
 	if (c->set_cpu) {
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
-		stack_affinity(c->cpu, &p->ProcessorAffinity);
+		affinity_of(v->adapter->stack, c->cpu, v->queue_pairs, &p->ProcessorAffinity);
 	}
 	if (c->set_active && v->id != NDIS_DEFAULT_VPORT_ID) { /* the default one is active for life */
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
@@ -262,6 +304,7 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		load(v->adapter->stack, v->cpu, -1);
 		v->cpu = c->cpu;
 		load(v->adapter->stack, v->cpu, 1);
+		spread(v);
 	}
 	if (c->set_name)
 		memcpy(v->name, c->name, sizeof v->name);
@@ -321,8 +364,8 @@ struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id
 	return id <= STACK_MAX_VPORT_ID ? a->by_id[id] : NULL;
 }
 
-static void common_info(const NDIS_VPORT_NAME *name, uint16_t function, const GROUP_AFFINITY *affinity,
-			struct stack_vport_info *out)
+static void common_info(const struct stack_vport *v, const NDIS_VPORT_NAME *name, uint16_t function,
+			const GROUP_AFFINITY *affinity, struct stack_vport_info *out)
 {
 	char text[NDIS_STRING_UTF8_SIZE];
 
@@ -331,7 +374,8 @@ static void common_info(const NDIS_VPORT_NAME *name, uint16_t function, const GR
 							: ndis_string_get(name, text, sizeof text));
 	out->on_pf = function == NDIS_PF_FUNCTION_ID;
 	out->vf = function;
-	out->cpu = stack_affinity_cpu(affinity);
+	/* with several CPUs the first queue pair's */
+	out->cpu = v && v->cpu / 64 == affinity->Group && (affinity->Mask >> (v->cpu % 64) & 1) ? v->cpu : stack_affinity_cpu(affinity);
 }
 
 int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e)
@@ -349,7 +393,7 @@ int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct
 		.moderation = p.InterruptModeration,
 		.num_filters = filters->NumElements,
 	};
-	common_info(&p.VPortName, p.AttachedFunctionId, &p.ProcessorAffinity, out);
+	common_info(v, &p.VPortName, p.AttachedFunctionId, &p.ProcessorAffinity, out);
 	free(filters);
 	return 0;
 }
@@ -384,7 +428,8 @@ int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, siz
 			.moderation = v.InterruptModeration,
 			.num_filters = v.NumFilters,
 		};
-		common_info(&v.VPortName, v.AttachedFunctionId, &v.ProcessorAffinity, &list[i]);
+		common_info(stack_vport_by_id(a, v.VPortId), &v.VPortName, v.AttachedFunctionId, &v.ProcessorAffinity,
+			    &list[i]);
 	}
 	*n = h->NumElements;
 	free(h);

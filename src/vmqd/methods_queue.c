@@ -40,10 +40,11 @@ static json_t *queue_json(const struct adapter *a, const struct stack_vport_info
 	size_t n;
 
 	filters = snapshot_filters(s, v->id, &n);
-	(void)nic_queue_info(a->nic, v->id, qp, &q);
+	if (nic_queue_info(a->nic, v->id, qp, &q) < 0)
+		q.cpu = v->cpu;
 	out = json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:i, s:i, s:I}", "queue", (int)qp, "vport", v->name,
 			"vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n), "cpu",
-			(int)(q.started ? q.cpu : v->cpu), "state", state_json(a, v, qp, &q, n), "rx_ring",
+			(int)q.cpu, "state", state_json(a, v, qp, &q, n), "rx_ring",
 			(int)q.rx_size, "tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
 	if (qp == 0)
 		add_frames(a, v->id, out);
