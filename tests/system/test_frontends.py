@@ -5,9 +5,10 @@ import random
 import socket
 
 import pytest
+from scapy.layers.inet import IP, UDP
 
 from vmqtest import frames, procs, vufront
-from vmqtest.frames import frame
+from vmqtest.frames import Ether, frame
 from vmqtest.vufront import LEGACY, MODERN, bits
 
 A, B, FAR = '52:54:00:00:00:01', '52:54:00:00:00:02', '52:54:00:00:0f:01'
@@ -236,6 +237,29 @@ def test_queue_pairs(lab, pairs):
     got = []
     procs.wait_for(lambda: got.extend(f for q in b.queues[::2] for f in b.received(q)) or len(got) >= 50, 5, '50 frames')
     assert sorted(frames.number(f) for f in got + b.drain()) == list(range(50))
+
+
+def test_queue_pairs_are_spread(lab):
+    """Without being told, flows go to the queue pairs by their hash: each flow to one, on the pair's CPU."""
+    x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': 2}])
+    cpus = [q['cpu'] for q in x.vmqd.call('queue.show', vport='b')['queues']]
+    workers = {w['cpu'] for w in x.vmqd.call('stats.show')['workers']}
+    assert len(set(cpus)) == min(2, len(workers))
+    a = x.vm('a')
+    b = x.vm('b', pairs=2)
+    flows = [bytes(Ether(dst=B, src=A) / IP(src='10.0.0.1', dst='10.0.0.2') / UDP(sport=1000 + n, dport=9) / bytes(20)) for n in range(32)]
+    a.send(flows + flows)
+    got = [[], []]
+
+    def all_there():
+        for pair, q in enumerate(b.queues[::2]):
+            got[pair] += [Ether(f)[UDP].sport for f in b.received(q)]
+        return len(got[0]) + len(got[1]) >= 64
+    procs.wait_for(all_there, 5, '64 frames')
+    assert set(got[0]).isdisjoint(got[1])
+    assert sorted(got[0] + got[1]) == sorted(2 * [1000 + n for n in range(32)])
+    if len(workers) > 1:
+        assert got[0] and got[1]
 
 
 def test_interrupts_can_be_off(lab):
