@@ -250,6 +250,40 @@ int engine_command(struct worker *w, const struct command *what)
 	return 0;
 }
 
+struct call {
+	int (*fn)(void *arg);
+	void *arg;
+	int rc;
+};
+
+static bool cmd_call(struct worker *w, struct command *c)
+{
+	struct call *call = c->arg;
+
+	(void)w;
+	call->rc = call->fn(call->arg);
+	return true;
+}
+
+int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < e->nworkers && rc == 0; i++) {
+		struct call *call = malloc(sizeof *call);
+
+		if (!call)
+			return -ENOMEM;
+		*call = (struct call){ .fn = fn, .arg = arg };
+		rc = engine_command(e->w[i], &(struct command){ .run = cmd_call, .arg = call });
+		if (rc < 0)
+			return rc; /* the worker may still run it, so it stays */
+		rc = call->rc;
+		free(call);
+	}
+	return rc;
+}
+
 /* ---- quiescence ---- */
 
 void nic_retire(struct nic_engine *e, void *p)

@@ -44,6 +44,9 @@ void nic_engine_destroy(struct nic_engine *e);
 /* The CPUs in the order given; returns how many. */
 unsigned nic_engine_cpus(const struct nic_engine *e, uint16_t cpus[NIC_MAX_WORKERS]);
 bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu);
+/* Runs fn in each worker's thread, one after the other, and waits. 0, or the first failure: what fn returned (-errno),
+ * -ENOMEM, or -ETIMEDOUT. */
+int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg);
 
 struct nic_worker_stats {
 	uint16_t cpu;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -294,6 +295,29 @@ static void read_vport_sockets(struct reader *r, const json_t *obj)
 	(void)params_close(&p);
 }
 
+static void read_user(struct reader *r, struct params *p)
+{
+	const struct passwd *pw;
+	const char *name;
+
+	r->c->sandbox = true;
+	(void)params_bool(p, "sandbox", &r->c->sandbox);
+	if (!params_str(p, "user", false, &name))
+		return;
+	pw = getpwnam(name);
+	if (!pw) {
+		(void)params_fault(p, "user", "\"%s\" is not a user of this host", name);
+		return;
+	}
+	if (!r->c->sandbox)
+		(void)params_fault(p, "user", "is part of the sandbox, which is switched off");
+	r->c->uid = pw->pw_uid;
+	r->c->gid = pw->pw_gid;
+	r->c->user = strdup(name);
+	if (!r->c->user)
+		(void)params_fault(p, "user", "there is no memory for it");
+}
+
 static void default_cpu(struct config *c, const cpu_set_t *allowed)
 {
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -346,6 +370,7 @@ static void read_all(struct reader *r, const json_t *root)
 	cpus = params_any(&p, "cpus", false);
 	adapters = params_any(&p, "adapters", true);
 	(void)params_path(&p, "run_dir", false, r->c->run_dir, sizeof r->c->run_dir);
+	read_user(r, &p);
 	if (params_close(&p) < 0)
 		return;
 	read_control(r, control);
@@ -435,6 +460,7 @@ void config_free(struct config *c)
 	free(c->adapters);
 	yamldoc_free(&c->doc);
 	free(c->file);
+	free(c->user);
 	free(c);
 }
 

@@ -48,6 +48,10 @@ struct config {
 	char run_dir[STACK_PATH_SIZE];
 	unsigned vport_socket_mode; /* of VPorts' sockets that vmqd listens at */
 	gid_t vport_socket_group;
+	bool sandbox;
+	char *user; /* whose process vmqd is once it is started; NULL: who started it */
+	uid_t uid;
+	gid_t gid;
 	uint16_t cpus[STACK_MAX_CPUS];
 	unsigned ncpus;
 	struct config_adapter *adapters;

@@ -56,6 +56,9 @@ struct daemon {
 /* Starts everything the configuration says, or nothing: on failure all is undone and the sentence says why. `cfg` must
  * outlive the daemon. */
 int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **out, struct vmq_err *err);
+/* Gives up what running does not need, as the configuration says (confine.c). Nothing can be opened afterwards. 0, or -1
+ * with the sentence: then stop the daemon. */
+int daemon_confine(struct daemon *d, struct vmq_err *err);
 /* Ends everything: clients, VMs' connections, VPorts, switches, ports, workers. NULL is allowed. */
 void daemon_stop(struct daemon *d);
 

@@ -158,6 +158,9 @@ static int run(const struct config *cfg)
 		log_error("signals cannot be watched");
 	} else if (daemon_start(cfg, r.loop, &d, &err) < 0) {
 		log_error("%s", err.text);
+	} else if (daemon_confine(d, &err) < 0) {
+		log_error("%s", err.text);
+		daemon_stop(d);
 	} else {
 		log_info("ready: control socket %s", cfg->socket);
 		(void)sd_notify(0, "READY=1");
