@@ -134,7 +134,9 @@ def half_load(env, sw):
     if env.half_load_of in (None, sw.name):
         env.half_load_of = sw.name
         env.half_load = max(env.half_load, run(env, sw, generator(env, sw, ports))['rx_mpps'] / 2)
-    r = run(env, sw, generator(env, sw, ports, extra=['--rate', f'{env.half_load * 1e6:.0f}']))
+    r = run(env, sw, generator(env, sw, ports, extra=['--rate', f'{env.half_load * 1e6 + 1:.0f}']))
+    if 'lat_p99_us' not in r:
+        raise Failed(f'{sw.name}: no frame came back')
     r['note'] = f'at {env.half_load:.2f} Mpps'
     if r['rx_mpps'] < 0.97 * env.half_load:
         r['note'] += f', of which {r["rx_mpps"]:.2f} were carried'
