@@ -124,8 +124,10 @@ def test_console_examples(example, page):
     x.vm.close()
 
 
-def own_cpus(text):
-    """The same configuration with CPUs that are here."""
+def here(text):
+    """The same configuration with CPUs, a user and groups that are here."""
+    text = re.sub(r'^(\s*user:) \w+', r'\1 root', text, flags=re.M)
+    text = re.sub(r'^(\s*group:) \w+', r'\1 root', text, flags=re.M)
     text = re.sub(r'^cpus: \[[^\]]*\]', f'cpus: {daemon.cpus()}', text, flags=re.M)
     return re.sub(r'^(\s+cpu:) \d+', rf'\1 {daemon.cpus()[-1]}', text, flags=re.M)
 
@@ -143,7 +145,7 @@ def test_every_configuration_is_right(tmp_path):
         for text in blocks(page, 'yaml'):
             if not re.search('^adapters:', text, re.M):
                 text += 'adapters: [{name: x, port: {device: eth1}}]\n'
-            status, said = check(tmp_path, own_cpus(text))
+            status, said = check(tmp_path, here(text))
             assert status == 0, f'{page}: {said}'
             count += 1
     assert count > 3
@@ -151,7 +153,7 @@ def test_every_configuration_is_right(tmp_path):
 
 def test_the_wrong_configuration_says_what_the_guide_says(tmp_path):
     text = next(t for t in blocks('docs/guide.md', 'yaml') if 'adapters' in t)
-    status, said = check(tmp_path, own_cpus(text).replace('vlan: 100', 'vlan: 5000'))
+    status, said = check(tmp_path, here(text).replace('vlan: 100', 'vlan: 5000'))
     assert status == 1 and said.startswith('vmqd: /etc/vmq/vmqd.yaml:') and f'`{said}`' in read('docs/guide.md')
 
 
@@ -265,7 +267,7 @@ def test_rpc_methods():
     methods = re.findall(r'X\("([\w.]+)", method_', read('src/vmqd/methods.h'))
     assert first_column('docs/rpc.md', 'method') == methods
     for page in PAGES:
-        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|monitor|oid)\.[a-z]+)`', prose(page)):
+        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|monitor|oid|migrate)\.[a-z]+)`', prose(page)):
             assert name in methods, f'{page}: {name}'
 
 
