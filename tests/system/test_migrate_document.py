@@ -16,15 +16,16 @@ WEB, MORE, OTHER = '52:54:00:00:00:01', '52:54:00:00:00:11', '52:54:00:00:00:02'
 @pytest.fixture
 def two(lab):
     """Two switches; on the first the VPort that travels, on the second one that is there already."""
-    a = lab(vports=[{'name': 'web', 'mac': WEB, 'vlan': 100, 'queue_pairs': 2, 'moderation': 'high', 'source_check': True,
-                     'vlan_check': False, 'all_multicast': False,
+    a = lab(vports=[{'name': 'web', 'mac': WEB, 'vlan': 100, 'queue_pairs': 2, 'moderation': 'high',
+                     'source_check': True, 'vlan_check': False, 'all_multicast': False,
                      'filters': [{'mac': MORE, 'vlan': 'any', 'broadcast': False}, {'mac': '01:00:5e:00:00:05'}]}])
     b = lab(vports=[{'name': 'db', 'mac': OTHER, 'vlan': 'any'}])
     return a.vmqd, b.vmqd
 
 
 def state(d):
-    return d.call('vport.show'), d.call('filter.show'), sorted(os.listdir(d.dir)), d.call('switch.show')['switches'][0]['num_filters']
+    filters = d.call('switch.show')['switches'][0]['num_filters']
+    return d.call('vport.show'), d.call('filter.show'), sorted(os.listdir(d.dir)), filters
 
 
 def test_what_goes_out_comes_in_again(two):
@@ -42,7 +43,8 @@ def test_what_goes_out_comes_in_again(two):
     assert b.call('migrate.export', name='web') == document
 
     def own(d):
-        return [{k: v for k, v in f.items() if k not in ('id', 'vport_id')} for f in d.call('filter.show', vport='web')['filters']]
+        return [{k: v for k, v in f.items() if k not in ('id', 'vport_id')}
+                for f in d.call('filter.show', vport='web')['filters']]
     assert own(b) == own(a)
     a.call('vport.del', name='web')
     assert a.call('migrate.import', vport=b.call('migrate.export', name='web'))['queue_pairs'] == 2
@@ -176,7 +178,8 @@ def test_vmqctl(two, tmp_path):
         p = subprocess.run([program('vmqctl'), '--socket', b.socket, '-j', 'migrate', 'check', '-'], stdin=document,
                            capture_output=True, text=True, timeout=30)
     assert (p.returncode, json.loads(p.stdout)['fits']) == (1, False)
-    for name, text, says in (('none', None, 'No such file'), ('empty', '', 'empty: '), ('half', '{"format": 1,', '(line 1)')):
+    for name, text, says in (('none', None, 'No such file'), ('empty', '', 'empty: '),
+                             ('half', '{"format": 1,', '(line 1)')):
         path = str(tmp_path / name)
         if text is not None:
             with open(path, 'w') as out:

@@ -38,7 +38,8 @@ def leave(host, vm):
     before = host.vmqd.stats(vm)
     for n in range(50):
         host.side_door.send(frames.frame(MAC, '52:54:00:00:0f:01', n))
-    procs.wait_for(lambda: host.vmqd.stats(vm)['drops']['rx_not_connected'] >= before['drops']['rx_not_connected'] + 50, 10,
+    dropped = before['drops']['rx_not_connected'] + 50
+    procs.wait_for(lambda: host.vmqd.stats(vm)['drops']['rx_not_connected'] >= dropped, 10,
                    'the frames for the VM that left')
     assert host.vmqd.stats(vm)['rx_frames'] == before['rx_frames']
     return before['rx_frames']
@@ -82,7 +83,8 @@ def test_there_and_back_and_there_again(net):
 
 def rarp(mac):
     raw = bytes.fromhex(mac.replace(':', ''))
-    return (b'\xff' * 6 + raw + struct.pack('!HHHBBH', 0x8035, 1, 0x0800, 6, 4, 3) + raw + bytes(4) + raw + bytes(4)).ljust(60, b'\0')
+    head = b'\xff' * 6 + raw + struct.pack('!HHHBBH', 0x8035, 1, 0x0800, 6, 4, 3)
+    return (head + raw + bytes(4) + raw + bytes(4)).ljust(60, b'\0')
 
 
 def test_announced_for_a_guest_that_does_not_do_it(net):
@@ -112,8 +114,8 @@ def test_announced_for_a_guest_that_does_not_do_it(net):
 
 
 def test_every_page_written_is_in_the_log(net):
-    """Frames are delivered while the migration is in its later passes, into buffers whose pages have been sent already:
-    what the log forgets differs in the end. The VM does not run at its target, so that the two memories can be compared."""
+    """Frames are delivered while the migration is in its later passes, into buffers whose pages were sent already:
+    what the log forgets differs in the end. The VM does not run at its target: so the two memories can be compared."""
     vports = [{'name': 'vm', 'mac': MAC}]
     a, b = net.host('a', vports), net.host('b', vports)
     vm = a.guest('vm', MAC, **NIC)
@@ -125,9 +127,12 @@ def test_every_page_written_is_in_the_log(net):
     s.connect((ADDRESS, 7003))
     vm.sh('kill -STOP $(pidof nc)')
     # A writer, and a link slower than it, keep the migration from its last pass until the link is fast.
-    vm.sh('head -c 2M /dev/urandom >/tmp/r; (while :; do dd if=/tmp/r of=/tmp/z bs=64k conv=notrunc; done) >/dev/null 2>&1 &')
-    arrived = migration.begin(vm, b, 'vm', MAC, frozen=True, limits={'max-bandwidth': 25 * 10**6, 'downtime-limit': 1}, **NIC)
-    procs.wait_for(lambda: 0 < vm.qmp('query-migrate').get('ram', {}).get('remaining', 0) < 4 << 20, 60, 'the end of the first pass')
+    vm.sh('head -c 2M /dev/urandom >/tmp/r;'
+          ' (while :; do dd if=/tmp/r of=/tmp/z bs=64k conv=notrunc; done) >/dev/null 2>&1 &')
+    slow = {'max-bandwidth': 25 * 10**6, 'downtime-limit': 1}
+    arrived = migration.begin(vm, b, 'vm', MAC, frozen=True, limits=slow, **NIC)
+    procs.wait_for(lambda: 0 < vm.qmp('query-migrate').get('ram', {}).get('remaining', 0) < 4 << 20, 60,
+                   'the end of the first pass')
     vm.qmp('migrate-set-parameters', **{'max-bandwidth': 2 * 10**6})
     migration.wait_passes(vm, 3)
     for n in range(_BURST):

@@ -138,7 +138,8 @@ class StreamOut:
         self.listener.settimeout(60)
         guest.sh(f'head -c {self._BLOCK} /dev/urandom >/tmp/block')
         self.sum = guest.sh('md5sum </tmp/block').split()[0]
-        guest.sh('(while [ ! -e /tmp/enough ]; do cat /tmp/block; sleep 0.1; done | nc ' + f'{address} {port}) >/dev/null 2>&1 &')
+        guest.sh('(while [ ! -e /tmp/enough ]; do cat /tmp/block; sleep 0.1; done'
+                 f' | nc {address} {port}) >/dev/null 2>&1 &')
         self.work = transfer.Work(self._receive)
 
     def _receive(self):
@@ -147,7 +148,7 @@ class StreamOut:
         blocks = 0
         with c.makefile('rb') as f:
             while data := f.read(self._BLOCK):
-                assert hashlib.md5(data).hexdigest() == self.sum, f'block {blocks} of the stream out of the VM was changed'
+                assert hashlib.md5(data).hexdigest() == self.sum, f'block {blocks} out of the VM was changed'
                 blocks += 1
         c.close()
         return blocks
