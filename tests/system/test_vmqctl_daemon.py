@@ -236,8 +236,14 @@ def test_example_enumerates_vports(lab):
     p = subprocess.run([os.path.join(BUILD, 'examples/oid_enum_vports')], capture_output=True, text=True, timeout=30,
                        env=dict(os.environ, VMQ_SOCKET=d.socket))
     assert (p.returncode, p.stderr) == (0, '')
+    cpus = [w['cpu'] for w in d.call('stats.show')['workers']]
+
+    def affinity(v):
+        """Queue pairs are spread over the VPort's CPU and the workers listed behind it."""
+        first = cpus.index(v['cpu'])
+        return sum(1 << cpus[(first + i) % len(cpus)] for i in range(min(v['queue_pairs'], len(cpus))))
     expected = [f'VPortId {v["id"]} name {v["name"]} function 0xffff state {1 if v["state"] == "activated" else 2} '
-                f'queue pairs {v["queue_pairs"]} affinity {1 << v["cpu"]:#x} filters {v["filters"]}'
+                f'queue pairs {v["queue_pairs"]} affinity {affinity(v):#x} filters {v["filters"]}'
                 for v in d.call('vport.show')['vports']]
     assert len(expected) == 3
     assert p.stdout.splitlines() == expected
