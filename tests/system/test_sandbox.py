@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What vmqd is allowed once it is started, and that all it does at run time goes on. What it is refused is tried by
+tests/unit/sandbox_test.c."""
+import glob
+import os
+import pwd
+
+from vmqtest.frames import frame
+
+A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
+CHOWN, DAC_OVERRIDE = 1 << 0, 1 << 1
+
+
+def threads(pid):
+    """{name: {key: value}} of /proc/PID/task/*/status."""
+    out = {}
+    for path in glob.glob(f'/proc/{pid}/task/*/status'):
+        with open(path) as f:
+            lines = dict(line.rstrip('\n').split(':\t', 1) for line in f if ':\t' in line)
+        out[lines['Name']] = lines
+    return out
+
+
+def check_confined(pid, control):
+    all_threads = threads(pid)
+    assert len(all_threads) >= 2
+    for name, t in all_threads.items():
+        kept = control if name == 'vmqd' else 0
+        assert (t['Seccomp'], t['NoNewPrivs']) == ('2', '1')
+        assert (int(t['CapEff'], 16), int(t['CapPrm'], 16)) == (kept, kept)
+        assert int(t['CapInh'], 16) == 0
+
+
+def check_it_lives(x):
+    """Frames, and a VPort that comes and goes."""
+    x.plug('a')
+    x.vmqd.call('vport.add', name='b', mac=B)
+    x.plug('b')
+    f = frame(B, A, 1)
+    x.vms['a'].send(f)
+    assert x.everywhere(1) == {'b': [f]}
+    x.vmqd.call('vport.del', name='b')
+    assert not os.path.exists(x.vmqd.path('b'))
+
+
+def test_as_root(lab):
+    x = lab(vports=[{'name': 'a', 'mac': A}])
+    check_confined(x.vmqd.call('version')['pid'], CHOWN | DAC_OVERRIDE)
+    check_it_lives(x)
+
+
+def test_as_a_user(lab):
+    x = lab(vports=[{'name': 'a', 'mac': A}], start=False)
+    with open(x.vmqd.config_path, 'a') as f:
+        f.write('user: nobody\n')
+    os.chmod(os.path.dirname(x.vmqd.dir), 0o711)
+    x.start()
+    pid = x.vmqd.call('version')['pid']
+    check_confined(pid, 0)
+    nobody = pwd.getpwnam('nobody')
+    assert {t['Uid'] for t in threads(pid).values()} == {'\t'.join([str(nobody.pw_uid)] * 4)}
+    assert {t['Gid'] for t in threads(pid).values()} == {'\t'.join([str(nobody.pw_gid)] * 4)}
+    for path in x.vmqd.dir, x.vmqd.socket, x.vmqd.path('a'):
+        assert os.stat(path).st_uid == nobody.pw_uid
+    x.plug('a')
+    x.vmqd.stop()
+    assert not os.path.exists(x.vmqd.socket) and not os.path.exists(x.vmqd.path('a'))
+
+
+def test_switched_off(lab):
+    x = lab(start=False)
+    with open(x.vmqd.config_path, 'a') as f:
+        f.write('sandbox: false\n')
+    x.start()
+    assert {(t['Seccomp'], t['NoNewPrivs']) for t in threads(x.vmqd.call('version')['pid']).values()} == {('0', '0')}
+
+
+def test_a_socket_elsewhere_is_refused(lab, tmp_path):
+    x = lab(vports=[{'name': 'a', 'mac': A}])
+    status, _, said = x.vmqd.vmqctl('vport', 'add', 'c', 'mac', B, 'socket', str(tmp_path / 'c.sock'), check=False)
+    assert status == 1 and 'Permission denied' in said
+    assert not (tmp_path / 'c.sock').exists()
