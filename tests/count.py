@@ -27,11 +27,11 @@ def meson_case_counts(result, output):
     return passed, max(failed, 1)
 
 
-def unit_tests():
-    log = os.path.join(BUILD, 'meson-logs', 'testlog.json')
+def meson_tests(build, *arguments):
+    log = os.path.join(build, 'meson-logs', 'testlog.json')
     if os.path.exists(log):
         os.unlink(log)
-    status = subprocess.run(['meson', 'test', '-C', BUILD, '--no-rebuild', '--print-errorlogs']).returncode
+    status = subprocess.run(['meson', 'test', '-C', build, '--print-errorlogs', *arguments]).returncode
     passed = failed = 0
     if os.path.exists(log):
         with open(log) as f:
@@ -41,6 +41,36 @@ def unit_tests():
                 passed, failed = passed + p, failed + n
     if status and not failed:
         failed = 1
+    return passed, failed
+
+
+def unit_tests():
+    return meson_tests(BUILD, '--no-rebuild')
+
+
+def fuzz_tests():
+    """Each fuzz target a fixed number of times, in a build of clang's beside the other one."""
+    out = subprocess.run([os.path.join(ROOT, 'tests', 'fuzz', 'run.sh'), BUILD + '-fuzz'],
+                         stdout=subprocess.PIPE, text=True)
+    print(out.stdout, end='', flush=True)
+    passed, failed = (len(re.findall(rf'^{word} \d+', out.stdout, re.M)) for word in ('ok', 'not ok'))
+    return passed, failed if failed or (passed and not out.returncode) else 1
+
+
+def sanitizer_tests():
+    """The unit and contract tests again with the address and undefined-behaviour sanitizers, and those in which threads
+    meet with the thread sanitizer. Only what the named tests need is built."""
+    plain = ('config', 'contract', 'moderate', 'ndis_softnic', 'nic_hostile_test', 'nic_ring_test', 'nic_switch_test',
+             'rpc', 'rss', 'stack', 'vhost_memory_test', 'vhost_refuse_test', 'vhost_session_test', 'vhost_socket_test')
+    passed = failed = 0
+    for name, options, tests in (('asan', ['-Db_sanitize=address,undefined'], plain),
+                                 ('tsan', ['-Db_sanitize=thread', '-Dc_args=-Wno-tsan'],
+                                  ('nic_cpu_test', 'nic_hostile_test', 'nic_ring_test', 'nic_switch_test'))):
+        build = f'{BUILD}-{name}'
+        if not os.path.exists(os.path.join(build, 'build.ninja')):
+            subprocess.run(['meson', 'setup', build, ROOT, '-Doptimization=1', *options], stdout=subprocess.DEVNULL)
+        p, f = meson_tests(build, '--timeout-multiplier', '4', *tests)
+        passed, failed = passed + p, failed + f
     return passed, failed
 
 
@@ -64,7 +94,8 @@ def system_tests(arguments):
 def main():
     which = os.environ.get('VMQ_TESTS', 'all')
     passed = failed = 0
-    for name, tests in (('unit', unit_tests), ('system', lambda: system_tests(sys.argv[1:]))):
+    for name, tests in (('unit', unit_tests), ('fuzz', fuzz_tests), ('sanitizers', sanitizer_tests),
+                        ('system', lambda: system_tests(sys.argv[1:]))):
         if which in ('all', name):
             p, f = tests()
             passed, failed = passed + p, failed + f

@@ -90,7 +90,8 @@ int daemon_confine(struct daemon *d, struct vmq_err *err)
 		log_info("sandbox: switched off in the configuration");
 		return 0;
 	}
-	if (cfg->user && (give(&to, cfg->run_dir) < 0 || give(&to, cfg->socket) < 0 || each_socket(cfg, give, &to) < 0)) {
+	if (cfg->user &&
+	    (give(&to, cfg->run_dir) < 0 || give(&to, cfg->socket) < 0 || each_socket(cfg, give, &to) < 0)) {
 		config_blame(cfg, err, "user");
 		return -1;
 	}

@@ -18,10 +18,10 @@
 struct nic_engine;
 
 struct sandbox {
-	const char *const *dirs;   /* where sockets are made and removed from now on */
+	const char *const *dirs; /* where sockets are made and removed from now on */
 	size_t ndirs;
-	const char *user;          /* whose process it shall be, NULL: as it is */
-	uid_t uid;                 /* the user's */
+	const char *user; /* whose process it shall be, NULL: as it is */
+	uid_t uid;	  /* the user's */
 	gid_t gid;
 	struct nic_engine *engine; /* its workers are confined too and keep no capability at all; NULL: none */
 };

@@ -41,9 +41,9 @@ struct stub_port {
 	const uint8_t *in; /* the frame to come in, NULL: none */
 	uint32_t in_len;
 	uint16_t in_tci;
-	bool in_tagged;   /* its tag lies beside it */
-	unsigned held;    /* frames given out and not come back */
-	uint64_t sent;    /* frames taken from the data path */
+	bool in_tagged; /* its tag lies beside it */
+	unsigned held;	/* frames given out and not come back */
+	uint64_t sent;	/* frames taken from the data path */
 	uint8_t copy[PORT_MAX_FRAME];
 };
 void stub_port_init(struct stub_port *p);

@@ -22,7 +22,8 @@ static bool is_worker(const struct config *c, unsigned cpu)
 static void check_port(const struct config *c, const struct config_port *p)
 {
 	MUST(config_drivers[p->driver] && is_worker(c, p->cpu));
-	MUST(strnlen(p->device, sizeof p->device) < sizeof p->device && strnlen(p->netns, sizeof p->netns) < sizeof p->netns);
+	MUST(strnlen(p->device, sizeof p->device) < sizeof p->device &&
+	     strnlen(p->netns, sizeof p->netns) < sizeof p->netns);
 }
 
 static void check(const struct config *c)

@@ -3,8 +3,8 @@
  * Frames from the wire and from VMs through the real sources of src/nic: what happens to each is what `explain` said of
  * it beforehand, and its RSS hash is what the definition gives, computed bit by bit.
  *
- * The input: eight bytes that choose filters, policies and hash types, then frames, each: a byte (its source, and whether
- * its tag lies beside it), two bytes of tag, a length byte, and the frame.
+ * The input: eight bytes that choose filters, policies and hash types, then frames, each: a byte (its source, and
+ * whether its tag lies beside it), two bytes of tag, a length byte, and the frame.
  */
 #include <string.h>
 
@@ -190,8 +190,10 @@ static void set_up(struct input *in)
 	for (uint32_t v = 0; v < VPORTS; v++) {
 		struct nic_vport_config c = { v, where >> v & 1, 1, NIC_MODERATION_OFF, true };
 		struct nic_filter f = { .id = ++id, .vport = v, .mac = { 2, 0, 0, 0, 0, (uint8_t)v } };
-		struct nic_vport_policy p = { .source_check = policy >> v & 1, .vlan_check = policy >> v & 2,
-					      .all_multicast = more >> v & 1, .trunk = more >> v & 2 };
+		struct nic_vport_policy p = { .source_check = policy >> v & 1,
+					      .vlan_check = policy >> v & 2,
+					      .all_multicast = more >> v & 1,
+					      .trunk = more >> v & 2 };
 
 		MUST(nic_vport_create(nic, &c, &err) == 0);
 		test[v] = v ? byte(in) : 0;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two VMs that write anything into their rings and buffers, on the real sources of src/vring and src/nic. What is looked
- * at: nothing outside the VMs' memory is touched (each slot is an allocation of its own, watched by the sanitizer),
+ * Two VMs that write anything into their rings and buffers, on the real sources of src/vring and src/nic. What is
+ * looked at: nothing outside the VMs' memory is touched (each slot is an allocation of its own, watched by the sanitizer),
  * every page that was written is in the dirty log, every buffer taken comes home, and each frame is accounted for.
  *
- * The input: a byte of features, a byte of ring sizes, a byte of memory layout, then records, each an operation byte and
- * what belongs to it; the low bits of the byte behind it name one of the four rings.
+ * The input: a byte of features, a byte of ring sizes, a byte of memory layout (and IN_ORDER), then records, each an
+ * operation byte and what belongs to it; the low bits of the byte behind it name one of the four rings.
  *   0  ring, n, place (2), bytes   these bytes into the ring's page, as they are
  *   1  ring, slot, where, len (2), flags, next   a descriptor, as it is
  *   2  ring, n                     the available index goes on by n (split)
  *   3  ring, pieces, {where, len (2), how}...    a buffer as a right driver offers it, with a frame in it on a
  *                                  transmit ring
- *   4  a turn of the workers       5  ring  asks for kicks     6  VM, CPU  its rings move     7  VM  stop and start again
+ *   4  a turn of the workers       5  ring  asks for kicks     6  VM, CPU  its rings move
+ *   7  VM                          stop and start again
  *   8  n, bytes                    a frame from the wire
  */
 #include <linux/virtio_net.h>
@@ -178,7 +179,7 @@ static void check_log(unsigned v)
 			uint64_t page = (m->mem->slot[i].gpa + at) / PAGE;
 
 			if (memcmp(slot_before(m, i) + at, m->part[i] + at, PAGE) != 0)
-MUST(m->log[page / 8] & 1u << page % 8);
+				MUST(m->log[page / 8] & 1u << page % 8);
 		}
 	if (m->logging)
 		memset(m->log + GPA / PAGE / 8, 0, LOG_SIZE - GPA / PAGE / 8);
@@ -197,7 +198,8 @@ static void turn(void)
 
 static uint64_t place(uint8_t where)
 {
-	static const uint64_t odd[] = { 0, GPA - 1, GPA + MEM_SIZE - 1, GPA + MEM_SIZE, ~0ull, ~0ull - 100, GPA, GPA + PAGE };
+	static const uint64_t odd[] = { 0,	     GPA - 1, GPA + MEM_SIZE - 1, GPA + MEM_SIZE, ~0ull,
+					~0ull - 100, GPA,     GPA + PAGE };
 
 	return where >= 248 ? odd[where - 248] : GPA + RING_MEM + where * 200u;
 }
@@ -221,7 +223,8 @@ static void raw_desc(struct input *in)
 	uint8_t flags = byte(in);
 
 	/* the two bits of a packed ring are the upper ones of the byte */
-	write_desc(r, slot, addr, len, (uint16_t)((flags & 15u) | (flags & 0x40u) << 1 | (flags & 0x80u) << 8), byte(in));
+	write_desc(r, slot, addr, len, (uint16_t)((flags & 15u) | (flags & 0x40u) << 1 | (flags & 0x80u) << 8),
+		   byte(in));
 }
 
 static void make_available(unsigned r, uint16_t head)
@@ -363,7 +366,9 @@ static void record(struct input *in)
 static void vport(uint32_t id, unsigned cpu)
 {
 	struct nic_vport_config cfg = { id, cpu, 1, NIC_MODERATION_OFF, true };
-	struct nic_filter f = { .id = id, .vport = id, .mac = { 0x52, 0x54, 0, 0, 0, (uint8_t)id }, .test = NIC_VLAN_ANY };
+	struct nic_filter f = {
+		.id = id, .vport = id, .mac = { 0x52, 0x54, 0, 0, 0, (uint8_t)id }, .test = NIC_VLAN_ANY
+	};
 	struct vmq_err err = { "" };
 
 	MUST(nic_vport_create(nic, &cfg, &err) == 0);
@@ -373,8 +378,8 @@ static void vport(uint32_t id, unsigned cpu)
 
 static void set_up(struct input *in)
 {
-	static const uint64_t bits[] = { 1ull << VIRTIO_F_RING_PACKED,	    1ull << VIRTIO_RING_F_INDIRECT_DESC,
-					 1ull << VIRTIO_RING_F_EVENT_IDX,   1ull << VIRTIO_NET_F_MRG_RXBUF,
+	static const uint64_t bits[] = { 1ull << VIRTIO_F_RING_PACKED, 1ull << VIRTIO_RING_F_INDIRECT_DESC,
+					 1ull << VIRTIO_RING_F_EVENT_IDX, 1ull << VIRTIO_NET_F_MRG_RXBUF,
 					 1ull << VIRTIO_F_VERSION_1 };
 	static const uint16_t sizes[2][4] = { { 2, 4, 16, 64 }, { 2, 3, 17, 64 } }; /* packed: any */
 	struct nic_config cfg = { .name = "fuzz" };
@@ -384,6 +389,7 @@ static void set_up(struct input *in)
 	features = 0;
 	for (unsigned i = 0; i < sizeof bits / sizeof bits[0]; i++)
 		features |= f & 1u << i ? bits[i] : 0;
+	features |= layout & 8 ? 1ull << VIRTIO_F_IN_ORDER : 0;
 	MUST(nic_create(stub_engine(), &cfg, &nic, &err) == 0);
 	vport(0, 0);
 	for (unsigned v = 0; v < 2; v++) {
@@ -395,7 +401,9 @@ static void set_up(struct input *in)
 		start(v, f & 1 ? 0x8000 : 0, f & 1 ? 0x8000 : 0);
 	}
 	if (f & 0x80)
-		MUST(nic_filter_set(nic, &(struct nic_filter){ .id = 9, .vport = 1, .mac = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF },
+		MUST(nic_filter_set(nic, &(struct nic_filter){ .id = 9,
+							       .vport = 1,
+							       .mac = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF },
 							       .test = NIC_VLAN_ANY }) == 0);
 	MUST(nic_vport_attach_port(nic, 0, &host.port, &err) == 0 && nic_wire_attach(nic, &wire.port, 0, &err) == 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Any lines to the control socket, on the real sources of src/vmqd's methods, the stack, the contract's keeper, the
- * software adapter's driver and its data path; only threads, sockets and devices are missing. Each answer is one line of
- * JSON-RPC, an error has a code and a sentence, and afterwards everything can be taken apart.
+ * software adapter's driver and its data path; only threads, sockets and devices are missing. Each answer is one line
+ * of JSON-RPC, an error has a code and a sentence, and afterwards everything can be taken apart.
  *
  * The input: lines.
  */
@@ -71,10 +71,16 @@ static void event(void *ctx, const char *name, struct stack_vport *v, const stru
 
 /* ---- a daemon ---- */
 
-static const struct stack_ops ops = { .open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event };
+static const struct stack_ops ops = { .open_endpoint = open_endpoint,
+				      .close_endpoint = close_endpoint,
+				      .event = event };
 static struct config_adapter config_adapter = { .name = "a", .switch_name = "s", .host.device = "vmq0" };
-static struct config config = { .socket = "/run/x/c", .run_dir = "/run/x", .cpus = { 0, 1 }, .ncpus = 2,
-				.adapters = &config_adapter, .nadapters = 1 };
+static struct config config = { .socket = "/run/x/c",
+				.run_dir = "/run/x",
+				.cpus = { 0, 1 },
+				.ncpus = 2,
+				.adapters = &config_adapter,
+				.nadapters = 1 };
 
 static void make(struct daemon *d, struct adapter *a)
 {
@@ -139,8 +145,7 @@ static void line(const struct rpc *rpc, const uint8_t *p, size_t len)
 	v = json_loadb(answer, n, 0, NULL);
 	MUST(v);
 	if (json_is_array(v))
-		json_array_foreach (v, i, one)
-			check_one(one);
+		json_array_foreach(v, i, one) check_one(one);
 	else
 		check_one(v);
 	json_decref(v);

@@ -122,11 +122,21 @@ static const struct attempt {
 	const char *name;
 	bool (*fn)(void);
 } attempts[] = {
-	{ "execve", run_a_program },	 { "socket(AF_INET)", open_inet },   { "socket(AF_PACKET)", open_packet },
-	{ "netlink", open_netlink },	 { "write /etc/passwd", write_passwd }, { "read /etc/shadow", read_shadow },
-	{ "unlink", remove_elsewhere },	 { "ptrace", trace },		     { "bpf", load_program },
-	{ "mount", mount_something },	 { "unshare", new_namespace },	     { "executable memory", map_code },
-	{ "fork", make_a_process },	 { "setuid", become_root },	     { "kill", send_signal },
+	{ "execve", run_a_program },
+	{ "socket(AF_INET)", open_inet },
+	{ "socket(AF_PACKET)", open_packet },
+	{ "netlink", open_netlink },
+	{ "write /etc/passwd", write_passwd },
+	{ "read /etc/shadow", read_shadow },
+	{ "unlink", remove_elsewhere },
+	{ "ptrace", trace },
+	{ "bpf", load_program },
+	{ "mount", mount_something },
+	{ "unshare", new_namespace },
+	{ "executable memory", map_code },
+	{ "fork", make_a_process },
+	{ "setuid", become_root },
+	{ "kill", send_signal },
 };
 
 static void enter(const char *user)
