@@ -19,6 +19,36 @@ static bool source_is_own(const struct nic *n, const struct nic_vport *src, cons
 	       (filter_lookup(t, filter_key(mac, FILTER_VLAN_ANY), &v) && filter_value_vport(v) == src->id);
 }
 
+/* Does a filter of the VPort hold this VLAN (0: none)? */
+static bool may_send(const struct nic_vport *src, unsigned vid)
+{
+	const uint64_t *set;
+
+	if (is_set(&src->any_vlan) || (vid == 0 && is_set(&src->no_vlan)))
+		return true;
+	if (vid == 0 || vid == access_vlan_of(src))
+		return vid != 0;
+	set = __atomic_load_n(&src->vlan_set, __ATOMIC_ACQUIRE);
+	return set && (set[vid / 64] >> (vid % 64) & 1);
+}
+
+/* An access VPort's VM sends into its VLAN: untagged frames get the tag, priority-tagged ones keep their priority. */
+static void give_access_vlan(struct frame *f, uint16_t access)
+{
+	uint16_t tci = (uint16_t)((f->tci & 0xF000u) | access);
+
+	if (f->tag == FRAME_UNTAGGED) {
+		f->tag = FRAME_TAG_BESIDE;
+		f->tci = access;
+	} else if (frame_vid(f) == 0) {
+		f->tci = tci;
+		if (f->tag == FRAME_TAG_INLINE) {
+			f->hdr[14] = (uint8_t)(tci >> 8);
+			f->hdr[15] = (uint8_t)tci;
+		}
+	}
+}
+
 bool classify_admit(const struct nic *n, const struct nic_vport *src, struct frame *f, enum nic_drop *why)
 {
 	uint16_t access = access_vlan_of(src);
@@ -27,24 +57,11 @@ bool classify_admit(const struct nic *n, const struct nic_vport *src, struct fra
 		*why = NIC_DROP_TX_VPORT_INACTIVE;
 		return false;
 	}
-	if (access) {
-		unsigned vid = frame_vid(f);
-
-		if (f->tag == FRAME_UNTAGGED) {
-			f->tag = FRAME_TAG_BESIDE;
-			f->tci = access;
-		} else if (vid == 0) { /* priority-tagged: keeps its priority, gets the VLAN */
-			uint16_t tci = (uint16_t)((f->tci & 0xF000u) | access);
-
-			f->tci = tci;
-			if (f->tag == FRAME_TAG_INLINE) {
-				f->hdr[14] = (uint8_t)(tci >> 8);
-				f->hdr[15] = (uint8_t)tci;
-			}
-		} else if (vid != access && is_set(&src->vlan_check)) {
-			*why = NIC_DROP_TX_VLAN;
-			return false;
-		}
+	if (access)
+		give_access_vlan(f, access);
+	if (!may_send(src, frame_vid(f))) {
+		*why = NIC_DROP_TX_VLAN;
+		return false;
 	}
 	if (is_set(&src->source_check) && !source_is_own(n, src, f)) {
 		*why = NIC_DROP_TX_SOURCE_MAC;

@@ -225,12 +225,13 @@ static void give_back(struct worker *w)
 	release_run(port, pf, &npf);
 }
 
-/* A sender without VLAN of its own and source check: nothing of its frames has to be looked at or changed. */
+/* A sender without VLAN of its own and source check, and a frame it may send: nothing has to be looked at or changed. */
 static inline bool plain_sender(const struct frame *f)
 {
 	const struct nic_vport *src = f->queue ? f->queue->vport : f->port->vport;
 
-	return !src || (is_set(&src->can_send) && !access_vlan_of(src) && !is_set(&src->source_check));
+	return !src || (is_set(&src->can_send) && !access_vlan_of(src) && !is_set(&src->source_check) &&
+			(is_set(&src->any_vlan) || (frame_vid(f) == 0 && is_set(&src->no_vlan))));
 }
 
 /* The ring of this worker that a verdict leads to and that takes frames as they are; NULL: dispatch has to look. */

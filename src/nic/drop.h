@@ -20,7 +20,7 @@
 	X(TX_TOO_LONG, "tx_too_long", "the VM sent a frame longer than 9,216 bytes, or in too many pieces")           \
 	X(TX_VPORT_INACTIVE, "tx_vport_inactive", "the VPort is deactivated or has no filter")                        \
 	X(TX_SOURCE_MAC, "tx_source_mac", "source check: no filter of the VPort holds the frame's source address")    \
-	X(TX_VLAN, "tx_vlan", "VLAN check: the VM of an access VPort sent a frame tagged for another VLAN")           \
+	X(TX_VLAN, "tx_vlan", "VLAN check: the VM sent a frame for a VLAN that no filter of the VPort holds")             \
 	X(TX_NO_WIRE, "tx_no_wire", "the frame's destination is outside and the adapter has no physical port")        \
 	X(TX_WIRE_FULL, "tx_wire_full", "the physical port had no room")                                              \
 	X(TX_HAIRPIN, "tx_hairpin", "the frame's only destination is its sender")                                     \

@@ -114,7 +114,7 @@ enum nic_moderation { /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION's values (sp
 /* What the contract leaves to a policy of its own (spec/70 Q25, Q31). All off: exactly the contract. */
 struct nic_vport_policy {
 	bool source_check;  /* drop what the VM sends from an address no filter of the VPort holds */
-	bool vlan_check;    /* drop what the VM of an access VPort sends tagged for another VLAN */
+	bool vlan_check;    /* drop what the VM sends for a VLAN that no filter of the VPort holds */
 	bool all_multicast; /* every group frame of the VPort's VLANs, not only groups it has a filter for */
 	bool trunk;         /* the VM sees tags in its frames (virtio has no place beside them) and sends its own */
 };

@@ -113,7 +113,10 @@ struct nic_vport {
 	bool active;       /* activated; workers read */
 	bool can_send;     /* active, and has a filter or is the default VPort; workers read */
 	bool tags_inline;  /* the receiver sees tags in the bytes: trunk or host port; workers read */
-	bool source_check, vlan_check; /* workers read */
+	bool source_check;    /* workers read, like the next four */
+	bool any_vlan;        /* its VM may send what it likes: no VLAN check, or a filter for any VLAN, or a trunk */
+	bool no_vlan;         /* its VM may send frames without a VLAN */
+	uint64_t *vlan_set;   /* the VLANs of its filters, a bit each, when there are several; replaced whole */
 	uint16_t access_vlan; /* put on what its VM sends; 0: nothing; workers read */
 	uint32_t nfilters;    /* control's, like all below but the pointers */
 	enum nic_moderation moderation; /* workers read */

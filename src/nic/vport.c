@@ -25,10 +25,34 @@ static uint16_t access_vlan(const struct nic_vport *v)
 	return v->vlans[0].vlan; /* 0 stands for untagged-or-zero */
 }
 
+static bool has_vlan(const struct nic_vport *v, unsigned vlan)
+{
+	for (uint32_t i = 0; i < v->nvlans; i++)
+		if (v->vlans[i].vlan == vlan)
+			return true;
+	return false;
+}
+
+/* What a VM with the VLAN check on may send. Short of memory for the set of several VLANs, none of them. */
+static void refresh_vlans(struct nic_vport *v)
+{
+	bool any = !v->policy.vlan_check || v->policy.trunk || has_vlan(v, FILTER_VLAN_ANY);
+	uint64_t *set = NULL, *old = v->vlan_set;
+
+	if (!any && v->nvlans > 1)
+		set = calloc(4096 / 64, sizeof *set);
+	for (uint32_t i = 0; set && i < v->nvlans; i++)
+		set[v->vlans[i].vlan / 64] |= 1ull << (v->vlans[i].vlan % 64);
+	__atomic_store_n(&v->vlan_set, set, __ATOMIC_RELEASE);
+	store_bool(&v->any_vlan, any);
+	store_bool(&v->no_vlan, any || has_vlan(v, FILTER_VLAN_UOZ));
+	nic_retire(v->nic->engine, old);
+}
+
 void vport_refresh(struct nic_vport *v)
 {
 	store_bool(&v->source_check, v->policy.source_check);
-	store_bool(&v->vlan_check, v->policy.vlan_check);
+	refresh_vlans(v);
 	store_bool(&v->tags_inline, v->policy.trunk || v->id == 0);
 	__atomic_store_n(&v->access_vlan, access_vlan(v), __ATOMIC_RELEASE);
 	store_bool(&v->can_send, v->active && (v->id == 0 || v->nfilters > 0));
@@ -77,6 +101,7 @@ int nic_vport_delete(struct nic *n, uint32_t id)
 	__atomic_store_n(&n->vport[id], NULL, __ATOMIC_RELEASE);
 	free(v->vlans);
 	nic_retire(n->engine, v->rss);
+	nic_retire(n->engine, v->vlan_set);
 	v->vlans = NULL;
 	nic_retire(n->engine, v);
 	return nic_quiesce(n->engine);

@@ -309,6 +309,56 @@ static void test_no_filter_no_traffic(void **s)
 	unpair();
 }
 
+static void test_vlan_check(void **s)
+{
+	struct fake_port *wire = fake_port_new();
+	struct nic_vport_policy checked = { .vlan_check = true };
+	struct vmq_err err;
+	uint8_t f[100], out[2048];
+	struct vm a;
+
+	(void)s;
+	assert_int_equal(nic_wire_attach(nic, &wire->port, cpu[0], &err), 0);
+	vport(1, cpu[0]);
+	filter(1, 1, 1, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	vm_init(&a, 1, 64, V1 | MRG);
+	start(1, &a);
+	/* without the check a tag in the data stays (the contract); with it an untagged VPort enters no VLAN */
+	make_frame(f, 9, 1, 200, sizeof f);
+	vm_send(&a, f, sizeof f);
+	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	assert_int_equal(nic_vport_set_policy(nic, 1, &checked), 0);
+	vm_send(&a, f, sizeof f);
+	expect_drop(1, NIC_DROP_TX_VLAN, 1);
+	make_frame(f, 9, 1, 0xE000, sizeof f); /* priority-tagged is no VLAN */
+	vm_send(&a, f, sizeof f);
+	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	/* several VLANs: each of them, and no other */
+	filter(2, 1, 1, NIC_VLAN_EQUAL, 200);
+	filter(3, 1, 1, NIC_VLAN_EQUAL, 4094);
+	make_frame(f, 9, 1, 200, sizeof f);
+	vm_send(&a, f, sizeof f);
+	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	make_frame(f, 9, 1, 4094, sizeof f);
+	vm_send(&a, f, sizeof f);
+	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	make_frame(f, 9, 1, 201, sizeof f);
+	vm_send(&a, f, sizeof f);
+	expect_drop(1, NIC_DROP_TX_VLAN, 2);
+	assert_int_equal(nic_filter_clear(nic, 1), 0);
+	make_frame(f, 9, 1, 0, sizeof f); /* no filter holds "no VLAN" any more */
+	vm_send(&a, f, sizeof f);
+	expect_drop(1, NIC_DROP_TX_VLAN, 3);
+	filter(4, 1, 1, NIC_VLAN_ANY, 0);
+	make_frame(f, 9, 1, 201, sizeof f);
+	vm_send(&a, f, sizeof f);
+	assert_int_equal(fake_port_get(wire, out), sizeof f);
+	stop(1);
+	vm_fini(&a);
+	assert_int_equal(nic_wire_detach(nic), 0);
+	fake_port_free(wire);
+}
+
 static void test_inject(void **s)
 {
 	struct fake_port *wire = fake_port_new();
@@ -347,6 +397,7 @@ int main(void)
 		T(test_many_filters),
 		T(test_source_check),
 		T(test_no_filter_no_traffic),
+		T(test_vlan_check),
 		T(test_inject),
 	};
 
