@@ -38,4 +38,4 @@ install: build
 	@[ -n "$(DESTDIR)" ] || ldconfig
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-fuzz $(BUILD)-asan $(BUILD)-tsan
