@@ -181,7 +181,8 @@ static void go_to_sleep(struct worker *w)
 		return;
 	for (unsigned i = 0; i < w->nports; i++)
 		w->ports[i]->active = false;
-	__atomic_store_n(&w->asleep, true, __ATOMIC_RELAXED);
+	/* release: what was read of shared tables is done with (pairs with the acquire load in nic_quiesce) */
+	__atomic_store_n(&w->asleep, true, __ATOMIC_RELEASE);
 	/* our going to sleep before the look at the inboxes: pairs with the fences in worker_wake and nic_quiesce */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	begin = cycles();
