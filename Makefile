@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The commands a newcomer needs; meson and ninja do the work. On a fresh Debian 12 as root nothing has to be installed first.
+# The commands a newcomer needs; meson and ninja do the work. On a fresh Debian 12 as root nothing has to be
+# installed first.
 
 BUILD ?= build
 PREFIX ?= /usr/local

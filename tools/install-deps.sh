@@ -13,8 +13,8 @@ build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-d
 	mingw-w64-common gcc-mingw-w64-x86-64-posix)
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml
 	iputils-ping ca-certificates)
-test=("${demo[@]}" clang libclang-rt-14-dev python3-pytest python3-scapy dpdk dpdk-dev librte-net-virtio23 librte-net-vhost23
-	librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump iperf3)
+test=("${demo[@]}" clang libclang-rt-14-dev python3-pytest python3-scapy dpdk dpdk-dev librte-net-virtio23
+	librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump iperf3)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk)
 
@@ -32,7 +32,8 @@ for group in "${@:-build}"; do
 	esac
 done
 
-installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null | awk '$2 == "installed" {print $1}' | sort -u)
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null |
+	awk '$2 == "installed" {print $1}' | sort -u)
 missing=$(comm -23 <(printf '%s\n' "${wanted[@]}" | sort -u) <(printf '%s\n' "$installed"))
 [ -n "$missing" ] || exit 0
 

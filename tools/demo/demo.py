@@ -147,7 +147,7 @@ class Demo:
         return len(lines)
 
     def phase(self, heading, kinds):
-        """kinds: functions that begin a Transfer. They run side by side, again and again; the table is shown meanwhile."""
+        """kinds: functions that begin a Transfer. They run side by side, again and again, and the table is shown."""
         title(heading)
         end, began, count, moved = time.monotonic() + PHASE_S, time.monotonic(), 0, 0
         lines, shown, problem = 0, 0.0, None
@@ -245,7 +245,8 @@ def main():
     if d.failures:
         print(f'\n{RED}{len(d.failures)} of the checks failed{PLAIN}')
         return 1
-    print(f'\n{GREEN}No frame went where it should not.{PLAIN} It took {time.monotonic() - BEGAN:.0f} s; nothing is left running.')
+    print(f'\n{GREEN}No frame went where it should not.{PLAIN} It took {time.monotonic() - BEGAN:.0f} s; '
+          'nothing is left running.')
     return 0
 
 

@@ -2,8 +2,8 @@
 /*
  * Counts, inside a test guest, the frames its network devices should never have been given: those for somebody else's
  * address, and those that still carry a VLAN tag. The kernel picks them out (a socket filter), so that ordinary traffic
- * costs nothing and not one stray frame is missed. One thread; the counts and the last such frame's beginning are written to
- * the file given as the only argument, whenever they change.
+ * costs nothing and not one stray frame is missed. One thread; the counts and the last such frame's beginning are
+ * written to the file given as the only argument, whenever they change.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
