@@ -94,17 +94,34 @@ static struct totals totals(void)
 	return t;
 }
 
+/* Nanoseconds that this thread was ready to run and others ran instead; 0 where the kernel does not say. */
+static double waited_ns(void)
+{
+	unsigned long ran, waited = 0;
+	FILE *f = fopen("/proc/thread-self/schedstat", "re");
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%lu %lu", &ran, &waited) != 2)
+		waited = 0;
+	(void)fclose(f);
+	return (double)waited;
+}
+
 struct stream {
 	struct totals before;
 	uint64_t begin_cycles, busy_cycles, turns_tx, turns_full;
 	double begin, end;   /* of the warm-up, then of the measurement */
+	double waited;	     /* by its beginning, nanoseconds */
 	double credit;	     /* frames that may be sent, with a rate */
 	uint64_t last, paid; /* cycles at the end of the last turn; until when credit was given */
 };
 
 static void stream_begin(struct stream *s, double now)
 {
-	*s = (struct stream){ .before = totals(), .begin = now, .end = now + opt.time_s, .credit = s->credit };
+	*s = (struct stream){
+		.before = totals(), .begin = now, .end = now + opt.time_s, .waited = waited_ns(), .credit = s->credit
+	};
 	s->begin_cycles = s->last = s->paid = cycles();
 }
 
@@ -171,12 +188,13 @@ static void stream_print(const struct stream *s)
 
 	(void)printf(
 	    "vugen label=%s size=%u ring=%u rings=%s tx_ports=%u rx_ports=%u idle_ports=%u secs=%.2f rx_mpps=%.4f "
-	    "tx_mpps=%.4f rx_gbps=%.3f lost_pct=%.2f misdelivered=%lu gen_busy_pct=%.1f tx_ring_full_pct=%.1f mhz=%.0f",
+	    "tx_mpps=%.4f rx_gbps=%.3f lost_pct=%.2f misdelivered=%lu gen_busy_pct=%.1f tx_ring_full_pct=%.1f "
+	    "gen_wait_pct=%.1f mhz=%.0f",
 	    opt.label, opt.size, opt.ring, opt.packed ? "packed" : "split", gen.ntx, gen.nrx, idle_ports(), secs,
 	    rx / secs / 1e6, tx / secs / 1e6, (double)(t.bytes - s->before.bytes) * 8 / secs / 1e9,
 	    tx > 0 ? 100 * (tx - rx) / tx : 0.0, (unsigned long)(t.wrong - s->before.wrong),
 	    100 * (double)s->busy_cycles / turn, s->turns_tx ? 100 * (double)s->turns_full / (double)s->turns_tx : 0.0,
-	    cycles_per_s / 1e6);
+	    (waited_ns() - s->waited) / secs / 1e7, cycles_per_s / 1e6);
 	if (latencies)
 		print_latency();
 	(void)printf("\n");

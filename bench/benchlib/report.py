@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from .cases import BY_NAME, CASES
 
-COLUMNS = ['case', 'variant', 'round', 'value', 'unit', 'clean', 'others_pct', 'steal_pct', 'size', 'rx_mpps', 'tx_mpps',
+COLUMNS = ['case', 'variant', 'round', 'value', 'unit', 'clean', 'taken_pct', 'steal_pct', 'size', 'rx_mpps', 'tx_mpps',
            'lost_pct', 'misdelivered', 'gen_busy_pct', 'tx_ring_full_pct', 'cycles', 'mhz', 'note']
 
 
@@ -187,7 +187,7 @@ def page(rows, skipped, about, profile):
     out += ['## Against the aims', '', 'Ratios are taken within a round, then their median; a plain value where nothing is '
             'compared. By cycles: what the cycles a frame of both sides say instead, where both are vmq\'s.', ''] + aims_table(rows) + ['']
     out += ['## Measurements', ''] + table(rows) + ['']
-    out += ['n: measurements in which nothing else used the machine; the others are repeated, then left out. Frame sizes are '
+    out += ['n: measurements in which nobody took the cores away; the others are repeated, then left out. Frame sizes are '
             'without FCS, Mpps: million frames a second that arrived where they should. "Generator busy" near 100 % means that '
             'the generator and not the switch was the limit. Cycles a frame: time in turns that found work, by the worker\'s own '
             'counters.', '']

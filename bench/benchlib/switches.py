@@ -97,6 +97,14 @@ class Switch:
             size = os.path.getsize(self.log)
             time.sleep(1)
 
+    def threads(self):
+        """By thread: nanoseconds that it ran, and that it was ready to run and others ran instead."""
+        got = {}
+        for t in os.listdir(f'/proc/{self.proc.pid}/task'):
+            with open(f'/proc/{self.proc.pid}/task/{t}/schedstat') as f:
+                got[t] = tuple(int(x) for x in f.read().split()[:2])
+        return got
+
     def stop(self):
         for h in self.helpers:
             end(h)
