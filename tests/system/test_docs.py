@@ -17,7 +17,7 @@ import yaml
 from vmqtest import daemon, frames, guest, netns, procs, vufront
 
 ROOT = guest.ROOT
-PAGES = ['README.md', 'docs/guide.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md']
+PAGES = ['README.md', 'docs/guide.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md']
 WITH_EXAMPLES = ['README.md', 'docs/guide.md']
 
 
