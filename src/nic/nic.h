@@ -26,7 +26,7 @@
 #define NIC_MAX_VPORTS 1024u      /* the default one included; VPort ids are 0 … 1023 */
 #define NIC_MAX_QUEUE_PAIRS 16u   /* a VPort */
 #define NIC_MAX_FILTERS 65536u
-#define NIC_WAIT_MS 2000
+#define NIC_WAIT_MS 5000
 
 /* ---- the workers of the process ---- */
 
