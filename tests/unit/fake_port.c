@@ -144,7 +144,7 @@ void fake_port_put_tagged(struct fake_port *p, const void *frame, uint32_t len)
 
 uint32_t fake_port_get(struct fake_port *p, uint8_t *out)
 {
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		uint32_t len = 0;
 
 		pthread_mutex_lock(&p->s->lock);

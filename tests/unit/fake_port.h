@@ -18,7 +18,7 @@ void fake_port_free(struct fake_port *p);
 /* The frame comes in, as it is, or with its tag taken out of the bytes as kernels do. */
 void fake_port_put(struct fake_port *p, const void *frame, uint32_t len);
 void fake_port_put_tagged(struct fake_port *p, const void *frame, uint32_t len);
-/* Waits up to two seconds for a frame that went out; its length, 0: none came. */
+/* Waits up to ten seconds for a frame that went out; its length, 0: none came. */
 uint32_t fake_port_get(struct fake_port *p, uint8_t *out);
 /* True when nothing has gone out for 30 ms. */
 bool fake_port_is_empty(struct fake_port *p);

@@ -211,7 +211,7 @@ static void test_rss_spreads_over_queue_pairs(void **s)
 		(void)vm_post(&q1, 256);
 		udp_frame(f, (uint16_t)(1000 + i / 2)); /* each flow twice: the same pair both times */
 		vm_send(&va, f, sizeof f);
-		for (unsigned k = 0; k < 2000 && !in0 && !in1; k++) {
+		for (unsigned k = 0; k < 20000 && !in0 && !in1; k++) {
 			in0 = vm_used(&vb.rx, &e);
 			in1 = vm_used(&q1.rx, &e);
 			usleep(100);

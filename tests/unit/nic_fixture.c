@@ -147,7 +147,7 @@ void expect_drop(uint32_t vp, enum nic_drop why, uint64_t n)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 
-	for (int i = 0; i < 2000 && counters(vp).drops[why] < n; i++)
+	for (int i = 0; i < 10000 && counters(vp).drops[why] < n; i++)
 		nanosleep(&ms, NULL);
 	assert_int_equal(counters(vp).drops[why], n);
 }
@@ -195,7 +195,7 @@ void expect_broken(uint32_t vp, const char *words)
 	const struct timespec ms = { .tv_nsec = 1000000 };
 	struct nic_queue_info info;
 
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		assert_int_equal(nic_queue_info(nic, vp, 0, &info), 0);
 		nic_engine_poll_events(engine);
 		if (info.broken && broken_events)

@@ -39,7 +39,7 @@ uint32_t make_frame(uint8_t *f, unsigned dst, unsigned src, uint16_t tci, uint32
 /* The next used buffer is the one at gpa and holds the frame, its virtio header clean. */
 void expect_frame(struct vm *vm, uint64_t gpa, const uint8_t *frame, uint32_t len);
 struct nic_vport_counters counters(uint32_t vp);
-/* Within two seconds the reason has been counted n times. */
+/* Within ten seconds the reason has been counted n times. */
 void expect_drop(uint32_t vp, enum nic_drop why, uint64_t n);
 /* VMs va and vb on VPorts 1 and 2 with filters for ...:01 and ...:02, on CPUs c1 and c2. */
 void pair(uint64_t features, unsigned slots, uint16_t c1, uint16_t c2);

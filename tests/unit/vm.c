@@ -224,7 +224,7 @@ bool vm_wait_used(struct vm_ring *r, struct vring_used_elem *e)
 {
 	const struct timespec ms = { .tv_nsec = 1000000 };
 
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		if (vm_used(r, e))
 			return true;
 		nanosleep(&ms, NULL);

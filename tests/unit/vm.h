@@ -71,7 +71,7 @@ void vm_packed_head(struct vring_packed_desc *d, uint64_t addr, uint32_t len, ui
 void vm_offer(struct vm *vm, struct vm_ring *r, const struct vm_piece *p, unsigned n, bool writable, bool indirect);
 /* The next used element, false when there is none. */
 bool vm_used(struct vm_ring *r, struct vring_used_elem *e);
-/* The same, waiting up to two seconds. */
+/* The same, waiting up to ten seconds. */
 bool vm_wait_used(struct vm_ring *r, struct vring_used_elem *e);
 
 /* Posts one receive buffer in one piece; returns its guest address. */
