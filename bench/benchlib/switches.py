@@ -200,10 +200,9 @@ class Ovs(Switch):
         self._vsctl('--no-wait', 'init', '--', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
                     f'other_config:dpdk-lcore-mask={1 << e.gen_cpu:#x}', f'other_config:pmd-cpu-mask={1 << e.cpu:#x}',
                     *memory, f'other_config:dpdk-extra={extra}')
-        if self.wire:
-            self.netns = Namespace(self.log)
-        self.proc = spawn((self.netns.inside() if self.netns else [])
-                          + [OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'], self.log, env=env)
+        self.netns = Namespace(self.log)  # the bridge makes devices
+        self.proc = spawn(self.netns.inside() + [OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'],
+                          self.log, env=env)
         words = ['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=standalone']
         for i, s in enumerate(self.sockets()):
             words += ['--', 'add-port', 'br0', f'v{i}', '--', 'set', 'Interface', f'v{i}', 'type=dpdkvhostuserclient',
