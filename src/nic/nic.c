@@ -149,15 +149,6 @@ int nic_wire_detach(struct nic *n)
 	return source_stop(n, &n->wire);
 }
 
-int nic_wire_move(struct nic *n, unsigned cpu, struct vmq_err *err)
-{
-	struct worker *w = engine_worker(n->engine, cpu);
-
-	if (!w)
-		return vmq_err(err, -EINVAL, "port.cpu: no worker runs on CPU %u", cpu);
-	return n->wire ? port_source_move(n->wire, w) : vmq_err(err, -ENOENT, "adapter %s has no physical port", n->name);
-}
-
 int nic_vport_attach_port(struct nic *n, uint32_t id, struct port *p, struct vmq_err *err)
 {
 	struct nic_vport *v = vport_of(n, id);

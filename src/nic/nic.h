@@ -98,7 +98,6 @@ void nic_engine_poll_events(struct nic_engine *e);
 /* The wire. The worker of `cpu` owns the port until it is detached; the caller closes it afterwards. */
 int nic_wire_attach(struct nic *n, struct port *p, unsigned cpu, struct vmq_err *err);
 int nic_wire_detach(struct nic *n);
-int nic_wire_move(struct nic *n, unsigned cpu, struct vmq_err *err);
 
 /* ---- VPorts ---- */
 

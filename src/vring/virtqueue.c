@@ -63,7 +63,6 @@ void virtqueue_log(const struct virtqueue *vq, uint64_t gpa, uint64_t len)
 
 void virtqueue_kicks_off(struct virtqueue *vq)
 {
-	vq->kicks_on = false;
 	if (vq->packed) {
 		__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE, __ATOMIC_RELAXED);
 		return;
@@ -104,7 +103,6 @@ bool virtqueue_kicks_on(struct virtqueue *vq)
 		virtqueue_kicks_off(vq);
 		return false;
 	}
-	vq->kicks_on = true;
 	return true;
 }
 

@@ -90,7 +90,6 @@ struct virtqueue {
 	bool event_idx;
 	bool mergeable;
 	bool indirect;
-	bool kicks_on;        /* the guest was asked for notifications */
 	const char *broken;   /* static text, or NULL */
 	uint8_t *log;         /* dirty log, or NULL */
 	uint64_t log_size;
