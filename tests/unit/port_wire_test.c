@@ -409,34 +409,77 @@ static void test_link_and_address(void **state)
 	teardown(&b);
 }
 
+/* What still waits in the port is let go; returns how often the descriptor showed readable, at most 1,000. */
+static unsigned drain(struct bench *b)
+{
+	struct pollfd pfd = { .fd = b->port->ops->rx_fd(b->port), .events = POLLIN };
+	struct port_frame f[8];
+	unsigned turns = 0;
+
+	while (poll(&pfd, 1, 0) != 0 && turns < 1000) {
+		unsigned n = b->port->ops->rx_burst(b->port, f, 8);
+
+		b->port->ops->rx_release(b->port, f, n);
+		turns++;
+	}
+	return turns;
+}
+
+static bool comes_to_port(struct bench *b, const uint8_t *want, size_t len)
+{
+	static uint8_t got[PORT_MAX_FRAME + 64];
+	struct pollfd pfd = { .fd = b->port->ops->rx_fd(b->port), .events = POLLIN };
+	struct port_frame f;
+	bool same = false;
+
+	while (!same && poll(&pfd, 1, 50) == 1)
+		if (b->port->ops->rx_burst(b->port, &f, 1) == 1) {
+			same = frame_bytes(&f, got) == len && memcmp(got, want, len) == 0;
+			b->port->ops->rx_release(b->port, &f, 1);
+		}
+	return same;
+}
+
+static bool comes_to_far(struct bench *b, const uint8_t *want, size_t len)
+{
+	static uint8_t got[PORT_MAX_FRAME + 64];
+	struct pollfd pfd = { .fd = b->far.fd, .events = POLLIN };
+	bool same = false;
+
+	while (!same && poll(&pfd, 1, 50) == 1)
+		same = far_recv(&b->far, got, sizeof got) == len && memcmp(got, want, len) == 0;
+	return same;
+}
+
 /* A device that goes down and comes back: the descriptor does not stay readable, and frames flow again. */
 static void test_down_and_up(void **state)
 {
 	struct bench b = setup(*state);
 	const char *dev = strcmp(b.wire->driver, "tap") == 0 ? "tap0" : "near0";
-	struct pollfd pfd = { .fd = b.port->ops->rx_fd(b.port), .events = POLLIN };
-	struct port_frame f[8];
-	uint8_t frame[60];
-	unsigned turns = 0;
+	uint8_t in[60], out[60];
+	unsigned tries = 0;
 
 	shell("ip -n %s link set %s down", net.near, dev);
-	while (poll(&pfd, 1, 0) != 0 && turns < 1000) {
-		assert_int_equal(b.port->ops->rx_burst(b.port, f, 8), 0);
-		turns++;
-	}
-	assert_in_range(turns, 0, 100);
+	assert_in_range(drain(&b), 0, 100);
 	shell("ip -n %s link set %s up", net.near, dev);
 	if (strcmp(dev, "tap0") == 0) {
 		/* The socket at the far end is on the device itself, which went down. */
 		far_close(&b.far);
 		far_open(&b.far, net.near_path, "tap0");
 	}
-	make_frame(frame, sizeof frame, 1, TEST_TYPE);
-	far_send(&b.far, frame, sizeof frame);
-	expect_from_port(&b, frame, sizeof frame);
-	make_frame(frame, sizeof frame, 2, TEST_TYPE);
-	assert_int_equal(port_send(b.port, frame, sizeof frame), 1);
-	expect_at_far(&b, frame, sizeof frame);
+	make_frame(in, sizeof in, 1, TEST_TYPE);
+	make_frame(out, sizeof out, 2, TEST_TYPE);
+	/* The kernel takes up to a second after a carrier is back before it lets frames through, and drops them till then:
+	 * each is sent until it arrives. */
+	do
+		far_send(&b.far, in, sizeof in);
+	while (!comes_to_port(&b, in, sizeof in) && ++tries < 400);
+	assert_in_range(tries, 0, 399);
+	tries = 0;
+	do
+		assert_int_equal(port_send(b.port, out, sizeof out), 1);
+	while (!comes_to_far(&b, out, sizeof out) && ++tries < 400);
+	assert_in_range(tries, 0, 399);
 	teardown(&b);
 }
 
@@ -444,17 +487,11 @@ static void test_down_and_up(void **state)
 static void test_deleted(void **state)
 {
 	struct bench b = setup(*state);
-	struct pollfd pfd = { .fd = b.port->ops->rx_fd(b.port), .events = POLLIN };
-	struct port_frame f[8];
-	unsigned mtu, turns = 0;
+	unsigned mtu;
 	uint8_t mac[6], frame[60];
 
 	shell("ip -n %s link del %s", net.near, strcmp(b.wire->driver, "tap") == 0 ? "tap0" : "near0");
-	while (poll(&pfd, 1, 0) != 0 && turns < 1000) {
-		assert_int_equal(b.port->ops->rx_burst(b.port, f, 8), 0);
-		turns++;
-	}
-	assert_in_range(turns, 0, 100);
+	assert_in_range(drain(&b), 0, 100);
 	make_frame(frame, sizeof frame, 1, TEST_TYPE);
 	for (unsigned i = 0; i < 100; i++)
 		(void)port_send(b.port, frame, sizeof frame);
