@@ -112,8 +112,11 @@ int vmq_fd(const struct vmq_client *client);
 enum vmq_oid_type {
 	VMQ_OID_QUERY = 0,
 	VMQ_OID_SET = 1,
+	VMQ_OID_STATISTICS = 2, /* the query of user mode: only what user mode may ask */
 	VMQ_OID_METHOD = 12,
 };
+
+#define VMQ_OID_VPORT_ID_VALID 1 /* NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID: vport_id counts */
 
 #define VMQ_OID_INPUT_MAX  491520   /* bytes; in hexadecimal that fits a request … */
 #define VMQ_OID_OUTPUT_MAX 15728640 /* … and that an answer */
@@ -121,6 +124,8 @@ enum vmq_oid_type {
 /*
  * One NDIS_OID_REQUEST. The first block goes in, the second comes out. `buffer` is the InformationBuffer, with the
  * structures' documented x86-64 layout; it is the caller's, and holds max(input_length, output_length) bytes.
+ * RequestId, RequestHandle and Timeout of an NDIS_OID_REQUEST stay with the requester, so they are not here: a client
+ * has one request under way, and vmq_set_timeout() bounds it. MethodId is 0.
  *   query:  output_length = InformationBufferLength; input_length 0, or what the buffer already holds where the
  *           request's page says that it is read
  *   set:    input_length = InformationBufferLength; output_length 0
@@ -134,11 +139,16 @@ struct vmq_oid_request {
 	void *buffer;
 	uint32_t input_length;
 	uint32_t output_length;
+	uint32_t port_number; /* of NDIS: 0, the adapter's default one */
+	uint32_t switch_id;   /* with VPORT_ID_VALID: 0, the only switch */
+	uint32_t vport_id;    /* with VPORT_ID_VALID: the VPort that a request of RSS is about (spec/50 §7, §9) */
+	uint32_t flags;	      /* VMQ_OID_VPORT_ID_VALID or 0 */
 
 	int32_t status;		/* NDIS_STATUS */
 	uint32_t bytes_read;	/* meaningful after success */
 	uint32_t bytes_written; /* likewise; buffer holds that many */
-	uint32_t bytes_needed;	/* meaningful after NDIS_STATUS_INVALID_LENGTH and the like */
+	uint32_t bytes_needed;	/* meaningful after NDIS_STATUS_INVALID_LENGTH */
+	uint8_t supported_revision; /* after a successful set: the structure's revision that was understood */
 };
 
 /*
@@ -147,6 +157,33 @@ struct vmq_oid_request {
  * -EINVAL: a length over its limit, an unknown type, or no buffer.
  */
 int vmq_oid_request(struct vmq_client *client, struct vmq_oid_request *request, struct vmq_error *err);
+
+/*
+ * What an adapter's driver sends up without being asked: a status indication (spec/10-oids.md §8), with `status` and
+ * its buffer as it came; or the request that NDIS makes of a VF's driver when the PF's driver invalidates configuration
+ * blocks, with `oid` OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK, `vf_id` and an NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO.
+ * `buffer` is the caller's and has `room` bytes; the rest is filled.
+ */
+struct vmq_indication {
+	size_t size; /* sizeof(struct vmq_indication) */
+	void *buffer;
+	uint32_t room;
+
+	uint32_t length;  /* StatusBufferSize: bytes written to buffer */
+	int32_t status;	  /* StatusCode: NDIS_STATUS_RECEIVE_QUEUE_STATE, …; 0 with an `oid` */
+	uint32_t oid;	  /* 0 with a `status` */
+	uint32_t vf_id;	  /* of `oid` */
+	char adapter[65]; /* whose it is */
+};
+
+#define VMQ_INDICATION_MAX 4096 /* bytes; no indication of this contract has more */
+
+/*
+ * What an event of vmq_next_event() carries of the contract, with its exact bytes. 0: `indication` is filled.
+ * -ENOMSG: the event is about something else. -EMSGSIZE: `room` is too small; `length` says what is needed, and all but
+ * the buffer is filled. -EPROTO: it is no event of this daemon's. -EINVAL: size, or no buffer. Any thread.
+ */
+int vmq_event_indication(const char *event, struct vmq_indication *indication, struct vmq_error *err);
 
 #ifdef __cplusplus
 }

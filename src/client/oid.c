@@ -8,48 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "client/client.h"
-
-static char *to_hex(const unsigned char *data, size_t len)
-{
-	static const char digit[] = "0123456789abcdef";
-	char *hex = malloc(2 * len + 1);
-
-	if (!hex)
-		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		hex[2 * i] = digit[data[i] >> 4];
-		hex[2 * i + 1] = digit[data[i] & 0xf];
-	}
-	hex[2 * len] = '\0';
-	return hex;
-}
-
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Writes the bytes into data, at most `max`; returns how many, or -1 when it is not hexadecimal or too long. */
-static ssize_t from_hex(const char *hex, size_t len, unsigned char *data, size_t max)
-{
-	if (len % 2 || len / 2 > max)
-		return -1;
-	for (size_t i = 0; i < len; i += 2) {
-		int high = nibble(hex[i]), low = nibble(hex[i + 1]);
-
-		if (high < 0 || low < 0)
-			return -1;
-		data[i / 2] = (unsigned char)(high << 4 | low);
-	}
-	return (ssize_t)(len / 2);
-}
 
 static const char *type_name(uint32_t type)
 {
@@ -58,6 +18,8 @@ static const char *type_name(uint32_t type)
 		return "query";
 	case VMQ_OID_SET:
 		return "set";
+	case VMQ_OID_STATISTICS:
+		return "statistics";
 	case VMQ_OID_METHOD:
 		return "method";
 	default:
@@ -70,7 +32,7 @@ static int check(const struct vmq_oid_request *r, struct vmq_error *err)
 	if (r->size < sizeof *r)
 		return error_set(err, -EINVAL, "size: must be sizeof(struct vmq_oid_request)");
 	if (!type_name(r->type))
-		return error_set(err, -EINVAL, "type: %u is none of query (0), set (1), method (12)", r->type);
+		return error_set(err, -EINVAL, "type: %u is none of query (0), set (1), statistics (2), method (12)", r->type);
 	if (r->input_length > VMQ_OID_INPUT_MAX)
 		return error_set(err, -EINVAL, "input_length: at most %d bytes", VMQ_OID_INPUT_MAX);
 	if (r->output_length > VMQ_OID_OUTPUT_MAX)
@@ -107,16 +69,36 @@ static bool status(const json_t *result, int32_t *out)
 static int read_answer(struct vmq_oid_request *r, const json_t *result, struct vmq_error *err)
 {
 	const json_t *out = json_object_get(result, "out");
+	uint32_t revision;
 
 	if (!status(result, &r->status) || !number(result, "bytes_read", &r->bytes_read) ||
 	    !number(result, "bytes_written", &r->bytes_written) || !number(result, "bytes_needed", &r->bytes_needed) ||
-	    !json_is_string(out))
+	    !number(result, "supported_revision", &revision) || revision > UINT8_MAX || !json_is_string(out))
 		return error_set(err, -EPROTO, "vmqd answered oid.request without status, lengths and out");
 	if (r->bytes_written > r->output_length ||
-	    from_hex(json_string_value(out), json_string_length(out), r->buffer, r->output_length) != r->bytes_written)
+	    hex_decode(json_string_value(out), json_string_length(out), r->buffer, r->output_length) != r->bytes_written)
 		return error_set(err, -EPROTO, "vmqd answered oid.request with bytes that don't fit their length");
+	r->supported_revision = (uint8_t)revision;
 	if (r->status)
 		error_from_status(err, result);
+	return 0;
+}
+
+/* Whom the request is about, where it is not what it is anyway. */
+static int set_about(json_t *params, const struct vmq_oid_request *r)
+{
+	const struct {
+		const char *name;
+		uint32_t value;
+	} members[] = { { "port_number", r->port_number },
+			{ "switch_id", r->switch_id },
+			{ "vport_id", r->vport_id },
+			{ "flags", r->flags } };
+
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+		if ((members[i].value || (r->vport_id && i == 3)) &&
+		    json_object_set_new(params, members[i].name, json_integer(members[i].value)) < 0)
+			return -1;
 	return 0;
 }
 
@@ -128,13 +110,13 @@ int vmq_oid_request(struct vmq_client *client, struct vmq_oid_request *request, 
 
 	if (rc)
 		return rc;
-	hex = to_hex(request->buffer, request->input_length);
+	hex = hex_encode(request->buffer, request->input_length);
 	params =
 	    hex ? json_pack("{s:s*, s:s, s:I, s:s, s:I}", "adapter", request->adapter, "type", type_name(request->type),
 			    "oid", (json_int_t)request->oid, "in", hex, "out_len", (json_int_t)request->output_length)
 		: NULL;
 	free(hex);
-	if (!params)
+	if (!params || set_about(params, request) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
 	rc = client_call(client, "oid.request", params, &result, err);
 	if (!rc)

@@ -521,6 +521,9 @@ static NDIS_STATUS take_apart(struct ndis_call *c)
 			      "%u; 0x%02X, 1 or 2 and at least %zu or %zu are right",
 			      h->Type, h->Revision, h->Size, NDIS_OBJECT_TYPE_OID_REQUEST,
 			      NDIS_SIZEOF_OID_REQUEST_REVISION_1, NDIS_SIZEOF_OID_REQUEST_REVISION_2);
+	if (req->PortNumber)
+		return refuse(c, NDIS_STATUS_INVALID_PORT, "NDIS_OID_REQUEST: PortNumber is %u, there is only port 0",
+			      req->PortNumber);
 	c->type = req->RequestType;
 	switch (c->type) {
 	case NdisRequestQueryInformation:

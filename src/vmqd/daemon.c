@@ -139,7 +139,9 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
 {
 	struct softnic_config soft;
 	struct ndis_adapter_config cfg = { .switch_name = a->cfg->switch_name };
-	struct ndis_driver_config raw = { .name = "control socket" };
+	struct ndis_driver_config raw = {
+		.name = "control socket", .indicate = events_indication, .invalidated = events_invalidated, .ctx = a
+	};
 
 	softnic_config_default(a->daemon->engine, &soft);
 	soft.default_cpu = a->cfg->host.cpu;

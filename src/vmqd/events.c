@@ -3,8 +3,12 @@
 #include "vmqd/events.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "vmqd/daemon.h"
 #include "vmqd/text.h"
 
@@ -113,4 +117,46 @@ void events_wire(const struct adapter *a, const char *device, const struct link_
 
 	if (e)
 		send_link(a, e, device, s);
+}
+
+static void send_raw(const struct adapter *a, json_t *e, const void *buf, uint32_t len)
+{
+	char *hex = hex_encode(buf, len);
+
+	(void)json_object_set_new(e, "buffer", json_string(hex ? hex : ""));
+	free(hex);
+	server_event(a->daemon->server, e);
+}
+
+void events_indication(void *ctx, NDIS_STATUS code, const void *buf, uint32_t len)
+{
+	const struct adapter *a = ctx;
+	json_t *e = adapter_event(a, "status_indication");
+
+	if (!e)
+		return;
+	(void)json_object_set_new(e, "status", json_integer((uint32_t)code));
+	(void)json_object_set_new(e, "status_name", json_string(ndis_status_name(code)));
+	send_raw(a, e, buf, len);
+}
+
+void events_invalidated(void *ctx, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 block_mask)
+{
+	NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO info;
+	const struct adapter *a = ctx;
+	json_t *e = adapter_event(a, "vf_config_invalidated");
+	char mask[24];
+
+	if (!e)
+		return;
+	memset(&info, 0, sizeof info); /* padding included: all of it is told */
+	info.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT,
+					    NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO_REVISION_1, sizeof info };
+	info.BlockMask = block_mask;
+	(void)snprintf(mask, sizeof mask, "0x%llx", (unsigned long long)block_mask);
+	(void)json_object_set_new(e, "vf", json_integer(vf));
+	(void)json_object_set_new(e, "block_mask", json_string(mask));
+	(void)json_object_set_new(e, "oid", json_integer(OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK));
+	send_raw(a, e, &info, sizeof info);
+	(void)ndis_vf_take_invalidated(a->ndis, vf);
 }

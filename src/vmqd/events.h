@@ -5,6 +5,8 @@
 #ifndef VMQ_VMQD_EVENTS_H
 #define VMQ_VMQD_EVENTS_H
 
+#include <vmq/ndis.h>
+
 #include "port/link_watch.h"
 #include "stack/stack.h"
 
@@ -20,5 +22,9 @@ void events_queue(struct stack_vport *v, const char *name, unsigned qp, const ch
 /* The network device below the default VPort, or below the physical port, has changed. */
 void events_host(const struct adapter *a, const char *device, const struct link_state *s);
 void events_wire(const struct adapter *a, const char *device, const struct link_state *s);
+/* For struct ndis_driver_config, with the adapter as context: what the adapter's driver sends up (spec/10 §8). The
+ * invalidated configuration blocks count as delivered once a monitor was told. */
+void events_indication(void *ctx, NDIS_STATUS code, const void *buf, uint32_t len);
+void events_invalidated(void *ctx, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 block_mask);
 
 #endif

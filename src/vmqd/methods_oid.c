@@ -7,46 +7,15 @@
 #include <string.h>
 #include <vmq/ndis.h>
 
+#include "base/hex.h"
 #include "vmqd/methods.h"
 
 #define MAX_OUT (15u << 20) /* in hexadecimal it fits an answer */
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool unhex(const char *s, size_t len, uint8_t *out)
-{
-	for (size_t i = 0; i < len; i++) {
-		int hi = nibble(s[2 * i]), lo = nibble(s[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
-}
-
-static json_t *hex_json(const uint8_t *data, size_t len)
-{
-	static const char digit[] = "0123456789abcdef";
-	char *s = malloc(2 * len + 1);
-	json_t *v;
-
-	if (!s)
-		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		s[2 * i] = digit[data[i] >> 4];
-		s[2 * i + 1] = digit[data[i] & 15];
-	}
-	v = json_stringn(s, 2 * len);
-	free(s);
-	return v;
-}
+struct oid_result {
+	uint32_t read, written, needed;
+	struct vmq_err said;
+};
 
 static void read_oid(struct params *p, NDIS_OID *oid)
 {
@@ -63,7 +32,7 @@ static uint8_t *read_buffer(struct params *p, uint32_t *in_len, uint32_t *out_le
 {
 	const json_t *v = params_any(p, "in", false);
 	const char *hex = v && json_is_string(v) ? json_string_value(v) : "";
-	size_t digits = strlen(hex), room;
+	size_t digits = v ? json_string_length(v) : 0, room;
 	uint8_t *buf;
 
 	*out_len = 0;
@@ -77,7 +46,7 @@ static uint8_t *read_buffer(struct params *p, uint32_t *in_len, uint32_t *out_le
 	buf = calloc(1, room ? room : 1);
 	if (!buf) {
 		(void)stack_fail(p->e, STACK_FAILED, NULL, "out of memory");
-	} else if (!unhex(hex, *in_len, buf)) {
+	} else if (hex_decode(hex, digits, buf, room) < 0) {
 		(void)params_fault(p, "in", "is not text of pairs of hexadecimal digits");
 		free(buf);
 		buf = NULL;
@@ -85,76 +54,96 @@ static uint8_t *read_buffer(struct params *p, uint32_t *in_len, uint32_t *out_le
 	return buf;
 }
 
-static json_t *answer(NDIS_STATUS status, uint32_t read, uint32_t written, uint32_t needed, const uint8_t *buf)
+/* What stands beside the buffer: `type` and the members that say whom the request is about. */
+static void read_head(struct params *p, NDIS_OID_REQUEST *req)
 {
-	return json_pack("{s:I, s:s, s:I, s:I, s:I, s:o}", "status", (json_int_t)(uint32_t)status, "status_name",
-			 ndis_status_name(status), "bytes_read", (json_int_t)read, "bytes_written", (json_int_t)written,
-			 "bytes_needed", (json_int_t)needed, "out", hex_json(buf, written));
+	static const char *const names[] = { "query", "set", "method", "statistics", NULL };
+	static const NDIS_REQUEST_TYPE types[] = { NdisRequestQueryInformation, NdisRequestSetInformation,
+						   NdisRequestMethod, NdisRequestQueryStatistics };
+	bool vport = params_has(p, "vport_id");
+	unsigned type = 0;
+
+	if (params_has(p, "type"))
+		(void)params_choice(p, "type", names, &type);
+	else
+		(void)params_any(p, "type", true);
+	req->RequestType = types[type];
+	(void)params_uint(p, "port_number", false, 0, UINT32_MAX, &req->PortNumber);
+	(void)params_uint(p, "switch_id", false, 0, UINT32_MAX, &req->SwitchId);
+	(void)params_uint(p, "vport_id", false, 0, UINT32_MAX, &req->VPortId);
+	if (!params_uint(p, "flags", false, 0, UINT32_MAX, &req->Flags) && vport)
+		req->Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;
+}
+
+/* Where an NDIS_OID_REQUEST of each type has its lengths. */
+static NDIS_STATUS make(const struct adapter *a, NDIS_OID_REQUEST *req, NDIS_OID oid, void *buf, uint32_t lengths[2],
+			struct oid_result *r)
+{
+	NDIS_STATUS status;
+
+	req->DATA.QUERY_INFORMATION.Oid = oid; /* Oid and InformationBuffer lie at the same place in all of DATA */
+	req->DATA.QUERY_INFORMATION.InformationBuffer = buf;
+	switch (req->RequestType) {
+	case NdisRequestSetInformation:
+		req->DATA.SET_INFORMATION.InformationBufferLength = lengths[0];
+		status = ndis_oid_request(a->ndis, a->raw, req, &r->said);
+		r->read = req->DATA.SET_INFORMATION.BytesRead;
+		r->needed = req->DATA.SET_INFORMATION.BytesNeeded;
+		break;
+	case NdisRequestMethod:
+		req->DATA.METHOD_INFORMATION.InputBufferLength = lengths[0];
+		req->DATA.METHOD_INFORMATION.OutputBufferLength = lengths[1];
+		status = ndis_oid_request(a->ndis, a->raw, req, &r->said);
+		r->read = req->DATA.METHOD_INFORMATION.BytesRead;
+		r->written = req->DATA.METHOD_INFORMATION.BytesWritten;
+		r->needed = req->DATA.METHOD_INFORMATION.BytesNeeded;
+		break;
+	default:
+		req->DATA.QUERY_INFORMATION.InformationBufferLength = lengths[1];
+		status = ndis_oid_request(a->ndis, a->raw, req, &r->said);
+		r->written = req->DATA.QUERY_INFORMATION.BytesWritten;
+		r->needed = req->DATA.QUERY_INFORMATION.BytesNeeded;
+		break;
+	}
+	/* The lengths mean something with one status each. */
+	if (status != NDIS_STATUS_SUCCESS)
+		r->read = r->written = 0;
+	if (status != NDIS_STATUS_INVALID_LENGTH)
+		r->needed = 0;
+	if (r->written > lengths[1])
+		r->written = lengths[1];
+	return status;
 }
 
 int method_oid_request(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
-	static const char *const types[] = { "query", "set", "method", NULL };
 	struct adapter *a = select_adapter(ctx, p, e);
-	uint32_t in_len = 0, out_len = 0, read = 0, written = 0, needed = 0;
-	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1,
-					     NDIS_SIZEOF_OID_REQUEST_REVISION_1 } };
-	struct vmq_err said = { "" };
-	unsigned type = 0;
+	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_2,
+					     NDIS_SIZEOF_OID_REQUEST_REVISION_2 } };
+	struct oid_result r = { .read = 0 };
+	uint32_t lengths[2] = { 0, 0 }; /* of the input and of the output */
 	NDIS_STATUS status;
 	NDIS_OID oid = 0;
 	uint8_t *buf;
+	char *out;
 
 	(void)client;
-	if (params_has(p, "type"))
-		(void)params_choice(p, "type", types, &type);
-	else
-		(void)params_any(p, "type", true);
+	read_head(p, &req);
 	read_oid(p, &oid);
-	buf = read_buffer(p, &in_len, &out_len);
+	buf = read_buffer(p, &lengths[0], &lengths[1]);
 	if (params_close(p) < 0 || !buf) {
 		free(buf);
 		return -1;
 	}
-	switch (type) {
-	case 0:
-		req.RequestType = NdisRequestQueryInformation;
-		req.DATA.QUERY_INFORMATION.Oid = oid;
-		req.DATA.QUERY_INFORMATION.InformationBuffer = buf;
-		req.DATA.QUERY_INFORMATION.InformationBufferLength = out_len;
-		status = ndis_oid_request(a->ndis, a->raw, &req, &said);
-		written = req.DATA.QUERY_INFORMATION.BytesWritten;
-		needed = req.DATA.QUERY_INFORMATION.BytesNeeded;
-		break;
-	case 1:
-		req.RequestType = NdisRequestSetInformation;
-		req.DATA.SET_INFORMATION.Oid = oid;
-		req.DATA.SET_INFORMATION.InformationBuffer = buf;
-		req.DATA.SET_INFORMATION.InformationBufferLength = in_len;
-		status = ndis_oid_request(a->ndis, a->raw, &req, &said);
-		read = req.DATA.SET_INFORMATION.BytesRead;
-		needed = req.DATA.SET_INFORMATION.BytesNeeded;
-		break;
-	default:
-		req.RequestType = NdisRequestMethod;
-		req.DATA.METHOD_INFORMATION.Oid = oid;
-		req.DATA.METHOD_INFORMATION.InformationBuffer = buf;
-		req.DATA.METHOD_INFORMATION.InputBufferLength = in_len;
-		req.DATA.METHOD_INFORMATION.OutputBufferLength = out_len;
-		status = ndis_oid_request(a->ndis, a->raw, &req, &said);
-		read = req.DATA.METHOD_INFORMATION.BytesRead;
-		written = req.DATA.METHOD_INFORMATION.BytesWritten;
-		needed = req.DATA.METHOD_INFORMATION.BytesNeeded;
-		break;
-	}
-	/* The three lengths mean something with one status each. */
-	if (status != NDIS_STATUS_SUCCESS)
-		read = written = 0;
-	if (status != NDIS_STATUS_INVALID_LENGTH)
-		needed = 0;
-	*result = answer(status, read, written > out_len ? out_len : written, needed, buf);
-	if (said.text[0])
-		(void)json_object_set_new(*result, "message", json_string(said.text));
+	status = make(a, &req, oid, buf, lengths, &r);
+	out = hex_encode(buf, r.written);
+	*result = json_pack("{s:I, s:s, s:I, s:I, s:I, s:i, s:s}", "status", (json_int_t)(uint32_t)status,
+			    "status_name", ndis_status_name(status), "bytes_read", (json_int_t)r.read, "bytes_written",
+			    (json_int_t)r.written, "bytes_needed", (json_int_t)r.needed, "supported_revision",
+			    status == NDIS_STATUS_SUCCESS ? req.SupportedRevision : 0, "out", out ? out : "");
+	free(out);
+	if (r.said.text[0])
+		(void)json_object_set_new(*result, "message", json_string(r.said.text));
 	free(buf);
 	return 0;
 }

@@ -18,7 +18,7 @@ from vmqtest.daemon import BUILD, ROOT
 
 INCLUDE = os.path.join(ROOT, 'include')
 REFUSED = 1
-QUERY, SET, METHOD = 0, 1, 12
+QUERY, SET, STATISTICS, METHOD = 0, 1, 2, 12
 
 
 class VmqError(c.Structure):
@@ -29,8 +29,14 @@ class VmqError(c.Structure):
 class OidRequest(c.Structure):
     _fields_ = [('size', c.c_size_t), ('adapter', c.c_char_p), ('type', c.c_uint32), ('oid', c.c_uint32),
                 ('buffer', c.c_void_p), ('input_length', c.c_uint32), ('output_length', c.c_uint32),
+                ('port_number', c.c_uint32), ('switch_id', c.c_uint32), ('vport_id', c.c_uint32), ('flags', c.c_uint32),
                 ('status', c.c_int32), ('bytes_read', c.c_uint32), ('bytes_written', c.c_uint32),
-                ('bytes_needed', c.c_uint32)]
+                ('bytes_needed', c.c_uint32), ('supported_revision', c.c_uint8)]
+
+
+class Indication(c.Structure):
+    _fields_ = [('size', c.c_size_t), ('buffer', c.c_void_p), ('room', c.c_uint32), ('length', c.c_uint32),
+                ('status', c.c_int32), ('oid', c.c_uint32), ('vf_id', c.c_uint32), ('adapter', c.c_char * 65)]
 
 
 def library():
@@ -42,6 +48,7 @@ def library():
     lib.vmq_monitor.argtypes = [c.c_void_p, c.POINTER(VmqError)]
     lib.vmq_next_event.argtypes = [c.c_void_p, c.c_int, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
     lib.vmq_fd.argtypes = [c.c_void_p]
+    lib.vmq_event_indication.argtypes = [c.c_char_p, c.POINTER(Indication), c.POINTER(VmqError)]
     lib.vmq_oid_request.argtypes = [c.c_void_p, c.POINTER(OidRequest), c.POINTER(VmqError)]
     return lib
 
@@ -126,8 +133,9 @@ def test_header_alone_in_c_and_cplusplus():
 def test_structures_are_laid_out_as_here():
     """The sizes this file believes in are the compiler's."""
     source = ('#include <vmq/vmq.h>\n'
-              '_Static_assert(sizeof(struct vmq_error) == %d && sizeof(struct vmq_oid_request) == %d, "");\n'
-              % (c.sizeof(VmqError), c.sizeof(OidRequest)))
+              '_Static_assert(sizeof(struct vmq_error) == %d && sizeof(struct vmq_oid_request) == %d &&\n'
+              'sizeof(struct vmq_indication) == %d, "");\n'
+              % (c.sizeof(VmqError), c.sizeof(OidRequest), c.sizeof(Indication)))
     subprocess.run(['cc', '-fsyntax-only', '-I', INCLUDE, '-x', 'c', '-'], input=source, text=True, check=True)
 
 
@@ -334,7 +342,7 @@ INVALID_LENGTH = 0xC0010014
 
 def oid_answer(status=0, read=0, written=0, needed=0, out='', **more):
     return {'status': status, 'status_name': 'NDIS_STATUS_X', 'bytes_read': read, 'bytes_written': written,
-            'bytes_needed': needed, 'out': out, **more}
+            'bytes_needed': needed, 'supported_revision': 0, 'out': out, **more}
 
 
 def test_oid_request():
@@ -344,10 +352,18 @@ def test_oid_request():
         assert raw == bytes.fromhex('deadbe0f0000')
         k.oid(SET, 1, b'')
         k.oid(QUERY, 0xffffffff, b'', 4)
+        k.oid(STATISTICS, 1, b'', 4, vport_id=0, flags=1)
+        k.oid(SET, 1, b'', vport_id=7, port_number=3, switch_id=2)
+        d.answers['oid.request'] = oid_answer(supported_revision=3)
+        assert k.oid(SET, 1, b'', vport_id=7, flags=1)[1].supported_revision == 3
         assert d.requests == [
             ('oid.request', {'adapter': 'ext0', 'type': 'method', 'oid': ENUM_VPORTS, 'in': '0080ff', 'out_len': 6}),
             ('oid.request', {'type': 'set', 'oid': 1, 'in': '', 'out_len': 0}),
             ('oid.request', {'type': 'query', 'oid': 0xffffffff, 'in': '', 'out_len': 4}),
+            ('oid.request', {'type': 'statistics', 'oid': 1, 'in': '', 'out_len': 4, 'flags': 1}),
+            ('oid.request', {'type': 'set', 'oid': 1, 'in': '', 'out_len': 0, 'port_number': 3, 'switch_id': 2, 'vport_id': 7,
+                             'flags': 0}),
+            ('oid.request', {'type': 'set', 'oid': 1, 'in': '', 'out_len': 0, 'vport_id': 7, 'flags': 1}),
         ]
 
 
@@ -366,7 +382,7 @@ def test_oid_refused_by_the_daemon():
         assert k.oid(QUERY, 1, b'', 4, adapter=b'x')[0] == REFUSED
 
 
-@pytest.mark.parametrize('members', [{'type': 2}, {'type': 3}, {'size': 8}, {'input_length': 491521},
+@pytest.mark.parametrize('members', [{'type': 4}, {'type': 3}, {'size': 8}, {'input_length': 491521},
                                      {'output_length': 15728641}, {'buffer': None, 'output_length': 1}], ids=str)
 def test_oid_request_that_cannot_be(members):
     with FakeVmqd({'oid.request': oid_answer()}) as d, Client(d.path) as k:
@@ -378,7 +394,7 @@ def test_oid_request_that_cannot_be(members):
     {}, 1, None, oid_answer(written=5, out='0011223344'), oid_answer(written=2, out='001122'),
     oid_answer(written=2, out='0g11'), oid_answer(written=1, out='0'), oid_answer(written=-1),
     oid_answer(status=1 << 32), oid_answer(read=1.5), oid_answer(written=2, out='0011', needed='x'),
-    dict(oid_answer(), out=None), oid_answer(written=0, out='00' * 100000),
+    dict(oid_answer(), out=None), oid_answer(supported_revision=256), oid_answer(supported_revision='1'), oid_answer(written=0, out='00' * 100000),
 ], ids=lambda a: str(a)[:60])
 def test_oid_hostile_answer(answer):
     """Nothing is written beyond the four bytes that the caller has room for."""
@@ -395,6 +411,50 @@ def test_oid_largest_buffers():
         rc, r, raw = k.oid(METHOD, 1, b'\xff' * 491520, size)
         assert (rc, k.message) == (0, '')
         assert raw == b'\xa5' * size
+
+
+def indication(event, room=64, **members):
+    """(result, what it filled, the bytes it wrote)"""
+    buf = c.create_string_buffer(b'\x5a' * max(room, 1), max(room, 1))
+    ind = Indication(size=c.sizeof(Indication), buffer=c.addressof(buf), room=room)
+    for name, value in members.items():
+        setattr(ind, name, value)
+    text = event if isinstance(event, bytes) else json.dumps(event).encode()
+    return lib.vmq_event_indication(text, c.byref(ind), None), ind, buf.raw
+
+
+STATE = {'event': 'status_indication', 'time': 1.5, 'adapter': 'ext0', 'status': 0x4002000D,
+         'status_name': 'NDIS_STATUS_RECEIVE_QUEUE_STATE', 'buffer': '80010c000700000003000000'}
+
+
+def test_an_indication_with_its_bytes():
+    rc, ind, raw = indication(STATE, 12)
+    assert (rc, ind.status, ind.oid, ind.length, ind.adapter) == (0, 0x4002000D, 0, 12, b'ext0')
+    assert raw == bytes.fromhex(STATE['buffer'])
+    rc, ind, raw = indication({'event': 'vf_config_invalidated', 'adapter': 'a', 'vf': 3, 'block_mask': '0x5',
+                               'oid': 0x00010269, 'buffer': '80011000' + '00' * 4 + '05' + '00' * 7})
+    assert (rc, ind.status, ind.oid, ind.vf_id, ind.length) == (0, 0, 0x00010269, 3, 16)
+
+
+def test_an_indication_that_has_no_room():
+    rc, ind, raw = indication(STATE, 11)
+    assert (rc, ind.length, ind.status, raw) == (-errno.EMSGSIZE, 12, 0x4002000D, b'\x5a' * 11)
+
+
+def test_no_indication():
+    assert indication({'event': 'vport_added', 'adapter': 'ext0', 'vport': 'web1'})[0] == -errno.ENOMSG
+    assert indication(STATE, size=8)[0] == -errno.EINVAL
+    assert indication(STATE, buffer=None)[0] == -errno.EINVAL
+
+
+@pytest.mark.parametrize('event', [
+    b'', b'{', b'[]', b'{"event":1}', {**STATE, 'status': -1}, {**STATE, 'status': 1 << 32}, {**STATE, 'status': '1'},
+    {**STATE, 'buffer': '0'}, {**STATE, 'buffer': 'zz'}, {**STATE, 'buffer': 12}, {**STATE, 'buffer': 'ab' * 5000},
+    {k: v for k, v in STATE.items() if k != 'adapter'}, {**STATE, 'event': 'vf_config_invalidated'},
+], ids=lambda e: str(e)[:40])
+def test_hostile_indication(event):
+    rc, _, raw = indication(event, 8)
+    assert rc == -errno.EPROTO and raw[1:] == b'\x5a' * 7
 
 
 def vport_info(vport_id, name, queue_pairs, cpu, filters):
