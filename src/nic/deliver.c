@@ -8,6 +8,7 @@
  * by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
  */
 #include "nic/moderate.h"
+#include "nic/tap.h"
 
 #define MAX_MERGED 64u /* buffers of one frame: 9,216 bytes into buffers of 144 */
 
@@ -17,23 +18,6 @@
 #else
 #define HOT_CLONES
 #endif
-
-/* Header bytes with the tag taken out or put in; returns how many of `out` are used. `out` has FRAME_HDR + 4 bytes. */
-static inline uint32_t edit_header(const struct frame *f, enum tag_op op, uint8_t *out)
-{
-	if (op == TAG_STRIP) {
-		memcpy(out, f->hdr, 12);
-		memcpy(out + 12, f->hdr + 16, FRAME_HDR - 16);
-		return f->hdr_len - 4u;
-	}
-	memcpy(out, f->hdr, 12);
-	out[12] = 0x81;
-	out[13] = 0x00;
-	out[14] = (uint8_t)(f->tci >> 8);
-	out[15] = (uint8_t)f->tci;
-	memcpy(out + 16, f->hdr + 12, FRAME_HDR - 12);
-	return f->hdr_len + 4u;
-}
 
 static inline void copy_rest(uint8_t *dst, const struct frame *f)
 {
@@ -62,7 +46,7 @@ static inline void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op o
 		copy_rest(dst + f->hdr_len, f);
 		return;
 	}
-	n = edit_header(f, op, edited);
+	n = frame_edit_header(f, op, edited);
 	memcpy(dst, edited, n);
 	copy_rest(dst + n, f);
 }
@@ -112,7 +96,7 @@ static void stream_frame(struct stream *s, const struct virtqueue *vq, const str
 	if (op == TAG_KEEP)
 		stream_write(s, f->hdr, f->hdr_len);
 	else
-		stream_write(s, edited, edit_header(f, op, edited));
+		stream_write(s, edited, frame_edit_header(f, op, edited));
 	if (f->segs)
 		for (unsigned i = 0; i < f->nsegs; i++)
 			stream_write(s, f->segs[i].ptr, f->segs[i].len);
@@ -127,16 +111,16 @@ static void log_pieces(const struct virtqueue *vq, const uint64_t *gpa, const st
 }
 
 /* True: delivered. False: dropped, *why; the ring is as before (or broken). */
-static bool deliver_slow(struct nic_queue *q, const struct frame *f, enum tag_op op, uint32_t len, enum nic_drop *why)
+static bool deliver_slow(struct delivery *d, enum nic_drop *why)
 {
-	struct virtqueue *vq = &q->rx;
+	struct virtqueue *vq = &d->q->rx;
 	struct vq_seg seg[VQ_MAX_SEGS];
 	uint64_t gpa[VQ_MAX_SEGS];
 	struct {
 		uint32_t room;
 		uint16_t id, ndesc;
 	} buf[MAX_MERGED];
-	uint32_t need = vq->hdr_len + len, have = 0;
+	uint32_t need = vq->hdr_len + d->len, have = 0;
 	unsigned nbuf = 0, nseg = 0;
 	uint16_t pos = vq->last_avail;
 	struct stream s;
@@ -170,7 +154,8 @@ static bool deliver_slow(struct nic_queue *q, const struct frame *f, enum tag_op
 	if (vq->log)
 		log_pieces(vq, gpa, seg, nseg);
 	s = (struct stream){ seg, nseg };
-	stream_frame(&s, vq, f, op, (uint16_t)nbuf);
+	stream_frame(&s, vq, d->f, d->op, (uint16_t)nbuf);
+	d->buffers = (uint16_t)nbuf;
 	for (unsigned i = 0; i < nbuf; i++) {
 		uint32_t used = need < buf[i].room ? need : buf[i].room;
 
@@ -206,7 +191,7 @@ static void take_buffers(struct worker *w)
 		struct virtqueue *vq = &d->q->rx;
 
 		if (__builtin_expect(vq->broken || !virtqueue_take(vq, &d->buf), 0)) {
-			count_drop(d->q->cnt, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER);
+			drop_frame(w, d->q->nic, d->q->vport, d->f, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER);
 			d->q = NULL;
 		} else if (d->buf.pos % 8 == 0) { /* a line of the used ring holds eight entries */
 			virtqueue_prefetch_used(vq, 8);
@@ -250,8 +235,9 @@ HOT_CLONES static void copy_all(struct worker *w)
 		if (__builtin_expect(d->slow, 0)) {
 			enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
 
-			if (vq->broken || !deliver_slow(q, d->f, d->op, d->len, &why)) {
-				count_drop(q->cnt, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : why);
+			if (vq->broken || !deliver_slow(d, &why)) {
+				drop_frame(w, q->nic, q->vport, d->f, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : why);
+				d->q = NULL;
 				continue;
 			}
 		} else {
@@ -291,6 +277,8 @@ void deliver_rings(struct worker *w)
 		if (__builtin_expect(q->rx.broken != NULL, 0))
 			engine_report_broken(w, q);
 	}
+	if (tapped(w))
+		tap_delivered(w);
 	w->ntouched = 0;
 	w->ndeliver = 0;
 }

@@ -3,13 +3,11 @@
  * From the verdict to the places: each frame of the burst is put into the list of the ring or port that gets it, or
  * handed to the worker that has it; then all lists are carried out and the senders' buffers given back. Worker only.
  */
-#include "nic/nic_priv.h"
+#include "nic/tap.h"
 
-void dispatch_drop(struct worker *w, const struct nic *n, uint32_t src, enum nic_drop why)
+void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f, enum nic_drop why)
 {
-	struct nic_vport *v = src == FRAME_FROM_WIRE ? NULL : vport_of(n, src);
-
-	count_drop(v ? vport_counters(v, w) : &n->wire_cnt[w->index], why);
+	drop_frame(w, n, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport), f, why);
 }
 
 static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
@@ -64,14 +62,14 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 	} else {
 		host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 		if (!host) {
-			count_drop(cnt, NIC_DROP_RX_NOT_CONNECTED);
+			drop_frame(w, nic_of(f), v, f, NIC_DROP_RX_NOT_CONNECTED);
 			return;
 		}
 		to = route(w, &cnt->route[0], __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
 	}
 	if (to != w) {
 		if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
-			count_drop(cnt, why);
+			drop_frame(w, nic_of(f), v, f, why);
 	} else if (q) {
 		add_delivery(w, f, q, is_set(&v->tags_inline));
 	} else {
@@ -86,14 +84,14 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 	enum nic_drop why;
 
 	if (!s) {
-		dispatch_drop(w, n, f->src_vport, NIC_DROP_TX_NO_WIRE);
+		dispatch_drop(w, n, f, NIC_DROP_TX_NO_WIRE);
 		return;
 	}
 	to = route(w, &n->wire_cnt[w->index].route[0], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
 	if (to == w)
 		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
 	else if (!handover_frame(w, to, f, n, FRAME_FROM_WIRE, &why))
-		dispatch_drop(w, n, f->src_vport, why);
+		dispatch_drop(w, n, f, why);
 }
 
 void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v)
@@ -106,7 +104,7 @@ void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, st
 	else if (s)
 		egress_port(w, s, f, frame_tag_op(f, true), v ? v : vport_of(n, f->src_vport));
 	else
-		count_drop(v ? vport_counters(v, w) : &n->wire_cnt[w->index], NIC_DROP_RX_STOPPED);
+		drop_frame(w, n, v, f, NIC_DROP_RX_STOPPED);
 }
 
 struct group_ctx {
@@ -161,7 +159,7 @@ static void dispatch(struct worker *w, const struct nic *n, const struct filter_
 		if (p)
 			dispatch_vport(w, f, p);
 		else
-			dispatch_drop(w, n, f->src_vport, NIC_DROP_RX_NOT_CONNECTED);
+			dispatch_drop(w, n, f, NIC_DROP_RX_NOT_CONNECTED);
 		break;
 	case VERDICT_OUTSIDE:
 		dispatch_wire(w, n, f);
@@ -172,7 +170,7 @@ static void dispatch(struct worker *w, const struct nic *n, const struct filter_
 		dispatch_group(w, n, t, f);
 		break;
 	case VERDICT_DROP:
-		dispatch_drop(w, n, f->src_vport, v->drop);
+		dispatch_drop(w, n, f, v->drop);
 		break;
 	}
 }
@@ -266,7 +264,7 @@ static void dispatch_all(struct worker *w)
 		t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
 		if (!plain_sender(f)) {
 			if (!classify_admit(n, f->queue ? f->queue->vport : f->port->vport, f, &why)) {
-				dispatch_drop(w, n, f->src_vport, why);
+				dispatch_drop(w, n, f, why);
 				continue;
 			}
 			f->key = filter_key_of(f->hdr, frame_vid(f));
@@ -294,6 +292,8 @@ void burst_finish(struct worker *w)
 			__builtin_prefetch(filter_bucket(__atomic_load_n(&nic_of(f)->filters, __ATOMIC_ACQUIRE), f->key));
 		last = f->key;
 	}
+	if (tapped(w))
+		tap_entered(w);
 	dispatch_all(w);
 	dispatch_carry_out(w);
 	give_back(w);

@@ -2,16 +2,14 @@
 /*
  * Frames to a port: gathered from the header copy and the sender's memory, given to the driver in bursts. Worker only.
  */
-#include "nic/nic_priv.h"
+#include "nic/tap.h"
 
 static void not_taken(struct worker *w, struct port_source *s, const struct tx_note *note)
 {
 	if (s->vport)
-		count_drop(s->cnt, NIC_DROP_RX_PORT_FULL);
-	else if (note->src)
-		count_drop(vport_counters(note->src, w), NIC_DROP_TX_WIRE_FULL);
+		drop_frame(w, s->nic, s->vport, note->f, NIC_DROP_RX_PORT_FULL);
 	else
-		count_drop(s->cnt, NIC_DROP_TX_WIRE_FULL);
+		drop_frame(w, s->nic, note->src, note->f, NIC_DROP_TX_WIRE_FULL);
 }
 
 static void send_burst(struct worker *w, struct port_source *s)
@@ -21,6 +19,8 @@ static void send_burst(struct worker *w, struct port_source *s)
 
 	for (unsigned i = 0; i < n; i++)
 		bytes += s->tx[i].len;
+	if (tapped(w))
+		tap_sent(w, s, n);
 	for (unsigned i = n; i < s->ntx; i++)
 		not_taken(w, s, &s->note[i]);
 	if (s->vport) { /* towards the host: delivered */
@@ -53,6 +53,7 @@ void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum 
 	first = s->niov;
 	note = &s->note[s->ntx];
 	note->src = src;
+	note->f = f;
 	if (op == TAG_INSERT) {
 		note->tag[0] = 0x81;
 		note->tag[1] = 0x00;

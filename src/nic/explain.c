@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What would become of a frame: builds one, sends it through the very functions that classify real ones, and names the
- * places. Control thread.
+ * What would become of a frame: sends it through the very functions that classify real ones, and names the places.
+ * Control thread for nic_explain; workers ask for traced frames (tap.c).
  */
 #include "nic/nic_priv.h"
 
@@ -26,21 +26,39 @@ static void add_drop(struct answer *a, enum nic_drop why)
 	(void)add(a, (struct nic_explain_dest){ .fate = NIC_FATE_DROP, .drop = why });
 }
 
+/* The CPU whose worker serves queue pair qp. */
+static unsigned cpu_of(const struct nic_vport *v, unsigned qp)
+{
+	const struct nic_queue *q = __atomic_load_n(&v->queue[qp], __ATOMIC_ACQUIRE);
+	const struct port_source *host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
+
+	if (q)
+		return __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE)->cpu;
+	return host ? __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE)->cpu : __atomic_load_n(&v->cpu, __ATOMIC_RELAXED);
+}
+
+static bool has_receiver(const struct nic_vport *v)
+{
+	return __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) || __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
+}
+
 static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 {
 	struct answer *a = ctx;
-	enum tag_op op = frame_tag_op(a->f, v->tags_inline);
+	const struct nic_queue *q = receiver(v, a->f);
+	enum tag_op op = frame_tag_op(a->f, is_set(&v->tags_inline));
 	struct nic_explain_dest d = {
 		.fate = NIC_FATE_DELIVER,
+		.at_vport = true,
 		.vport = v->id,
 		.filter = filter,
-		.qp = v->rss ? rss_queue(v->rss, a->f) : 0,
+		.qp = q ? q->qp : 0,
 		.tag_stripped = op == TAG_STRIP,
 		.tag_inserted = op == TAG_INSERT,
 	};
 
-	d.cpu = v->pair_worker[d.qp] ? v->pair_worker[d.qp]->cpu : v->cpu;
-	if (!v->queue[0] && !v->host) {
+	d.cpu = cpu_of(v, d.qp);
+	if (!q && !__atomic_load_n(&v->host, __ATOMIC_ACQUIRE)) {
 		d.fate = NIC_FATE_DROP;
 		d.drop = NIC_DROP_RX_NOT_CONNECTED;
 	}
@@ -49,12 +67,14 @@ static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 
 static void add_wire(struct answer *a)
 {
-	if (!a->n->wire) {
+	const struct port_source *s = __atomic_load_n(&a->n->wire, __ATOMIC_ACQUIRE);
+
+	if (!s) {
 		add_drop(a, NIC_DROP_TX_NO_WIRE);
 		return;
 	}
 	(void)add(a, (struct nic_explain_dest){ .fate = NIC_FATE_WIRE,
-						.cpu = a->n->wire->worker->cpu,
+						.cpu = __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE)->cpu,
 						.tag_inserted = frame_tag_op(a->f, true) == TAG_INSERT });
 }
 
@@ -62,7 +82,7 @@ static void add_default(struct answer *a)
 {
 	struct nic_vport *v = vport_of(a->n, 0);
 
-	if (v && a->f->src_vport != 0 && (v->queue[0] || v->host))
+	if (v && a->f->src_vport != 0 && has_receiver(v))
 		add_vport(a, v, 0);
 }
 
@@ -74,23 +94,21 @@ static void fill_frame(struct frame *f, const struct nic_explain_in *in)
 	f->src_vport = in->from_wire ? FRAME_FROM_WIRE : in->vport;
 }
 
-unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struct nic_explain_dest *out, unsigned max)
+unsigned explain_frame(const struct nic *n, const struct nic_vport *src, struct frame *f, struct nic_explain_dest *out, unsigned max)
 {
-	struct frame f;
-	struct answer a = { .n = n, .f = &f, .out = out, .max = max };
-	const struct nic_vport *src = in->from_wire ? NULL : vport_of(n, in->vport);
+	const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
+	struct answer a = { .n = n, .f = f, .out = out, .max = max };
 	uint32_t seen[NIC_MAX_VPORTS] = { 0 };
 	struct nic_vport *to;
 	struct verdict v;
 	enum nic_drop why;
 
-	fill_frame(&f, in);
-	if (!in->from_wire && (!src || !classify_admit(n, src, &f, &why))) {
+	if (f->src_vport != FRAME_FROM_WIRE && (!src || !classify_admit(n, src, f, &why))) {
 		add_drop(&a, src ? why : NIC_DROP_TX_VPORT_INACTIVE);
 		return a.count;
 	}
-	f.key = filter_key_of(f.hdr, frame_vid(&f));
-	v = classify(n, n->filters, &f);
+	f->key = filter_key_of(f->hdr, frame_vid(f));
+	v = classify(n, t, f);
 	switch (v.kind) {
 	case VERDICT_ONE:
 		to = vport_of(n, v.vport);
@@ -101,18 +119,28 @@ unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struc
 		break;
 	case VERDICT_OUTSIDE:
 		add_wire(&a);
-		if (classify_host_accepts(n, &f))
+		if (classify_host_accepts(n, f))
 			add_default(&a);
 		break;
 	case VERDICT_GROUP:
-		classify_group(n, n->filters, &f, seen, 1, add_vport, &a);
+		classify_group(n, t, f, seen, 1, add_vport, &a);
 		add_default(&a);
-		if (!in->from_wire)
+		if (f->src_vport != FRAME_FROM_WIRE)
 			add_wire(&a);
 		break;
 	case VERDICT_DROP:
 		add_drop(&a, v.drop);
 		break;
 	}
-	return a.count < max ? a.count : max;
+	return a.count;
+}
+
+unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struct nic_explain_dest *out, unsigned max)
+{
+	struct frame f;
+	unsigned count;
+
+	fill_frame(&f, in);
+	count = explain_frame(n, in->from_wire ? NULL : vport_of(n, in->vport), &f, out, max);
+	return count < max ? count : max;
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "port/port.h"
 #include "vring/virtqueue.h"
@@ -48,6 +49,7 @@ struct frame {
 	struct port_frame pf;     /* from a port */
 	uint64_t key;             /* of the filter table */
 	struct frame_ref *held;   /* the first reference made for another worker: it gives the buffer back, not we */
+	uint64_t watch;           /* which traced frame it is; means nothing unless a trace with this beginning runs */
 };
 
 #define FRAME_FROM_WIRE UINT32_MAX
@@ -71,6 +73,27 @@ static inline enum tag_op frame_tag_op(const struct frame *f, bool in_bytes)
 static inline uint32_t frame_out_len(const struct frame *f, enum tag_op op)
 {
 	return f->len + (op == TAG_INSERT ? 4u : 0u) - (op == TAG_STRIP ? 4u : 0u);
+}
+
+/* Header bytes as they are, or with the tag taken out or put in; returns how many of `out` are used. `out` has FRAME_HDR + 4 bytes. */
+static inline uint32_t frame_edit_header(const struct frame *f, enum tag_op op, uint8_t *out)
+{
+	if (op == TAG_KEEP) {
+		memcpy(out, f->hdr, FRAME_HDR);
+		return f->hdr_len;
+	}
+	if (op == TAG_STRIP) {
+		memcpy(out, f->hdr, 12);
+		memcpy(out + 12, f->hdr + 16, FRAME_HDR - 16);
+		return f->hdr_len - 4u;
+	}
+	memcpy(out, f->hdr, 12);
+	out[12] = 0x81;
+	out[13] = 0x00;
+	out[14] = (uint8_t)(f->tci >> 8);
+	out[15] = (uint8_t)f->tci;
+	memcpy(out + 16, f->hdr + 12, FRAME_HDR - 12);
+	return f->hdr_len + 4u;
 }
 
 /* A frame under way to another worker. Owned by `origin`'s pool; in between by whoever's inbox it lies in. */

@@ -5,7 +5,7 @@
  * full inbox is a counted drop. A ring or port that changes its worker travels the same way, so that it arrives before
  * the frames that were sent after it.
  */
-#include "nic/nic_priv.h"
+#include "nic/tap.h"
 
 #include <assert.h>
 
@@ -145,7 +145,7 @@ static void arrive(struct worker *w, struct frame_ref *r)
 	}
 	if (to) /* the ring has moved on meanwhile: the reference follows it, and goes home from there */
 		why = NIC_DROP_RX_INBOX_FULL;
-	count_drop(v ? vport_counters(v, w) : &r->nic->wire_cnt[w->index], why);
+	drop_frame(w, r->nic, v, &r->f, why);
 }
 
 /* True: it was sent on after its ring, and is not ours any more. */
@@ -181,6 +181,8 @@ unsigned handover_inbox(struct worker *w)
 			else if (!follow(w, p))
 				here[nhere++] = p;
 		}
+		if (tapped(w))
+			tap_arrived(w, here, nhere);
 		for (unsigned k = 0; k < nhere; k++)
 			arrive(w, here[k]);
 		if (nhere)

@@ -6,7 +6,7 @@
  * The steps go over the whole burst one after the other, so that the cache lines of all its descriptors, then of all
  * its buffers, travel at the same time.
  */
-#include "nic/nic_priv.h"
+#include "nic/tap.h"
 
 #define ETHER_HDR 14u
 
@@ -19,6 +19,8 @@ static struct frame *new_frame(struct worker *w)
 static void give_back_unsent(struct worker *w, struct nic_queue *q, const struct vq_chain *c, enum nic_drop why)
 {
 	count_drop(q->cnt, why);
+	if (tapped(w))
+		tap_refused(w, q->nic, q->vport, c->total > q->tx.hdr_len ? c->total - q->tx.hdr_len : 0, why);
 	virtqueue_done(&q->tx, c->id, c->ndesc);
 	notify_later(w, q);
 }

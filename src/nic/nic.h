@@ -259,6 +259,42 @@ int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_
 /* Frames delivered because of one filter are not counted (one probe, one counter a VPort); filters are enumerated by
  * the contract's keeper. */
 
+/*
+ * Captures and traces: frames as they pass a point of the data path, copied (their first `snaplen` bytes) into memory
+ * shared with a reader (include/vmq/tap.h has its layout). They cost the workers the copy while they run, and nothing
+ * when they don't; the reader can't make a worker wait.
+ */
+enum nic_tap_point { NIC_TAP_INGRESS, NIC_TAP_DELIVERED, NIC_TAP_DROPPED, NIC_TAP_WIRE, NIC_TAP_POINTS };
+
+struct nic_tap_config {
+	bool trace;         /* every step of a frame, instead of points */
+	unsigned points;    /* 1 << NIC_TAP_…, without `trace` */
+	bool by_vport;      /* only frames of this VPort: at INGRESS its VM sent them, at DELIVERED it got them, else either */
+	uint32_t vport;
+	bool by_from;       /* traces: only frames that this VPort sent, or the wire, to `vport` */
+	bool from_wire;
+	uint32_t from;
+	bool by_dst, by_src, by_vlan; /* only frames with this address, or VLAN (0: none) */
+	uint8_t dst[6], src[6];
+	uint16_t vlan;
+	uint32_t snaplen;   /* 14 … NIC_TAP_MAX_SNAPLEN, without `trace` */
+	uint64_t limit;     /* frames, 0: until it is stopped */
+	uint32_t ring_size; /* bytes for each worker, a power of two, NIC_TAP_MIN_RING … NIC_TAP_MAX_RING */
+};
+
+#define NIC_TAP_MAX_SNAPLEN 9216u
+#define NIC_TAP_MIN_RING 65536u
+#define NIC_TAP_MAX_RING (64u << 20)
+
+struct nic_tap;
+
+/* Frames classified after its return are seen. -EBUSY: there are too many, or one trace already; -EINVAL; -ENOMEM. */
+int nic_tap_start(struct nic *n, const struct nic_tap_config *cfg, struct nic_tap **out, struct vmq_err *err);
+/* The memory, the tap's own; a reader gets it as a copy of the descriptor. */
+int nic_tap_fd(const struct nic_tap *t);
+/* No worker touches it when it returns; or it stays allocated, -ETIMEDOUT. */
+int nic_tap_stop(struct nic_tap *t);
+
 enum nic_fate { NIC_FATE_DELIVER, NIC_FATE_WIRE, NIC_FATE_DROP };
 
 struct nic_explain_in {
@@ -271,7 +307,8 @@ struct nic_explain_in {
 
 struct nic_explain_dest {
 	enum nic_fate fate;
-	uint32_t vport;       /* DELIVER */
+	bool at_vport;        /* it is for `vport`; DELIVER, and drops there */
+	uint32_t vport;
 	uint32_t filter;      /* its FilterId, 0: the default VPort's rule */
 	unsigned qp, cpu;
 	bool tag_stripped, tag_inserted;

@@ -64,6 +64,7 @@ struct port_source {
 	struct port_tx_frame tx[PORT_BURST];
 	struct tx_note {         /* who is told when the port does not take it */
 		struct nic_vport *src;
+		const struct frame *f;
 		uint8_t tag[4];
 	} note[PORT_BURST];
 	struct iovec iov[PORT_BURST * 4 + VQ_MAX_SEGS];
@@ -100,6 +101,7 @@ struct nic_queue {
 	uint64_t rx_bytes;
 	bool to_notify;        /* in the worker's list of queues with something published */
 	bool told_broken;
+	bool traced;           /* a traced frame lies in its receive ring and no interrupt was decided on since */
 	struct moderation mod; /* of the receive ring's interrupts */
 	uint32_t inflight;     /* descriptors of the transmit ring held by references */
 	uint64_t last_work;
@@ -172,6 +174,7 @@ struct delivery {
 	struct nic_queue *q;
 	uint8_t op; /* enum tag_op */
 	bool slow;
+	uint16_t buffers; /* slow: receive buffers it took */
 	uint32_t len; /* bytes the receiver gets */
 	struct vq_buf buf;
 };
@@ -196,6 +199,7 @@ struct worker {
 	uint64_t next_look; /* for kicks of armed rings */
 
 	/* the burst */
+	const struct tap_set *taps; /* who looks on, NULL: nobody; control stores it (tap_control.c) */
 	unsigned nframes, nsegs, ndeliver, ntouched, nnotify;
 	struct frame frame[WORKER_BURST];
 	struct delivery deliver[WORKER_DELIVERIES];
@@ -227,6 +231,8 @@ struct nic_engine {
 	unsigned nworkers;
 	uint64_t cycles_per_us;
 	int event_fd;
+	struct tap_set *taps;  /* control's: what the workers have */
+	uint16_t tap_number;   /* of the last one started */
 	void **retired; /* to be freed after the next quiescent point */
 	unsigned nretired, retired_cap;
 	struct worker *w[NIC_MAX_WORKERS];
@@ -335,6 +341,11 @@ struct verdict classify(const struct nic *n, const struct filter_table *t, const
 void classify_group(const struct nic *n, const struct filter_table *t, const struct frame *f, uint32_t *seen, uint32_t round,
 		    void (*to)(void *ctx, struct nic_vport *v, uint32_t filter), void *ctx);
 
+/* ---- explain.c: worker, and control ---- */
+/* What would become of f, whose sender is src (NULL with FRAME_FROM_WIRE). f gets the VLAN that classify_admit gives it.
+ * Fills up to max destinations, returns how many there are. */
+unsigned explain_frame(const struct nic *n, const struct nic_vport *src, struct frame *f, struct nic_explain_dest *out, unsigned max);
+
 /* ---- deliver.c: worker ---- */
 void deliver_rings(struct worker *w);
 /* ---- egress.c: worker ---- */
@@ -356,8 +367,8 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f);
 void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v);
 /* Carries out what the lists of rings and ports hold; afterwards no frame's bytes are needed any more. */
 void dispatch_carry_out(struct worker *w);
-/* Counts a frame that came from `src` (FRAME_FROM_WIRE: the wire) and goes nowhere. */
-void dispatch_drop(struct worker *w, const struct nic *n, uint32_t src, enum nic_drop why);
+/* A frame goes nowhere, which is counted at its sender. */
+void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f, enum nic_drop why);
 /* ---- notify.c: worker ---- */
 void notify_later(struct worker *w, struct nic_queue *q);
 /* Interrupts for what is due; with `all` also for what moderation would hold back. */

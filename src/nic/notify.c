@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "nic/moderate.h"
+#include "nic/tap.h"
 
 void notify_later(struct worker *w, struct nic_queue *q)
 {
@@ -48,6 +49,7 @@ void notify_flush(struct worker *w, bool all)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < w->nnotify; i++) {
 		struct nic_queue *q = w->notify[i];
+		bool called;
 
 		if (!q->tx.broken && virtqueue_wants_call(&q->tx))
 			(void)call(&q->tx);
@@ -57,8 +59,11 @@ void notify_flush(struct worker *w, bool all)
 		}
 		q->to_notify = false;
 		q->mod.frames = 0;
-		if (!q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx))
+		called = !q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx);
+		if (called)
 			count(&q->cnt->c.rx_notifications, 1);
+		if (__builtin_expect(q->traced, 0))
+			tap_notified(w, q, called);
 		if (__builtin_expect(q->rx.broken || q->tx.broken, 0))
 			engine_report_broken(w, q);
 	}
