@@ -213,7 +213,9 @@ struct nic_queue_config {
 	uint64_t features;             /* what was negotiated (virtio 1.2 §6) */
 	uint8_t *dirty_log;            /* migration log, a bit a 4 KiB page, or NULL */
 	uint64_t dirty_log_size;       /* bytes */
-	uint64_t rx_used_gpa, tx_used_gpa; /* where the used rings lie, for the log */
+	/* For the log: guest addresses of what is written. Split rings: the used rings; packed ones: the descriptor rings … */
+	uint64_t rx_used_gpa, tx_used_gpa;
+	uint64_t rx_event_gpa, tx_event_gpa; /* … and the device's event areas; split: not used */
 };
 
 /* Queue pair qp of the VPort is served from now on. The descriptors stay the caller's and must outlive the queue.

@@ -16,7 +16,8 @@ static struct nic_queue *started(const struct nic *n, uint32_t vport, unsigned q
 	return v && qp < NIC_MAX_QUEUE_PAIRS ? v->started[qp] : NULL;
 }
 
-static struct virtqueue_config ring_config(const struct nic_queue_config *c, const struct nic_ring_config *r, uint64_t used_gpa)
+static struct virtqueue_config ring_config(const struct nic_queue_config *c, const struct nic_ring_config *r, uint64_t used_gpa,
+					   uint64_t event_gpa)
 {
 	return (struct virtqueue_config){
 		.desc = r->desc,
@@ -29,6 +30,7 @@ static struct virtqueue_config ring_config(const struct nic_queue_config *c, con
 		.log = c->dirty_log,
 		.log_size = c->dirty_log_size,
 		.used_gpa = used_gpa,
+		.event_gpa = event_gpa,
 		.kick_fd = r->kick_fd,
 		.call_fd = r->call_fd,
 		.err_fd = r->err_fd,
@@ -44,8 +46,8 @@ static bool cmd_adopt(struct worker *w, struct command *c)
 int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic_queue_config *cfg, struct vmq_err *err)
 {
 	struct nic_vport *v = vport_of(n, vport);
-	struct virtqueue_config rx = ring_config(cfg, &cfg->rx, cfg->rx_used_gpa);
-	struct virtqueue_config tx = ring_config(cfg, &cfg->tx, cfg->tx_used_gpa);
+	struct virtqueue_config rx = ring_config(cfg, &cfg->rx, cfg->rx_used_gpa, cfg->rx_event_gpa);
+	struct virtqueue_config tx = ring_config(cfg, &cfg->tx, cfg->tx_used_gpa, cfg->tx_event_gpa);
 	struct nic_queue *q;
 	struct worker *w;
 	int rc;

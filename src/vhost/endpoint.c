@@ -47,20 +47,26 @@ void vhost_tell(struct vhost_endpoint *ep, const struct vhost_event *ev)
 		ep->event(ep->ctx, ep, ev);
 }
 
-bool vhost_may_log(struct vhost_endpoint *ep)
+bool vhost_within(struct vhost_rate *r, unsigned seconds, unsigned most)
 {
 	struct timespec t;
 	uint64_t window;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	window = (uint64_t)t.tv_sec / VHOST_LOG_SECONDS + 1;
-	if (window != ep->log_window) {
-		ep->log_window = window;
-		ep->log_lines = 0;
-	}
-	if (ep->log_lines >= VHOST_LOG_LINES)
+	window = (uint64_t)t.tv_sec / seconds + 1;
+	if (window != r->window)
+		*r = (struct vhost_rate){ .window = window };
+	if (r->n >= most)
 		return false;
-	if (++ep->log_lines == VHOST_LOG_LINES)
+	r->n++;
+	return true;
+}
+
+bool vhost_may_log(struct vhost_endpoint *ep)
+{
+	if (!vhost_within(&ep->log_rate, VHOST_LOG_SECONDS, VHOST_LOG_LINES))
+		return false;
+	if (ep->log_rate.n == VHOST_LOG_LINES)
 		log_warn("vport %s: too much to log; silent about its front-end for up to %u s", ep->name,
 			 VHOST_LOG_SECONDS);
 	return true;
@@ -445,7 +451,7 @@ static void queue_status(const struct vhost_endpoint *ep, unsigned qp, struct vh
 	q->tx_size = ep->vring[2 * qp + 1].size;
 	if (p->started) {
 		q->state = VHOST_QUEUE_RUNNING;
-		q->reason = NULL;
+		q->reason = vhost_pair_lacks_driver(ep, qp);
 	} else if (p->broken) {
 		q->state = VHOST_QUEUE_BROKEN;
 		q->reason = p->reason;
@@ -472,6 +478,7 @@ void vhost_endpoint_status(const struct vhost_endpoint *ep, struct vhost_status 
 		.messages = ep->messages,
 		.errors = ep->errors,
 		.announcements = ep->announcements,
+		.announcements_withheld = ep->announcements_withheld,
 		.last_error = ep->last_error[0] ? ep->last_error : NULL,
 		.queue_pairs = ep->npairs,
 	};

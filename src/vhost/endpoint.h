@@ -16,6 +16,15 @@
 #define VHOST_LOG_SECONDS 10u
 #define VHOST_LOG_LINES   20u
 
+#define VHOST_ANNOUNCE_SECONDS 10u
+#define VHOST_ANNOUNCE_MOST    32u
+
+/* At most so many in each stretch of time, whatever a front-end asks for. */
+struct vhost_rate {
+	uint64_t window; /* CLOCK_MONOTONIC, in units of the stretch; 0: none yet */
+	unsigned n;      /* so many in this one */
+};
+
 struct vhost_endpoint {
 	/* constant after open */
 	char name[VHOST_NAME_MAX + 1];
@@ -53,12 +62,11 @@ struct vhost_endpoint {
 	struct vhost_vring vring[2 * NIC_MAX_QUEUE_PAIRS];
 	struct vhost_pair pair[NIC_MAX_QUEUE_PAIRS];
 
-	/* log lines a front-end can cause are limited: so many in this stretch of time */
-	uint64_t log_window; /* CLOCK_MONOTONIC, in units of VHOST_LOG_SECONDS */
-	unsigned log_lines;
+	/* what a front-end can cause as often as it likes; they outlive its connection */
+	struct vhost_rate log_rate, announce_rate;
 
 	/* counters, since open */
-	uint64_t connections, refused, messages, errors, announcements;
+	uint64_t connections, refused, messages, errors, announcements, announcements_withheld;
 	char last_error[VMQ_ERR_TEXT];
 };
 
@@ -79,6 +87,9 @@ void vhost_memory_lost(void *arg);
 
 /* Counts a fault of the front-end, keeps its sentence and logs it (endpoint.c). */
 void vhost_fault(struct vhost_endpoint *ep, const char *sentence, const char *consequence);
+
+/* One more now, of `most` in each stretch of `seconds`? */
+bool vhost_within(struct vhost_rate *r, unsigned seconds, unsigned most);
 
 /* May one more line about this endpoint be logged now? For lines that a front-end can cause as often as it likes. */
 bool vhost_may_log(struct vhost_endpoint *ep);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vhost/memory.h"
 #include "vhost/vhost.h"
 
 #define RANGES_A_BLOCK 512u
@@ -112,6 +114,19 @@ static void tell(void *arg, uint32_t events)
 		}
 }
 
+/* How many mappings the kernel lets us have; half of them are for VMs, the rest is plenty for all else. */
+static unsigned max_map_count(void)
+{
+	FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+	unsigned n = 0;
+
+	if (!f || fscanf(f, "%u", &n) != 1)
+		n = 0;
+	if (f)
+		(void)fclose(f);
+	return n ? n : 65530; /* the kernel's default */
+}
+
 int vhost_guard_start(const struct vhost_loop *loop, struct vmq_err *err)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
@@ -128,6 +143,7 @@ int vhost_guard_start(const struct vhost_loop *loop, struct vmq_err *err)
 		return vmq_err(err, rc, "the eventfd for lost guest memory cannot be watched: %s", strerror(-rc));
 	}
 	guard_loop = loop;
+	vhost_maps_limit(max_map_count() / 2);
 	sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGBUS, &sa, &former);
 	return 0;

@@ -145,6 +145,11 @@ static int send_rarp(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_
 			       "%02x:%02x:%02x:%02x:%02x:%02x to announce is not the address of one station", ev.mac[0],
 			       ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
 	ep->announcements++;
+	/* Each would be a broadcast frame: no front-end makes us send as many as it likes. */
+	if (!vhost_within(&ep->announce_rate, VHOST_ANNOUNCE_SECONDS, VHOST_ANNOUNCE_MOST)) {
+		ep->announcements_withheld++;
+		return 0;
+	}
 	if (vhost_may_log(ep))
 		log_info("vport %s: its VM came by migration; %02x:%02x:%02x:%02x:%02x:%02x is announced", ep->name,
 			 ev.mac[0], ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
@@ -173,7 +178,7 @@ static int map_region(struct vhost_endpoint *ep, const struct vhost_msg_region *
 
 	if (rc == 0) {
 		*r = (struct vhost_region){ mr->gpa, mr->size, mr->uva, NULL };
-		r->map = vhost_map_new(fd, mr->offset, mr->size, vhost_memory_lost, ep, err);
+		r->map = vhost_map_new(fd, mr->offset, mr->size, n, vhost_memory_lost, ep, err);
 		if (!r->map)
 			rc = -EINVAL;
 	}
@@ -290,7 +295,7 @@ static int set_log_base(struct vhost_endpoint *ep, struct vhost_msg *m, struct v
 				       "log: its %#" PRIx64 " bytes end before the page of guest address %#" PRIx64,
 				       l->size, last);
 	}
-	log = vhost_map_new(m->fds[0], l->offset, l->size, vhost_memory_lost, ep, err);
+	log = vhost_map_new(m->fds[0], l->offset, l->size, 0, vhost_memory_lost, ep, err);
 	if (!log) {
 		vmq_err_prefix(err, "log: ");
 		return -EINVAL;

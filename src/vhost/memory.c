@@ -11,6 +11,25 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+static unsigned maps_now, maps_most = 32765; /* half of the kernel's usual limit */
+
+void vhost_maps_limit(unsigned most)
+{
+	maps_most = most;
+}
+
+static int may_map(unsigned have, struct vmq_err *err)
+{
+	unsigned most = have < VHOST_MAPS_SURE ? maps_most : maps_most / 2;
+
+	if (maps_now < most)
+		return 0;
+	if (have < VHOST_MAPS_SURE)
+		return vmq_err(err, -ENOSPC, "all VMs together have %u mappings, all that are possible here", maps_now);
+	return vmq_err(err, -ENOSPC, "this VM has %u mappings, all together %u; above %u only a VM's first %u are possible",
+		       have, maps_now, most, VHOST_MAPS_SURE);
+}
+
 /* What offset and length of a mapping must be multiples of: a file of huge pages maps in those. 0: errno says why not.
  */
 static uint64_t map_unit(int fd)
@@ -49,14 +68,14 @@ static int map_extent(int fd, uint64_t offset, uint64_t size, struct stat *st, u
 	return 0;
 }
 
-struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, void (*lost)(void *arg), void *arg,
-				struct vmq_err *err)
+struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, unsigned have, void (*lost)(void *arg),
+				void *arg, struct vmq_err *err)
 {
 	struct vhost_map *m;
 	struct stat st;
 	uint64_t start = 0, len = 0;
 
-	if (map_extent(fd, offset, size, &st, &start, &len, err))
+	if (map_extent(fd, offset, size, &st, &start, &len, err) || may_map(have, err))
 		return NULL;
 	m = malloc(sizeof *m);
 	if (!m) {
@@ -84,6 +103,7 @@ struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, void (*l
 		free(m);
 		return NULL;
 	}
+	maps_now++;
 	return m;
 }
 
@@ -100,6 +120,7 @@ void vhost_map_put(struct vhost_map *m)
 	vhost_guard_remove(m->guard);
 	(void)munmap(m->addr, m->len);
 	free(m);
+	maps_now--;
 }
 
 static bool ranges_meet(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)

@@ -17,6 +17,14 @@
 #include "vhost/protocol.h"
 #include "vring/guest_mem.h"
 
+/*
+ * The kernel lets a process have so many mappings (vm.max_map_count), and all VMs share them: so many are for VMs
+ * altogether, set once before the first is made. A connection that has more than VHOST_MAPS_SURE leaves half of them
+ * to the others, so that no few VMs with hundreds of memory slots keep the rest out.
+ */
+void vhost_maps_limit(unsigned most);
+#define VHOST_MAPS_SURE 16u
+
 /* The most one front-end may have mapped: addresses here are finite (2^47) and belong to all VMs. */
 #define VHOST_MEM_MAX_BYTES (UINT64_C(1) << 42)
 
@@ -33,11 +41,12 @@ struct vhost_map {
 
 /*
  * Maps `size` bytes of the file from `offset`, shared and writable. The file must be a regular one and hold them all.
- * The fd stays the caller's and is not needed afterwards. `lost(arg)` is called on the control thread when the file was
- * truncated under the mapping. One reference. NULL: the sentence is in err.
+ * The fd stays the caller's and is not needed afterwards. `have`: how many mappings its connection has already.
+ * `lost(arg)` is called on the control thread when the file was truncated under the mapping. One reference. NULL: the
+ * sentence is in err.
  */
-struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, void (*lost)(void *arg), void *arg,
-				struct vmq_err *err);
+struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, unsigned have, void (*lost)(void *arg),
+				void *arg, struct vmq_err *err);
 struct vhost_map *vhost_map_get(struct vhost_map *m);
 void vhost_map_put(struct vhost_map *m); /* NULL is allowed */
 

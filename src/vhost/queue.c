@@ -78,7 +78,7 @@ static const char *ring_lacks(const struct vhost_endpoint *ep, const struct vhos
 	if (!ep->has_features)
 		return "the front-end has not negotiated features yet";
 	if (!ep->mem)
-		return "the front-end has not shared memory yet";
+		return "the front-end has not shared the VM's memory yet (is its memory backend made with share=on?)";
 	if (vhost_mem_lost(ep->mem))
 		return "the VM's memory file was truncated";
 	if (!v->size)
@@ -103,19 +103,48 @@ const char *vhost_pair_waits_for(const struct vhost_endpoint *ep, unsigned qp)
 	return why ? why : ring_lacks(ep, &ep->vring[2 * qp + 1]);
 }
 
-/* The guest address by which writes to the ring's used part are logged. The front-end tells one only while it logs;
- * until then the address the part really has stands in, so that logging can begin without a new start. */
-static uint64_t used_gpa(const struct vhost_endpoint *ep, const struct vhost_msg_addr *a)
+const char *vhost_pair_lacks_driver(const struct vhost_endpoint *ep, unsigned qp)
 {
-	if (a->flags & VHOST_VRING_F_LOG_BIT)
-		return a->log;
+	const struct vhost_vring *v = &ep->vring[2 * qp];
+	struct ring_layout l = ring_layout(is_packed(ep), v->size);
+	const uint16_t *avail;
+	const uint64_t *desc;
+
+	if (!ep->pair[qp].started)
+		return NULL;
+	avail = guest_mem_at_uva(ep->mem->gm, v->addr.avail, l.avail_len);
+	desc = guest_mem_at_uva(ep->mem->gm, v->addr.desc, l.desc_len);
+	if (!avail || !desc || __atomic_load_n(&desc[0], __ATOMIC_RELAXED) || __atomic_load_n(&desc[1], __ATOMIC_RELAXED) ||
+	    (!is_packed(ep) && __atomic_load_n(&avail[1], __ATOMIC_RELAXED)))
+		return NULL;
+	return "a first receive buffer (is the interface up in the guest, and its memory backend made with share=on?)";
+}
+
+/* The guest's address of the front-end's; `other` when it lies in no region. */
+static uint64_t gpa_of(const struct vhost_endpoint *ep, uint64_t uva, uint64_t other)
+{
 	for (uint32_t i = 0; i < ep->mem->n; i++) {
 		const struct vhost_region *r = &ep->mem->region[i];
 
-		if (a->used - r->uva < r->size)
-			return r->gpa + (a->used - r->uva);
+		if (uva - r->uva < r->size)
+			return r->gpa + (uva - r->uva);
 	}
-	return a->log;
+	return other;
+}
+
+/*
+ * The guest address by which writes of used entries are logged. The front-end tells one only while it logs; until then
+ * the address the used ring really has stands in, so that logging can begin without a new start. Of a packed ring the
+ * front-end tells where the device's event area is (the part in the used ring's place), but used entries are written
+ * over the descriptors.
+ */
+static uint64_t used_gpa(const struct vhost_endpoint *ep, const struct vhost_msg_addr *a)
+{
+	if (is_packed(ep))
+		return gpa_of(ep, a->desc, 0);
+	if (a->flags & VHOST_VRING_F_LOG_BIT)
+		return a->log;
+	return gpa_of(ep, a->used, a->log);
 }
 
 bool vhost_vring_moves(const struct vhost_endpoint *ep, const struct vhost_msg_addr *a)
@@ -240,6 +269,8 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 	c.dirty_log_size = log ? ep->log_size : 0;
 	c.rx_used_gpa = used_gpa(ep, &rx->addr);
 	c.tx_used_gpa = used_gpa(ep, &tx->addr);
+	c.rx_event_gpa = gpa_of(ep, rx->addr.used, 0);
+	c.tx_event_gpa = gpa_of(ep, tx->addr.used, 0);
 	rc = nic_queue_start(ep->nic, ep->vport, qp, &c, &err);
 	if (rc && rc != -ETIMEDOUT) {
 		mark_broken(ep, qp, err.text[0] ? err.text : strerror(-rc));

@@ -63,6 +63,10 @@ void vhost_pair_mend(struct vhost_endpoint *ep, unsigned qp);
 /* What a pair that is neither running nor broken waits for: static text. */
 const char *vhost_pair_waits_for(const struct vhost_endpoint *ep, unsigned qp);
 
+/* A running pair whose receive ring is as blank as new memory: the driver has posted nothing yet, or it has, but into
+ * memory that only the front-end sees (mapped privately: nothing else tells us). Static text saying so, or NULL. */
+const char *vhost_pair_lacks_driver(const struct vhost_endpoint *ep, unsigned qp);
+
 /* All pairs; used around a change of memory, and at the end. */
 void vhost_pairs_start(struct vhost_endpoint *ep);
 void vhost_pairs_stop(struct vhost_endpoint *ep);

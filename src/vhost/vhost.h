@@ -153,13 +153,13 @@ void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *r
 
 enum vhost_queue_state {
 	VHOST_QUEUE_WAITING, /* not (yet) set up or enabled by the front-end; `reason` says what is missing */
-	VHOST_QUEUE_RUNNING,
+	VHOST_QUEUE_RUNNING, /* `reason`: no sign of the guest's driver is to be seen in its rings */
 	VHOST_QUEUE_BROKEN, /* `reason` */
 };
 
 struct vhost_queue_status {
 	enum vhost_queue_state state;
-	const char *reason; /* NULL when running; valid until the next call into this endpoint or its loop */
+	const char *reason; /* NULL: none; valid until the next call into this endpoint or its loop */
 	uint16_t rx_size, tx_size;
 };
 
@@ -179,6 +179,7 @@ struct vhost_status {
 	uint64_t messages;      /* complete messages received */
 	uint64_t errors;        /* requests refused and connections closed for a fault of the front-end */
 	uint64_t announcements; /* VMs' arrivals by migration that were to be announced */
+	uint64_t announcements_withheld; /* of them: not announced, too many in a short time */
 	const char *last_error; /* the sentence of the last of them, NULL: none; valid as `reason` above */
 	unsigned queue_pairs;
 	struct vhost_queue_status queue[NIC_MAX_QUEUE_PAIRS];

@@ -29,6 +29,7 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, "\n    ", "socket", vport, "socket");
 	text_pair(out, " ", "socket_mode", vport, "socket_mode");
 	text_pair(out, "\n    ", "status", vport, "status");
+	text_pair(out, "\n    ", "waits_for", vport, "waits_for");
 	text_pair(out, "\n    ", "features", vport, "features");
 	json_array_foreach(json_object_get(vport, "macs"), i, filter)
 	{

@@ -179,8 +179,15 @@ static json_t *status_json(const struct vhost_status *st)
 	return json_string(word);
 }
 
+/* What stands between a connected front-end and traffic, as the first queue pair shows it; NULL: nothing. */
+static const char *waits_for(const struct vhost_status *st)
+{
+	return st->connected && st->queue[0].state != VHOST_QUEUE_BROKEN ? st->queue[0].reason : NULL;
+}
+
 void endpoint_describe(const struct stack_vport *v, json_t *out)
 {
+	const char *why;
 	const struct vhost_endpoint *ep = stack_vport_endpoint(v);
 	struct vhost_status st;
 
@@ -193,6 +200,9 @@ void endpoint_describe(const struct stack_vport *v, json_t *out)
 	vhost_endpoint_status(ep, &st);
 	(void)json_object_set_new(out, "connected", json_boolean(st.connected));
 	(void)json_object_set_new(out, "status", status_json(&st));
+	why = waits_for(&st);
+	if (why)
+		(void)json_object_set_new(out, "waits_for", json_string(why));
 	(void)json_object_set_new(out, "features", feature_names(st.features));
 }
 
@@ -205,4 +215,5 @@ void endpoint_counters(const struct stack_vport *v, json_t *out)
 		return;
 	vhost_endpoint_status(ep, &st);
 	(void)json_object_set_new(out, "announcements", json_integer((json_int_t)st.announcements));
+	(void)json_object_set_new(out, "announcements_withheld", json_integer((json_int_t)st.announcements_withheld));
 }

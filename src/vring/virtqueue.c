@@ -30,6 +30,7 @@ int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg)
 		.log = cfg->log,
 		.log_size = cfg->log_size,
 		.used_gpa = cfg->used_gpa,
+		.event_gpa = cfg->event_gpa,
 		.kick_fd = cfg->kick_fd,
 		.call_fd = cfg->call_fd,
 		.err_fd = cfg->err_fd,
@@ -61,10 +62,17 @@ void virtqueue_log(const struct virtqueue *vq, uint64_t gpa, uint64_t len)
 
 /* ---- notifications from the guest ---- */
 
+static void log_event(const struct virtqueue *vq)
+{
+	if (vq->log)
+		virtqueue_log(vq, vq->event_gpa, sizeof *vq->device_event);
+}
+
 void virtqueue_kicks_off(struct virtqueue *vq)
 {
 	if (vq->packed) {
 		__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE, __ATOMIC_RELAXED);
+		log_event(vq);
 		return;
 	}
 	if (vq->event_idx)
@@ -88,10 +96,11 @@ static void ask_for_kicks(struct virtqueue *vq)
 	}
 	if (!vq->event_idx) {
 		__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_ENABLE, __ATOMIC_RELAXED);
-		return;
+	} else {
+		__atomic_store_n(&vq->device_event->off_wrap, vq->last_avail, __ATOMIC_RELAXED);
+		__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DESC, __ATOMIC_RELEASE);
 	}
-	__atomic_store_n(&vq->device_event->off_wrap, vq->last_avail, __ATOMIC_RELAXED);
-	__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DESC, __ATOMIC_RELEASE);
+	log_event(vq);
 }
 
 bool virtqueue_kicks_on(struct virtqueue *vq)

@@ -95,6 +95,7 @@ struct virtqueue {
 	uint64_t log_size;
 	struct vq_order *order; /* NULL: any order will do */
 	uint64_t used_gpa;    /* split: of the used ring; packed: of the descriptor ring, which is what we write */
+	uint64_t event_gpa;   /* packed: of the device's event area */
 	int kick_fd, call_fd, err_fd;
 };
 
@@ -107,6 +108,7 @@ struct virtqueue_config {
 	uint8_t *log;
 	uint64_t log_size;
 	uint64_t used_gpa;
+	uint64_t event_gpa;
 	int kick_fd, call_fd, err_fd;
 };
 

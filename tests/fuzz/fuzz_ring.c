@@ -127,6 +127,8 @@ static void start(unsigned v, uint16_t rx_base, uint16_t tx_base)
 		.dirty_log_size = LOG_SIZE,
 		.rx_used_gpa = used_gpa(2 * v),
 		.tx_used_gpa = used_gpa(2 * v + 1),
+		.rx_event_gpa = GPA + 2 * v * PAGE + USED_AT,
+		.tx_event_gpa = GPA + (2 * v + 1) * PAGE + USED_AT,
 	};
 	struct vmq_err err = { "" };
 
@@ -150,16 +152,6 @@ static void remember(struct vm *m)
 		memcpy(slot_before(m, i), m->part[i], m->size[i]);
 }
 
-/* What a packed ring's device says about kicks lies in no page that vhost-user logs: the device that takes over says it
- * anew. */
-static void forget_packed_events(unsigned v)
-{
-	if (!vm[v].logging || !(features & 1ull << VIRTIO_F_RING_PACKED))
-		return;
-	for (unsigned r = 2 * v; r < 2 * v + 2; r++)
-		memcpy(slot_before(&vm[v], 0) + r * PAGE + USED_AT, ring_page(r) + USED_AT, 4);
-}
-
 static bool is_broken(unsigned v)
 {
 	const struct nic_queue *q = vport_of(nic, v + 1)->started[0];
@@ -173,7 +165,6 @@ static void check_log(unsigned v)
 	struct vm *m = &vm[v];
 	bool check = m->logging && !is_broken(v);
 
-	forget_packed_events(v);
 	for (unsigned i = 0; check && i < m->mem->nslots; i++)
 		for (uint64_t at = 0; at < m->size[i]; at += PAGE) {
 			uint64_t page = (m->mem->slot[i].gpa + at) / PAGE;

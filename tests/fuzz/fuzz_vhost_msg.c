@@ -72,14 +72,15 @@ static void check_part(const struct guest_mem *m, const void *part, size_t len, 
 	abort();
 }
 
-static void check_ring(const struct guest_mem *m, const struct nic_ring_config *r)
+static void check_ring(const struct nic_queue_config *c, const struct nic_ring_config *r)
 {
+	bool packed = c->features & VHOST_FEATURE(RING_PACKED);
 	size_t n = r->size;
 
-	MUST(n >= 2 && n <= 32768 && (n & (n - 1)) == 0);
-	check_part(m, r->desc, 16 * n, 16);
-	check_part(m, r->avail, 6 + 2 * n, 2);
-	check_part(m, r->used, 6 + 8 * n, 4);
+	MUST(n >= 2 && n <= 32768 && (packed || (n & (n - 1)) == 0));
+	check_part(c->mem, r->desc, 16 * n, 16);
+	check_part(c->mem, r->avail, packed ? 4 : 6 + 2 * n, packed ? 4 : 2);
+	check_part(c->mem, r->used, packed ? 4 : 6 + 8 * n, 4);
 	MUST(r->kick_fd < 0 || fcntl(r->kick_fd, F_GETFL) & O_NONBLOCK);
 	MUST(r->call_fd < 0 || fcntl(r->call_fd, F_GETFL) & O_NONBLOCK);
 }
@@ -89,8 +90,8 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	MUST(vport == 5 && qp < PAIRS && !n->started[qp]);
 	for (uint32_t i = 1; i < cfg->mem->nslots; i++)
 		MUST(cfg->mem->slot[i].gpa - cfg->mem->slot[i - 1].gpa >= cfg->mem->slot[i - 1].size);
-	check_ring(cfg->mem, &cfg->rx);
-	check_ring(cfg->mem, &cfg->tx);
+	check_ring(cfg, &cfg->rx);
+	check_ring(cfg, &cfg->tx);
 	if (cfg->dirty_log)
 		cfg->dirty_log[cfg->dirty_log_size - 1] = 1;
 	if (qp == 1 && (cfg->rx.last_avail & 7) == 5)
@@ -106,8 +107,8 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 	if (!n->started[qp])
 		return -ENOENT;
 	/* Its memory is there to the last. */
-	check_ring(n->cfg[qp].mem, &n->cfg[qp].rx);
-	check_ring(n->cfg[qp].mem, &n->cfg[qp].tx);
+	check_ring(&n->cfg[qp], &n->cfg[qp].rx);
+	check_ring(&n->cfg[qp], &n->cfg[qp].tx);
 	n->started[qp] = false;
 	*rx_base = n->cfg[qp].rx.last_avail;
 	*tx_base = n->cfg[qp].tx.last_avail;
@@ -121,8 +122,8 @@ int nic_queue_set_fds(struct nic *n, uint32_t vport, unsigned qp, int rx_kick, i
 	n->cfg[qp].rx.call_fd = rx_call;
 	n->cfg[qp].tx.kick_fd = tx_kick;
 	n->cfg[qp].tx.call_fd = tx_call;
-	check_ring(n->cfg[qp].mem, &n->cfg[qp].rx);
-	check_ring(n->cfg[qp].mem, &n->cfg[qp].tx);
+	check_ring(&n->cfg[qp], &n->cfg[qp].rx);
+	check_ring(&n->cfg[qp], &n->cfg[qp].tx);
 	return 0;
 }
 

@@ -55,6 +55,17 @@ def test_ping_and_tcp_every_way(two):
         procs.soon_equal(lambda: two.vmqd.stats(name)['rx_frames'] - guest.received(dev), 0)
 
 
+def test_a_guest_whose_memory_is_not_shared_is_told_apart(lab):
+    """The commonest mistake: a memory backend without share=on. The rings lie in memory that only QEMU has."""
+    x = lab(vports=[{'name': 'vm1', 'mac': MAC1}])
+    g = Guest('vm1', [Nic(x.vmqd.path('vm1'), MAC1, '10.77.0.1/24')], share='off', wait=False)
+    g.wait_ready()
+    v = procs.wait_for(lambda: (lambda v: v if 'share=on' in v.get('waits_for', '') else None)(x.vmqd.vport('vm1')), 60,
+                       'a VPort that says what its VM lacks')
+    assert v['status'] in ('connected', 'running')
+    g.stop()
+
+
 def test_reboot_under_traffic(two):
     """vm1 reboots while the wire sends to it; vm2's transfer meanwhile is whole, vm1 is back afterwards."""
     stop = threading.Event()

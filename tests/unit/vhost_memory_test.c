@@ -6,6 +6,7 @@
 #include "vhost_stub.h"
 
 #include "vhost/guard.h"
+#include "vhost/memory.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -402,6 +403,79 @@ static void other_sigbus_still_kills(void **state)
 	}
 }
 
+/* Adds slots of its own until one is refused; returns how many there are, its reason in last_error. */
+static unsigned add_all(struct front *x, int fd)
+{
+	struct vhost_status st;
+
+	for (unsigned i = 0; i < 508; i++) {
+		struct vhost_msg_slot s = nth_slot(i);
+
+		if (front_ack(x, ADD_MEM_REG, &s, sizeof s, &fd, 1))
+			break;
+	}
+	vhost_endpoint_status(x->ep, &st);
+	return st.mem_slots;
+}
+
+static const char *last_error(const struct front *x)
+{
+	struct vhost_status st;
+
+	vhost_endpoint_status(x->ep, &st);
+	return st.last_error;
+}
+
+/* The process has a number of mappings, for all VMs: some take many, and still each new one gets its first. */
+static void mappings_have_a_bound(void **state)
+{
+	int fd = memfd_create("slots", MFD_CLOEXEC);
+	struct front g, h;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 509 * 4096), 0);
+	front_open(&g, 1);
+	front_open(&h, 1);
+	vhost_maps_limit(60);
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	assert_int_equal(add_all(&f, fd), 30);
+	assert_non_null(strstr(last_error(&f), "this VM has 30 mappings, all together 30"));
+	front_connect(&g);
+	front_features(&g, STUB_FEATURES);
+	assert_int_equal(add_all(&g, fd), 16);
+	front_connect(&h);
+	front_features(&h, STUB_FEATURES);
+	assert_int_equal(add_all(&h, fd), 14);
+	assert_non_null(strstr(last_error(&h), "all VMs together have 60 mappings"));
+	assert_int_equal(stub_mappings(), 3 + 60);
+	front_disconnect(&f); /* what it had is there for others again */
+	assert_int_equal(add_all(&h, fd), 16);
+	front_close(&h);
+	front_close(&g);
+	vhost_maps_limit(32765);
+	close(fd);
+}
+
+/* A front-end whose memory is its own (share=off): it never comes to rings, or its rings stay blank. */
+static void memory_that_is_not_shared(void **state)
+{
+	(void)state;
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	assert_non_null(strstr(status().queue[0].reason, "share=on"));
+	front_disconnect(&f);
+	front_run(&f);
+	assert_int_equal(status().queue[0].state, VHOST_QUEUE_RUNNING);
+	assert_non_null(strstr(status().queue[0].reason, "share=on"));
+	f.mem[8] = 1; /* a descriptor's length */
+	assert_null(status().queue[0].reason);
+	f.mem[8] = 0;
+	((uint16_t *)(f.mem + 0x2000))[1] = 1; /* the available index */
+	assert_null(status().queue[0].reason);
+	((uint16_t *)(f.mem + 0x2000))[1] = 0;
+}
+
 int main(void)
 {
 #define T(fn)       cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -411,6 +485,8 @@ int main(void)
 		T(slot_for_each_pair),
 		T(odd_offset),
 		T(empty_table),
+		T(mappings_have_a_bound),
+		T(memory_that_is_not_shared),
 		T_GUARD(truncated_under_a_worker),
 		T_GUARD(truncated_before_the_start),
 		T_GUARD(truncated_log),

@@ -112,7 +112,7 @@ static void handshake_v1(void **state)
 	assert_true(front_same_byte(&f, guest_mem_at(q->cfg.mem, STUB_GPA + 0x1234, &len, &hint), STUB_UVA + 0x1234));
 	assert_int_equal(stub_count(VHOST_EVENT_RUNNING, 0), 1);
 	assert_int_equal(status().queue[0].state, VHOST_QUEUE_RUNNING);
-	assert_null(status().queue[0].reason);
+	assert_non_null(status().queue[0].reason); /* the guest has posted nothing */
 	assert_int_equal(status().mem_slots, 1);
 	assert_int_equal(status().mem_bytes, STUB_MEM_BYTES);
 	assert_int_equal(status().errors, 0);
@@ -303,6 +303,7 @@ static void base_after_crash(void **state)
 
 static void packed_base(void **state)
 {
+	struct vhost_msg_addr a = front_ring_addr(0);
 	struct vhost_endpoint_config cfg;
 
 	(void)state;
@@ -325,6 +326,15 @@ static void packed_base(void **state)
 	assert_int_equal(f.nic.q[0].cfg.rx.last_avail, 0x8000);
 	assert_int_equal(f.nic.q[0].cfg.rx.last_used, 0x8000);
 	assert_int_equal(f.nic.q[0].cfg.tx.last_used, 0x8005);
+	/* The log: the descriptors are what is written, and the event areas, whatever address the front-end tells. */
+	assert_int_equal(f.nic.q[0].cfg.rx_used_gpa, STUB_GPA);
+	assert_int_equal(f.nic.q[0].cfg.rx_event_gpa, STUB_GPA + 0x4000);
+	assert_int_equal(f.nic.q[0].cfg.tx_used_gpa, STUB_GPA + 0x8000);
+	assert_int_equal(f.nic.q[0].cfg.tx_event_gpa, STUB_GPA + 0xc000);
+	a.flags = VHOST_VRING_F_LOG_BIT;
+	a.log = STUB_GPA + 0x4000;
+	front_send(&f, SET_VRING_ADDR, 0, &a, sizeof a, NULL, 0);
+	assert_int_equal(f.nic.q[0].starts, 1);
 	assert_int_equal(front_base(&f, 1), 0x80058005u);
 }
 
@@ -507,6 +517,29 @@ static void announce_and_mtu(void **state)
 
 /* ---- broken pairs ---- */
 
+/* No front-end makes us send broadcast frames as often as it likes, and no new connection gives it more. */
+static void announcements_are_bounded(void **state)
+{
+	const uint8_t mac[8] = { 0x52, 0x54, 0, 0, 0, 1 };
+	unsigned told = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		front_connect(&f);
+		front_features(&f, STUB_FEATURES);
+		for (unsigned i = 0; i < 500; i++) {
+			stub_events.n = 0;
+			front_send(&f, SEND_RARP, 0, mac, sizeof mac, NULL, 0);
+			told += stub_count(VHOST_EVENT_ANNOUNCE, 0);
+		}
+		assert_true(status().connected);
+		front_disconnect(&f);
+	}
+	assert_int_equal(status().announcements, 1000);
+	assert_int_equal(status().announcements_withheld, 1000 - told);
+	assert_in_range(told, 32, 3 * 32); /* one stretch of time, or two or three on a slow machine */
+}
+
 static void breaks(const char *reason)
 {
 	f.nic.q[0].broken = true;
@@ -661,6 +694,7 @@ int main(void)
 		T(memory_while_running),
 		T(migration_log),
 		T(announce_and_mtu),
+		T(announcements_are_bounded),
 		T(broken_and_mended),
 		T(data_path_refuses),
 		T(stuck_at_the_start),

@@ -38,6 +38,7 @@ static void ring_init(struct vm *vm, struct vm_ring *r, uint16_t size)
 	r->avail = vm_ptr(vm, vm_alloc(vm, size * 2u + 6u));
 	r->used_gpa = vm_alloc(vm, size * 8u + 6u);
 	r->used = vm_ptr(vm, r->used_gpa);
+	r->event_gpa = r->used_gpa;
 	if (r->packed)
 		r->used_gpa = r->desc_gpa; /* what the device writes */
 }
@@ -84,6 +85,8 @@ struct nic_queue_config vm_queue_config(const struct vm *vm)
 		.features = vm->features,
 		.rx_used_gpa = vm->rx.used_gpa,
 		.tx_used_gpa = vm->tx.used_gpa,
+		.rx_event_gpa = vm->rx.event_gpa,
+		.tx_event_gpa = vm->tx.event_gpa,
 	};
 }
 

@@ -38,6 +38,7 @@ struct vm_ring {
 	uint16_t ndesc[64];         /* packed: entries of buffer id */
 	uint64_t last_gpa[64];      /* where the buffer with this id (split: head) begins */
 	uint64_t used_gpa, desc_gpa;
+	uint64_t event_gpa;         /* packed: of the device's event area */
 };
 
 struct vm_piece {

@@ -76,7 +76,8 @@ class Guest:
     device, hence vectors=0 there; and it loses guest writes while migrating when RAM is a multiple of 256 KiB, hence the odd size.
     """
 
-    def __init__(self, name, nics, memory='131080K', hotplug=0, cpus=1, how=None, extra=(), wait=True, netns=None):
+    def __init__(self, name, nics, memory='131080K', hotplug=0, cpus=1, how=None, extra=(), wait=True, netns=None,
+                 share='on'):
         self.name = name
         self.how = how or accel()
         w = procs.workdir()
@@ -87,7 +88,7 @@ class Guest:
         img = image()
         append = _APPEND + ' tsc=reliable no_timer_check'
         args = [QEMU, '-name', name, '-accel', self.how, '-machine', 'pc,memory-backend=ram',
-                '-object', f'memory-backend-memfd,id=ram,size={memory},share=on', '-m', memory + (f',slots={hotplug},maxmem=4G' if hotplug else ''), '-smp', str(cpus), *_COMMON,
+                '-object', f'memory-backend-memfd,id=ram,size={memory},share={share}', '-m', memory + (f',slots={hotplug},maxmem=4G' if hotplug else ''), '-smp', str(cpus), *_COMMON,
                 '-serial', f'file:{w}/{name}.console', '-kernel', img + '/vmlinuz', '-initrd', img + '/initrd.gz',
                 '-device', 'virtio-serial-pci', '-chardev', f'socket,id=agent,path={self.agent_path},server=on,wait=off',
                 '-device', 'virtserialport,chardev=agent,name=agent',
