@@ -175,12 +175,34 @@ static void touch(struct worker *w, struct nic_queue *q)
 	q->rx_frames = 0;
 	q->rx_bytes = 0;
 	w->touched[w->ntouched++] = q;
+	w->limited |= is_set(&q->vport->rx_limited);
 	if (!q->rx.packed) {
 		__builtin_prefetch(&q->rx.avail->ring[q->rx.last_avail & q->rx.mask]);
 		if (q->rx.avail_idx == q->rx.last_avail)
 			__builtin_prefetch(&q->rx.avail->idx);
 	}
 	virtqueue_prefetch_used(&q->rx, 0);
+}
+
+/* What the rate limits of the burst's receivers do not let through goes out of the list. */
+static void drop_beyond_limits(struct worker *w)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < w->ndeliver; i++) {
+		const struct delivery *d = &w->deliver[i];
+		struct nic_vport *v = d->q->vport;
+
+		if (is_set(&v->rx_limited) && !limit_pass(&v->limit.rx, w->now, d->len)) {
+			drop_frame(w, d->q->nic, v, d->f, NIC_DROP_RX_LIMIT);
+			continue;
+		}
+		if (kept != i)
+			w->deliver[kept] = *d;
+		kept++;
+	}
+	w->ndeliver = kept;
+	w->limited = false;
 }
 
 /* A position of the receive ring for each frame, in order. */
@@ -259,6 +281,8 @@ void deliver_rings(struct worker *w)
 	for (unsigned i = 0; i < w->ndeliver; i++)
 		if (!w->deliver[i].q->rx_touched)
 			touch(w, w->deliver[i].q);
+	if (__builtin_expect(w->limited, 0))
+		drop_beyond_limits(w);
 	take_buffers(w);
 	find_memory(w);
 	copy_all(w);
@@ -269,6 +293,8 @@ void deliver_rings(struct worker *w)
 		if (q->rx.used_idx != q->rx.used_public) {
 			count(&q->cnt->c.rx_frames, q->rx_frames);
 			count(&q->cnt->c.rx_bytes, q->rx_bytes);
+			count(&q->total.rx_frames, q->rx_frames);
+			count(&q->total.rx_bytes, q->rx_bytes);
 			count(&q->cnt->c.rx_batches, 1);
 			moderate_published(&q->mod, q->rx_frames, w->now);
 			virtqueue_publish(&q->rx);

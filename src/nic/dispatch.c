@@ -148,6 +148,14 @@ static void dispatch_group(struct worker *w, const struct nic *n, const struct f
 		dispatch_wire(w, n, f);
 }
 
+/* A group frame of a VM that has sent as many of them as its storm limit allows. */
+static bool beyond_storm_limit(const struct worker *w, const struct frame *f)
+{
+	struct nic_vport *src = f->queue ? f->queue->vport : NULL;
+
+	return src && is_set(&src->group_limited) && !limit_pass(&src->limit.group, w->now, f->len);
+}
+
 static void dispatch(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f,
 		     const struct verdict *v)
 {
@@ -167,7 +175,10 @@ static void dispatch(struct worker *w, const struct nic *n, const struct filter_
 			to_default(w, n, f);
 		break;
 	case VERDICT_GROUP:
-		dispatch_group(w, n, t, f);
+		if (beyond_storm_limit(w, f))
+			dispatch_drop(w, n, f, NIC_DROP_TX_STORM);
+		else
+			dispatch_group(w, n, t, f);
 		break;
 	case VERDICT_DROP:
 		dispatch_drop(w, n, f, v->drop);
@@ -284,6 +295,7 @@ void burst_finish(struct worker *w)
 	if (w->nframes == 0)
 		return;
 	count(&w->frames, w->nframes);
+	count(&w->batch[31 - __builtin_clz(w->nframes)], 1);
 	for (unsigned i = 0; i < w->nframes; i++) {
 		struct frame *f = &w->frame[i];
 

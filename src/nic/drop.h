@@ -15,6 +15,8 @@
 	X(RX_INBOX_FULL, "rx_inbox_full", "the inbox of the VPort's CPU was full")                                    \
 	X(RX_NOT_ACCEPTED, "rx_not_accepted",                                                                        \
 	  "no filter claims the frame, and the host's device takes neither its address nor all (promiscuous)")       \
+	X(RX_LIMIT, "rx_limit",                                                                                      \
+	  "the VPort had received what its rate limit allows (max_rx_bytes_per_s, max_rx_frames_per_s)")             \
 	X(RX_STOPPED, "rx_stopped", "the VPort was being stopped, moved or deleted")                                  \
 	X(TX_RUNT, "tx_runt", "the VM sent a frame shorter than an Ethernet header")                                  \
 	X(TX_TOO_LONG, "tx_too_long", "the VM sent a frame longer than 9,216 bytes, or in too many pieces")           \
@@ -23,6 +25,8 @@
 	X(TX_VLAN, "tx_vlan", "VLAN check: the VM sent a frame for a VLAN that no filter of the VPort holds")             \
 	X(TX_NO_WIRE, "tx_no_wire", "the frame's destination is outside and the adapter has no physical port")        \
 	X(TX_WIRE_FULL, "tx_wire_full", "the physical port had no room")                                              \
+	X(TX_STORM, "tx_storm",                                                                                      \
+	  "the VM sent more broadcast and multicast frames than its storm limit allows (max_group_frames_per_s)")    \
 	X(TX_HAIRPIN, "tx_hairpin", "the frame's only destination is its sender")                                     \
 	X(TX_NO_REFERENCE, "tx_no_reference", "too many frames are under way to other CPUs")
 

@@ -83,6 +83,7 @@ static void free_worker(struct worker *w)
 	free(w->free_refs);
 	free(w->queues);
 	free(w->notify);
+	free(w->held);
 	free(w);
 }
 
@@ -106,7 +107,9 @@ static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t 
 	ok = w->epfd >= 0 && w->wakefd >= 0 && epoll_ctl(w->epfd, EPOLL_CTL_ADD, w->wakefd, &ev) == 0;
 	w->queues = calloc(w->queue_cap, sizeof(void *)); /* untouched pages cost nothing */
 	w->notify = calloc(w->queue_cap, sizeof(void *));
-	ok = ok && w->queues && w->notify && spsc_init(&w->events, w->queue_cap) && spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
+	w->held = calloc(w->queue_cap, sizeof *w->held);
+	w->held_due = SLEEP_FOR_EVER;
+	ok = ok && w->queues && w->notify && w->held && spsc_init(&w->events, w->queue_cap) && spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
 	for (unsigned i = 0; ok && nworkers > 1 && i < nworkers; i++)
 		ok = spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS);
 	if (ok && nworkers > 1) {
@@ -161,6 +164,8 @@ int nic_engine_create(const struct nic_engine_config *cfg, struct nic_engine **o
 		e->w[i] = new_worker(e, i, cfg->cpus[i], cfg->ncpus);
 		if (!e->w[i])
 			rc = vmq_err(err, -ENOMEM, "cpus: no memory or descriptors for the worker of CPU %u", cfg->cpus[i]);
+		else
+			worker_set_policy(e->w[i], cfg->policy[i]);
 	}
 	e->nworkers = rc < 0 ? 0 : cfg->ncpus;
 	for (unsigned i = 0; i < e->nworkers; i++) {
@@ -282,6 +287,19 @@ int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg)
 		free(call);
 	}
 	return rc;
+}
+
+static bool cmd_policy(struct worker *w, struct command *c)
+{
+	worker_set_policy(w, c->data.policy);
+	return true;
+}
+
+int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy policy)
+{
+	struct worker *w = engine_worker(e, cpu);
+
+	return w ? engine_command(w, &(struct command){ .run = cmd_policy, .data.policy = policy }) : -ENOENT;
 }
 
 /* ---- quiescence ---- */
@@ -413,6 +431,10 @@ unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s
 
 		s[i] = (struct nic_worker_stats){
 			.cpu = w->cpu,
+			.policy = __atomic_load_n(&w->policy, __ATOMIC_RELAXED),
+			.asleep = __atomic_load_n(&w->asleep, __ATOMIC_RELAXED),
+			.timed_sleeps = get(&w->timed_sleeps),
+			.busy_cycles = get(&w->busy_cycles),
 			.turns = get(&w->turns),
 			.polls = get(&w->polls),
 			.sleeps = get(&w->sleeps),
@@ -422,7 +444,10 @@ unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s
 			.sleep_ns = sleep_cycles(w) / e->cycles_per_us * 1000,
 			.rings = __atomic_load_n(&w->rings, __ATOMIC_RELAXED),
 			.rings_armed = __atomic_load_n(&w->rings_armed, __ATOMIC_RELAXED),
+			.rings_held = __atomic_load_n(&w->rings_held, __ATOMIC_RELAXED),
 		};
+		for (unsigned k = 0; k < NIC_BATCH_SIZES; k++)
+			s[i].batch[k] = get(&w->batch[k]);
 	}
 	return n;
 }

@@ -114,6 +114,21 @@ static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 	return c.next;
 }
 
+/* Of n frames, as many as the VPort's rate limit lets through now; *credit: and so many bytes. 0: the ring is held. */
+static unsigned within_limit(struct worker *w, struct nic_queue *q, unsigned n, int32_t *credit)
+{
+	const struct limit *l = &q->vport->limit.tx;
+	struct limit_room room = limit_room(l, w->now);
+
+	if (room.frames == 0 || room.bytes == 0) {
+		worker_hold_queue(w, q, limit_due(l, w->now, LIMIT_WAIT_US * w->engine->cycles_per_us));
+		return 0;
+	}
+	if (*credit > room.bytes)
+		*credit = room.bytes;
+	return n < room.frames ? n : room.frames;
+}
+
 unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 {
 	struct virtqueue *vq = &q->tx;
@@ -122,8 +137,15 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	uint16_t pos = vq->last_avail;
 	uint64_t bytes = 0;
 	int32_t credit = w->nactive > 1 ? q->credit + RING_QUANTUM : INT32_MAX;
+	bool limited;
 
 	n = virtqueue_fetch(vq, buf, WORKER_BURST - first, vq->hdr_len + ETHER_HDR, vq->hdr_len + PORT_MAX_FRAME);
+	limited = n && is_set(&q->vport->tx_limited);
+	if (__builtin_expect(limited, 0)) {
+		n = within_limit(w, q, n, &credit);
+		if (n == 0)
+			return 0;
+	}
 	for (i = 0; i < n; i++)
 		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + vq->hdr_len)); /* may be NULL */
 	/* the bytes that decide */
@@ -163,7 +185,11 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	if (w->nframes > first) {
 		count(&q->cnt->c.tx_frames, w->nframes - first);
 		count(&q->cnt->c.tx_bytes, bytes);
+		count(&q->total.tx_frames, w->nframes - first);
+		count(&q->total.tx_bytes, bytes);
 	}
+	if (__builtin_expect(limited, 0))
+		limit_take(&q->vport->limit.tx, w->now, i, bytes);
 	return i;
 }
 

@@ -6,10 +6,10 @@
  *   off                 at the end of the turn in which they were delivered
  *   low, medium, high   after 20, 50, 100 µs, or with 32, 80, 160 frames waiting, whichever comes first
  *   adaptive, undefined by the rate of the last 100 µs or more: below 50,000 frames a second as off, below 400,000 as
- *                       low, else as medium
+ *                       low, below 1,000,000 as medium, else as high
  *
- * A driver that polls (asks for no interrupts) is never delayed by any of this: the frames lie in its ring at once.
- * Called by the ring's worker only.
+ * A VPort may have numbers of its own instead of its level's. A driver that polls (asks for no interrupts) is never
+ * delayed by any of this: the frames lie in its ring at once. Called by the ring's worker only.
  */
 #ifndef VMQ_NIC_MODERATE_H
 #define VMQ_NIC_MODERATE_H
@@ -21,6 +21,12 @@
 #define MODERATE_MEDIUM_US 50u
 #define MODERATE_HIGH_US 100u
 #define MODERATE_FRAMES(us) ((us) * 8u / 5u)
+
+/* What is asked for. own: frames << 32 | microseconds, 0: the level's numbers; frames 0: MODERATE_FRAMES. */
+struct moderate_level {
+	enum nic_moderation level;
+	uint64_t own;
+};
 
 /* Frames were published. */
 static inline void moderate_published(struct moderation *m, uint32_t frames, uint64_t now)
@@ -39,34 +45,61 @@ static inline void moderate_measure(struct moderation *m, uint64_t now, uint64_t
 		return;
 	if (m->window_frames * 20ull < us) /* under 50,000 a second */
 		m->delay_us = 0;
+	else if (m->window_frames * 5ull < us * 2)
+		m->delay_us = MODERATE_LOW_US;
 	else
-		m->delay_us = m->window_frames * 5ull < us * 2 ? MODERATE_LOW_US : MODERATE_MEDIUM_US;
+		m->delay_us = m->window_frames < us ? MODERATE_MEDIUM_US : MODERATE_HIGH_US;
 	m->window = now;
 	m->window_frames = 0;
 }
 
-/* Is it time? */
-static inline bool moderate_due(struct moderation *m, enum nic_moderation level, uint64_t now, uint64_t cycles_per_us)
+/* How long the frames that wait may wait for more, in µs. */
+static inline uint32_t moderate_delay(const struct moderation *m, const struct moderate_level *l)
 {
-	uint32_t delay;
-
-	switch (level) {
+	if (__builtin_expect(l->own != 0, 0))
+		return (uint32_t)l->own;
+	switch (l->level) {
 	case NIC_MODERATION_OFF:
-		return true;
+		return 0;
 	case NIC_MODERATION_LOW:
-		delay = MODERATE_LOW_US;
-		break;
+		return MODERATE_LOW_US;
 	case NIC_MODERATION_MEDIUM:
-		delay = MODERATE_MEDIUM_US;
-		break;
+		return MODERATE_MEDIUM_US;
 	case NIC_MODERATION_HIGH:
-		delay = MODERATE_HIGH_US;
-		break;
+		return MODERATE_HIGH_US;
 	default:
-		moderate_measure(m, now, cycles_per_us);
-		delay = m->delay_us;
+		return m->delay_us;
 	}
-	return m->frames >= MODERATE_FRAMES(delay) || now - m->first >= delay * cycles_per_us;
+}
+
+/* Is it time? */
+static inline bool moderate_due(struct moderation *m, const struct moderate_level *l, uint64_t now, uint64_t cycles_per_us)
+{
+	uint32_t delay, frames = (uint32_t)(l->own >> 32);
+
+	if (l->level <= NIC_MODERATION_ADAPTIVE)
+		moderate_measure(m, now, cycles_per_us);
+	delay = moderate_delay(m, l);
+	return m->frames >= (frames ? frames : MODERATE_FRAMES(delay)) || now - m->first >= delay * cycles_per_us;
+}
+
+/* When it is time for the frames that wait now, in cycles. */
+static inline uint64_t moderate_due_at(const struct moderation *m, const struct moderate_level *l, uint64_t cycles_per_us)
+{
+	return m->first + moderate_delay(m, l) * cycles_per_us;
+}
+
+/* The place in nic_vport_counters.notify_delay. */
+static inline unsigned moderate_class(const struct moderation *m, uint64_t now, uint64_t cycles_per_us)
+{
+	uint64_t waited = now - m->first;
+
+#define X(i, us)                            \
+	if (waited <= (us) * cycles_per_us) \
+		return i;
+	NIC_DELAY_BOUNDS(X)
+#undef X
+	return NIC_DELAY_CLASSES - 1;
 }
 
 #endif

@@ -32,8 +32,21 @@
 
 struct nic_engine;
 
+/* When a worker without work sleeps. One row a policy: enum, name. */
+#define NIC_POLICIES(X)         \
+	X(ADAPTIVE, "adaptive") /* after 60 µs without work; rings silent for 30 µs are armed and cost nothing */ \
+	X(POLL, "poll")         /* never; every ring is looked at in every turn, its VM never has to kick */      \
+	X(INTERRUPT, "interrupt") /* at once */
+
+enum nic_policy {
+#define X(id, name) NIC_POLICY_##id,
+	NIC_POLICIES(X)
+#undef X
+};
+
 struct nic_engine_config {
 	unsigned ncpus;                /* 1 … NIC_MAX_WORKERS */
+	enum nic_policy policy[NIC_MAX_WORKERS];
 	uint16_t cpus[NIC_MAX_WORKERS];/* host CPU numbers, each once; one thread each, pinned */
 };
 
@@ -48,17 +61,28 @@ bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu);
  * -ENOMEM, or -ETIMEDOUT. */
 int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg);
 
+/* In the worker of that CPU, while it works. -ENOENT: none has it; -ETIMEDOUT. */
+int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy policy);
+
+#define NIC_BATCH_SIZES 7u /* batches of 1, 2-3, 4-7, 8-15, 16-31, 32-63 and 64 frames */
+
 struct nic_worker_stats {
 	uint16_t cpu;
+	enum nic_policy policy;
+	bool asleep;         /* at this moment */
 	uint64_t turns;      /* times round the loop that found work */
 	uint64_t polls;      /* times round the loop in all */
 	uint64_t sleeps;     /* times it went to sleep */
+	uint64_t timed_sleeps; /* of those, ended by a timer: a rate limit's tokens, or interrupts held back */
 	uint64_t frames;     /* frames classified */
 	uint64_t busy_ns;    /* time in turns that found work, since start */
 	uint64_t poll_ns;    /* time in turns that found none */
 	uint64_t sleep_ns;   /* time asleep */
+	uint64_t busy_cycles;/* busy_ns by the clock it was measured with */
+	uint64_t batch[NIC_BATCH_SIZES]; /* batches classified and delivered together, by their size */
 	uint32_t rings;      /* rings it owns */
 	uint32_t rings_armed;/* of those, silent ones that cost nothing until kicked */
+	uint32_t rings_held; /* of those, ones that wait for tokens of their rate limit */
 };
 unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s, unsigned max);
 
@@ -134,6 +158,28 @@ int nic_vport_set_active(struct nic *n, uint32_t id, bool active);
 int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *err);
 int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m);
 int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_policy *p);
+
+/* A rate a second and how much may pass at once (nic/limit.h). per_s 0: no limit; burst 0: what passes in 10 ms, at least
+ * 64 frames or 65,536 bytes. */
+struct nic_rate {
+	uint64_t per_s, burst;
+};
+
+struct nic_vport_limits {
+	struct nic_rate tx_bytes, tx_frames; /* what the VM sends; more stays in its ring until it may */
+	struct nic_rate rx_bytes, rx_frames; /* what it receives; more is dropped: NIC_DROP_RX_LIMIT */
+	struct nic_rate group_frames;        /* broadcast and multicast it sends; more is dropped: NIC_DROP_TX_STORM */
+	uint32_t moderation_us, moderation_frames; /* instead of the moderation level's numbers; us 0: the level's,
+						    * frames 0: as many as the levels have for so long a time */
+};
+
+#define NIC_MAX_MODERATION_US 10000u
+#define NIC_MAX_MODERATION_FRAMES 32768u
+
+/* Under traffic; a limit that changes begins with a full burst. -ENOENT; -EINVAL with the sentence: a number beyond its
+ * range, moderation_frames without moderation_us, or rates for the default VPort, which has no rings. */
+int nic_vport_set_limits(struct nic *n, uint32_t id, const struct nic_vport_limits *l, struct vmq_err *err);
+int nic_vport_limits(const struct nic *n, uint32_t id, struct nic_vport_limits *out);
 
 /* ---- several queue pairs: RSS inside a VPort (spec/50-scaling.md §7, §8) ---- */
 
@@ -236,12 +282,24 @@ int nic_inject(struct nic *n, uint32_t vport, const void *frame, unsigned len);
 
 /* ---- what can be seen ---- */
 
+/* Upper bounds, in µs, of how long an interrupt waited since the first frame it is for: spec/50-scaling.md §3. */
+#define NIC_DELAY_BOUNDS(X) X(0, 1) X(1, 10) X(2, 20) X(3, 50) X(4, 100) X(5, 200) X(6, 500)
+#define NIC_DELAY_CLASSES 8u /* the last: longer */
+
+struct nic_queue_counters {
+	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes; /* as nic_vport_counters has them */
+};
+
 struct nic_vport_counters {
 	uint64_t rx_frames, rx_bytes; /* delivered into the VM's buffers (or the host port) */
 	uint64_t rx_batches;          /* receive indications: used-index publications that carried frames */
-	uint64_t rx_notifications;    /* interrupts sent */
+	uint64_t rx_notifications;    /* interrupts sent for received frames */
+	uint64_t rx_spurious_notifications; /* of those, sent while the driver had not moved since the one before; split rings */
 	uint64_t tx_frames, tx_bytes; /* taken from the VM's transmit ring */
 	uint64_t tx_kicks;            /* notifications from the guest */
+	uint64_t tx_spurious_kicks;   /* of those, for a ring that was polled already or had nothing in it */
+	uint64_t tx_notifications;    /* interrupts sent for transmit buffers given back */
+	uint64_t notify_delay[NIC_DELAY_CLASSES]; /* rx_notifications by how long they were held back */
 	uint64_t drops[NIC_DROP_COUNT];
 };
 
@@ -252,6 +310,8 @@ struct nic_queue_info {
 	unsigned cpu;
 	uint16_t rx_size, tx_size;
 	uint32_t rx_free;          /* receive buffers posted and not used yet, a snapshot */
+	bool held;                 /* its transmit ring waits for tokens of the VPort's rate limit */
+	struct nic_queue_counters count; /* of the queue pair since the VPort was made */
 };
 
 int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counters *out);

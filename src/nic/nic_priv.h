@@ -11,6 +11,7 @@
 
 #include "nic/filter.h"
 #include "nic/frame.h"
+#include "nic/limit.h"
 #include "nic/nic.h"
 #include "nic/rss.h"
 #include "nic/spsc.h"
@@ -25,6 +26,7 @@
 #define WORKER_SPIN_US 60u      /* a worker without work this long sleeps */
 #define RING_QUANTUM 49152      /* bytes a ring may take a turn while others have work too: 32 full frames */
 #define KICK_LOOK_US 30u        /* how often a busy worker looks for kicks of armed rings */
+#define SLEEP_FOR_EVER UINT64_MAX /* a time in cycles that never comes */
 
 /* Counters of one VPort (or the wire) by one worker: one writer; the reader sums. */
 struct counters {
@@ -106,6 +108,9 @@ struct nic_queue {
 	uint32_t inflight;     /* descriptors of the transmit ring held by references */
 	uint64_t last_work;
 	int32_t credit;        /* bytes it may still take in this turn when it has company */
+	unsigned held;         /* 1 + its place in worker.held: the ring waits for tokens of its rate limit; 0: it does not */
+	uint32_t call_seen;    /* the driver's progress when it was interrupted last (notify.c) */
+	struct nic_queue_counters total;
 };
 
 /* Made, changed and freed by control; read by workers. */
@@ -121,8 +126,11 @@ struct nic_vport {
 	uint64_t *vlan_set;   /* the VLANs of its filters, a bit each, when there are several; replaced whole */
 	uint16_t access_vlan; /* put on what its VM sends; 0: nothing; workers read */
 	uint32_t nfilters;    /* control's, like all below but the pointers */
+	bool tx_limited, rx_limited, group_limited; /* limits are set; workers read */
 	enum nic_moderation moderation; /* workers read */
+	uint64_t moderation_own;        /* frames << 32 | microseconds instead of the level's; 0: the level's. Workers read */
 	struct nic_vport_policy policy;
+	struct nic_vport_limits limits;
 	unsigned cpu;
 	unsigned queue_pairs;
 	struct vlan_use { /* VLAN tests of its filters, counted; grown by control */
@@ -135,6 +143,10 @@ struct nic_vport {
 	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS];   /* running; NULL: not. Workers read with acquire */
 	struct nic_queue *started[NIC_MAX_QUEUE_PAIRS]; /* control's own view */
 	struct port_source *host; /* workers read with acquire */
+	struct nic_queue_counters past[NIC_MAX_QUEUE_PAIRS]; /* control's: of the pair's queues that have been stopped */
+	struct { /* workers write: in lines of their own */
+		struct limit tx, rx, group;
+	} limit __attribute__((aligned(64)));
 	struct counters cnt[];    /* one a worker */
 };
 
@@ -163,6 +175,7 @@ struct command { /* from control to a worker */
 			uint8_t *log;
 			uint64_t size;
 		} log;
+		enum nic_policy policy;
 	} data;
 	bool finished; /* the worker's release store pairs with control's acquire load */
 	sem_t done;
@@ -191,6 +204,14 @@ struct worker {
 	bool stop;
 	struct nic_queue **queues; /* the rings it owns; the first nactive are polled */
 	unsigned nqueues, nactive, queue_cap;
+	struct held_queue { /* not polled although there may be frames: they wait for tokens */
+		struct nic_queue *q;
+		uint64_t due; /* cycles */
+	} *held;          /* queue_cap of them */
+	unsigned nheld;
+	uint64_t held_due; /* the earliest, SLEEP_FOR_EVER: none */
+	enum nic_policy policy;
+	uint64_t spin, silent; /* cycles: what the policy makes of WORKER_SPIN_US and RING_SILENT_US */
 	struct port_source *ports[2 * NIC_MAX_WORKERS];
 	unsigned nports;
 	struct command *pending[16]; /* commands that wait for something */
@@ -209,6 +230,7 @@ struct worker {
 	uint32_t seen[NIC_MAX_VPORTS]; /* group delivery: round in which the VPort got the frame */
 	uint32_t seen_round;
 	uint64_t wake_mask;         /* workers whose inbox got something this turn */
+	bool limited;               /* a ring of this burst's deliveries has a rate limit */
 	bool drain;                 /* take nothing from sources until all references are home (dispatch.c) */
 
 	/* references to frames at other workers */
@@ -221,7 +243,9 @@ struct worker {
 	uint64_t turns, polls, sleeps, frames, busy_cycles, poll_cycles, sleep_cycles;
 	uint64_t watched_turn; /* control's: `turn` at the last nic_engine_watch */
 	uint64_t sleep_begin; /* cycles; of the sleep under way while `asleep` */
-	uint32_t rings, rings_armed;
+	uint64_t timed_sleeps; /* of the sleeps, those that a timer ended */
+	uint64_t batch[NIC_BATCH_SIZES];
+	uint32_t rings, rings_armed, rings_held;
 
 	/* events for control */
 	struct spsc events;
@@ -312,6 +336,11 @@ void worker_wake(struct worker *w);
 void worker_add_queue(struct worker *w, struct nic_queue *q);
 void worker_remove_queue(struct worker *w, struct nic_queue *q);
 void worker_activate_queue(struct worker *w, struct nic_queue *q);
+/* It is not polled until `due` (cycles): its VPort's rate limit has nothing left. */
+void worker_hold_queue(struct worker *w, struct nic_queue *q, uint64_t due);
+/* It is polled again now, if it was held. */
+void worker_release_queue(struct worker *w, struct nic_queue *q);
+void worker_set_policy(struct worker *w, enum nic_policy policy);
 void worker_add_port(struct worker *w, struct port_source *s);
 void worker_remove_port(struct worker *w, struct port_source *s);
 
@@ -373,6 +402,8 @@ void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f,
 void notify_later(struct worker *w, struct nic_queue *q);
 /* Interrupts for what is due; with `all` also for what moderation would hold back. */
 void notify_flush(struct worker *w, bool all);
+/* When the next of those held back is due, in cycles; SLEEP_FOR_EVER: none is. */
+uint64_t notify_due(const struct worker *w);
 
 /* ---- queue.c, nic.c: control ---- */
 /* To another worker, under traffic; 0 or -ETIMEDOUT. */

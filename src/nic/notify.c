@@ -31,10 +31,46 @@ static bool call(struct virtqueue *vq)
 	return false;
 }
 
+static struct moderate_level level_of(const struct nic_queue *q)
+{
+	return (struct moderate_level){
+		.level = __atomic_load_n(&q->vport->moderation, __ATOMIC_RELAXED),
+		.own = __atomic_load_n(&q->vport->moderation_own, __ATOMIC_RELAXED),
+	};
+}
+
 static bool due(struct worker *w, struct nic_queue *q)
 {
-	return q->mod.frames == 0 || moderate_due(&q->mod, __atomic_load_n(&q->vport->moderation, __ATOMIC_RELAXED), w->now,
-						  w->engine->cycles_per_us);
+	const struct moderate_level level = level_of(q);
+
+	return q->mod.frames == 0 || moderate_due(&q->mod, &level, w->now, w->engine->cycles_per_us);
+}
+
+uint64_t notify_due(const struct worker *w)
+{
+	uint64_t first = SLEEP_FOR_EVER;
+
+	for (unsigned i = 0; i < w->nnotify; i++) {
+		const struct moderate_level level = level_of(w->notify[i]);
+		uint64_t t = moderate_due_at(&w->notify[i]->mod, &level, w->engine->cycles_per_us);
+
+		if (t < first)
+			first = t;
+	}
+	return first;
+}
+
+/* The VM was interrupted for received frames. */
+static void count_call(struct worker *w, struct nic_queue *q)
+{
+	count(&q->cnt->c.rx_notifications, 1);
+	count(&q->cnt->c.notify_delay[moderate_class(&q->mod, w->now, w->engine->cycles_per_us)], 1);
+	if (!q->rx.packed) {
+		uint32_t seen = split_progress(&q->rx);
+
+		count(&q->cnt->c.rx_spurious_notifications, seen == q->call_seen);
+		q->call_seen = seen;
+	}
 }
 
 void notify_flush(struct worker *w, bool all)
@@ -51,17 +87,17 @@ void notify_flush(struct worker *w, bool all)
 		struct nic_queue *q = w->notify[i];
 		bool called;
 
-		if (!q->tx.broken && virtqueue_wants_call(&q->tx))
-			(void)call(&q->tx);
+		if (!q->tx.broken && virtqueue_wants_call(&q->tx) && call(&q->tx))
+			count(&q->cnt->c.tx_notifications, 1);
 		if (!all && !q->rx.broken && !due(w, q)) {
 			w->notify[held++] = q;
 			continue;
 		}
 		q->to_notify = false;
-		q->mod.frames = 0;
 		called = !q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx);
 		if (called)
-			count(&q->cnt->c.rx_notifications, 1);
+			count_call(w, q);
+		q->mod.frames = 0;
 		if (__builtin_expect(q->traced, 0))
 			tap_notified(w, q, called);
 		if (__builtin_expect(q->rx.broken || q->tx.broken, 0))

@@ -59,7 +59,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	q = aligned_alloc(64, (sizeof *q + 63) & ~(size_t)63);
 	if (!q)
 		return vmq_err(err, -ENOMEM, "no memory for queue pair %u of VPort %u", qp, vport);
-	*q = (struct nic_queue){ .wait.kind = WAIT_QUEUE, .vport = v, .nic = n, .qp = qp, .slot = QUEUE_NOT_ADOPTED };
+	*q = (struct nic_queue){ .wait.kind = WAIT_QUEUE, .vport = v, .nic = n, .qp = qp, .slot = QUEUE_NOT_ADOPTED, .call_seen = UINT32_MAX };
 	if (virtqueue_init(&q->rx, &rx) < 0 || virtqueue_init(&q->tx, &tx) < 0) {
 		free(q);
 		return vmq_err(err, -EINVAL, "ring size: %u and %u given; 1 to 32768 is possible, for split rings a power of two", rx.size, tx.size);
@@ -98,6 +98,15 @@ static bool cmd_stop(struct worker *w, struct command *c)
 	return let_go(w, c->arg);
 }
 
+/* The worker adds to them meanwhile, whole words. */
+static void add_totals(struct nic_queue_counters *sum, const struct nic_queue *q)
+{
+	sum->rx_frames += __atomic_load_n(&q->total.rx_frames, __ATOMIC_RELAXED);
+	sum->rx_bytes += __atomic_load_n(&q->total.rx_bytes, __ATOMIC_RELAXED);
+	sum->tx_frames += __atomic_load_n(&q->total.tx_frames, __ATOMIC_RELAXED);
+	sum->tx_bytes += __atomic_load_n(&q->total.tx_bytes, __ATOMIC_RELAXED);
+}
+
 int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base, uint16_t *tx_base)
 {
 	struct nic_queue *q = started(n, vport, qp);
@@ -112,6 +121,7 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 	if (rc < 0)
 		return rc; /* it stays allocated: a worker may still use it */
 	q->vport->started[qp] = NULL;
+	add_totals(&q->vport->past[qp], q);
 	*rx_base = q->rx.last_avail;
 	*tx_base = q->tx.last_avail;
 	virtqueue_fini(&q->tx);
@@ -192,8 +202,11 @@ int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_
 	if (!v || qp >= v->queue_pairs)
 		return -ENOENT;
 	out->cpu = v->pair_worker[qp] ? v->pair_worker[qp]->cpu : v->cpu;
+	out->count = v->past[qp];
 	if (!q)
 		return 0;
+	add_totals(&out->count, q);
+	out->held = __atomic_load_n(&q->held, __ATOMIC_RELAXED) != 0;
 	out->started = true;
 	out->broken_reason = __atomic_load_n(&q->rx.broken, __ATOMIC_ACQUIRE);
 	if (!out->broken_reason)

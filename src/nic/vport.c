@@ -128,6 +128,94 @@ int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m)
 	return 0;
 }
 
+/* ---- rate limits ---- */
+
+static int check_rate(const char *what, const struct nic_rate *r, struct vmq_err *err)
+{
+	if (r->per_s > LIMIT_MAX_PER_S || r->burst > LIMIT_MAX_PER_S)
+		return vmq_err(err, -EINVAL, "%s: %llu a second, burst %llu; each at most %llu", what,
+			       (unsigned long long)r->per_s, (unsigned long long)r->burst, LIMIT_MAX_PER_S);
+	return 0;
+}
+
+static int check_limits(const struct nic_vport *v, const struct nic_vport_limits *l, struct vmq_err *err)
+{
+	if (check_rate("TxBytes", &l->tx_bytes, err) || check_rate("TxFrames", &l->tx_frames, err) ||
+	    check_rate("RxBytes", &l->rx_bytes, err) || check_rate("RxFrames", &l->rx_frames, err) ||
+	    check_rate("GroupFrames", &l->group_frames, err))
+		return -EINVAL;
+	if (v->id == 0 && (l->tx_bytes.per_s || l->tx_frames.per_s || l->rx_bytes.per_s || l->rx_frames.per_s ||
+			   l->group_frames.per_s))
+		return vmq_err(err, -EINVAL, "the default VPort is the host's own: its device is limited there (tc)");
+	if (l->moderation_us > NIC_MAX_MODERATION_US || l->moderation_frames > NIC_MAX_MODERATION_FRAMES)
+		return vmq_err(err, -EINVAL, "Moderation: %u us, %u frames; at most %u and %u are possible",
+			       l->moderation_us, l->moderation_frames, NIC_MAX_MODERATION_US, NIC_MAX_MODERATION_FRAMES);
+	if (l->moderation_frames && !l->moderation_us)
+		return vmq_err(err, -EINVAL, "ModerationFrames: needs a time beside it, or few frames would wait for ever");
+	return 0;
+}
+
+/* A bucket that stays as it is keeps what it holds. */
+static void change_bucket(const struct nic_vport *v, struct bucket *b, const struct nic_rate *was, const struct nic_rate *r,
+			  uint64_t least)
+{
+	if (was->per_s != r->per_s || was->burst != r->burst)
+		bucket_set(b, r->per_s, r->burst ? r->burst : limit_default_burst(r->per_s, least),
+			   v->nic->engine->cycles_per_us);
+}
+
+static bool cmd_release(struct worker *w, struct command *c)
+{
+	struct nic_queue *q = c->arg;
+
+	if (q->slot == QUEUE_NOT_ADOPTED)
+		return false;
+	worker_release_queue(w, q);
+	return true;
+}
+
+/* Rings that wait for tokens of the limit as it was look again. One whose worker does not answer looks when it is due. */
+static void release_queues(const struct nic_vport *v)
+{
+	for (unsigned i = 0; i < NIC_MAX_QUEUE_PAIRS; i++)
+		if (v->started[i])
+			(void)engine_command(v->started[i]->worker, &(struct command){ .run = cmd_release, .arg = v->started[i] });
+}
+
+int nic_vport_set_limits(struct nic *n, uint32_t id, const struct nic_vport_limits *l, struct vmq_err *err)
+{
+	struct nic_vport *v = vport_of(n, id);
+	const struct nic_vport_limits was = v ? v->limits : (struct nic_vport_limits){ 0 };
+	bool tx;
+
+	if (!v)
+		return vmq_err(err, -ENOENT, "VPortId: there is no VPort %u", id);
+	if (check_limits(v, l, err) < 0)
+		return -EINVAL;
+	v->limits = *l;
+	change_bucket(v, &v->limit.tx.bytes, &was.tx_bytes, &l->tx_bytes, LIMIT_BURST_BYTES);
+	change_bucket(v, &v->limit.tx.frames, &was.tx_frames, &l->tx_frames, LIMIT_BURST_FRAMES);
+	change_bucket(v, &v->limit.rx.bytes, &was.rx_bytes, &l->rx_bytes, LIMIT_BURST_BYTES);
+	change_bucket(v, &v->limit.rx.frames, &was.rx_frames, &l->rx_frames, LIMIT_BURST_FRAMES);
+	change_bucket(v, &v->limit.group.frames, &was.group_frames, &l->group_frames, LIMIT_BURST_FRAMES);
+	tx = v->tx_limited;
+	store_bool(&v->tx_limited, l->tx_bytes.per_s || l->tx_frames.per_s);
+	store_bool(&v->rx_limited, l->rx_bytes.per_s || l->rx_frames.per_s);
+	store_bool(&v->group_limited, l->group_frames.per_s);
+	__atomic_store_n(&v->moderation_own, (uint64_t)l->moderation_frames << 32 | l->moderation_us, __ATOMIC_RELAXED);
+	if (tx)
+		release_queues(v);
+	return 0;
+}
+
+int nic_vport_limits(const struct nic *n, uint32_t id, struct nic_vport_limits *out)
+{
+	const struct nic_vport *v = vport_of(n, id);
+
+	*out = v ? v->limits : (struct nic_vport_limits){ 0 };
+	return v ? 0 : -ENOENT;
+}
+
 void nic_set_packet_filter(struct nic *n, bool promiscuous, const uint8_t mac[6])
 {
 	__atomic_store_n(&n->host_mac, promiscuous ? 0 : filter_mac(mac), __ATOMIC_RELAXED);

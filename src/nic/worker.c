@@ -32,12 +32,13 @@ static void swap_queues(struct worker *w, unsigned a, unsigned b)
 static void publish_ring_counts(struct worker *w)
 {
 	__atomic_store_n(&w->rings, w->nqueues, __ATOMIC_RELAXED);
-	__atomic_store_n(&w->rings_armed, w->nqueues - w->nactive, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->rings_armed, w->nqueues - w->nactive - w->nheld, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->rings_held, w->nheld, __ATOMIC_RELAXED);
 }
 
 void worker_activate_queue(struct worker *w, struct nic_queue *q)
 {
-	if (q->active || q->stopping || q->tx.broken)
+	if (q->active || q->held || q->stopping || q->tx.broken)
 		return;
 	q->active = true;
 	q->last_work = w->now;
@@ -50,6 +51,61 @@ static void deactivate_queue(struct worker *w, struct nic_queue *q)
 {
 	q->active = false;
 	swap_queues(w, q->slot, --w->nactive);
+	publish_ring_counts(w);
+}
+
+/* ---- rings that wait for tokens: neither polled nor armed, their VMs need not kick ---- */
+
+static void find_held_due(struct worker *w)
+{
+	w->held_due = SLEEP_FOR_EVER;
+	for (unsigned i = 0; i < w->nheld; i++)
+		if (w->held[i].due < w->held_due)
+			w->held_due = w->held[i].due;
+}
+
+void worker_hold_queue(struct worker *w, struct nic_queue *q, uint64_t due)
+{
+	if (!q->active || q->held)
+		return;
+	w->held[w->nheld++] = (struct held_queue){ q, due };
+	__atomic_store_n(&q->held, w->nheld, __ATOMIC_RELAXED);
+	if (due < w->held_due)
+		w->held_due = due;
+	deactivate_queue(w, q);
+}
+
+/* The last one takes the place. */
+static void let_go_held(struct worker *w, struct nic_queue *q)
+{
+	unsigned at = q->held - 1;
+
+	w->held[at] = w->held[--w->nheld];
+	__atomic_store_n(&w->held[at].q->held, at + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&q->held, 0, __ATOMIC_RELAXED);
+}
+
+void worker_release_queue(struct worker *w, struct nic_queue *q)
+{
+	if (!q->held)
+		return;
+	let_go_held(w, q);
+	find_held_due(w);
+	worker_activate_queue(w, q);
+	publish_ring_counts(w);
+}
+
+static void release_due_queues(struct worker *w)
+{
+	for (unsigned i = w->nheld; i-- > 0;) {
+		struct nic_queue *q = w->held[i].q;
+
+		if (w->held[i].due > w->now)
+			continue;
+		let_go_held(w, q);
+		worker_activate_queue(w, q);
+	}
+	find_held_due(w);
 	publish_ring_counts(w);
 }
 
@@ -74,6 +130,10 @@ void worker_remove_queue(struct worker *w, struct nic_queue *q)
 		(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, q->tx.kick_fd, NULL);
 	if (q->active)
 		deactivate_queue(w, q);
+	if (q->held) {
+		let_go_held(w, q);
+		find_held_due(w);
+	}
 	swap_queues(w, q->slot, --w->nqueues);
 	q->slot = QUEUE_LET_GO;
 	publish_ring_counts(w);
@@ -119,9 +179,12 @@ static void handle_event(struct worker *w, struct waitable *wait)
 	switch (wait->kind) {
 	case WAIT_QUEUE: {
 		struct nic_queue *q = (struct nic_queue *)wait;
+		bool awake = q->active || q->held;
 
 		count(&q->cnt->c.tx_kicks, 1);
-		worker_activate_queue(w, q);
+		worker_activate_queue(w, q); /* before the look: a ring that breaks is reported when it is polled */
+		if (awake || !virtqueue_ready(&q->tx, q->tx.last_avail))
+			count(&q->cnt->c.tx_spurious_kicks, 1);
 		break;
 	}
 	case WAIT_PORT: {
@@ -143,10 +206,10 @@ static void handle_event(struct worker *w, struct waitable *wait)
 	}
 }
 
-static void look_for_kicks(struct worker *w, int timeout_ms)
+static void look_for_kicks(struct worker *w)
 {
 	struct epoll_event ev[MAX_EVENTS];
-	int n = epoll_wait(w->epfd, ev, MAX_EVENTS, timeout_ms);
+	int n = epoll_wait(w->epfd, ev, MAX_EVENTS, 0);
 
 	for (int i = 0; i < n; i++)
 		handle_event(w, ev[i].data.ptr);
@@ -170,12 +233,33 @@ static void arm_silent_queues(struct worker *w, uint64_t silent)
 	}
 }
 
-/* Sleeps until there is something to do. Sources without a descriptor keep the worker awake. */
+/* Waits for descriptors, or until `due` (cycles). */
+static int wait_until(struct worker *w, uint64_t due, struct epoll_event *ev)
+{
+	uint64_t now = cycles(), us = due > now ? (due - now) / w->engine->cycles_per_us + 1 : 0;
+	struct timespec t = { (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
+	int n = epoll_pwait2(w->epfd, ev, MAX_EVENTS, due == SLEEP_FOR_EVER ? NULL : &t, NULL);
+
+	if (n < 0 && errno == ENOSYS) { /* Linux before 5.11: whole milliseconds */
+		int ms = us / 1000 < 3600000 ? (int)(us / 1000 + 1) : 3600000;
+
+		n = epoll_wait(w->epfd, ev, MAX_EVENTS, due == SLEEP_FOR_EVER ? -1 : ms);
+	}
+	if (n == 0)
+		count(&w->timed_sleeps, 1);
+	return n;
+}
+
+/* Sleeps until there is something to do. Sources without a descriptor keep the worker awake; interrupts that moderation
+ * holds back and rings that wait for tokens set a timer. */
 static void go_to_sleep(struct worker *w)
 {
-	uint64_t begin;
+	uint64_t begin, due;
 
-	notify_flush(w, true);
+	notify_flush(w, false);
+	due = notify_due(w);
+	if (w->held_due < due)
+		due = w->held_due;
 	arm_silent_queues(w, 0);
 	if (w->nactive || w->npending || w->drain)
 		return;
@@ -189,7 +273,7 @@ static void go_to_sleep(struct worker *w)
 	__atomic_store_n(&w->sleep_begin, begin, __ATOMIC_RELAXED);
 	if (inboxes_empty(w)) {
 		struct epoll_event ev[MAX_EVENTS];
-		int n = epoll_wait(w->epfd, ev, MAX_EVENTS, -1);
+		int n = wait_until(w, due, ev);
 
 		__atomic_store_n(&w->asleep, false, __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* awake before anything shared is read */
@@ -234,6 +318,8 @@ static unsigned poll_queues(struct worker *w)
 {
 	unsigned total = 0;
 
+	if (__builtin_expect(w->now >= w->held_due, 0))
+		release_due_queues(w);
 	for (unsigned i = w->nactive; i-- > 0;) {
 		struct nic_queue *q = w->queues[i];
 		unsigned n;
@@ -269,7 +355,7 @@ static unsigned poll_ports(struct worker *w)
 		if (n) {
 			s->last_work = w->now;
 			total += n;
-		} else if (w->now - s->last_work > RING_SILENT_US * w->engine->cycles_per_us) {
+		} else if (w->now - s->last_work > w->silent) {
 			s->active = false;
 		}
 	}
@@ -302,6 +388,21 @@ static unsigned turn(struct worker *w)
 	return work;
 }
 
+void worker_set_policy(struct worker *w, enum nic_policy policy)
+{
+	const uint64_t us = w->engine->cycles_per_us;
+
+	__atomic_store_n(&w->policy, policy, __ATOMIC_RELAXED);
+	w->spin = policy == NIC_POLICY_POLL ? SLEEP_FOR_EVER : policy == NIC_POLICY_INTERRUPT ? 0 : WORKER_SPIN_US * us;
+	w->silent = policy == NIC_POLICY_POLL ? SLEEP_FOR_EVER : policy == NIC_POLICY_INTERRUPT ? 0 : RING_SILENT_US * us;
+	if (policy != NIC_POLICY_POLL)
+		return;
+	for (unsigned i = w->nactive; i < w->nqueues; i++)
+		worker_activate_queue(w, w->queues[i]); /* changes places with one that was looked at already */
+	for (unsigned i = 0; i < w->nports; i++)
+		w->ports[i]->active = true;
+}
+
 static void pin(const struct worker *w)
 {
 	char name[16];
@@ -318,7 +419,7 @@ static void pin(const struct worker *w)
 void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	const uint64_t us = w->engine->cycles_per_us;
+	const uint64_t look = KICK_LOOK_US * w->engine->cycles_per_us;
 	uint64_t last_work;
 
 	pin(w);
@@ -339,12 +440,12 @@ void *worker_main(void *arg)
 		else
 			cpu_relax();
 		if (t >= w->next_look) {
-			arm_silent_queues(w, RING_SILENT_US * us);
+			arm_silent_queues(w, w->silent);
 			if (w->nactive < w->nqueues || w->nports)
-				look_for_kicks(w, 0);
-			w->next_look = t + KICK_LOOK_US * us;
+				look_for_kicks(w);
+			w->next_look = t + look;
 		}
-		if (t - last_work > WORKER_SPIN_US * us) {
+		if (t - last_work > w->spin) {
 			go_to_sleep(w);
 			last_work = w->now;
 		}

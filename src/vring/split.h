@@ -102,6 +102,14 @@ static inline void split_publish(struct virtqueue *vq)
 	}
 }
 
+/* Changes with what the driver posts and with the interrupt it asks for: the same as before means it has not moved. */
+static inline uint32_t split_progress(const struct virtqueue *vq)
+{
+	uint32_t event = vq->event_idx ? __atomic_load_n(&vq->avail->ring[vq->size], __ATOMIC_RELAXED) : 0u;
+
+	return event << 16 | __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED);
+}
+
 static inline bool split_wants_call(const struct virtqueue *vq)
 {
 	if (vq->event_idx) /* used_event lies behind the available ring (virtio 1.2 §2.7.7) */

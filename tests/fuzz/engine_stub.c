@@ -28,9 +28,11 @@ static struct worker *new_worker(struct nic_engine *e, uint16_t index)
 	w->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->queues = calloc(w->queue_cap, sizeof(void *));
 	w->notify = calloc(w->queue_cap, sizeof(void *));
+	w->held = calloc(w->queue_cap, sizeof *w->held);
+	w->held_due = SLEEP_FOR_EVER;
 	w->refs = aligned_alloc(64, WORKER_REFS * sizeof w->refs[0]);
 	w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
-	MUST(w->epfd >= 0 && w->wakefd >= 0 && w->queues && w->notify && w->refs && w->free_refs);
+	MUST(w->epfd >= 0 && w->wakefd >= 0 && w->queues && w->notify && w->held && w->refs && w->free_refs);
 	for (unsigned i = 0; i < STUB_WORKERS; i++)
 		MUST(spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS));
 	MUST(spsc_init(&w->inbox[NIC_MAX_WORKERS], 64));

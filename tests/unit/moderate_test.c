@@ -11,8 +11,9 @@
 #define US 1000ull
 
 /* Frames at `rate` a second for 10 ms; returns the greatest delay of a frame in µs and counts the interrupts. */
-static uint64_t run(enum nic_moderation level, unsigned rate, unsigned *calls)
+static uint64_t run_own(enum nic_moderation which, uint64_t own, unsigned rate, unsigned *calls)
 {
+	const struct moderate_level level = { which, own };
 	struct moderation m = { 0 };
 	uint64_t worst = 0, step = 1000000000ull / rate, next = 0;
 
@@ -20,7 +21,7 @@ static uint64_t run(enum nic_moderation level, unsigned rate, unsigned *calls)
 	for (uint64_t now = 0; now < 10000 * US; now += US / 2) { /* a turn each half microsecond */
 		for (; next <= now; next += step)
 			moderate_published(&m, 1, now);
-		if (m.frames && moderate_due(&m, level, now, US)) {
+		if (m.frames && moderate_due(&m, &level, now, US)) {
 			uint64_t waited = (now - m.first) / US;
 
 			if (now > 1000 * US && waited > worst) /* the rate is known by then */
@@ -30,6 +31,11 @@ static uint64_t run(enum nic_moderation level, unsigned rate, unsigned *calls)
 		}
 	}
 	return worst;
+}
+
+static uint64_t run(enum nic_moderation level, unsigned rate, unsigned *calls)
+{
+	return run_own(level, 0, rate, calls);
 }
 
 static void test_levels(void **s)
@@ -58,17 +64,44 @@ static void test_frames_end_the_wait(void **s)
 
 static void test_adaptive_has_offs_latency_and_highs_interrupts(void **s)
 {
-	unsigned calls, off;
+	unsigned calls, other;
 
 	(void)s;
 	assert_int_equal(run(NIC_MODERATION_ADAPTIVE, 20000, &calls), 0);
-	(void)run(NIC_MODERATION_OFF, 20000, &off);
-	assert_int_equal(calls, off);
+	(void)run(NIC_MODERATION_OFF, 20000, &other);
+	assert_int_equal(calls, other); /* each at once */
 	assert_int_equal(run(NIC_MODERATION_ADAPTIVE, 200000, &calls), 20);
-	assert_int_equal(run(NIC_MODERATION_ADAPTIVE, 1000000, &calls), 50);
-	(void)run(NIC_MODERATION_OFF, 1000000, &off);
-	assert_true(calls * 25 < off);
+	assert_int_equal(run(NIC_MODERATION_ADAPTIVE, 800000, &calls), 50);
+	(void)run(NIC_MODERATION_ADAPTIVE, 2000000, &calls);
+	(void)run(NIC_MODERATION_HIGH, 2000000, &other);
+	assert_in_range(calls, other, other + 200); /* a window passes until the rate is known */
+	(void)run(NIC_MODERATION_OFF, 2000000, &other);
+	assert_true(calls * 50 < other);
 	assert_int_equal(run(NIC_MODERATION_UNDEFINED, 20000, &calls), 0);
+}
+
+static void test_numbers_of_its_own(void **s)
+{
+	unsigned calls;
+
+	(void)s;
+	assert_int_equal(run_own(NIC_MODERATION_OFF, 70, 100000, &calls), 70); /* whatever the level */
+	assert_int_equal(run_own(NIC_MODERATION_HIGH, 70, 100000, &calls), 70);
+	assert_in_range(run_own(NIC_MODERATION_LOW, 5ull << 32 | 1000, 1000000, &calls), 4, 5); /* five frames */
+	assert_in_range(calls, 1990, 2001);
+}
+
+static void test_delays_are_sorted_by_length(void **s)
+{
+	const struct moderation m = { .first = 1000 * US };
+
+	(void)s;
+	assert_int_equal(moderate_class(&m, 1000 * US, US), 0);
+	assert_int_equal(moderate_class(&m, 1010 * US, US), 1);
+	assert_int_equal(moderate_class(&m, 1010 * US + 1, US), 2);
+	assert_int_equal(moderate_class(&m, 1100 * US, US), 4);
+	assert_int_equal(moderate_class(&m, 1500 * US, US), 6);
+	assert_int_equal(moderate_class(&m, 1501 * US, US), NIC_DELAY_CLASSES - 1);
 }
 
 int main(void)
@@ -77,6 +110,8 @@ int main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_frames_end_the_wait),
 		cmocka_unit_test(test_adaptive_has_offs_latency_and_highs_interrupts),
+		cmocka_unit_test(test_numbers_of_its_own),
+		cmocka_unit_test(test_delays_are_sorted_by_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
