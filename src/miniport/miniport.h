@@ -83,6 +83,8 @@ struct ndis_adapter; /* the keeper's handle; opaque to drivers */
 
 /* ---- configuration ---- */
 
+#define MINIPORT_NUM_VFS_ALL 0xFFFFu /* *NumVFs is not given: as many VFs as the adapter has */
+
 /*
  * The standardized keywords (spec/60-config-and-migration.md §1). X(member, keyword, default, lowest, highest).
  * The defaults are those of an absent keyword.
@@ -94,7 +96,7 @@ struct ndis_adapter; /* the keeper's handle; opaque to drivers */
 	X(rss_or_vmq_preference, "*RssOrVmqPreference", 0, 0, 1)                        \
 	X(sriov, "*SRIOV", 1, 0, 1)                                                     \
 	X(sriov_preferred, "*SriovPreferred", 0, 0, 1)                                  \
-	X(num_vfs, "*NumVFs", 0, 0, 65534)                                              \
+	X(num_vfs, "*NumVFs", MINIPORT_NUM_VFS_ALL, 0, 65534)                           \
 	X(rss_on_host_vports, "*RssOnHostVPorts", 1, 0, 1)                              \
 	X(rss, "*RSS", 1, 0, 1)
 
@@ -134,6 +136,9 @@ struct miniport_attributes {
 	const NDIS_NIC_SWITCH_CAPABILITIES *hardware_switch, *current_switch;
 	const NDIS_SRIOV_CAPABILITIES *hardware_sriov, *current_sriov;
 	const NDIS_RECEIVE_SCALE_CAPABILITIES *rss; /* VMMQ: what OID_GEN_RECEIVE_SCALE_CAPABILITIES answers */
+	/* Of one VPort or VM queue, which revision 2 of the capabilities has no members for: filters for unicast
+	 * addresses, and different VLAN ids. 0: no limit of its own. The keeper holds them. */
+	uint32_t mac_addresses_per_target, vlans_per_target;
 };
 
 /* ---- what the driver implements ---- */

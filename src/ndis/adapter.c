@@ -104,6 +104,9 @@ int ndis_adapter_create(const struct miniport_ops *ops, void *ctx, const struct 
 		if (rc)
 			(void)vmq_err(err, rc, "out of memory");
 	}
+	if (!rc && cfg->switch_without_iov && !a->has_cur_switch)
+		rc = vmq_err(err, -EINVAL, "a NIC switch is wanted and cannot be: %s%s", a->mode_reason,
+			     a->mode == MINIPORT_MODE_VMQ ? ", and the adapter has no switch without SR-IOV" : "");
 	if (!rc && a->has_cur_switch && (a->mode == MINIPORT_MODE_SRIOV || cfg->switch_without_iov) &&
 	    ndis_switch_create(a, err) != NDIS_STATUS_SUCCESS) {
 		vmq_err_prefix(err, "CREATE_SWITCH: ");
@@ -127,12 +130,9 @@ NDIS_STATUS ndis_switch_create(struct ndis_adapter *a, struct vmq_err *err)
 	p.SwitchType = NdisNicSwitchTypeExternal;
 	p.SwitchId = NDIS_DEFAULT_SWITCH_ID;
 	(void)ndis_string_set(&p.SwitchFriendlyName, a->switch_name);
-	/* *NumVFs is an upper bound; 0 in it means what the adapter has (spec/60 §1) */
-	if (a->has_cur_sriov) {
-		p.NumVFs = a->cur_switch.MaxNumVFs;
-		if (a->keywords.num_vfs && a->keywords.num_vfs < p.NumVFs)
-			p.NumVFs = a->keywords.num_vfs;
-	}
+	/* *NumVFs is an upper bound (spec/60 §1) */
+	if (a->has_cur_sriov)
+		p.NumVFs = a->keywords.num_vfs < a->cur_switch.MaxNumVFs ? a->keywords.num_vfs : a->cur_switch.MaxNumVFs;
 	p.NumQueuePairsForDefaultVPort = a->cfg.num_queue_pairs_default ? a->cfg.num_queue_pairs_default : 1;
 	return ndis_self_request(a, NdisRequestMethod, OID_NIC_SWITCH_CREATE_SWITCH, &p, sizeof p, err);
 }
@@ -299,6 +299,7 @@ void ndis_adapter_info(const struct ndis_adapter *a, struct ndis_adapter_info *o
 		   : a->mode == MINIPORT_MODE_RSS    ? "RSS"
 						     : "off";
 	out->switch_present = a->switch_present;
+	out->switch_possible = a->has_cur_switch;
 	out->num_vports = a->num_vports;
 	out->max_vports = a->has_cur_switch ? a->cur_switch.MaxNumVPorts : 0;
 	out->num_queues = a->num_queues;

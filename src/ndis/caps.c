@@ -186,6 +186,8 @@ int ndis_register(struct ndis_adapter *a, const struct miniport_attributes *at, 
 		ndis_copy_revision(&a->cur_sriov, sizeof a->cur_sriov, at->current_sriov);
 		a->has_cur_sriov = true;
 	}
+	a->mac_addresses_per_target = at->mac_addresses_per_target;
+	a->vlans_per_target = at->vlans_per_target;
 	if (at->rss) {
 		if (!header_ok(
 			&at->rss->Header, NDIS_OBJECT_TYPE_RSS_CAPABILITIES, NDIS_RECEIVE_SCALE_CAPABILITIES_REVISION_2,

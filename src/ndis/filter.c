@@ -330,6 +330,46 @@ static uint32_t write_filter(const struct ndis_adapter *a, const struct ndis_fil
 	return FIELDS_AT + n * (uint32_t)sizeof fp[0];
 }
 
+/* The filter's VLAN id has none like it on the target, and there are as many as there can be. */
+static bool is_one_vlan_too_many(const struct ndis_filter *f, const struct ndis_target *t, uint32_t most)
+{
+	uint64_t seen[4096 / 64] = { 0 };
+	uint32_t n = 0;
+
+	if (f->kind != NDIS_VLAN_KIND_EQUAL || t->num_vlan < most)
+		return false;
+	ndis_list_each (l, &t->filters) {
+		const struct ndis_filter *other = ndis_container(l, struct ndis_filter, on_target);
+		uint64_t bit = 1ull << (other->vlan % 64);
+
+		if (other->kind != NDIS_VLAN_KIND_EQUAL || seen[other->vlan / 64] & bit)
+			continue;
+		if (other->vlan == f->vlan)
+			return false;
+		seen[other->vlan / 64] |= bit;
+		n++;
+	}
+	return n >= most;
+}
+
+/* What one VPort or queue may hold, which the default ones may, too. */
+static NDIS_STATUS check_target_limits(const struct ndis_call *c, const struct ndis_filter *f,
+				       const struct ndis_target *t)
+{
+	const struct ndis_adapter *a = c->a;
+	const char *what = ndis_switch_model(a) ? "VPort" : "queue";
+
+	if (a->mac_addresses_per_target && !is_group(f->mac) && t->num_unicast >= a->mac_addresses_per_target)
+		return refuse(c, NDIS_STATUS_RESOURCES,
+			      "no unicast MAC filter is left for %s %u: it has %u, and NumMacAddressesPerPort is %u", what,
+			      t->id, t->num_unicast, a->mac_addresses_per_target);
+	if (a->vlans_per_target && is_one_vlan_too_many(f, t, a->vlans_per_target))
+		return refuse(c, NDIS_STATUS_RESOURCES,
+			      "no VLAN is left for %s %u: it has filters for as many as NumVlansPerPort (%u) says", what,
+			      t->id, a->vlans_per_target);
+	return NDIS_STATUS_SUCCESS;
+}
+
 static NDIS_STATUS check_set(struct ndis_op *op, struct ndis_filter *f, struct ndis_target **target)
 {
 	const struct ndis_call *c = &op->c;
@@ -374,7 +414,7 @@ static NDIS_STATUS check_set(struct ndis_op *op, struct ndis_filter *f, struct n
 		return refuse(c, NDIS_STATUS_RESOURCES, "no unicast MAC filter is left: MaxNumMacAddresses is %u",
 			      a->cur_switch.MaxNumMacAddresses);
 	op->count = rev;
-	return NDIS_STATUS_SUCCESS;
+	return check_target_limits(c, f, *target);
 }
 
 NDIS_STATUS filter_set_prepare(struct ndis_op *op)
@@ -519,6 +559,9 @@ NDIS_STATUS filter_move_prepare(struct ndis_op *op)
 	if (twin && twin != f)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "VPort %u has %s already, as filter %u", op->target->id,
 			      describe(f, text), twin->id);
+	status = check_target_limits(c, f, op->target);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
 	down = ndis_op_down(op, sizeof *down);
 	if (!down)
 		return ndis_op_no_memory(op);

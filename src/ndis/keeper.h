@@ -106,6 +106,7 @@ struct ndis_adapter {
 	NDIS_SRIOV_CAPABILITIES hw_sriov, cur_sriov;
 	NDIS_RECEIVE_SCALE_CAPABILITIES rss;
 	bool has_hw_filter, has_cur_filter, has_hw_switch, has_cur_switch, has_hw_sriov, has_cur_sriov, has_rss;
+	uint32_t mac_addresses_per_target, vlans_per_target; /* 0: no limit */
 	bool virtualization; /* enable_virtualization(…, TRUE) */
 	LUID pf_luid;
 

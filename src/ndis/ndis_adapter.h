@@ -41,7 +41,8 @@ struct ndis_adapter_config {
 	struct miniport_keywords keywords;
 	const char *switch_name;         /* NULL: "Default Switch"; at most 256 UTF-16 units */
 	uint32_t num_queue_pairs_default;/* of the default VPort; 0: 1. More than 1 needs RSS on PF VPorts (VMMQ) */
-	bool switch_without_iov;         /* mode VMQ on an adapter that can have a switch without SR-IOV: make it at start */
+	bool switch_without_iov;         /* mode VMQ on an adapter that can have a switch without SR-IOV: make it at start;
+					  * refused (-EINVAL) where there can be none */
 	uint32_t vf_serial_number;       /* a VF driver's adapter: what OID_SRIOV_VF_SERIAL_NUMBER answers */
 };
 
@@ -114,6 +115,7 @@ struct ndis_adapter_info {
 	const char *mode_reason;    /* static text */
 	const char *now;            /* "switch", "VM queues", "neutral", "RSS", "off": what holds objects now */
 	bool switch_present;
+	bool switch_possible;       /* current switch capabilities are registered */
 	uint32_t num_vports, max_vports;           /* the default one included */
 	uint32_t num_queues, max_queues;           /* VM queues, the default one not included */
 	uint32_t num_filters, max_filters;

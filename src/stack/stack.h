@@ -78,11 +78,20 @@ struct stack_vport_change {
 
 /* ---- what there is ---- */
 
+/* What an adapter gives a VM (spec/60 §2). Of a neutral one (NIC_SWITCH_WITHOUT_IOV) it is a VM queue, until somebody
+ * makes the switch. */
+enum stack_model {
+	STACK_MODEL_NONE,   /* nothing: the host alone has the adapter */
+	STACK_MODEL_QUEUES, /* a VM queue: one receive queue with its filters (NDIS 6.20) */
+	STACK_MODEL_SWITCH, /* a VPort of the NIC switch */
+};
+
 struct stack_vport_info {
-	uint32_t id;
+	uint32_t id; /* VPortId, or QueueId */
+	bool is_queue; /* a VM queue; else a VPort */
 	char name[STACK_NAME_SIZE];
-	bool active;
-	bool on_pf; /* else on VF `vf` */
+	bool active; /* moves frames as far as it has filters; a VM queue: it runs */
+	bool on_pf; /* else on VF `vf`; means nothing of a VM queue */
 	uint16_t vf;
 	unsigned cpu;
 	unsigned queue_pairs;
@@ -91,7 +100,7 @@ struct stack_vport_info {
 };
 
 struct stack_filter_info {
-	uint32_t id, vport;
+	uint32_t id, vport; /* FilterId; VPortId or QueueId */
 	uint8_t mac[6];
 	struct stack_vlan vlan;
 	bool companion; /* brought by a MAC filter of the same VPort, and gone with the last of them */
@@ -99,10 +108,14 @@ struct stack_filter_info {
 };
 
 struct stack_switch_info {
+	enum stack_model model;
+	/* with STACK_MODEL_QUEUES, the default queue not included */
+	uint32_t num_queues, max_queues;
+	uint32_t num_filters, max_filters;
+	/* the rest with STACK_MODEL_SWITCH */
 	uint32_t id;
 	char name[STACK_NAME_SIZE];
 	uint32_t num_vports, max_vports; /* the default one included */
-	uint32_t num_filters, max_filters;
 	uint32_t queue_pairs, max_queue_pairs;
 };
 
@@ -131,9 +144,10 @@ void stack_destroy(struct stack *s);
 
 /* ---- adapters (stack_switch.c) ---- */
 
-/* Takes an adapter whose switch exists under control; the default VPort becomes a stack_vport (id 0). `na` stays the
- * caller's and must outlive stack_adapter_remove; `user` is handed back by stack_adapter_user. */
-int stack_adapter_add(struct stack *s, const char *name, struct ndis_adapter *na, void *user,
+/* Takes an adapter under control; its default VPort or default queue becomes a stack_vport (id 0), on `default_cpu`, the
+ * CPU its driver serves it on. `na` stays the caller's and must outlive stack_adapter_remove; `user` is handed back by
+ * stack_adapter_user. */
+int stack_adapter_add(struct stack *s, const char *name, struct ndis_adapter *na, unsigned default_cpu, void *user,
 		      struct stack_adapter **out, struct stack_error *e);
 /* Clears every filter, ends every endpoint and deletes every VPort the stack made. What the adapter refuses to give up
  * is logged and left to its own end. */
@@ -143,15 +157,27 @@ void *stack_adapter_user(const struct stack_adapter *a);
 /* The adapter of that name; with NULL the only one there is. */
 struct stack_adapter *stack_adapter_find(const struct stack *s, const char *name, struct stack_error *e);
 int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, struct stack_error *e);
+enum stack_model stack_adapter_model(const struct stack_adapter *a);
+/* The NIC switch of an adapter that is neutral, by NDIS's own requests: made, and deleted when nothing else is left on
+ * it. Refused where the mode decides (SR-IOV: it is always there). */
+int stack_switch_add(struct stack_adapter *a, struct stack_error *e);
+int stack_switch_del(struct stack_adapter *a, struct stack_error *e);
 
-/* ---- VPorts (stack_vport.c) ---- */
+/*
+ * ---- VPorts (stack_vport.c) ----
+ *
+ * A stack_vport is the place of one VM on an adapter. The contract's object behind it is a VPort, or with
+ * STACK_MODEL_QUEUES a VM queue (stack_queue.c), which has one queue pair and no interrupt moderation of its own, and
+ * whose filters do not move; what it lacks is refused in these words.
+ */
 
-/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation; or nothing of it. */
+/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation; or nothing of it. A VM queue:
+ * ALLOCATE_QUEUE, policy, SET_FILTER, the endpoint, QUEUE_ALLOCATION_COMPLETE. */
 int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want, struct stack_vport **out,
 		    struct stack_error *e);
-/* All changes or none. The default VPort takes cpu, moderation and policy. */
+/* All changes or none. The default VPort takes cpu, moderation and policy, the default queue policy only. */
 int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e);
-/* Its filters are cleared, its endpoint is closed, DELETE_VPORT; `v` is gone then. On failure all is as before, but the
+/* Its filters are cleared, its endpoint is closed, DELETE_VPORT or FREE_QUEUE; `v` is gone then. On failure all is as before, but the
  * filters have new identifiers. */
 int stack_vport_del(struct stack_vport *v, struct stack_error *e);
 /* By name, on the adapter or (NULL) on any; "default" needs the adapter when there are several. */
@@ -169,6 +195,8 @@ int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, siz
 uint32_t stack_vport_id(const struct stack_vport *v);
 const char *stack_vport_name(const struct stack_vport *v);
 struct stack_adapter *stack_vport_adapter(const struct stack_vport *v);
+/* The contract's object behind it is a VM queue, and its id a QueueId. */
+bool stack_vport_is_queue(const struct stack_vport *v);
 const char *stack_vport_socket(const struct stack_vport *v); /* empty: the default VPort */
 enum stack_socket_mode stack_vport_socket_mode(const struct stack_vport *v);
 /* What open_endpoint wants to find again; NULL at first. */
@@ -183,7 +211,8 @@ int stack_filter_add(struct stack_vport *v, const struct stack_filter_want *want
 		     struct stack_filter_info made[STACK_FILTERS_MADE], unsigned *nmade, struct stack_error *e);
 /* With the last MAC filter of a VLAN test the broadcast filter goes that they brought. */
 int stack_filter_del(struct stack_adapter *a, uint32_t id, struct stack_error *e);
-/* MOVE_FILTER: no frame is lost, none arrives twice. The broadcast filter follows as far as it is needed. */
+/* MOVE_FILTER: no frame is lost, none arrives twice. The broadcast filter follows as far as it is needed. Refused with
+ * VM queues, which have nothing of that kind. */
 int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *to, struct stack_filter_info *out,
 		      struct stack_error *e);
 /* Filters of one VPort, or of all (NULL), ascending ids; read from the contract; free() the array. */

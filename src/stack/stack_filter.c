@@ -322,6 +322,10 @@ int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *
 				  to->adapter->name, a->name);
 	if (out->vport == to->id)
 		return 0;
+	if (stack_adapter_model(a) != STACK_MODEL_SWITCH)
+		return stack_fail(e, STACK_REFUSED, "id",
+				  "%u is a VM queue's filter, and those do not move (that takes VPorts, mode SR-IOV): "
+				  "delete it, then add it to %s", id, to->name);
 	from = stack_vport_by_id(a, out->vport);
 	if (from && (out->broadcast || stack_mac_is_broadcast(out->mac)))
 		b = find_broadcast(from, &out->vlan);
@@ -345,32 +349,68 @@ static int ascending(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, struct stack_filter_info **out, size_t *n,
-		      struct stack_error *e)
+/* Appends the filters of one VPort or VM queue, or of all VPorts. */
+static int append(struct stack_adapter *a, bool all, uint32_t target, struct stack_filter_info **list, size_t *n,
+		  struct stack_error *e)
 {
 	NDIS_RECEIVE_FILTER_INFO_ARRAY *h;
-	struct stack_filter_info *list;
+	struct stack_filter_info *more;
 
-	if (stack_req_enum_filters(a, v == NULL, v ? v->id : 0, &h, e) < 0)
+	if (stack_req_enum_filters(a, all, target, &h, e) < 0)
 		return -1;
-	list = calloc(h->NumElements ? h->NumElements : 1, sizeof *list);
-	if (!list) {
+	more = realloc(*list, (*n + h->NumElements + 1) * sizeof *more);
+	if (!more) {
 		free(h);
 		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
 	}
-	*n = 0;
+	*list = more;
 	for (ULONG i = 0; i < h->NumElements; i++) {
 		NDIS_RECEIVE_FILTER_INFO f;
 
 		memcpy(&f, (const char *)h + h->FirstElementOffset + (size_t)i * h->ElementSize, sizeof f);
-		if (stack_req_get_filter(a, f.FilterId, &list[*n], e) < 0) {
-			free(list);
+		if (stack_req_get_filter(a, f.FilterId, &more[*n], e) < 0) {
 			free(h);
 			return -1;
 		}
-		complete_info(a, &list[(*n)++]);
+		complete_info(a, &more[(*n)++]);
 	}
 	free(h);
+	return 0;
+}
+
+/* The contract lists filters a queue. */
+static int append_queues(struct stack_adapter *a, struct stack_filter_info **list, size_t *n, struct stack_error *e)
+{
+	struct stack_vport_info *queues;
+	size_t nqueues;
+	int rc = 0;
+
+	if (stack_queue_list(a, &queues, &nqueues, e) < 0)
+		return -1;
+	for (size_t i = 0; i < nqueues && rc == 0; i++)
+		rc = append(a, false, queues[i].id, list, n, e);
+	free(queues);
+	return rc;
+}
+
+int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, struct stack_filter_info **out, size_t *n,
+		      struct stack_error *e)
+{
+	enum stack_model model = stack_adapter_model(a);
+	struct stack_filter_info *list = calloc(1, sizeof *list);
+	int rc = 0;
+
+	*n = 0;
+	if (!list)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	if (model == STACK_MODEL_QUEUES && !v)
+		rc = append_queues(a, &list, n, e);
+	else if (model != STACK_MODEL_NONE)
+		rc = append(a, v == NULL, v ? v->id : 0, &list, n, e);
+	if (rc < 0) {
+		free(list);
+		return -1;
+	}
 	qsort(list, *n, sizeof *list, ascending);
 	*out = list;
 	return 0;

@@ -90,19 +90,40 @@ int stack_req_set_filter(struct stack_adapter *a, uint32_t vport, const uint8_t 
 int stack_req_clear_filter(struct stack_adapter *a, uint32_t id, struct stack_error *e);
 int stack_req_move_filter(struct stack_adapter *a, uint32_t id, uint32_t from, uint32_t to, struct stack_error *e);
 int stack_req_get_filter(struct stack_adapter *a, uint32_t id, struct stack_filter_info *out, struct stack_error *e);
-/* Of one VPort, or of all (`all`); free() it. */
+/* Of one VPort or VM queue, or (`all`, and only with a switch) of all VPorts; free() it. */
 int stack_req_enum_filters(struct stack_adapter *a, bool all, uint32_t vport, NDIS_RECEIVE_FILTER_INFO_ARRAY **out,
 			   struct stack_error *e);
+/* VM queues (spec/10 §4.3 to §4.7). */
+int stack_req_allocate_queue(struct stack_adapter *a, const char *name, const GROUP_AFFINITY *cpus, uint32_t *id,
+			     struct stack_error *e);
+/* A batch of one. */
+int stack_req_complete_queue(struct stack_adapter *a, uint32_t id, struct stack_error *e);
+/* `p` holds QueueId, the CHANGED flags and the members they name; the rest is filled in. */
+int stack_req_set_queue(struct stack_adapter *a, NDIS_RECEIVE_QUEUE_PARAMETERS *p, struct stack_error *e);
+int stack_req_get_queue(struct stack_adapter *a, uint32_t id, NDIS_RECEIVE_QUEUE_PARAMETERS *p, struct stack_error *e);
+int stack_req_free_queue(struct stack_adapter *a, uint32_t id, struct stack_error *e);
+/* All of the adapter, whoever allocated them; the whole answer: header and elements; free() it. */
+int stack_req_enum_queues(struct stack_adapter *a, NDIS_RECEIVE_QUEUE_INFO_ARRAY **out, struct stack_error *e);
 int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct stack_error *e);
-int stack_req_capabilities(struct stack_adapter *a, NDIS_NIC_SWITCH_CAPABILITIES *sw,
-			   NDIS_RECEIVE_FILTER_CAPABILITIES *filter, struct stack_error *e);
 
 /* ---- stack_vport.c ---- */
 
 /* The record of the default VPort; NULL: out of memory. */
 struct stack_vport *stack_vport_default_new(struct stack_adapter *a, unsigned cpu);
+/* DELETE_VPORT or FREE_QUEUE. */
+int stack_vport_release(struct stack_vport *v, struct stack_error *e);
 /* Frees the record and what hangs on it; no request is made. */
 void stack_vport_forget(struct stack_vport *v);
+
+/* ---- stack_queue.c: what stands behind a stack_vport that is a VM queue ---- */
+
+int stack_queue_allocate(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus,
+			 uint32_t *id, struct stack_error *e);
+/* The contract's part of stack_vport_set. *asked: something was changed. */
+int stack_queue_set(const struct stack_vport *v, const struct stack_vport_change *c, bool *asked, struct stack_error *e);
+int stack_queue_info(const struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e);
+/* The default queue first; free() the array. */
+int stack_queue_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);
 
 /* ---- stack_filter.c ---- */
 

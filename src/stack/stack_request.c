@@ -234,7 +234,10 @@ int stack_req_set_filter(struct stack_adapter *a, uint32_t vport, const uint8_t 
 	memset(&b, 0, sizeof b);
 	b.p.Header = HEADER(b.p, NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_2);
 	b.p.FilterType = NdisReceiveFilterTypeVMQueue;
-	b.p.VPortId = vport;
+	if (stack_adapter_model(a) == STACK_MODEL_SWITCH)
+		b.p.VPortId = vport;
+	else
+		b.p.QueueId = vport;
 	b.p.FieldParametersArrayOffset = offsetof(struct filter_buffer, field);
 	b.p.FieldParametersArrayNumElements = vlan->kind == STACK_VLAN_ID ? 2 : 1;
 	b.p.FieldParametersArrayElementSize = sizeof b.field[0];
@@ -263,7 +266,13 @@ int stack_req_clear_filter(struct stack_adapter *a, uint32_t id, struct stack_er
 		.Header = HEADER(p, NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS_REVISION_1),
 		.FilterId = id,
 	};
+	struct stack_filter_info f;
 
+	if (stack_adapter_model(a) != STACK_MODEL_SWITCH) {
+		if (stack_req_get_filter(a, id, &f, e) < 0)
+			return -1;
+		p.QueueId = f.vport;
+	}
 	return set(a, OID_RECEIVE_FILTER_CLEAR_FILTER, &p, sizeof p, e);
 }
 
@@ -291,7 +300,8 @@ int stack_req_get_filter(struct stack_adapter *a, uint32_t id, struct stack_filt
 	b.p.FilterId = id;
 	if (method(a, OID_RECEIVE_FILTER_PARAMETERS, &b, sizeof b.p, sizeof b, e) < 0)
 		return -1;
-	*out = (struct stack_filter_info){ .id = id, .vport = b.p.VPortId, .vlan.kind = STACK_VLAN_ANY };
+	/* one of both is 0 (spec/70 Q20) */
+	*out = (struct stack_filter_info){ .id = id, .vport = b.p.VPortId | b.p.QueueId, .vlan.kind = STACK_VLAN_ANY };
 	for (unsigned i = 0; i < b.p.FieldParametersArrayNumElements; i++) {
 		size_t at = b.p.FieldParametersArrayOffset + (size_t)i * b.p.FieldParametersArrayElementSize;
 		NDIS_RECEIVE_FILTER_FIELD_PARAMETERS f;
@@ -315,11 +325,106 @@ int stack_req_enum_filters(struct stack_adapter *a, bool all, uint32_t vport, ND
 {
 	NDIS_RECEIVE_FILTER_INFO_ARRAY h = {
 		.Header = HEADER(h, NDIS_RECEIVE_FILTER_INFO_ARRAY_REVISION_2),
-		.Flags = all ? 0 : NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED,
-		.VPortId = all ? 0 : vport,
 	};
 
+	if (stack_adapter_model(a) != STACK_MODEL_SWITCH) {
+		h.QueueId = vport;
+	} else if (!all) {
+		h.Flags = NDIS_RECEIVE_FILTER_INFO_ARRAY_VPORT_ID_SPECIFIED;
+		h.VPortId = vport;
+	}
 	return enumerate(a, OID_RECEIVE_FILTER_ENUM_FILTERS, &h, sizeof h, (void **)out, e);
+}
+
+/* ---- VM queues ---- */
+
+int stack_req_allocate_queue(struct stack_adapter *a, const char *name, const GROUP_AFFINITY *cpus, uint32_t *id,
+			     struct stack_error *e)
+{
+	NDIS_RECEIVE_QUEUE_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_3),
+		.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION,
+		.QueueType = NdisReceiveQueueTypeVMQueue,
+		.ProcessorAffinity = *cpus,
+	};
+
+	(void)ndis_string_set(&p.VmName, name);
+	(void)ndis_string_set(&p.QueueName, name);
+	if (method(a, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, sizeof p, sizeof p, e) < 0)
+		return -1;
+	*id = p.QueueId;
+	return 0;
+}
+
+int stack_req_complete_queue(struct stack_adapter *a, uint32_t id, struct stack_error *e)
+{
+	struct {
+		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY h;
+		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS q;
+	} b = {
+		.h = { .Header = HEADER(b.h, NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY_REVISION_1),
+		       .FirstElementOffset = (uint32_t)((uint8_t *)&b.q - (uint8_t *)&b),
+		       .NumElements = 1,
+		       .ElementSize = sizeof b.q },
+		.q = { .Header = HEADER(b.q, NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS_REVISION_1), .QueueId = id },
+	};
+	struct vmq_err said = { "" };
+
+	if (method(a, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &b, sizeof b, sizeof b, e) < 0)
+		return -1;
+	/* the request succeeds whatever became of its elements (spec/70 Q3) */
+	return done(b.q.CompletionStatus, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &said, e);
+}
+
+int stack_req_set_queue(struct stack_adapter *a, NDIS_RECEIVE_QUEUE_PARAMETERS *p, struct stack_error *e)
+{
+	p->Header = HEADER(*p, NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_3);
+	return set(a, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, p, sizeof *p, e);
+}
+
+int stack_req_get_queue(struct stack_adapter *a, uint32_t id, NDIS_RECEIVE_QUEUE_PARAMETERS *p, struct stack_error *e)
+{
+	*p = (NDIS_RECEIVE_QUEUE_PARAMETERS){
+		.Header = HEADER(*p, NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_3),
+		.QueueId = id,
+	};
+	return method(a, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, p, sizeof *p, sizeof *p, e);
+}
+
+int stack_req_free_queue(struct stack_adapter *a, uint32_t id, struct stack_error *e)
+{
+	NDIS_RECEIVE_QUEUE_FREE_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_RECEIVE_QUEUE_FREE_PARAMETERS_REVISION_1),
+		.QueueId = id,
+	};
+
+	return set(a, OID_RECEIVE_FILTER_FREE_QUEUE, &p, sizeof p, e);
+}
+
+/* A query as user mode makes it: it tells of every driver's queues (spec/10 §4.6). Asked twice, for the length first. */
+int stack_req_enum_queues(struct stack_adapter *a, NDIS_RECEIVE_QUEUE_INFO_ARRAY **out, struct stack_error *e)
+{
+	const NDIS_OID oid = OID_RECEIVE_FILTER_ENUM_QUEUES;
+	NDIS_OID_REQUEST req = {
+		.Header = { NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1, NDIS_SIZEOF_OID_REQUEST_REVISION_1 },
+		.RequestType = NdisRequestQueryStatistics,
+		.DATA.QUERY_INFORMATION.Oid = oid,
+	};
+	struct vmq_err said = { "" };
+	NDIS_STATUS status = ndis_oid_request(a->ndis, a->driver, &req, &said);
+	uint32_t room = req.DATA.QUERY_INFORMATION.BytesNeeded;
+
+	if (status != NDIS_STATUS_INVALID_LENGTH)
+		return done(status, oid, &said, e);
+	*out = calloc(1, room);
+	if (!*out)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	req.DATA.QUERY_INFORMATION.InformationBuffer = *out;
+	req.DATA.QUERY_INFORMATION.InformationBufferLength = room;
+	status = ndis_oid_request(a->ndis, a->driver, &req, &said);
+	if (status != NDIS_STATUS_SUCCESS)
+		free(*out);
+	return done(status, oid, &said, e);
 }
 
 int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct stack_error *e)
@@ -336,12 +441,4 @@ int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct 
 		return stack_fail(e, STACK_NOT_FOUND, "adapter", "%s has no NIC switch", a->name);
 	memcpy(out, b.bytes + b.h.FirstElementOffset, sizeof *out);
 	return 0;
-}
-
-int stack_req_capabilities(struct stack_adapter *a, NDIS_NIC_SWITCH_CAPABILITIES *sw,
-			   NDIS_RECEIVE_FILTER_CAPABILITIES *filter, struct stack_error *e)
-{
-	if (query(a, OID_NIC_SWITCH_CURRENT_CAPABILITIES, sw, sizeof *sw, e) < 0)
-		return -1;
-	return query(a, OID_RECEIVE_FILTER_CURRENT_CAPABILITIES, filter, sizeof *filter, e);
 }

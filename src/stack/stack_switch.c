@@ -7,14 +7,15 @@
 #include "base/log.h"
 #include "stack/stack_priv.h"
 
-int stack_adapter_add(struct stack *s, const char *name, struct ndis_adapter *na, void *user,
+int stack_adapter_add(struct stack *s, const char *name, struct ndis_adapter *na, unsigned default_cpu, void *user,
 		      struct stack_adapter **out, struct stack_error *e)
 {
 	struct ndis_driver_config driver = { .name = "virtualization stack" };
-	NDIS_NIC_SWITCH_VPORT_PARAMETERS p;
-	struct stack_adapter *a = calloc(1, sizeof *a);
-	int i;
+	struct stack_adapter *a;
 
+	if (stack_check_cpu(s, default_cpu, e) < 0)
+		return -1;
+	a = calloc(1, sizeof *a);
 	if (!a)
 		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
 	a->stack = s;
@@ -23,24 +24,15 @@ int stack_adapter_add(struct stack *s, const char *name, struct ndis_adapter *na
 	TAILQ_INIT(&a->vports);
 	(void)snprintf(a->name, sizeof a->name, "%s", name);
 	a->driver = ndis_driver_open(na, &driver);
-	if (!a->driver) {
+	if (!a->driver || !stack_vport_default_new(a, default_cpu)) {
+		if (a->driver)
+			(void)ndis_driver_close(a->driver, NULL);
 		free(a);
 		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
-	}
-	if (stack_req_get_vport(a, NDIS_DEFAULT_VPORT_ID, &p, e) < 0)
-		goto undo;
-	i = p.ProcessorAffinity.Mask ? stack_cpu_index(s, stack_affinity_cpu(&p.ProcessorAffinity)) : 0;
-	if (!stack_vport_default_new(a, s->cpus[i < 0 ? 0 : i])) {
-		(void)stack_fail(e, STACK_FAILED, NULL, "out of memory");
-		goto undo;
 	}
 	TAILQ_INSERT_TAIL(&s->adapters, a, link);
 	*out = a;
 	return 0;
-undo:
-	(void)ndis_driver_close(a->driver, NULL);
-	free(a);
-	return -1;
 }
 
 /* Filters, endpoint, VPort; the default one only loses its filters. */
@@ -57,7 +49,7 @@ static void end_vport(struct stack_vport *v)
 		log_error("VPort %s: its filters stay: %s", v->name, e.err.text);
 	if (v->id != NDIS_DEFAULT_VPORT_ID) {
 		s->ops->close_endpoint(s->ctx, v);
-		if (stack_req_delete_vport(v->adapter, v->id, &e) < 0)
+		if (stack_vport_release(v, &e) < 0)
 			log_error("VPort %s is not deleted: %s", v->name, e.err.text);
 	}
 	stack_vport_forget(v);
@@ -101,28 +93,90 @@ struct stack_adapter *stack_adapter_find(const struct stack *s, const char *name
 	return a;
 }
 
+enum stack_model stack_adapter_model(const struct stack_adapter *a)
+{
+	struct ndis_adapter_info i;
+
+	ndis_adapter_info(a->ndis, &i);
+	if (i.switch_present || i.mode == MINIPORT_MODE_SRIOV)
+		return STACK_MODEL_SWITCH;
+	return i.mode == MINIPORT_MODE_VMQ ? STACK_MODEL_QUEUES : STACK_MODEL_NONE;
+}
+
 int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, struct stack_error *e)
 {
-	NDIS_RECEIVE_FILTER_CAPABILITIES fc;
-	NDIS_RECEIVE_FILTER_INFO_ARRAY *filters;
-	NDIS_NIC_SWITCH_CAPABILITIES sc;
 	char text[NDIS_STRING_UTF8_SIZE];
+	struct ndis_adapter_info i;
 	NDIS_NIC_SWITCH_INFO sw;
 
-	if (stack_req_switch(a, &sw, e) < 0 || stack_req_capabilities(a, &sc, &fc, e) < 0 ||
-	    stack_req_enum_filters(a, true, 0, &filters, e) < 0)
-		return -1;
+	ndis_adapter_info(a->ndis, &i);
 	*out = (struct stack_switch_info){
-		.id = sw.SwitchId,
-		.num_vports = sw.NumActiveVPorts,
-		.max_vports = sw.NumVPorts,
-		.num_filters = filters->NumElements,
-		.max_filters = fc.MaxMacHeaderFilters,
-		.queue_pairs = sw.NumQueuePairsForDefaultVPort + sw.NumQueuePairsForNonDefaultVPorts,
-		.max_queue_pairs = sc.MaxNumQueuePairs,
+		.model = stack_adapter_model(a),
+		.num_queues = i.num_queues,
+		.max_queues = i.max_queues,
+		.num_filters = i.num_filters,
+		.max_filters = i.max_filters,
 	};
-	free(filters);
+	if (out->model != STACK_MODEL_SWITCH)
+		return 0;
+	if (stack_req_switch(a, &sw, e) < 0)
+		return -1;
+	out->id = sw.SwitchId;
+	out->num_vports = sw.NumActiveVPorts;
+	out->max_vports = sw.NumVPorts;
+	out->queue_pairs = sw.NumQueuePairsForDefaultVPort + sw.NumQueuePairsForNonDefaultVPorts;
+	out->max_queue_pairs = i.max_queue_pairs;
 	(void)snprintf(out->name, sizeof out->name, "%s",
 		       ndis_string_get(&sw.SwitchFriendlyName, text, sizeof text));
 	return 0;
+}
+
+/* ---- the switch of a neutral adapter ---- */
+
+static int check_neutral(const struct stack_adapter *a, struct stack_error *e)
+{
+	struct ndis_adapter_info i;
+
+	ndis_adapter_info(a->ndis, &i);
+	if (i.mode == MINIPORT_MODE_VMQ && i.switch_possible)
+		return 0;
+	return stack_fail(e, STACK_REFUSED, "adapter", "%s: the mode decides whether there is a switch: %s%s", a->name,
+			  i.mode_reason, i.mode == MINIPORT_MODE_VMQ ? ", and there is none without SR-IOV" : "");
+}
+
+static int refused(NDIS_STATUS status, NDIS_OID oid, const struct vmq_err *said, struct stack_error *e)
+{
+	(void)stack_fail(e, STACK_REFUSED, "adapter", "%s (%s)", said->text, ndis_status_name(status));
+	e->oid = oid;
+	e->status = status;
+	return -1;
+}
+
+int stack_switch_add(struct stack_adapter *a, struct stack_error *e)
+{
+	struct stack_vport *v = stack_vport_by_id(a, NDIS_DEFAULT_VPORT_ID);
+	struct stack_vport_change cpu = { .set_cpu = true, .cpu = v->cpu };
+	struct vmq_err said = { "" };
+	NDIS_STATUS status;
+
+	if (check_neutral(a, e) < 0)
+		return -1;
+	status = ndis_switch_create(a->ndis, &said);
+	if (status != NDIS_STATUS_SUCCESS)
+		return refused(status, OID_NIC_SWITCH_CREATE_SWITCH, &said, e);
+	if (stack_vport_set(v, &cpu, e) == 0) /* as the default queue was */
+		return 0;
+	(void)ndis_switch_delete(a->ndis, NULL);
+	return -1;
+}
+
+int stack_switch_del(struct stack_adapter *a, struct stack_error *e)
+{
+	struct vmq_err said = { "" };
+	NDIS_STATUS status;
+
+	if (check_neutral(a, e) < 0)
+		return -1;
+	status = ndis_switch_delete(a->ndis, &said);
+	return status == NDIS_STATUS_SUCCESS ? 0 : refused(status, OID_NIC_SWITCH_DELETE_SWITCH, &said, e);
 }

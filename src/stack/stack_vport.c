@@ -111,6 +111,21 @@ static void spread(const struct stack_vport *v)
 		log_warn("VPort %s: all it receives comes through its first queue: %s", v->name, e.err.text);
 }
 
+/* ---- VPort or VM queue ---- */
+
+static int create(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus, uint32_t *id,
+		  struct stack_error *e)
+{
+	return stack_adapter_model(a) == STACK_MODEL_SWITCH ? stack_req_create_vport(a, want, cpus, id, e)
+							    : stack_queue_allocate(a, want, cpus, id, e);
+}
+
+int stack_vport_release(struct stack_vport *v, struct stack_error *e)
+{
+	return stack_adapter_model(v->adapter) == STACK_MODEL_SWITCH ? stack_req_delete_vport(v->adapter, v->id, e)
+								     : stack_req_free_queue(v->adapter, v->id, e);
+}
+
 static int activate(struct stack_vport *v, struct stack_error *e)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = {
@@ -119,7 +134,8 @@ static int activate(struct stack_vport *v, struct stack_error *e)
 		.VPortState = NdisNicSwitchVPortStateActivated,
 	};
 
-	return stack_req_set_vport(v->adapter, &p, e);
+	return stack_adapter_model(v->adapter) == STACK_MODEL_SWITCH ? stack_req_set_vport(v->adapter, &p, e)
+								     : stack_req_complete_queue(v->adapter, v->id, e);
 }
 
 /* From here on it is found by name and id. */
@@ -180,7 +196,7 @@ static void undo_add(struct stack_vport *v, bool endpoint, const struct stack_er
 		s->ops->close_endpoint(s->ctx, v);
 	if (stack_filters_clear_all(v, &kept, &n, &e) == 0)
 		free(kept);
-	if (stack_req_delete_vport(v->adapter, v->id, &e) < 0)
+	if (stack_vport_release(v, &e) < 0)
 		log_error("VPort %s is left behind after \"%s\": %s", v->name, why->err.text, e.err.text);
 	stack_vport_forget(v);
 }
@@ -212,7 +228,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	memcpy(v->name, want->name, sizeof v->name);
 	memcpy(v->socket, want->socket, sizeof v->socket);
 	LIST_INIT(&v->broadcasts);
-	if (stack_req_create_vport(a, want, &cpus, &v->id, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
+	if (create(a, want, &cpus, &v->id, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
 		free(v);
 		free(made);
 		return -1;
@@ -249,9 +265,14 @@ static int check_change(const struct stack_vport *v, const struct stack_vport_ch
 	return 0;
 }
 
-static void fill_change(const struct stack_vport *v, const struct stack_vport_change *c,
-			NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+/* The contract's part of a change. *asked: something was changed. */
+static int change(const struct stack_vport *v, const struct stack_vport_change *c, bool *asked, struct stack_error *e)
 {
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS all, *p = &all;
+
+	*asked = false;
+	if (stack_adapter_model(v->adapter) != STACK_MODEL_SWITCH)
+		return stack_queue_set(v, c, asked, e);
 	*p = (NDIS_NIC_SWITCH_VPORT_PARAMETERS){ .VPortId = v->id };
 	if (c->set_name) {
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED;
@@ -269,17 +290,18 @@ static void fill_change(const struct stack_vport *v, const struct stack_vport_ch
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
 		p->VPortState = NdisNicSwitchVPortStateActivated;
 	}
+	*asked = p->Flags != 0;
+	return *asked ? stack_req_set_vport(v->adapter, p, e) : 0;
 }
 
 int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
 {
 	bool policy = c->set_source_check || c->set_vlan_check || c->set_all_multicast;
 	struct stack_policy old = { 0 }, new;
-	NDIS_NIC_SWITCH_VPORT_PARAMETERS p;
+	bool asked;
 
 	if (check_change(v, c, e) < 0)
 		return -1;
-	fill_change(v, c, &p);
 	if (policy) {
 		if (stack_req_get_policy(v->adapter, v->id, &old, e) < 0)
 			return -1;
@@ -293,7 +315,7 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		if (stack_req_set_policy(v->adapter, v->id, &new, e) < 0)
 			return -1;
 	}
-	if (p.Flags && stack_req_set_vport(v->adapter, &p, e) < 0) {
+	if (change(v, c, &asked, e) < 0) {
 		struct stack_error undo;
 
 		if (policy)
@@ -308,7 +330,7 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 	}
 	if (c->set_name)
 		memcpy(v->name, c->name, sizeof v->name);
-	if (p.Flags || policy)
+	if (asked || policy)
 		stack_event(v, "vport_changed", NULL);
 	return 0;
 }
@@ -322,11 +344,13 @@ int stack_vport_del(struct stack_vport *v, struct stack_error *e)
 	size_t n;
 
 	if (v->id == NDIS_DEFAULT_VPORT_ID)
-		return stack_fail(e, STACK_REFUSED, NULL, "the default VPort stays as long as its switch");
+		return stack_fail(e, STACK_REFUSED, NULL,
+				  stack_adapter_model(a) == STACK_MODEL_SWITCH ? "the default VPort stays as long as its switch"
+									       : "the default queue stays as long as its adapter");
 	if (stack_filters_clear_all(v, &kept, &n, e) < 0)
 		return -1;
 	s->ops->close_endpoint(s->ctx, v);
-	if (stack_req_delete_vport(a, v->id, e) < 0) {
+	if (stack_vport_release(v, e) < 0) {
 		if (s->ops->open_endpoint(s->ctx, v, &again) < 0)
 			log_error("VPort %s: its socket could not be opened again: %s", v->name, again.err.text);
 		stack_filters_restore(v, kept, n);
@@ -383,6 +407,8 @@ int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct
 	NDIS_RECEIVE_FILTER_INFO_ARRAY *filters;
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p;
 
+	if (stack_adapter_model(v->adapter) != STACK_MODEL_SWITCH)
+		return stack_queue_info(v, out, e);
 	if (stack_req_get_vport(v->adapter, v->id, &p, e) < 0 ||
 	    stack_req_enum_filters(v->adapter, false, v->id, &filters, e) < 0)
 		return -1;
@@ -410,6 +436,12 @@ int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, siz
 	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY *h;
 	struct stack_vport_info *list;
 
+	if (stack_adapter_model(a) != STACK_MODEL_SWITCH) {
+		if (stack_queue_list(a, out, n, e) < 0)
+			return -1;
+		qsort(*out, *n, sizeof **out, ascending);
+		return 0;
+	}
 	if (stack_req_enum_vports(a, &h, e) < 0)
 		return -1;
 	list = calloc(h->NumElements ? h->NumElements : 1, sizeof *list);
@@ -451,6 +483,11 @@ const char *stack_vport_name(const struct stack_vport *v)
 struct stack_adapter *stack_vport_adapter(const struct stack_vport *v)
 {
 	return v->adapter;
+}
+
+bool stack_vport_is_queue(const struct stack_vport *v)
+{
+	return stack_adapter_model(v->adapter) != STACK_MODEL_SWITCH;
 }
 
 const char *stack_vport_socket(const struct stack_vport *v)

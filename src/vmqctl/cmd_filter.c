@@ -8,15 +8,25 @@
 
 static void print_list(FILE *out, const json_t *filters)
 {
-	bool adapters = json_list_differs(filters, "adapter");
+	bool adapters = json_list_differs(filters, "adapter"), vports = false, queues = false;
 	struct table *t = table_new();
 	const json_t *filter;
 	size_t i;
 
+	/* what filters stand on, by the adapter's mode */
+	json_array_foreach(filters, i, filter)
+	{
+		vports = vports || json_object_get(filter, "vport_id");
+		queues = queues || json_object_get(filter, "queue_id");
+	}
+
 	table_column(t, "ID", TABLE_RIGHT);
 	table_column(t, "MAC", TABLE_LEFT);
 	table_column(t, "VLAN", TABLE_LEFT);
-	table_column(t, "VPORT", TABLE_RIGHT);
+	if (vports || !queues)
+		table_column(t, "VPORT", TABLE_RIGHT);
+	if (queues)
+		table_column(t, "QUEUE", TABLE_RIGHT);
 	table_column(t, "NAME", TABLE_LEFT);
 	if (adapters)
 		table_column(t, "ADAPTER", TABLE_LEFT);
@@ -26,7 +36,10 @@ static void print_list(FILE *out, const json_t *filters)
 		table_member(t, filter, "id");
 		table_member(t, filter, "mac");
 		table_member(t, filter, "vlan");
-		table_member(t, filter, "vport_id");
+		if (vports || !queues)
+			table_member(t, filter, "vport_id");
+		if (queues)
+			table_member(t, filter, "queue_id");
 		table_member(t, filter, "vport");
 		if (adapters)
 			table_member(t, filter, "adapter");

@@ -23,11 +23,15 @@ static void print_switch(FILE *out, const json_t *sw)
 {
 	const json_t *port = json_object_get(sw, "port"), *host = json_object_get(sw, "host");
 
+	bool there = json_object_get(sw, "id") != NULL;
+
 	text_pair(out, "", "switch", sw, "id");
-	text_pair(out, ": ", "adapter", sw, "adapter");
+	text_pair(out, there ? ": " : "no switch: ", "adapter", sw, "adapter");
 	text_pair(out, " ", "name", sw, "name");
 	text_pair(out, "\n    ", "mode", sw, "mode");
 	text_pair(out, ": ", "because", sw, "mode_reason");
+	if (!there)
+		text_pair(out, "\n    ", "holds", sw, "holds");
 	text_pair(out, "\n    ", "port", port, "driver");
 	text_pair(out, " ", "device", port, "device");
 	print_link(out, port);
@@ -37,6 +41,7 @@ static void print_switch(FILE *out, const json_t *sw)
 	print_link(out, host);
 	text_pair(out, " ", "promiscuous", host, "promiscuous");
 	print_use(out, "\n    ", "vports", sw, "num_vports", "max_vports");
+	print_use(out, "\n    ", "vm queues", sw, "num_queues", "max_queues");
 	print_use(out, ", ", "filters", sw, "num_filters", "max_filters");
 	print_use(out, ", ", "queue pairs", sw, "queue_pairs", "max_queue_pairs");
 	(void)fputc('\n', out);
@@ -55,7 +60,19 @@ static const struct cmd_key adapter = {
 	"adapter", CMD_TEXT, "ADAPTER", "only this adapter's", .names = CMD_NAMES_ADAPTER,
 };
 
+static void print_one(FILE *out, const struct cmd_options *opt, const json_t *result)
+{
+	(void)opt;
+	print_switch(out, result);
+}
+
+static const struct cmd_key whose = {
+	"adapter", CMD_TEXT, "ADAPTER", "needed where there are several", .names = CMD_NAMES_ADAPTER,
+};
+
 static const struct cmd_verb verbs[] = {
+	{ "add", "switch.add", "make the switch of an adapter that is neutral", &whose, NULL, .print = print_one },
+	{ "del", "switch.del", "delete it, which makes the adapter neutral again", &whose, NULL, .print = print_one },
 	{ "show", "switch.show", "the switches, their physical ports and limits", &adapter, NULL, .watch = true,
 	  .print = print_switches },
 };

@@ -224,6 +224,7 @@ static void read_adapter(struct reader *r, const json_t *obj, const char *path, 
 	if (params_str(&p, "switch_name", false, &name) && strlen(name) >= sizeof a->switch_name)
 		(void)params_fault(&p, "switch_name", "is longer than %zu bytes", sizeof a->switch_name - 1);
 	(void)snprintf(a->switch_name, sizeof a->switch_name, "%s", name);
+	config_mode_read(&p, &a->mode);
 	port = params_any(&p, "port", true);
 	host = params_any(&p, "host", false);
 	vports = params_any(&p, "vports", false);

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "stack/stack.h"
+#include "vmqd/config_mode.h"
 #include "vmqd/wish.h"
 #include "vmqd/yamldoc.h"
 
@@ -33,6 +34,7 @@ struct config_port {
 struct config_adapter {
 	char name[STACK_NAME_SIZE];
 	char switch_name[STACK_NAME_SIZE];
+	struct config_mode mode;
 	struct config_port port;
 	struct config_port host; /* driver: tap */
 	struct wish_vport *vports;

@@ -138,14 +138,18 @@ static int open_port(const struct adapter *a, const char *key, const struct conf
 static int make_contract(struct adapter *a, struct vmq_err *err)
 {
 	struct softnic_config soft;
-	struct ndis_adapter_config cfg = { .switch_name = a->cfg->switch_name };
+	struct ndis_adapter_config cfg = {
+		.keywords = a->cfg->mode.keywords,
+		.switch_name = a->cfg->switch_name,
+		.switch_without_iov = a->cfg->mode.create_switch,
+	};
 	struct ndis_driver_config raw = {
 		.name = "control socket", .indicate = events_indication, .invalidated = events_invalidated, .ctx = a
 	};
 
 	softnic_config_default(a->daemon->engine, &soft);
+	soft.limits = a->cfg->mode.limits;
 	soft.default_cpu = a->cfg->host.cpu;
-	ndis_keywords_for_switch(&cfg.keywords);
 	if (softnic_create(a->daemon->engine, a->nic, &soft, &a->soft, err) < 0 ||
 	    ndis_adapter_create(&softnic_ops, a->soft, &cfg, &a->ndis, err) < 0) {
 		config_blame(a->daemon->cfg, err, "adapters[%zu]", adapter_index(a));
@@ -155,14 +159,15 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
 	return a->raw ? 0 : vmq_err(err, -1, "out of memory");
 }
 
-/* What the configuration wants of the switch: the default VPort's CPU and the VPorts. */
+/* What the configuration wants of the adapter: the default VPort's CPU (which a default queue has from its driver), and
+ * the VPorts. */
 static int make_vports(struct adapter *a, struct vmq_err *err)
 {
 	struct stack_vport_change cpu = { .set_cpu = true, .cpu = a->cfg->host.cpu };
 	struct stack_vport *v;
 	struct stack_error e;
 
-	if (stack_adapter_add(a->daemon->stack, a->cfg->name, a->ndis, a, &a->stack, &e) < 0 ||
+	if (stack_adapter_add(a->daemon->stack, a->cfg->name, a->ndis, cpu.cpu, a, &a->stack, &e) < 0 ||
 	    stack_vport_set(stack_vport_by_id(a->stack, 0), &cpu, &e) < 0)
 		return vmq_err(err, -1, "adapter %s: %s", a->cfg->name, e.err.text);
 	for (size_t i = 0; i < a->cfg->nvports; i++) {
@@ -179,6 +184,8 @@ static int make_vports(struct adapter *a, struct vmq_err *err)
 /* Frames flow from here on. */
 static int attach_ports(struct adapter *a, struct vmq_err *err)
 {
+	struct ndis_adapter_info n;
+
 	if (nic_vport_attach_port(a->nic, 0, a->host, err) < 0) {
 		config_blame(a->daemon->cfg, err, "adapters[%zu].host", adapter_index(a));
 		return -1;
@@ -189,8 +196,9 @@ static int attach_ports(struct adapter *a, struct vmq_err *err)
 		return -1;
 	}
 	a->wire_attached = true;
-	log_info("adapter %s: port %s, host device %s, %zu VPorts", a->cfg->name, a->wire->ops->describe(a->wire),
-		 a->cfg->host.device, a->cfg->nvports);
+	ndis_adapter_info(a->ndis, &n);
+	log_info("adapter %s: port %s, host device %s, %zu VPorts, mode %s: %s", a->cfg->name,
+		 a->wire->ops->describe(a->wire), a->cfg->host.device, a->cfg->nvports, ndis_mode_name(n.mode), n.mode_reason);
 	return 0;
 }
 

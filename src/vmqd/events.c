@@ -32,7 +32,7 @@ static json_t *event(const struct stack_vport *v, const char *name)
 	if (!e)
 		return NULL;
 	(void)json_object_set_new(e, "vport", json_string(stack_vport_name(v)));
-	(void)json_object_set_new(e, "vport_id", json_integer(stack_vport_id(v)));
+	(void)json_object_set_new(e, stack_vport_is_queue(v) ? "queue_id" : "vport_id", json_integer(stack_vport_id(v)));
 	return e;
 }
 
@@ -83,7 +83,7 @@ void events_queue(struct stack_vport *v, const char *name, unsigned qp, const ch
 
 	if (!e)
 		return;
-	(void)json_object_set_new(e, "queue", json_integer(qp));
+	(void)json_object_set_new(e, "queue", json_integer(stack_vport_is_queue(v) ? stack_vport_id(v) : qp));
 	if (reason)
 		(void)json_object_set_new(e, "reason", json_string(reason));
 	send_event(v, e);

@@ -22,6 +22,8 @@ extern const struct rpc_method methods[];
 	X("filter.move", method_filter_move)                                                                          \
 	X("filter.show", method_filter_show)                                                                          \
 	X("queue.show", method_queue_show)                                                                            \
+	X("switch.add", method_switch_add)                                                                            \
+	X("switch.del", method_switch_del)                                                                            \
 	X("switch.show", method_switch_show)                                                                          \
 	X("stats.show", method_stats_show)                                                                            \
 	X("explain", method_explain)                                                                                  \

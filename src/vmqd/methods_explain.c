@@ -76,6 +76,12 @@ static const char *tag_word(const struct question *q, const struct nic_explain_d
 	return d->tag_stripped ? "stripped" : d->tag_inserted ? "inserted" : q->in.tagged ? "kept" : "none";
 }
 
+/* The destinations are VM queues, not VPorts. */
+static bool has_queues(const struct question *q)
+{
+	return stack_adapter_model(q->adapter->stack) != STACK_MODEL_SWITCH;
+}
+
 static json_t *dest_json(const struct question *q, const struct nic_explain_dest *d)
 {
 	static const char *const fate[] = {
@@ -88,7 +94,7 @@ static json_t *dest_json(const struct question *q, const struct nic_explain_dest
 		(void)json_object_set_new(out, "vport", json_string(vport_name_of(q->adapter, d->vport)));
 		if (d->filter)
 			(void)json_object_set_new(out, "filter", json_integer(d->filter));
-		(void)json_object_set_new(out, "queue", json_integer(d->qp));
+		(void)json_object_set_new(out, "queue", json_integer(has_queues(q) ? d->vport : d->qp));
 	}
 	if (at_vport || d->fate == NIC_FATE_WIRE)
 		(void)json_object_set_new(out, "cpu", json_integer(d->cpu));
@@ -113,21 +119,29 @@ static json_t *frame_line(const struct question *q)
 static json_t *dest_line(const struct question *q, const struct nic_explain_dest *d)
 {
 	const char *vport = vport_name_of(q->adapter, d->vport), *tag = tag_word(q, d);
-	char why[64] = "the default VPort takes it without a filter";
+	char why[64], object[STACK_NAME_SIZE + 32], pair[24] = "";
 	char tagged[48] = "";
 
+	if (has_queues(q)) {
+		(void)snprintf(object, sizeof object, "VM queue %u, of %s", d->vport, vport);
+	} else {
+		(void)snprintf(object, sizeof object, "VPort %s", vport);
+		(void)snprintf(pair, sizeof pair, ", queue %u", d->qp);
+	}
 	if (d->filter)
 		(void)snprintf(why, sizeof why, "filter %u claims it", d->filter);
+	else
+		(void)snprintf(why, sizeof why, "the default %s takes it without a filter", has_queues(q) ? "queue" : "VPort");
 	if (strcmp(tag, "none") != 0)
 		(void)snprintf(tagged, sizeof tagged, ", its tag is %s", tag);
 	switch (d->fate) {
 	case NIC_FATE_DELIVER:
-		return json_sprintf("%s: to VPort %s, queue %u, on CPU %u%s", why, vport, d->qp, d->cpu, tagged);
+		return json_sprintf("%s: to %s%s, on CPU %u%s", why, object, pair, d->cpu, tagged);
 	case NIC_FATE_WIRE:
 		return json_sprintf("out by the physical port, on CPU %u%s", d->cpu, tagged);
 	default:
 		return d->filter
-			   ? json_sprintf("%s for VPort %s, but it is dropped: %s (%s)", why, vport,
+			   ? json_sprintf("%s for %s, but it is dropped: %s (%s)", why, object,
 					  nic_drop_text(d->drop), nic_drop_name(d->drop))
 			   : json_sprintf("it is dropped: %s (%s)", nic_drop_text(d->drop), nic_drop_name(d->drop));
 	}

@@ -7,7 +7,9 @@
 
 static json_t *filter_json(const struct adapter *a, const char *vport, const struct stack_filter_info *f)
 {
-	return json_pack("{s:i, s:s, s:i, s:s, s:o, s:o, s:b}", "id", (int)f->id, "vport", vport, "vport_id",
+	const char *target = stack_adapter_model(a->stack) == STACK_MODEL_SWITCH ? "vport_id" : "queue_id";
+
+	return json_pack("{s:i, s:s, s:i, s:s, s:o, s:o, s:b}", "id", (int)f->id, "vport", vport, target,
 			 (int)f->vport, "adapter", a->cfg->name, "mac", mac_json(f->mac), "vlan", vlan_json(&f->vlan),
 			 "companion", f->companion);
 }

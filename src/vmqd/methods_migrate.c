@@ -246,6 +246,26 @@ static void lack_room(json_t *list, const char *what, size_t used, size_t more, 
 		lack(list, what, "%zu of %zu %s are in use here; %zu more are needed", used, max, what, more);
 }
 
+/* What a VM queue is not, or that there are none. */
+static void lack_queue(const struct arrival *a, const struct stack_switch_info *s, json_t *list)
+{
+	const struct stack_vport_want *w = &a->wish.want;
+	struct ndis_adapter_info n;
+
+	ndis_adapter_info(a->adapter->ndis, &n);
+	if (s->model == STACK_MODEL_NONE) {
+		lack(list, "mode", "adapter %s has neither VPorts nor VM queues: %s", a->adapter->cfg->name, n.mode_reason);
+		return;
+	}
+	lack_room(list, "VM queues", s->num_queues, 1, s->max_queues);
+	if (w->queue_pairs != 1)
+		lack(list, "queue pairs", "%u queue pairs; a VM queue, which adapter %s gives, has one", w->queue_pairs,
+		     a->adapter->cfg->name);
+	if (w->moderation != moderation_values[0])
+		lack(list, "moderation", "moderation is %s; a VM queue, which adapter %s gives, has %s",
+		     moderation_name(w->moderation), a->adapter->cfg->name, moderation_name(moderation_values[0]));
+}
+
 static void lack_names(struct daemon *d, const struct arrival *a, json_t *list)
 {
 	const struct stack_vport_want *w = &a->wish.want;
@@ -279,9 +299,13 @@ static json_t *lacks(struct daemon *d, const struct arrival *a, struct stack_err
 	lack_cpu(a, list);
 	lack_features(a, list);
 	lack_filters(a, there, n, list);
-	lack_room(list, "VPorts", s.num_vports, 1, s.max_vports);
+	if (s.model == STACK_MODEL_SWITCH) {
+		lack_room(list, "VPorts", s.num_vports, 1, s.max_vports);
+		lack_room(list, "queue pairs", s.queue_pairs, a->wish.want.queue_pairs, s.max_queue_pairs);
+	} else {
+		lack_queue(a, &s, list);
+	}
 	lack_room(list, "filters", s.num_filters, filters_needed(&a->wish.want), s.max_filters);
-	lack_room(list, "queue pairs", s.queue_pairs, a->wish.want.queue_pairs, s.max_queue_pairs);
 	free(there);
 	return list;
 }

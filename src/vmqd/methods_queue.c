@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* queue.show (docs/rpc.md): one a queue pair, with what the data path knows of it. */
+/* queue.show (docs/rpc.md): one a queue pair, or a VM queue, with what the data path knows of it. */
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 
@@ -42,10 +42,12 @@ static json_t *queue_json(const struct adapter *a, const struct stack_vport_info
 	filters = snapshot_filters(s, v->id, &n);
 	if (nic_queue_info(a->nic, v->id, qp, &q) < 0)
 		q.cpu = v->cpu;
-	out = json_pack("{s:i, s:s, s:i, s:s, s:o, s:i, s:o, s:i, s:i, s:I}", "queue", (int)qp, "vport", v->name,
-			"vport_id", (int)v->id, "adapter", a->cfg->name, "macs", macs_json(filters, n), "cpu",
+	out = json_pack("{s:i, s:s, s:s, s:o, s:i, s:o, s:i, s:i, s:I}", "queue", (int)(v->is_queue ? v->id : qp), "vport",
+			v->name, "adapter", a->cfg->name, "macs", macs_json(filters, n), "cpu",
 			(int)q.cpu, "state", state_json(a, v, qp, &q, n), "rx_ring",
 			(int)q.rx_size, "tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
+	if (!v->is_queue)
+		(void)json_object_set_new(out, "vport_id", json_integer(v->id));
 	if (qp == 0)
 		add_frames(a, v->id, out);
 	return out;

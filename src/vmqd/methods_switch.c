@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* switch.show (docs/rpc.md). */
+/* switch.show, and switch.add and switch.del for an adapter whose mode leaves it open (docs/rpc.md). */
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
 
@@ -27,20 +27,57 @@ static json_t *host_json(const struct link_state *s)
 	return out;
 }
 
+static void add_use(json_t *out, const char *used_key, uint32_t used, const char *max_key, uint32_t max)
+{
+	(void)json_object_set_new(out, used_key, json_integer(used));
+	(void)json_object_set_new(out, max_key, json_integer(max));
+}
+
 static json_t *switch_json(struct adapter *a, struct stack_error *e)
 {
 	struct stack_switch_info s;
 	struct ndis_adapter_info n;
+	json_t *out;
 
 	if (stack_switch_info(a->stack, &s, e) < 0)
 		return NULL;
 	ndis_adapter_info(a->ndis, &n);
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:i, s:i, s:i, s:i}", "id", (int)s.id,
-			 "name", s.name, "adapter", a->cfg->name, "mode", ndis_mode_name(n.mode), "mode_reason", n.mode_reason,
-			 "port", port_json(&a->cfg->port, a->wire), "host_device", a->cfg->host.device, "host",
-			 host_json(link_watch_state(a->host_watch)), "num_vports", (int)s.num_vports, "max_vports",
-			 (int)s.max_vports, "num_filters", (int)s.num_filters, "max_filters", (int)s.max_filters,
-			 "queue_pairs", (int)s.queue_pairs, "max_queue_pairs", (int)s.max_queue_pairs);
+	out = json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "adapter", a->cfg->name, "mode", ndis_mode_name(n.mode),
+			"mode_reason", n.mode_reason, "holds", n.now, "port", port_json(&a->cfg->port, a->wire),
+			"host_device", a->cfg->host.device, "host", host_json(link_watch_state(a->host_watch)));
+	if (s.model == STACK_MODEL_SWITCH) {
+		(void)json_object_set_new(out, "id", json_integer(s.id));
+		(void)json_object_set_new(out, "name", json_string(s.name));
+		add_use(out, "num_vports", s.num_vports, "max_vports", s.max_vports);
+		add_use(out, "queue_pairs", s.queue_pairs, "max_queue_pairs", s.max_queue_pairs);
+	} else if (s.model == STACK_MODEL_QUEUES) {
+		add_use(out, "num_queues", s.num_queues, "max_queues", s.max_queues);
+	}
+	if (s.model != STACK_MODEL_NONE)
+		add_use(out, "num_filters", s.num_filters, "max_filters", s.max_filters);
+	return out;
+}
+
+static int answer(struct adapter *a, json_t **result, struct stack_error *e)
+{
+	*result = switch_json(a, e);
+	return *result ? 0 : -1;
+}
+
+int method_switch_add(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct adapter *a = select_adapter(ctx, p, e);
+
+	(void)client;
+	return params_close(p) < 0 || stack_switch_add(a->stack, e) < 0 ? -1 : answer(a, result, e);
+}
+
+int method_switch_del(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct adapter *a = select_adapter(ctx, p, e);
+
+	(void)client;
+	return params_close(p) < 0 || stack_switch_del(a->stack, e) < 0 ? -1 : answer(a, result, e);
 }
 
 int method_switch_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)

@@ -41,6 +41,14 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 	return 0;
 }
 
+/* A VPort is activated or not, a VM queue runs or not: the contract's words. */
+static const char *state_word(const struct stack_vport_info *i)
+{
+	if (i->is_queue)
+		return i->active ? "running" : "paused";
+	return i->active ? "activated" : "deactivated";
+}
+
 /* One VPort of a snapshot; NULL with the error filled. */
 static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, const struct snapshot *s,
 			  struct stack_error *e)
@@ -51,11 +59,12 @@ static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, c
 	size_t n;
 
 	filters = snapshot_filters(s, i->id, &n);
-	out = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id,
-			"adapter", a->cfg->name, "state", i->active ? "activated" : "deactivated", "function",
-			i->on_pf ? json_string("PF") : json_integer(i->vf), "cpu", (int)i->cpu, "queue_pairs",
-			(int)i->queue_pairs, "moderation", moderation_name(i->moderation), "filters", (int)n, "macs",
-			macs_json(filters, n));
+	out = json_pack("{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id, "object",
+			i->is_queue ? "VM queue" : "VPort", "adapter", a->cfg->name, "state", state_word(i), "cpu",
+			(int)i->cpu, "queue_pairs", (int)i->queue_pairs, "moderation", moderation_name(i->moderation),
+			"filters", (int)n, "macs", macs_json(filters, n));
+	if (out && !i->is_queue)
+		(void)json_object_set_new(out, "function", i->on_pf ? json_string("PF") : json_integer(i->vf));
 	if (!out) {
 		(void)stack_fail(e, STACK_FAILED, NULL, "out of memory");
 	} else if (v && describe_own(a, v, out, e) < 0) {

@@ -157,8 +157,9 @@ static int syntax(const yaml_parser_t *p, struct vmq_err *err)
 	if (p->error == YAML_MEMORY_ERROR)
 		return vmq_err(err, -ENOMEM, "1: out of memory");
 	/* The reader's errors (bad UTF-8) come before there is a line. */
-	return vmq_err(err, -EINVAL, "%zu: not YAML: %s", p->problem_mark.line + 1,
-		       p->problem ? p->problem : "it cannot be read");
+	return vmq_err(err, -EINVAL, "%zu: not YAML: %s%s", p->problem_mark.line + 1,
+		       p->problem ? p->problem : "it cannot be read",
+		       p->problem && strstr(p->problem, "alias") ? " (what begins with * stands in quotes: \"*VMQ\")" : "");
 }
 
 int yamldoc_parse(const char *text, size_t size, struct yamldoc *out, struct vmq_err *err)

@@ -97,15 +97,14 @@ static void make(struct daemon *d, struct adapter *a)
 	MUST(stack_create(&sc, &d->stack, &e) == 0);
 	MUST(nic_create(d->engine, &cfg, &a->nic, &err) == 0);
 	softnic_config_default(d->engine, &soft);
-	soft.max_vports = VPORTS_MAX;
-	soft.max_vfs = VPORTS_MAX - 1;
-	soft.max_queue_pairs = 4 * VPORTS_MAX;
-	soft.max_filters = 256;
+	softnic_limits_default(&soft.limits, VPORTS_MAX);
+	soft.limits.queue_pairs = 4 * VPORTS_MAX;
+	soft.limits.filters = 256;
 	MUST(softnic_create(d->engine, a->nic, &soft, &a->soft, &err) == 0);
 	ndis_keywords_for_switch(&nc.keywords);
 	MUST(ndis_adapter_create(&softnic_ops, a->soft, &nc, &a->ndis, &err) == 0);
 	a->raw = ndis_driver_open(a->ndis, &raw);
-	MUST(a->raw && stack_adapter_add(d->stack, "a", a->ndis, a, &a->stack, &e) == 0);
+	MUST(a->raw && stack_adapter_add(d->stack, "a", a->ndis, soft.default_cpu, a, &a->stack, &e) == 0);
 	MUST(nic_vport_attach_port(a->nic, 0, a->host, &err) == 0 && nic_wire_attach(a->nic, a->wire, 1, &err) == 0);
 }
 

@@ -87,7 +87,7 @@ class Example:
     def __init__(self, page):
         self.sw, self.far = netns.NetNS('docs-sw'), netns.NetNS('docs-far')
         netns.veth(self.sw, 'eth1', self.far, 'w0')
-        [config] = [c for c in (yaml.load(t, Loader) for t in blocks(page, 'yaml')) if 'adapters' in c]
+        config = next(c for c in (yaml.load(t, Loader) for t in blocks(page, 'yaml')) if 'adapters' in c)
         self.vmqd = daemon.Vmqd(config, netns=self.sw)
         self.wire = netns.RawPort(self.far, 'w0')
 
@@ -271,12 +271,37 @@ def test_rpc_methods():
             assert name in methods, f'{page}: {name}'
 
 
+def limits():
+    return set(re.findall(r'^\tX\(([a-z_]+)[,)]', read('src/miniport/softnic/limits.h'), re.M))
+
+
+def test_limits():
+    assert len(limits()) == 12
+    section = read('docs/contract.md').split('## Limits', 1)[1].split('\n## ', 1)[0]
+    assert set(re.findall(r'^\| `(\w+)` \|', section, re.M)) == limits()
+    man = read('docs/man/vmqd.yaml.5.scd').split('\n# LIMITS', 1)[1].split('\n# ', 1)[0]
+    assert set(re.findall(r'^\*(\w+)\*$', man, re.M)) == limits()
+    [example] = [t for t in blocks('docs/rpc.md', 'yaml') if 'adapters' in t]
+    assert set(yaml.load(example, Loader)['adapters'][0]['limits']) == limits()
+
+
+def test_keywords():
+    """Each is in the man page, with what becomes of it."""
+    code = set(re.findall(r'"\*(\w+)"', read('src/miniport/miniport.h') + read('src/vmqd/config_mode.c'))) - {'VMQ', 'SRIOV'}
+    man = read('docs/man/vmqd.yaml.5.scd').split('\n# KEYWORDS', 1)[1].split('\n# ', 1)[0]
+    assert {'VMQ', 'SRIOV'} | code == set(re.findall(r'\\\*(\w+)', man))
+    for page in PAGES:
+        for name in set(re.findall(r'`"?\*(\w+)"?`', prose(page))):
+            assert name in code | {'VMQ', 'SRIOV'}, f'{page}: {name}'
+
+
 def test_configuration_keys():
-    code = read('src/vmqd/config.c') + read('src/vmqd/wish.c')
+    code = read('src/vmqd/config.c') + read('src/vmqd/config_mode.c') + read('src/vmqd/wish.c')
     known = set(re.findall(r'params_(?:any|str|path|name|mode|uint|bool|choice|has|open|socket|mac|vlan|fault)\([^"\n]*"([a-z_]+)"', code))
     rows = re.findall(r'^\| (`.*?) \|', read('docs/guide.md').split('\n| key |', 1)[1].split('\n\n', 1)[0], re.M)
     named = {n for row in rows for n in re.findall(r'`(\w+)`', row)}
-    assert named <= set(re.findall(r'"([a-z_]+)"', code)), named
+    assert limits() <= named
+    assert named - limits() <= set(re.findall(r'"([a-z_]+)"', code)), named
     assert known - {'id', 'to', 'adapter'} <= named
 
 

@@ -182,7 +182,7 @@ static const struct bad {
 	{ HEAD "    host: {cpu: 3}\n", "f:5: adapters[0].host.cpu: 3 is no worker's CPU; cpus lists 0" },
 	{ HEAD "    switch_name: [a]\n", "f:5: adapters[0].switch_name: a list is not text" },
 	{ HEAD "    ports: 4\n",
-	  "f:5: adapters[0].ports: is not known here; known are name, switch_name, port, host, vports" },
+	  "f:5: adapters[0].ports: is not known here; known are name, switch_name, keywords, limits, create_switch, port, host, vports" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port:\n      driver: dpdk\n      device: a\n",
 	  "f:5: adapters[0].port.driver: \"dpdk\" is not possible; auto, xdp, packet, tap or pcap" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: xdp}\n", "f:4: adapters[0].port.device: is missing" },

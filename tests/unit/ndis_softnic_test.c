@@ -550,12 +550,18 @@ static void config_refused(void **state)
 		assert_int_equal(softnic_create(NULL, NULL, &c, &s, &err), -EINVAL);                                   \
 		assert_non_null(strstr(err.text, word));                                                               \
 	} while (0)
-	REFUSE("max_vports", c.max_vports = 1025);
-	REFUSE("max_vports", c.max_vports = 1);
-	REFUSE("max_vfs", c.max_vfs = 1024);
-	REFUSE("max_queue_pairs", c.max_queue_pairs = 1023);
-	REFUSE("max_queue_pairs_per_vport", c.max_queue_pairs_per_vport = 3);
-	REFUSE("max_filters", c.max_filters = 65537);
+	REFUSE("vports is 1025", c.limits.vports = 1025);
+	REFUSE("vports is 1;", c.limits.vports = 1);
+	REFUSE("vfs is 1024", c.limits.vfs = 1024);
+	REFUSE("vfs is 256; 0 to 199", c.limits.vports = 200);
+	REFUSE("vm_queues is 0", c.limits.vm_queues = 0);
+	REFUSE("queue_pairs is 1023", c.limits.queue_pairs = 1023);
+	REFUSE("queue_pairs_per_vport is 3", c.limits.queue_pairs_per_vport = 3);
+	REFUSE("filters is 65537", c.limits.filters = 65537);
+	REFUSE("filters is 1022", c.limits.filters = 1022);
+	REFUSE("mac_addresses is 1023", c.limits.mac_addresses = 1023);
+	REFUSE("mac_addresses_per_vport is 0", c.limits.mac_addresses_per_vport = 0);
+	REFUSE("vlans_per_vport is 4095", c.limits.vlans_per_vport = 4095);
 	REFUSE("default_cpu", c.default_cpu = 3);
 }
 

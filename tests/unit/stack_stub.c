@@ -183,7 +183,7 @@ void stub_start(struct stub *s)
 	if (ndis_adapter_create(&ops, s, &ac, &s->ndis, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(stack_create(&cfg, &s->stack, &e), 0);
-	if (stack_adapter_add(s->stack, "ext0", s->ndis, s, &s->adapter, &e) < 0)
+	if (stack_adapter_add(s->stack, "ext0", s->ndis, cpus[0], s, &s->adapter, &e) < 0)
 		fail_msg("%s", e.err.text);
 	s->log[0] = '\0';
 }

@@ -107,7 +107,7 @@ static void fill_filter_caps(const struct softnic *s, NDIS_RECEIVE_FILTER_CAPABI
 	c->Header.Size = NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2;
 	c->EnabledFilterTypes = NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED;
 	c->EnabledQueueTypes = queues ? NDIS_RECEIVE_FILTER_VM_QUEUES_ENABLED : 0;
-	c->NumQueues = queues ? s->cfg.max_vports - 1 : 0;
+	c->NumQueues = queues ? s->cfg.limits.vm_queues : 0;
 	c->SupportedQueueProperties = NDIS_RECEIVE_FILTER_MSI_X_SUPPORTED | NDIS_RECEIVE_FILTER_VM_QUEUE_SUPPORTED |
 				      NDIS_RECEIVE_FILTER_DYNAMIC_PROCESSOR_AFFINITY_CHANGE_SUPPORTED |
 				      NDIS_RECEIVE_FILTER_INTERRUPT_VECTOR_COALESCING_SUPPORTED;
@@ -115,31 +115,48 @@ static void fill_filter_caps(const struct softnic *s, NDIS_RECEIVE_FILTER_CAPABI
 	c->SupportedHeaders = NDIS_RECEIVE_FILTER_MAC_HEADER_SUPPORTED;
 	c->SupportedMacHeaderFields = NDIS_RECEIVE_FILTER_MAC_HEADER_DEST_ADDR_SUPPORTED |
 				      (vlan ? NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED : 0);
-	c->MaxMacHeaderFilters = s->cfg.max_filters;
+	c->MaxMacHeaderFilters = s->cfg.limits.filters;
 }
 
-static void fill_switch_caps(const struct softnic *s, NDIS_NIC_SWITCH_CAPABILITIES *c, bool vlan, bool vfs)
+/* VMMQ needs the single pool (spec/50 §7), and may be switched off. */
+static uint32_t switch_flags(const struct softnic_limits *l, bool vlan, bool vmmq)
 {
+	const uint32_t vmmq_flags = NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED |
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED |
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED |
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED;
+	uint32_t f = NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED;
+
+	if (vlan)
+		f |= NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED;
+	if (l->single_vport_pool)
+		f |= NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL | (vmmq ? vmmq_flags : 0);
+	if (l->asymmetric_queue_pairs)
+		f |= NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED;
+	if (l->switch_without_sriov)
+		f |= NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED;
+	return f;
+}
+
+static void fill_switch_caps(const struct softnic *s, NDIS_NIC_SWITCH_CAPABILITIES *c, uint32_t flags, bool vfs)
+{
+	const struct softnic_limits *l = &s->cfg.limits;
+
 	memset(c, 0, sizeof *c);
 	c->Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
 	c->Header.Revision = NDIS_NIC_SWITCH_CAPABILITIES_REVISION_3;
 	c->Header.Size = NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3;
-	c->NicSwitchCapabilities =
-	    NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL | NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED |
-	    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED | (vlan ? NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED : 0);
+	c->NicSwitchCapabilities = flags;
 	c->MaxNumSwitches = 1;
-	c->MaxNumVPorts = s->cfg.max_vports;
-	c->MaxNumVFs = vfs ? s->cfg.max_vfs : 0;
-	c->MaxNumQueuePairs = s->cfg.max_queue_pairs;
-	c->MaxNumQueuePairsPerNonDefaultVPort = s->cfg.max_queue_pairs_per_vport;
-	c->MaxNumMacAddresses = s->cfg.max_filters;
-	c->MaxNumRssCapableNonDefaultPFVPorts = s->cfg.max_vports - 1;
+	c->MaxNumVPorts = l->vports;
+	c->MaxNumVFs = vfs ? l->vfs : 0;
+	c->MaxNumQueuePairs = l->queue_pairs;
+	c->MaxNumQueuePairsPerNonDefaultVPort = l->queue_pairs_per_vport;
+	c->MaxNumMacAddresses = l->mac_addresses;
+	if (!(flags & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED))
+		return;
+	c->MaxNumRssCapableNonDefaultPFVPorts = l->vports - 1;
 	c->NumberOfIndirectionTableEntriesForDefaultVPort = 1; /* it is the host's device: one queue pair */
 	c->NumberOfIndirectionTableEntriesPerNonDefaultPFVPort = NIC_RSS_MAX_ENTRIES;
 	c->MaxNumQueuePairsForDefaultVPort = 1;
@@ -158,7 +175,7 @@ static void fill_rss_caps(const struct softnic *s, NDIS_RECEIVE_SCALE_CAPABILITI
 			       NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6 | NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4 |
 			       NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6;
 	c->NumberOfInterruptMessages = nic_engine_cpus(s->engine, cpus);
-	c->NumberOfReceiveQueues = s->cfg.max_queue_pairs;
+	c->NumberOfReceiveQueues = s->cfg.limits.queue_pairs;
 	c->NumberOfIndirectionTableEntries = NIC_RSS_MAX_ENTRIES;
 }
 
@@ -173,8 +190,9 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	s->mode = init->mode;
 	fill_filter_caps(s, &s->hw_filter, true, true);
 	fill_filter_caps(s, &s->cur_filter, vlan, init->mode == MINIPORT_MODE_VMQ);
-	fill_switch_caps(s, &s->hw_switch, true, true);
-	fill_switch_caps(s, &s->cur_switch, vlan, sriov);
+	fill_switch_caps(s, &s->hw_switch, switch_flags(&s->cfg.limits, true, true), true);
+	fill_switch_caps(s, &s->cur_switch, switch_flags(&s->cfg.limits, vlan, init->keywords->rss_on_host_vports),
+			 sriov);
 	fill_rss_caps(s, &s->rss);
 	s->sriov.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
 	s->sriov.Header.Revision = NDIS_SRIOV_CAPABILITIES_REVISION_1;
@@ -184,10 +202,12 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	out->hardware_switch = &s->hw_switch;
 	out->hardware_sriov = &s->sriov;
 	out->rss = &s->rss;
-	if (init->mode == MINIPORT_MODE_VMQ || sriov) {
+	out->mac_addresses_per_target = s->cfg.limits.mac_addresses_per_vport;
+	out->vlans_per_target = s->cfg.limits.vlans_per_vport;
+	if (init->mode == MINIPORT_MODE_VMQ || sriov)
 		out->current_filter = &s->cur_filter;
+	if (sriov || (init->mode == MINIPORT_MODE_VMQ && s->cfg.limits.switch_without_sriov))
 		out->current_switch = &s->cur_switch;
-	}
 	if (sriov) {
 		out->current_sriov = &s->sriov;
 		return 0; /* VPort 0 comes with the switch */
@@ -240,34 +260,14 @@ void softnic_config_default(const struct nic_engine *e, struct softnic_config *c
 	uint16_t cpus[NIC_MAX_WORKERS] = { 0 };
 
 	(void)nic_engine_cpus(e, cpus);
-	*cfg = (struct softnic_config){
-		.max_vports = NIC_MAX_VPORTS,
-		.max_vfs = 256,
-		.max_queue_pairs = NIC_MAX_VPORTS * NIC_MAX_QUEUE_PAIRS,
-		.max_queue_pairs_per_vport = NIC_MAX_QUEUE_PAIRS,
-		.max_filters = NIC_MAX_FILTERS,
-		.default_cpu = cpus[0],
-	};
+	cfg->default_cpu = cpus[0];
+	softnic_limits_default(&cfg->limits, NIC_MAX_VPORTS);
 }
 
 static int check(const struct nic_engine *e, const struct softnic_config *c, struct vmq_err *err)
 {
-	uint32_t p = c->max_queue_pairs_per_vport;
-
-	if (c->max_vports < 2 || c->max_vports > NIC_MAX_VPORTS)
-		return vmq_err(err, -EINVAL, "max_vports is %u; 2 to %u is right", c->max_vports, NIC_MAX_VPORTS);
-	if (c->max_vfs >= c->max_vports)
-		return vmq_err(err, -EINVAL, "max_vfs is %u; 0 to %u is right with %u VPorts", c->max_vfs,
-			       c->max_vports - 1, c->max_vports);
-	if (c->max_queue_pairs < c->max_vports)
-		return vmq_err(err, -EINVAL, "max_queue_pairs is %u; at least max_vports (%u) is right",
-			       c->max_queue_pairs, c->max_vports);
-	if (!p || (p & (p - 1)) || p > NIC_MAX_QUEUE_PAIRS)
-		return vmq_err(err, -EINVAL, "max_queue_pairs_per_vport is %u; a power of 2 up to %u is right", p,
-			       NIC_MAX_QUEUE_PAIRS);
-	if (c->max_filters < c->max_vports || c->max_filters > NIC_MAX_FILTERS)
-		return vmq_err(err, -EINVAL, "max_filters is %u; %u (max_vports) to %u is right", c->max_filters,
-			       c->max_vports, NIC_MAX_FILTERS);
+	if (softnic_limits_check(&c->limits, err) < 0)
+		return -EINVAL;
 	if (!nic_engine_has_cpu(e, c->default_cpu))
 		return vmq_err(err, -EINVAL, "default_cpu: CPU %u has no worker", c->default_cpu);
 	return 0;
@@ -295,7 +295,7 @@ void softnic_destroy(struct softnic *s)
 {
 	if (!s)
 		return;
-	for (uint32_t i = 0; i < s->cfg.max_vfs; i++)
+	for (uint32_t i = 0; i < s->cfg.limits.vfs; i++)
 		free(s->vf[i]);
 	free(s);
 }

@@ -17,20 +17,17 @@
 #define VMQ_MINIPORT_SOFTNIC_SOFTNIC_H
 
 #include "miniport/miniport.h"
+#include "miniport/softnic/limits.h"
 #include "nic/nic.h"
 
 struct softnic;
 
 struct softnic_config {
-	uint32_t max_vports;                /* 1 … NIC_MAX_VPORTS, the default VPort included */
-	uint32_t max_vfs;                   /* 0 … max_vports - 1 */
-	uint32_t max_queue_pairs;           /* all VPorts together, at least max_vports */
-	uint32_t max_queue_pairs_per_vport; /* a power of 2, at most NIC_MAX_QUEUE_PAIRS */
-	uint32_t max_filters;               /* 1 … NIC_MAX_FILTERS; at least max_vports */
-	unsigned default_cpu;               /* the default VPort's; one of the engine's */
+	struct softnic_limits limits;
+	unsigned default_cpu; /* the default VPort's; one of the engine's */
 };
 
-/* 1,024 VPorts, 256 VFs, 65,536 filters, as many queue pairs as 16 a VPort make; default CPU: the engine's first. */
+/* softnic_limits_default with all VPorts there can be; default CPU: the engine's first. */
 void softnic_config_default(const struct nic_engine *e, struct softnic_config *cfg);
 
 /* Makes the driver's object for one nic; `e` and `n` must outlive it. -EINVAL names the member that is out of range. */

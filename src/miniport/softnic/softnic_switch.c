@@ -32,8 +32,8 @@ NDIS_STATUS softnic_create_switch(struct softnic *s, NDIS_OID_REQUEST *req, stru
 NDIS_STATUS softnic_delete_switch(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	(void)req;
-	if (s->mode != MINIPORT_MODE_SRIOV)
-		return NDIS_STATUS_SUCCESS;
+	if (s->mode != MINIPORT_MODE_SRIOV) /* it goes on as the default queue, which has no moderation of its own */
+		return softnic_status(nic_vport_set_moderation(s->nic, NDIS_DEFAULT_VPORT_ID, NIC_MODERATION_ADAPTIVE));
 	if (softnic_vport_gone(s, NDIS_DEFAULT_VPORT_ID, err) != NDIS_STATUS_SUCCESS)
 		return NDIS_STATUS_NOT_ACCEPTED;
 	return s->up->enable_virtualization(s->adapter, 0, 0, 0, 0);

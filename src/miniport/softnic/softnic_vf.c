@@ -37,10 +37,10 @@ NDIS_STATUS softnic_allocate_vf(struct softnic *s, NDIS_OID_REQUEST *req, struct
 	struct softnic_vf *vf;
 	uint32_t id = 0;
 
-	while (id < s->cfg.max_vfs && s->vf[id])
+	while (id < s->cfg.limits.vfs && s->vf[id])
 		id++;
-	if (id == s->cfg.max_vfs)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_RESOURCES, "no VF is left of %u", s->cfg.max_vfs);
+	if (id == s->cfg.limits.vfs)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_RESOURCES, "no VF is left of %u", s->cfg.limits.vfs);
 	vf = calloc(1, sizeof *vf);
 	if (!vf)
 		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_RESOURCES, "out of memory");
