@@ -42,6 +42,7 @@ enum vmq_tap_type {
 	VMQ_TAP_WIRE_IN,   /* came in by the physical port */
 	VMQ_TAP_WIRE_OUT,  /* went out by the physical port */
 	VMQ_TAP_DROPPED,
+	VMQ_TAP_BYPASSED,  /* traces: passed the CPU of the default queue, because its receiver is bypassed */
 	VMQ_TAP_NOTIFIED,  /* traces: the receiver was interrupted for what was delivered before, or wants no interrupt */
 };
 

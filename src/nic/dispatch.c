@@ -49,6 +49,16 @@ static inline struct worker *route(struct worker *w, uint8_t *way, struct worker
 	return to;
 }
 
+/* A VPort that has no ring for us: it is bypassed, or there is no VM. */
+static void to_bypassed(struct worker *w, struct frame *f, struct nic_vport *v)
+{
+	struct nic_queue *q = is_set(&v->bypass) ? bypass_receiver(v, f) : NULL;
+	enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
+
+	if (!q || !handover_copy(w, route(w, &vport_counters(v, w)->route[q->qp], bypass_worker(v->nic, w)), f, v->nic, v->id, &why))
+		drop_frame(w, v->nic, v, f, why);
+}
+
 void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 {
 	struct counters *cnt = vport_counters(v, w);
@@ -62,7 +72,7 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 	} else {
 		host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 		if (!host) {
-			drop_frame(w, nic_of(f), v, f, NIC_DROP_RX_NOT_CONNECTED);
+			to_bypassed(w, f, v);
 			return;
 		}
 		to = route(w, &cnt->route[0], __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
@@ -96,7 +106,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 
 void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v)
 {
-	struct nic_queue *q = v ? receiver(v, f) : NULL;
+	struct nic_queue *q = v ? bypass_receiver(v, f) : NULL;
 	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
 
 	if (q)
@@ -308,6 +318,8 @@ void burst_finish(struct worker *w)
 		tap_entered(w);
 	dispatch_all(w);
 	dispatch_carry_out(w);
+	if (__builtin_expect(w->copies != NULL, 0))
+		bypass_release(w);
 	give_back(w);
 	w->nframes = 0;
 	w->nsegs = 0;

@@ -79,6 +79,8 @@ static void free_worker(struct worker *w)
 	for (unsigned i = 0; i < NIC_MAX_WORKERS; i++)
 		spsc_fini(&w->returns[i]);
 	spsc_fini(&w->events);
+	for (unsigned i = 0; w->refs && i < WORKER_REFS; i++)
+		free(w->refs[i].copy);
 	free(w->refs);
 	free(w->free_refs);
 	free(w->queues);
@@ -112,14 +114,14 @@ static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t 
 	ok = ok && w->queues && w->notify && w->held && spsc_init(&w->events, w->queue_cap) && spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
 	for (unsigned i = 0; ok && nworkers > 1 && i < nworkers; i++)
 		ok = spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS);
-	if (ok && nworkers > 1) {
-		w->refs = aligned_alloc(64, WORKER_REFS * sizeof w->refs[0]);
-		w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
-		ok = w->refs && w->free_refs;
-		for (unsigned i = 0; ok && i < WORKER_REFS; i++) {
-			w->refs[i].origin = (uint16_t)index;
-			w->free_refs[w->nfree_refs++] = &w->refs[i];
-		}
+	w->refs = aligned_alloc(64, WORKER_REFS * sizeof w->refs[0]);
+	w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
+	ok = ok && w->refs && w->free_refs;
+	if (w->refs)
+		memset(w->refs, 0, WORKER_REFS * sizeof w->refs[0]);
+	for (unsigned i = 0; ok && i < WORKER_REFS; i++) {
+		w->refs[i].origin = (uint16_t)index;
+		w->free_refs[w->nfree_refs++] = &w->refs[i];
 	}
 	if (!ok) {
 		free_worker(w);

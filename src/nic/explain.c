@@ -26,10 +26,9 @@ static void add_drop(struct answer *a, enum nic_drop why)
 	(void)add(a, (struct nic_explain_dest){ .fate = NIC_FATE_DROP, .drop = why });
 }
 
-/* The CPU whose worker serves queue pair qp. */
-static unsigned cpu_of(const struct nic_vport *v, unsigned qp)
+/* The CPU whose worker serves the queue pair, or the host's port. */
+static unsigned cpu_of(const struct nic_vport *v, const struct nic_queue *q)
 {
-	const struct nic_queue *q = __atomic_load_n(&v->queue[qp], __ATOMIC_ACQUIRE);
 	const struct port_source *host = __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 
 	if (q)
@@ -45,7 +44,7 @@ static bool has_receiver(const struct nic_vport *v)
 static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 {
 	struct answer *a = ctx;
-	const struct nic_queue *q = receiver(v, a->f);
+	const struct nic_queue *q = bypass_receiver(v, a->f);
 	enum tag_op op = frame_tag_op(a->f, is_set(&v->tags_inline));
 	struct nic_explain_dest d = {
 		.fate = NIC_FATE_DELIVER,
@@ -55,9 +54,10 @@ static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 		.qp = q ? q->qp : 0,
 		.tag_stripped = op == TAG_STRIP,
 		.tag_inserted = op == TAG_INSERT,
+		.bypassed = is_set(&v->bypass),
 	};
 
-	d.cpu = cpu_of(v, d.qp);
+	d.cpu = cpu_of(v, q);
 	if (!q && !__atomic_load_n(&v->host, __ATOMIC_ACQUIRE)) {
 		d.fate = NIC_FATE_DROP;
 		d.drop = NIC_DROP_RX_NOT_CONNECTED;

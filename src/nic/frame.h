@@ -100,11 +100,14 @@ static inline uint32_t frame_edit_header(const struct frame *f, enum tag_op op, 
 struct frame_ref {
 	struct frame f;
 	struct vq_seg seg_store[FRAME_SEGS];
-	struct frame_ref *source; /* the frame's first reference, which holds the sender's buffer (maybe this one) */
+	struct frame_ref *source; /* the frame's first reference, which holds the sender's buffer (maybe this one); NULL: none does */
 	uint32_t pending;         /* of the first: references not come back yet */
 	uint32_t dst_vport;       /* FRAME_FROM_WIRE: the wire */
 	const struct nic *nic;
 	uint16_t origin;          /* index of the worker it goes back to */
+	uint8_t *copy;            /* of a bypassed frame's bytes (bypass.c); kept for the next one */
+	uint32_t copy_room;
+	struct frame_ref *next;   /* in worker.copies */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #include <assert.h>
 
 /* What lies in an inbox: a reference, or one of these marked in the low bits of the pointer. */
-enum { ITEM_REF = 0, ITEM_QUEUE = 1, ITEM_PORT = 2, ITEM_MASK = 3 };
+enum { ITEM_REF = 0, ITEM_QUEUE = 1, ITEM_PORT = 2, ITEM_COPY = 3, ITEM_MASK = 3 };
 
 static void *item(void *p, uintptr_t kind)
 {
@@ -116,7 +116,7 @@ static struct worker *destination(const struct frame_ref *r, struct nic_vport **
 	*v = vport_of(r->nic, r->dst_vport);
 	if (!*v)
 		return NULL;
-	q = receiver(*v, &r->f);
+	q = bypass_receiver(*v, &r->f);
 	if (q)
 		return __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
 	s = __atomic_load_n(&(*v)->host, __ATOMIC_ACQUIRE);
@@ -158,6 +158,77 @@ static bool follow(struct worker *w, struct frame_ref *r)
 	return to && to != w && push(w, to, r);
 }
 
+/* As follow, of a copy that passes the default queue. */
+static bool pass_on(struct worker *w, struct frame_ref *r)
+{
+	bypass_passes(w, r);
+	return follow(w, r);
+}
+
+/* The frame's bytes behind the header, in memory of our own. */
+static bool copy_out(struct frame_ref *r, const struct frame *f)
+{
+	uint32_t len = f->len - f->hdr_len, done = 0;
+	const struct vq_seg *s = f->segs ? f->segs : &f->rest;
+
+	if (r->copy_room < len) {
+		uint8_t *more = realloc(r->copy, len < 2048 ? 2048 : len);
+
+		if (!more)
+			return false;
+		r->copy = more;
+		r->copy_room = len < 2048 ? 2048 : len;
+	}
+	for (unsigned i = 0; i < (f->segs ? f->nsegs : 1u) && done < len; i++) {
+		memcpy(r->copy + done, s[i].ptr, s[i].len);
+		done += s[i].len;
+	}
+	r->f = *f;
+	r->f.held = NULL;
+	r->f.segs = NULL;
+	r->f.nsegs = 1;
+	r->f.rest = (struct vq_seg){ r->copy, len };
+	return true;
+}
+
+bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why)
+{
+	struct frame_ref *r;
+
+	*why = NIC_DROP_TX_NO_REFERENCE;
+	if (w->nfree_refs == 0 || !copy_out(w->free_refs[w->nfree_refs - 1], f))
+		return false;
+	r = w->free_refs[--w->nfree_refs];
+	r->nic = n;
+	r->dst_vport = dst;
+	r->source = NULL;
+	if (to != w && !push(w, to, item(r, ITEM_COPY))) {
+		free_ref(w, r);
+		*why = NIC_DROP_RX_INBOX_FULL;
+		return false;
+	}
+	/* the sender has its buffer back, but must not go while its frame is under way */
+	if (f->queue)
+		f->queue->inflight++;
+	else
+		f->port->inflight++;
+	if (to == w && !pass_on(w, r)) {
+		arrive(w, r);
+		r->next = w->copies;
+		w->copies = r;
+	}
+	return true;
+}
+
+void handover_copy_done(struct worker *w, struct frame_ref *r)
+{
+	if (r->f.queue)
+		r->f.queue->inflight--;
+	else
+		r->f.port->inflight--;
+	free_ref(w, r);
+}
+
 unsigned handover_inbox(struct worker *w)
 {
 	unsigned total = 0;
@@ -174,11 +245,11 @@ unsigned handover_inbox(struct worker *w)
 			uintptr_t kind = (uintptr_t)got[k] & ITEM_MASK;
 			void *p = (void *)((uintptr_t)got[k] & ~(uintptr_t)ITEM_MASK);
 
-			if (kind == ITEM_QUEUE)
+			if (__builtin_expect(kind == ITEM_QUEUE, 0))
 				worker_add_queue(w, p);
-			else if (kind == ITEM_PORT)
+			else if (__builtin_expect(kind == ITEM_PORT, 0))
 				worker_add_port(w, p);
-			else if (!follow(w, p))
+			else if (!(__builtin_expect(kind == ITEM_COPY, 0) ? pass_on(w, p) : follow(w, p)))
 				here[nhere++] = p;
 		}
 		if (tapped(w))
@@ -198,8 +269,13 @@ static void came_home(struct worker *w, struct frame_ref *r)
 {
 	struct frame_ref *s = r->source;
 
-	if (r != s)
+	if (r != s) {
+		if (!s) {
+			handover_copy_done(w, r);
+			return;
+		}
 		free_ref(w, r);
+	}
 	if (--s->pending)
 		return;
 	if (s->f.queue) {

@@ -157,6 +157,9 @@ int nic_vport_set_active(struct nic *n, uint32_t id, bool active);
 /* Its rings go to another worker, under traffic: nothing is lost. */
 int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *err);
 int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m);
+/* On: what comes for the VPort goes through the default queue's CPU and one more copy, as it would without VMQ; counted
+ * as bypass_frames. Under traffic; nothing is lost. -EINVAL: the default VPort. */
+int nic_vport_set_bypass(struct nic *n, uint32_t id, bool on, struct vmq_err *err);
 int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_policy *p);
 
 /* A rate a second and how much may pass at once (nic/limit.h). per_s 0: no limit; burst 0: what passes in 10 ms, at least
@@ -300,6 +303,7 @@ struct nic_vport_counters {
 	uint64_t tx_spurious_kicks;   /* of those, for a ring that was polled already or had nothing in it */
 	uint64_t tx_notifications;    /* interrupts sent for transmit buffers given back */
 	uint64_t notify_delay[NIC_DELAY_CLASSES]; /* rx_notifications by how long they were held back */
+	uint64_t bypass_frames;       /* came by way of the default queue (nic_vport_set_bypass) */
 	uint64_t drops[NIC_DROP_COUNT];
 };
 
@@ -374,6 +378,7 @@ struct nic_explain_dest {
 	uint32_t filter;      /* its FilterId, 0: the default VPort's rule */
 	unsigned qp, cpu;
 	bool tag_stripped, tag_inserted;
+	bool bypassed;        /* by way of the default queue */
 	enum nic_drop drop;   /* DROP */
 };
 

@@ -141,6 +141,9 @@ struct nic_vport {
 	struct nic_rss *rss; /* NULL: off; workers read with acquire */
 	struct worker *pair_worker[NIC_MAX_QUEUE_PAIRS]; /* control's: where RSS wants the pair; NULL: on the VPort's CPU */
 	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS];   /* running; NULL: not. Workers read with acquire */
+	bool bypass;       /* its rings are in `bypassed`; workers read (bypass.c) */
+	struct nic_queue *bypassed[NIC_MAX_QUEUE_PAIRS]; /* workers read with acquire */
+	struct worker *home;      /* of its CPU; workers read with acquire */
 	struct nic_queue *started[NIC_MAX_QUEUE_PAIRS]; /* control's own view */
 	struct port_source *host; /* workers read with acquire */
 	struct nic_queue_counters past[NIC_MAX_QUEUE_PAIRS]; /* control's: of the pair's queues that have been stopped */
@@ -236,6 +239,7 @@ struct worker {
 	/* references to frames at other workers */
 	struct frame_ref *refs, **free_refs;
 	unsigned nfree_refs;
+	struct frame_ref *copies; /* of bypassed frames of this burst that stay on this CPU (bypass.c) */
 	struct spsc inbox[NIC_MAX_WORKERS + 1]; /* from each worker; the last: commands from control */
 	struct spsc returns[NIC_MAX_WORKERS];   /* our references, come back */
 
@@ -388,6 +392,22 @@ bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q);
 bool handover_port(struct worker *w, struct worker *to, struct port_source *s);
 unsigned handover_inbox(struct worker *w);
 unsigned handover_returns(struct worker *w);
+/* The frame to a bypassed VPort by way of `to`, the default queue's worker (maybe this one): its bytes are copied, so that
+ * its sender gets the buffer back at the end of the burst. False: dropped, *why. */
+bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why);
+/* A copy that this worker made is not needed any more. */
+void handover_copy_done(struct worker *w, struct frame_ref *r);
+/* ---- bypass.c: worker ---- */
+/* As receiver(), bypassed or not. */
+struct nic_queue *bypass_receiver(const struct nic_vport *v, const struct frame *f);
+/* The worker of the default queue. */
+struct worker *bypass_worker(const struct nic *n, struct worker *otherwise);
+/* The software switch on the default queue's CPU: looks the frame up again. */
+void bypass_passes(struct worker *w, struct frame_ref *r);
+/* Behind the deliveries of a burst. */
+void bypass_release(struct worker *w);
+/* Control: queue pair qp runs (NULL: no more), which workers learn. */
+void bypass_publish(struct nic_vport *v, unsigned qp, struct nic_queue *q);
 /* ---- dispatch.c: worker ---- */
 /* A frame of this worker's sources to a VPort: its ring or port here, or the worker that has it. */
 void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v);

@@ -76,7 +76,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	rc = engine_command(w, &(struct command){ .run = cmd_adopt, .arg = q });
 	if (rc < 0)
 		return vmq_err(err, rc, "VPort %u: CPU %u did not answer in %d ms", vport, w->cpu, NIC_WAIT_MS);
-	__atomic_store_n(&v->queue[qp], q, __ATOMIC_RELEASE);
+	bypass_publish(v, qp, q);
 	return 0;
 }
 
@@ -114,7 +114,7 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 
 	if (!q)
 		return -ENOENT;
-	__atomic_store_n(&q->vport->queue[qp], NULL, __ATOMIC_RELEASE);
+	bypass_publish(q->vport, qp, NULL);
 	rc = nic_quiesce(n->engine);
 	if (rc == 0)
 		rc = engine_command(q->worker, &(struct command){ .run = cmd_stop, .arg = q });

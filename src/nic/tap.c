@@ -278,24 +278,30 @@ void tap_entered(struct worker *w)
 	}
 }
 
-void tap_arrived(struct worker *w, struct frame_ref *const *refs, unsigned n)
+static void trace_step(struct worker *w, const struct frame_ref *ref, enum vmq_tap_type type)
 {
 	const struct tap_set *s = taps_of(w);
+	struct vmq_tap_record r;
 
-	for (unsigned k = 0; k < n; k++) {
-		const struct frame *f = &refs[k]->f;
-
-		for (unsigned i = 0; i < s->n; i++) {
-			struct vmq_tap_record r;
-
-			if (!traces(s->tap[i], f))
-				continue;
-			r = record(w, VMQ_TAP_ARRIVED, f, TAG_KEEP);
-			r.frame = f->watch;
-			r.vport = refs[k]->dst_vport;
-			put(w, s->tap[i], &r, NULL, TAG_KEEP, 0);
-		}
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!traces(s->tap[i], &ref->f))
+			continue;
+		r = record(w, type, &ref->f, TAG_KEEP);
+		r.frame = ref->f.watch;
+		r.vport = ref->dst_vport;
+		put(w, s->tap[i], &r, NULL, TAG_KEEP, 0);
 	}
+}
+
+void tap_arrived(struct worker *w, struct frame_ref *const *refs, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++)
+		trace_step(w, refs[k], VMQ_TAP_ARRIVED);
+}
+
+void tap_bypassed(struct worker *w, const struct frame_ref *r)
+{
+	trace_step(w, r, VMQ_TAP_BYPASSED);
 }
 
 /* What the receiver got, whoever it is. */

@@ -79,6 +79,7 @@ int nic_vport_create(struct nic *n, const struct nic_vport_config *cfg, struct v
 	v->nic = n;
 	v->id = cfg->id;
 	v->cpu = cfg->cpu;
+	v->home = engine_worker(n->engine, cfg->cpu);
 	v->queue_pairs = cfg->queue_pairs;
 	v->moderation = cfg->moderation;
 	v->active = cfg->active;
@@ -239,6 +240,7 @@ int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *
 	if (rc < 0)
 		return vmq_err(err, rc, "VPort %u: a CPU did not answer in %d ms", id, NIC_WAIT_MS);
 	v->cpu = cpu;
+	__atomic_store_n(&v->home, to, __ATOMIC_RELEASE);
 	return 0;
 }
 

@@ -114,6 +114,84 @@ static void test_cpu_moves_under_traffic(void **s)
 	unpair();
 }
 
+/* Bypassed a frame arrives as it would else, of any layout, and is counted. */
+static void test_bypass_delivers_and_counts(void **s)
+{
+	struct vmq_err err;
+	uint8_t f[1514];
+
+	for (unsigned ways = 0; ways < 8; ways++) {
+		pair(V1 | MRG | INDIRECT, 1, cpu[ways & 1], cpu[ways >> 1 & 1]);
+		assert_int_equal(nic_vport_set_cpu(nic, 0, cpu[ways >> 2], &err), 0);
+		assert_int_equal(nic_vport_set_bypass(nic, 2, true, &err), 0);
+		for (unsigned i = 0; i < 20; i++) {
+			const uint32_t piece[] = { 12, 20, 30 };
+			uint64_t at = vm_post(&vb, 2048);
+			struct vring_used_elem e;
+
+			make_frame(f, 2, 1, 0, 60 + i * 70);
+			if (i % 2)
+				send_pieces(&va, f, 60 + i * 70, piece, 3, true);
+			else
+				vm_send(&va, f, 60 + i * 70);
+			expect_frame(&vb, at, f, 60 + i * 70);
+			assert_true(vm_wait_used(&va.tx, &e));
+		}
+		assert_int_equal(counters(2).bypass_frames, 20);
+		assert_int_equal(counters(2).rx_frames, 20);
+		/* the sender's queue is not bypassed, and the default VPort can't be */
+		assert_int_equal(counters(1).bypass_frames, 0);
+		assert_int_equal(nic_vport_set_bypass(nic, 0, true, &err), -EINVAL);
+		stop(2);
+		make_frame(f, 2, 1, 0, 60);
+		vm_send(&va, f, 60);
+		expect_drop(2, NIC_DROP_RX_NOT_CONNECTED, 1);
+		vm_fini(&vb);
+		vm_init(&vb, 1, 64, V1 | MRG | ring_kind);
+		start(2, &vb);
+		/* off: as before, and a queue that starts while it is on is found */
+		assert_int_equal(nic_vport_set_bypass(nic, 2, false, &err), 0);
+		(void)vm_post(&vb, 256);
+		vm_send(&va, f, 60);
+		for (unsigned i = 0; i < 10000 && counters(2).rx_frames < 21; i++)
+			usleep(1000);
+		assert_int_equal(counters(2).rx_frames, 21);
+		assert_int_equal(counters(2).bypass_frames, 20);
+		unpair();
+		teardown(s);
+		setup(s);
+	}
+}
+
+static void test_bypass_changes_under_traffic(void **s)
+{
+	struct vmq_err err;
+
+	for (unsigned ways = 0; ways < 8; ways++) {
+		struct mover m = { 0 };
+		pthread_t t;
+
+		pair(V1 | MRG, 1, cpu[ways & 1], cpu[ways >> 1 & 1]);
+		assert_int_equal(nic_vport_set_cpu(nic, 0, cpu[ways >> 2], &err), 0);
+		assert_int_equal(pthread_create(&t, NULL, traffic, &m), 0);
+		for (unsigned i = 0; i < 30; i++) {
+			assert_int_equal(nic_vport_set_bypass(nic, 2, i % 2 == 0, &err), 0);
+			if (i % 3 == 2)
+				assert_int_equal(nic_vport_set_cpu(nic, i % 2, cpu[i / 6 % 2], &err), 0);
+			usleep(1000);
+		}
+		__atomic_store_n(&m.stop, true, __ATOMIC_RELAXED);
+		pthread_join(t, NULL);
+		assert_int_equal(m.got, m.sent); /* none lost, none doubled */
+		assert_int_equal(m.bad, 0);      /* and in order */
+		assert_true(m.sent > 100);
+		assert_in_range(counters(2).bypass_frames, 1, m.got - 1);
+		unpair();
+		teardown(s);
+		setup(s);
+	}
+}
+
 /* Frames in turn to a VPort here and to one of another CPU: with IN_ORDER they come back as they were sent. */
 static void test_in_order_across_cpus(void **s)
 {
@@ -241,6 +319,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_across_cpus),
 		T(test_cpu_moves_under_traffic),
+		T(test_bypass_delivers_and_counts),
+		T(test_bypass_changes_under_traffic),
 		T(test_in_order_across_cpus),
 		T(test_rss_spreads_over_queue_pairs),
 	};
