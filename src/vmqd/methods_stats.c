@@ -15,6 +15,7 @@ static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 	X(tx_frames)
 	X(tx_bytes)
 	X(tx_kicks)
+	X(bypass_frames)
 #undef X
 	for (unsigned i = 0; i < NIC_DROP_COUNT; i++)
 		(void)json_object_set_new(drops, nic_drop_name(i), json_integer((json_int_t)c->drops[i]));
