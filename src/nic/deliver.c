@@ -10,7 +10,7 @@
 #include "nic/moderate.h"
 #include "nic/tap.h"
 
-#define MAX_MERGED 64u /* buffers of one frame: 9,216 bytes into buffers of 144 */
+#define MAX_MERGED 64u /* buffers of one frame: 64 KiB into buffers of 1 KiB */
 
 /* Copies are inlined and vectorised for the processor found at run time. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
@@ -63,6 +63,24 @@ static inline void write_virtio_header(uint8_t *p, const struct virtqueue *vq, u
 		memcpy(p + 8, &zero, sizeof(struct virtio_net_hdr) - 8);
 }
 
+/* What the sender left to others is left to the receiver. */
+static void write_offload_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
+{
+	struct virtio_net_hdr h = offload_header(f, op, q->takes);
+
+	memcpy(p, &h, sizeof h);
+	if (q->rx.hdr_len == sizeof(struct virtio_net_hdr_v1))
+		memcpy(p + sizeof h, &buffers, sizeof buffers);
+}
+
+static inline void write_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
+{
+	if (__builtin_expect(f->offload == 0, 1))
+		write_virtio_header(p, &q->rx, buffers);
+	else
+		write_offload_header(p, q, f, op, buffers);
+}
+
 /* ---- one by one ---- */
 
 struct stream { /* pieces to write into, one after the other */
@@ -87,12 +105,12 @@ static void stream_write(struct stream *s, const uint8_t *src, uint32_t len)
 	}
 }
 
-static void stream_frame(struct stream *s, const struct virtqueue *vq, const struct frame *f, enum tag_op op, uint16_t buffers)
+static void stream_frame(struct stream *s, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
 {
 	uint8_t head[sizeof(struct virtio_net_hdr_v1)], edited[FRAME_HDR + 4];
 
-	write_virtio_header(head, vq, buffers);
-	stream_write(s, head, vq->hdr_len);
+	write_header(head, q, f, op, buffers);
+	stream_write(s, head, q->rx.hdr_len);
 	if (op == TAG_KEEP)
 		stream_write(s, f->hdr, f->hdr_len);
 	else
@@ -154,7 +172,7 @@ static bool deliver_slow(struct delivery *d, enum nic_drop *why)
 	if (vq->log)
 		log_pieces(vq, gpa, seg, nseg);
 	s = (struct stream){ seg, nseg };
-	stream_frame(&s, vq, d->f, d->op, (uint16_t)nbuf);
+	stream_frame(&s, d->q, d->f, d->op, (uint16_t)nbuf);
 	d->buffers = (uint16_t)nbuf;
 	for (unsigned i = 0; i < nbuf; i++) {
 		uint32_t used = need < buf[i].room ? need : buf[i].room;
@@ -263,7 +281,7 @@ HOT_CLONES static void copy_all(struct worker *w)
 				continue;
 			}
 		} else {
-			write_virtio_header(d->buf.ptr, vq, 1);
+			write_header(d->buf.ptr, q, d->f, d->op, 1);
 			copy_frame(d->buf.ptr + vq->hdr_len, d->f, d->op);
 			virtqueue_used(vq, d->buf.id, vq->hdr_len + d->len, 1);
 			if (__builtin_expect(vq->log != NULL, 0))

@@ -10,7 +10,7 @@ void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f,
 	drop_frame(w, n, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport), f, why);
 }
 
-static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
+static inline void put_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
 {
 	struct delivery *d;
 
@@ -22,6 +22,29 @@ static inline void add_delivery(struct worker *w, struct frame *f, struct nic_qu
 	d->op = frame_tag_op(f, in_bytes);
 	d->len = frame_out_len(f, d->op);
 	d->slow = false;
+}
+
+/* To a ring whose driver does not take the frame as its sender left it. */
+static void deliver_finished(struct worker *w, const struct frame *f, struct nic_queue *q, bool in_bytes)
+{
+	struct finisher s;
+	struct frame *part;
+
+	if (!finish_begin(&s, f, q->takes)) {
+		dispatch_drop(w, q->nic, f, NIC_DROP_TX_BAD_OFFLOAD);
+		return;
+	}
+	finish_count(q->cnt, &s);
+	while ((part = finish_next(w, &s)))
+		put_delivery(w, part, q, in_bytes);
+}
+
+static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
+{
+	if (__builtin_expect(f->offload & OFFLOAD_NEEDS & ~q->takes, 0))
+		deliver_finished(w, f, q, in_bytes);
+	else
+		put_delivery(w, f, q, in_bytes);
 }
 
 static inline const struct nic *nic_of(const struct frame *f)
@@ -201,6 +224,7 @@ void dispatch_carry_out(struct worker *w)
 	deliver_rings(w);
 	for (unsigned i = 0; i < w->nports; i++)
 		egress_flush(w, w->ports[i]);
+	w->nfinished = w->nfinish_segs = 0;
 }
 
 /* A run of frames of one port goes back in one call. */
@@ -235,7 +259,7 @@ static void give_back(struct worker *w)
 		if (queue)
 			virtqueue_done(&queue->tx, f->id, f->ndesc);
 		else
-			pf[npf++] = f->pf;
+			pf[npf++] = (struct port_frame){ .cookie = f->cookie };
 	}
 	if (queue) {
 		virtqueue_publish(&queue->tx);

@@ -20,6 +20,8 @@
 	X(RX_STOPPED, "rx_stopped", "the VPort was being stopped, moved or deleted")                                  \
 	X(TX_RUNT, "tx_runt", "the VM sent a frame shorter than an Ethernet header")                                  \
 	X(TX_TOO_LONG, "tx_too_long", "the VM sent a frame longer than 9,216 bytes, or in too many pieces")           \
+	X(TX_BAD_OFFLOAD, "tx_bad_offload",                                                                           \
+	  "the frame's virtio header asks for a checksum or segments that its features or its bytes do not allow")    \
 	X(TX_VPORT_INACTIVE, "tx_vport_inactive", "the VPort is deactivated or has no filter")                        \
 	X(TX_SOURCE_MAC, "tx_source_mac", "source check: no filter of the VPort holds the frame's source address")    \
 	X(TX_VLAN, "tx_vlan", "VLAN check: the VM sent a frame for a VLAN that no filter of the VPort holds")             \

@@ -42,15 +42,16 @@ static void add_piece(struct port_source *s, const void *p, uint32_t len)
 		s->iov[s->niov++] = (struct iovec){ (void *)(uintptr_t)p, len };
 }
 
-void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src)
+static void put_frame(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src)
 {
-	unsigned first;
+	struct port_tx_frame *tx;
 	struct tx_note *note;
+	unsigned first;
 
-	/* a frame takes at most its pieces, two parts of the header, and the tag */
-	if (s->ntx == PORT_BURST || s->niov + f->nsegs + 3 > sizeof s->iov / sizeof s->iov[0])
+	/* a frame takes at most its pieces, two parts of the header, the tag, and the entry that is the driver's */
+	if (s->ntx == PORT_BURST || s->niov + f->nsegs + 4 > sizeof s->iov / sizeof s->iov[0])
 		send_burst(w, s);
-	first = s->niov;
+	first = s->niov++;
 	note = &s->note[s->ntx];
 	note->src = src;
 	note->f = f;
@@ -70,7 +71,30 @@ void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum 
 			add_piece(s, f->segs[i].ptr, f->segs[i].len);
 	else
 		add_piece(s, f->rest.ptr, f->rest.len);
-	s->tx[s->ntx++] = (struct port_tx_frame){ &s->iov[first], s->niov - first, frame_out_len(f, op) };
+	tx = &s->tx[s->ntx++];
+	*tx = (struct port_tx_frame){ &s->iov[first], s->niov - first - 1, frame_out_len(f, op), NULL };
+	if (__builtin_expect(f->offload & OFFLOAD_NEEDS, 0)) {
+		note->vnet = offload_header(f, op, s->port->offloads);
+		tx->vnet = &note->vnet;
+	}
+}
+
+void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src)
+{
+	struct finisher finisher;
+	struct frame *part;
+
+	if (__builtin_expect(!(f->offload & OFFLOAD_NEEDS & ~s->port->offloads), 1)) {
+		put_frame(w, s, f, op, src);
+		return;
+	}
+	if (!finish_begin(&finisher, f, s->port->offloads)) {
+		dispatch_drop(w, s->nic, f, NIC_DROP_TX_BAD_OFFLOAD);
+		return;
+	}
+	finish_count(s->cnt, &finisher);
+	while ((part = finish_next(w, &finisher)))
+		put_frame(w, s, part, op, src);
 }
 
 void egress_flush(struct worker *w, struct port_source *s)

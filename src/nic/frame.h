@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "port/offload.h"
 #include "port/port.h"
 #include "vring/virtqueue.h"
 
@@ -40,17 +41,21 @@ struct frame {
 	uint16_t hdr_len; /* bytes of the frame in hdr */
 	uint32_t len;     /* of the frame as it lies */
 	uint8_t tag;      /* enum frame_tag */
+	uint8_t offload;  /* enum offload: what the sender left to others; 0: nothing, and vnet is not set */
 	uint16_t tci;     /* of the outer tag */
 	uint16_t id;      /* from a ring: to give the buffer back with */
 	uint16_t ndesc;   /* from a ring: entries the buffer takes */
-	uint32_t src_vport;       /* the sender, FRAME_FROM_WIRE: none */
-	struct nic_queue *queue;  /* from a ring, else NULL */
-	struct port_source *port; /* from a port, else NULL */
-	struct port_frame pf;     /* from a port */
-	uint64_t key;             /* of the filter table */
-	struct frame_ref *held;   /* the first reference made for another worker: it gives the buffer back, not we */
-	uint64_t watch;           /* which traced frame it is; means nothing unless a trace with this beginning runs */
+	uint32_t src_vport;         /* the sender, FRAME_FROM_WIRE: none */
+	struct nic_queue *queue;    /* from a ring, else NULL */
+	uint64_t key;               /* of the filter table */
+	struct port_source *port;   /* from a port, else NULL */
+	struct frame_ref *held;     /* the first reference made for another worker: it gives the buffer back, not we */
+	struct virtio_net_hdr vnet; /* how to do what `offload` says; offsets count in the frame as it lies */
+	uint64_t cookie;            /* from a port: to release it with */
+	uint64_t watch;             /* which traced frame it is; means nothing unless a trace with this beginning runs */
 };
+
+_Static_assert(sizeof(struct frame) == 192, "three cache lines");
 
 #define FRAME_FROM_WIRE UINT32_MAX
 

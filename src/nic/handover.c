@@ -285,7 +285,7 @@ static void came_home(struct worker *w, struct frame_ref *r)
 		q->inflight--;
 		notify_later(w, q);
 	} else {
-		s->f.port->port->ops->rx_release(s->f.port->port, &s->f.pf, 1);
+		s->f.port->port->ops->rx_release(s->f.port->port, &(struct port_frame){ .cookie = s->f.cookie }, 1);
 		s->f.port->inflight--;
 	}
 	free_ref(w, s);

@@ -54,6 +54,18 @@ static inline void read_piece(struct frame *f, uint8_t *p, uint32_t len)
 	f->rest = (struct vq_seg){ p + f->hdr_len, len - f->hdr_len };
 }
 
+/* What the sender left to others, from the header at p; false: not allowed. Drivers that leave nothing are not asked. */
+static inline bool read_offload(struct nic_queue *q, struct frame *f, const uint8_t *p)
+{
+	struct virtio_net_hdr h;
+
+	f->offload = 0;
+	if (__builtin_expect(q->sends == 0, 1))
+		return true;
+	memcpy(&h, p, sizeof h);
+	return (h.flags == 0 && h.gso_type == VIRTIO_NET_HDR_GSO_NONE) || offload_read(f, &h, q->sends);
+}
+
 /* The slow way: any layout. seg[0 … n) hold virtio header and frame. */
 static void read_pieces(struct frame *f, struct vq_seg *seg, unsigned n, uint32_t skip, uint32_t len)
 {
@@ -85,6 +97,19 @@ static void read_pieces(struct frame *f, struct vq_seg *seg, unsigned n, uint32_
 	f->rest = n ? seg[0] : (struct vq_seg){ NULL, 0 };
 }
 
+/* The virtio header of a buffer in pieces. */
+static void gather_header(const struct vq_seg *seg, uint8_t *h, uint32_t len)
+{
+	while (len) {
+		uint32_t take = seg->len < len ? seg->len : len;
+
+		memcpy(h, seg->ptr, take);
+		h += take;
+		len -= take;
+		seg++;
+	}
+}
+
 /* The buffer at `pos` in whatever layout; returns the position behind it. */
 static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 {
@@ -92,12 +117,13 @@ static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 	struct vq_chain c = { .seg = &w->segs[w->nsegs], .max = VQ_MAX_SEGS };
 	int n = virtqueue_chain(vq, pos, false, &c);
 	uint32_t len = c.total - vq->hdr_len;
+	uint8_t head[sizeof(struct virtio_net_hdr_v1)];
 	struct frame *f;
 
 	if (vq->broken)
 		return pos;
 	virtqueue_taken(vq, c.id, c.ndesc);
-	if (n < 0 || (c.total >= vq->hdr_len && len > PORT_MAX_FRAME)) {
+	if (n < 0 || (c.total >= vq->hdr_len && len > OFFLOAD_MAX_FRAME)) {
 		give_back_unsent(w, q, &c, NIC_DROP_TX_TOO_LONG);
 		return c.next;
 	}
@@ -105,8 +131,14 @@ static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
 		give_back_unsent(w, q, &c, NIC_DROP_TX_RUNT);
 		return c.next;
 	}
+	gather_header(c.seg, head, vq->hdr_len);
 	f = new_frame(w);
 	read_pieces(f, c.seg, (unsigned)n, vq->hdr_len, len);
+	if (!read_offload(q, f, head) || (len > PORT_MAX_FRAME && !(f->offload & OFFLOAD_SEGMENTS))) {
+		give_back_unsent(w, q, &c, len > PORT_MAX_FRAME && !f->offload ? NIC_DROP_TX_TOO_LONG : NIC_DROP_TX_BAD_OFFLOAD);
+		w->nframes--;
+		return c.next;
+	}
 	if (f->segs)
 		w->nsegs += (unsigned)n;
 	f->id = c.id;
@@ -150,8 +182,8 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + vq->hdr_len)); /* may be NULL */
 	/* the bytes that decide */
 	for (i = 0; i < n && credit > 0; i++) {
-		/* what a descriptor says may be anything */
-		credit -= (int32_t)(buf[i].len < PORT_MAX_FRAME ? buf[i].len : PORT_MAX_FRAME);
+		unsigned before = w->nframes;
+
 		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
 			struct frame *f = new_frame(w);
 
@@ -160,11 +192,17 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 			f->ndesc = 1;
 			virtqueue_taken(vq, f->id, 1);
 			pos = virtqueue_step(vq, buf[i].pos);
+			credit -= (int32_t)buf[i].len;
+			if (__builtin_expect(!read_offload(q, f, buf[i].ptr), 0)) {
+				give_back_unsent(w, q, &(struct vq_chain){ .id = f->id, .ndesc = 1 }, NIC_DROP_TX_BAD_OFFLOAD);
+				w->nframes--;
+			}
 			continue;
 		}
 		if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS)
 			break; /* the rest waits for the next burst */
 		pos = take_chain(w, q, buf[i].pos);
+		credit -= w->nframes > before ? (int32_t)w->frame[before].len : (int32_t)ETHER_HDR;
 		if (vq->broken) {
 			w->nframes = first; /* nothing of a broken ring's burst goes anywhere */
 			return 0;
@@ -193,8 +231,8 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	return i;
 }
 
-/* A frame of a port, its bytes at pf->data. */
-static void add_port_frame(struct worker *w, struct port_source *s, const struct port_frame *pf)
+/* A frame of a port, its bytes at pf->data; false: dropped, it is the caller's to release. */
+static bool add_port_frame(struct worker *w, struct port_source *s, const struct port_frame *pf)
 {
 	struct frame *f = new_frame(w);
 
@@ -202,7 +240,7 @@ static void add_port_frame(struct worker *w, struct port_source *s, const struct
 	f->queue = NULL;
 	f->port = s;
 	f->held = NULL;
-	f->pf = *pf;
+	f->cookie = pf->cookie;
 	f->src_vport = s->vport ? s->vport->id : FRAME_FROM_WIRE;
 	if (pf->flags & PORT_FRAME_VLAN) {
 		f->tag = FRAME_TAG_BESIDE;
@@ -210,13 +248,19 @@ static void add_port_frame(struct worker *w, struct port_source *s, const struct
 	} else {
 		read_tag(f);
 	}
+	f->offload = 0;
+	if (__builtin_expect(!pf->vnet, 1) || offload_read(f, pf->vnet, OFFLOAD_NEEDS | OFFLOAD_VALID))
+		return true;
+	count_drop(s->cnt, NIC_DROP_TX_BAD_OFFLOAD);
+	w->nframes--;
+	return false;
 }
 
 void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint32_t len)
 {
 	const struct port_frame pf = { .data = data, .len = len };
 
-	add_port_frame(w, s, &pf);
+	(void)add_port_frame(w, s, &pf); /* nothing is left to others in it */
 	count(&s->cnt->c.tx_frames, 1);
 	count(&s->cnt->c.tx_bytes, len);
 }
@@ -230,8 +274,9 @@ unsigned ingress_port(struct worker *w, struct port_source *s)
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(pf[i].data);
 	for (unsigned i = 0; i < n; i++) {
-		add_port_frame(w, s, &pf[i]);
 		bytes += pf[i].len;
+		if (__builtin_expect(!add_port_frame(w, s, &pf[i]), 0))
+			s->port->ops->rx_release(s->port, &pf[i], 1);
 	}
 	if (n == 0)
 		return 0;

@@ -304,6 +304,8 @@ struct nic_vport_counters {
 	uint64_t tx_notifications;    /* interrupts sent for transmit buffers given back */
 	uint64_t notify_delay[NIC_DELAY_CLASSES]; /* rx_notifications by how long they were held back */
 	uint64_t bypass_frames;       /* came by way of the default queue (nic_vport_set_bypass) */
+	uint64_t sw_checksums;        /* checksums computed here because the receiver (here: the wire too) does not */
+	uint64_t sw_segmented, sw_segments; /* frames cut here because the receiver does not, and what they became */
 	uint64_t drops[NIC_DROP_COUNT];
 };
 

@@ -13,6 +13,7 @@
 #include "nic/frame.h"
 #include "nic/limit.h"
 #include "nic/nic.h"
+#include "nic/offload.h"
 #include "nic/rss.h"
 #include "nic/spsc.h"
 #include "vring/virtqueue.h"
@@ -67,9 +68,10 @@ struct port_source {
 	struct tx_note {         /* who is told when the port does not take it */
 		struct nic_vport *src;
 		const struct frame *f;
+		struct virtio_net_hdr vnet;
 		uint8_t tag[4];
 	} note[PORT_BURST];
-	struct iovec iov[PORT_BURST * 4 + VQ_MAX_SEGS];
+	struct iovec iov[PORT_BURST * 5 + VQ_MAX_SEGS];
 };
 
 /* When the VM is interrupted for received frames. Owned by the ring's worker; see moderate.h. */
@@ -92,6 +94,7 @@ struct nic_queue {
 	struct nic_vport *vport;
 	struct nic *nic;
 	unsigned qp;
+	unsigned sends, takes; /* enum offload: what its driver may leave unfinished, and takes so */
 	struct worker *worker; /* changes under traffic: others read it with acquire */
 	struct counters *cnt;  /* the owner's of the VPort */
 	bool active;           /* its transmit ring is in the worker's list of polled sources */
@@ -229,6 +232,9 @@ struct worker {
 	struct delivery deliver[WORKER_DELIVERIES];
 	struct nic_queue *touched[WORKER_DELIVERIES];
 	struct vq_seg segs[WORKER_SEGS];
+	unsigned nfinished, nfinish_segs;
+	struct finished finished[FINISH_PARTS]; /* parts of frames that were finished here */
+	struct vq_seg finish_segs[FINISH_SEGS];
 	struct nic_queue **notify;  /* queue_cap of them */
 	uint32_t seen[NIC_MAX_VPORTS]; /* group delivery: round in which the VPort got the frame */
 	uint32_t seen_round;

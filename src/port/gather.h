@@ -14,7 +14,7 @@ static inline uint32_t port_gather(uint8_t *to, uint32_t room, const struct port
 {
 	uint32_t len = 0;
 
-	for (uint32_t i = 0; i < f->iovcnt; i++) {
+	for (uint32_t i = 1; i <= f->iovcnt; i++) {
 		if (f->iov[i].iov_len > room - len)
 			return 0;
 		memcpy(to + len, f->iov[i].iov_base, f->iov[i].iov_len);

@@ -5,6 +5,10 @@
  * block is full or a timer of milliseconds ends, and gives blocks back whole). Receiving takes no system call; sending
  * takes one sendmmsg() a burst, straight from the sender's pieces.
  *
+ * Before each frame, either way, goes a virtio header: what the kernel has put together from several received frames
+ * (GRO) or not cut yet comes as it is, and what we send it need not be finished. Such a frame is longer than a slot: the
+ * kernel puts it into the socket's own queue and leaves a mark in the slot; it is read into a large buffer.
+ *
  * The ring is filled in order: when its next slot is still held by somebody, the kernel drops (rx_no_buffer) although
  * later slots may be free, until that slot is released. While the frame received last is held, the descriptor shows
  * readable although nothing new is there.
@@ -43,10 +47,16 @@
 #define STATUS_HELD 0x00800000u
 /* After so many empty bursts in a row the socket is asked whether it is in error. */
 #define EMPTY_BURSTS 64u
-/* What may wait in the device's own queue. */
+/* What may wait in the device's own queue, and in the socket's for want of room in a slot. */
 #define SEND_BUFFER (4 << 20)
+#define RECEIVE_BUFFER (8 << 20)
+#define LARGE_BUFFERS 64u
+#define LARGE_HEADROOM 64u
+#define LARGE_SIZE 65664u
+#define VNET_LEN sizeof(struct virtio_net_hdr)
 
 _Static_assert(SLOT_LARGE >= PORT_MAX_FRAME + SLOT_HEADROOM && SLOT_LARGE % TPACKET_ALIGNMENT == 0, "slots fit frames");
+_Static_assert(LARGE_SIZE > LARGE_HEADROOM + OFFLOAD_MAX_FRAME && LARGE_SIZE % 64 == 0, "a buffer shows that a frame is too long");
 
 struct packet_port {
 	struct port port;
@@ -55,6 +65,9 @@ struct packet_port {
 	unsigned slot_size, per_block;
 	unsigned block, slot;  /* where the next frame will be: slot `slot` of block `block` */
 	unsigned empty_bursts; /* since a frame was received */
+	uint8_t *large;        /* LARGE_BUFFERS of LARGE_SIZE; pages appear when first used */
+	unsigned nlarge;
+	uint16_t free_large[LARGE_BUFFERS];
 	struct mmsghdr msgs[PORT_BURST];
 	struct port_counts counts;
 	_Atomic uint64_t kernel_drops; /* PACKET_STATISTICS starts again at 0 each time it is read; this does not */
@@ -68,6 +81,8 @@ static void packet_close(struct port *port)
 
 	if (p->ring)
 		(void)munmap(p->ring, RING_SIZE);
+	if (p->large)
+		(void)munmap(p->large, (size_t)LARGE_BUFFERS * LARGE_SIZE);
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	device_close(&p->dev);
@@ -110,6 +125,19 @@ static int packet_ring(struct packet_port *p, struct vmq_err *err)
 	return 0;
 }
 
+static int packet_large(struct packet_port *p, struct vmq_err *err)
+{
+	p->large = mmap(NULL, (size_t)LARGE_BUFFERS * LARGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p->large == MAP_FAILED) {
+		p->large = NULL;
+		return packet_fail(p, "no memory for large frames", err);
+	}
+	for (unsigned i = 0; i < LARGE_BUFFERS; i++)
+		p->free_large[i] = (uint16_t)i;
+	p->nlarge = LARGE_BUFFERS;
+	return 0;
+}
+
 struct packet_args {
 	const struct port_config *cfg;
 	struct packet_port *p;
@@ -123,7 +151,7 @@ static int packet_setup(void *arg)
 	struct packet_port *p = a->p;
 	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	struct packet_mreq promisc = { .mr_type = PACKET_MR_PROMISC };
-	int one = 1, bytes = SEND_BUFFER;
+	int one = 1, send = SEND_BUFFER, receive = RECEIVE_BUFFER;
 	int rc = device_open(&p->dev, a->cfg->ifname, a->cfg->netns, a->err);
 
 	if (rc)
@@ -132,14 +160,21 @@ static int packet_setup(void *arg)
 	p->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p->fd < 0)
 		return packet_fail(p, "no socket (CAP_NET_RAW is needed)", a->err);
-	rc = packet_ring(p, a->err);
+	rc = packet_set(p, PACKET_VNET_HDR, &one, sizeof one, "PACKET_VNET_HDR", a->err);
+	if (rc == 0)
+		rc = packet_set(p, PACKET_COPY_THRESH, &one, sizeof one, "PACKET_COPY_THRESH", a->err);
+	if (rc == 0)
+		rc = packet_large(p, a->err);
+	if (rc == 0)
+		rc = packet_ring(p, a->err);
 	if (rc)
 		return rc;
 	/* What we send is not received again. */
 	rc = packet_set(p, PACKET_IGNORE_OUTGOING, &one, sizeof one, "PACKET_IGNORE_OUTGOING (Linux 4.20)", a->err);
 	if (rc)
 		return rc;
-	(void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+	(void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof send);
+	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof receive);
 	addr.sll_ifindex = promisc.mr_ifindex = p->dev.index;
 	if (bind(p->fd, (struct sockaddr *)&addr, sizeof addr) != 0)
 		return packet_fail(p, "the socket cannot be bound", a->err);
@@ -155,6 +190,7 @@ static int packet_open(const struct port_config *cfg, struct port **out, struct 
 	if (!p)
 		return vmq_err(err, -ENOMEM, "no memory for the port");
 	p->port.ops = &port_packet_ops;
+	p->port.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN;
 	p->fd = -1;
 	p->dev.ctl = -1;
 	args.p = p;
@@ -188,28 +224,61 @@ static void packet_advance(struct packet_port *p)
 	}
 }
 
-/* Puts a tag back into the bytes, into the room that the kernel leaves before each frame: for outer tags other than
- * 802.1Q, which PORT_FRAME_VLAN cannot tell. */
-static void packet_insert_tag(struct port_frame *f, uint16_t tpid, uint16_t tci)
+/* Puts a tag back into the bytes, into the room before each frame, header included: for outer tags other than 802.1Q,
+ * which PORT_FRAME_VLAN cannot tell. */
+static void packet_insert_tag(struct port_frame *f, struct virtio_net_hdr *vnet, uint16_t tpid, uint16_t tci)
 {
 	uint16_t tag[2] = { htons(tpid), htons(tci) };
 
+	if (vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		vnet->csum_start = (uint16_t)(vnet->csum_start + sizeof tag);
 	f->data -= sizeof tag;
 	f->len += (uint32_t)sizeof tag;
-	memmove(f->data, f->data + sizeof tag, 2 * ETH_ALEN);
+	memmove(f->data - VNET_LEN, f->data - VNET_LEN + sizeof tag, VNET_LEN + 2 * ETH_ALEN);
 	memcpy(f->data + 2 * ETH_ALEN, tag, sizeof tag);
+}
+
+/* A frame that did not fit into its slot, from the socket's queue; it has the same place in there. false: lost. */
+static bool packet_read_large(struct packet_port *p, struct port_frame *f)
+{
+	ssize_t len;
+	unsigned i;
+
+	if (p->nlarge == 0) {
+		(void)recv(p->fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC);
+		atomic_fetch_add_explicit(&p->kernel_drops, 1, memory_order_relaxed);
+		return false;
+	}
+	i = p->free_large[p->nlarge - 1];
+	f->data = p->large + (size_t)i * LARGE_SIZE + LARGE_HEADROOM;
+	f->cookie = i << 1 | 1;
+	len = recv(p->fd, f->data - VNET_LEN, VNET_LEN + OFFLOAD_MAX_FRAME + 1, MSG_DONTWAIT);
+	if (len != (ssize_t)(VNET_LEN + f->len)) {
+		port_count(&p->counts.rx_too_long);
+		return false;
+	}
+	p->nlarge--;
+	return true;
 }
 
 /* The frame of slot `h`, whose status is `status`. false: dropped and counted. */
 static bool packet_take(struct packet_port *p, struct tpacket2_hdr *h, uint32_t status, struct port_frame *f)
 {
+	struct virtio_net_hdr *vnet;
+
 	*f = (struct port_frame){ .data = (uint8_t *)h + h->tp_mac, .len = h->tp_len, .cookie = (uintptr_t)h };
-	if (h->tp_snaplen < h->tp_len || h->tp_len > PORT_MAX_FRAME) {
+	if (status & TP_STATUS_COPY) {
+		if (!packet_read_large(p, f))
+			return false;
+	} else if (h->tp_snaplen < h->tp_len) { /* nor was there room in the socket's queue */
 		port_count(&p->counts.rx_too_long);
 		return false;
 	}
-	if (h->tp_len < ETH_HLEN) {
-		port_count(&p->counts.rx_runt);
+	vnet = (struct virtio_net_hdr *)(void *)(f->data - VNET_LEN);
+	if (f->len < ETH_HLEN || f->len > (vnet->gso_type ? OFFLOAD_MAX_FRAME : PORT_MAX_FRAME)) {
+		port_count(f->len < ETH_HLEN ? &p->counts.rx_runt : &p->counts.rx_too_long);
+		if (f->cookie & 1)
+			p->nlarge++;
 		return false;
 	}
 	if (status & TP_STATUS_VLAN_VALID) {
@@ -219,9 +288,12 @@ static bool packet_take(struct packet_port *p, struct tpacket2_hdr *h, uint32_t 
 			f->vlan_tci = h->tp_vlan_tci;
 			f->flags = PORT_FRAME_VLAN;
 		} else {
-			packet_insert_tag(f, tpid, h->tp_vlan_tci);
+			packet_insert_tag(f, vnet, tpid, h->tp_vlan_tci);
+			vnet = (struct virtio_net_hdr *)(void *)(f->data - VNET_LEN);
 		}
 	}
+	if (vnet->flags || vnet->gso_type)
+		f->vnet = vnet;
 	return true;
 }
 
@@ -239,12 +311,15 @@ static unsigned packet_rx_burst(struct port *port, struct port_frame *f, unsigne
 			break;
 		packet_advance(p);
 		__builtin_prefetch(packet_next(p));
-		if (packet_take(p, h, status, &f[got])) {
-			__atomic_store_n(&h->tp_status, STATUS_HELD, __ATOMIC_RELAXED);
-			got++;
-		} else {
+		if (!packet_take(p, h, status, &f[got])) {
 			__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+			continue;
 		}
+		if (f[got].cookie & 1) /* it does not lie in the slot */
+			__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		else
+			__atomic_store_n(&h->tp_status, STATUS_HELD, __ATOMIC_RELAXED);
+		got++;
 	}
 	if (seen > 0) {
 		p->empty_bursts = 0;
@@ -262,10 +337,15 @@ static unsigned packet_rx_burst(struct port *port, struct port_frame *f, unsigne
 
 static void packet_rx_release(struct port *port, const struct port_frame *f, unsigned n)
 {
-	(void)port;
+	struct packet_port *p = (struct packet_port *)port;
+
 	for (unsigned i = 0; i < n; i++) {
 		struct tpacket2_hdr *h = (struct tpacket2_hdr *)(uintptr_t)f[i].cookie;
 
+		if (f[i].cookie & 1) {
+			p->free_large[p->nlarge++] = (uint16_t)(f[i].cookie >> 1);
+			continue;
+		}
 		/* Pairs with the kernel's read of the status: we have read the frame before it is overwritten. */
 		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 	}
@@ -273,14 +353,16 @@ static void packet_rx_release(struct port *port, const struct port_frame *f, uns
 
 static unsigned packet_tx_burst(struct port *port, const struct port_tx_frame *f, unsigned n)
 {
+	static const struct virtio_net_hdr finished;
 	struct packet_port *p = (struct packet_port *)port;
 	unsigned done = 0;
 
 	if (n > PORT_BURST)
 		n = PORT_BURST;
 	for (unsigned i = 0; i < n; i++) {
-		p->msgs[i].msg_hdr.msg_iov = (struct iovec *)f[i].iov;
-		p->msgs[i].msg_hdr.msg_iovlen = f[i].iovcnt;
+		f[i].iov[0] = (struct iovec){ (void *)(uintptr_t)(f[i].vnet ? f[i].vnet : &finished), VNET_LEN };
+		p->msgs[i].msg_hdr.msg_iov = f[i].iov;
+		p->msgs[i].msg_hdr.msg_iovlen = f[i].iovcnt + 1;
 	}
 	while (done < n) {
 		int sent = sendmmsg(p->fd, p->msgs + done, n - done, MSG_DONTWAIT);

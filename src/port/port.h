@@ -19,8 +19,10 @@
 #include <sys/uio.h>
 
 #include "base/err.h"
+#include "port/offload.h"
 
-#define PORT_MAX_FRAME 9216u /* the largest frame any port carries: 9,000 bytes of payload, header, tags, slack */
+#define PORT_MAX_FRAME 9216u /* the largest frame any port carries: 9,000 bytes of payload, header, tags, slack; one to be
+				cut into segments: OFFLOAD_MAX_FRAME */
 #define PORT_BURST 64u       /* the most frames one rx_burst or tx_burst is asked for */
 
 enum port_frame_flags {
@@ -34,13 +36,15 @@ struct port_frame {
 	uint16_t vlan_tci;
 	uint16_t flags;
 	uint64_t cookie; /* the driver's; untouched by others */
+	const struct virtio_net_hdr *vnet; /* what is unfinished or was found valid; NULL: nothing. Released with the frame */
 };
 
 /* A frame to send, gathered from pieces; pieces lie in the sender's memory and are valid during the call only. */
 struct port_tx_frame {
-	const struct iovec *iov;
+	struct iovec *iov; /* the first is the driver's to use, for a header of its own; the pieces are 1 … iovcnt */
 	uint32_t iovcnt;
 	uint32_t len; /* sum of the pieces, 14 … PORT_MAX_FRAME */
+	const struct virtio_net_hdr *vnet; /* what is left to the port, all of it in port->offloads; NULL: nothing */
 };
 
 struct port_counters {
@@ -77,7 +81,7 @@ struct port_ops {
 	 * for a few turns after a device went down. */
 	int (*rx_fd)(const struct port *p);
 	/* Up to n received frames into f[]; returns how many. Frames stay the caller's until released, in any order,
-	 * from the same worker. A port stops receiving (and the kernel drops) while all its buffers are out; packet's
+	 * from the same worker; only the cookie is looked at then. A port stops receiving (and the kernel drops) while all its buffers are out; packet's
 	 * are a ring, so it also stops while the next one in turn is out. */
 	unsigned (*rx_burst)(struct port *p, struct port_frame *f, unsigned n);
 	void (*rx_release)(struct port *p, const struct port_frame *f, unsigned n);
@@ -99,6 +103,7 @@ struct port_ops {
 /* Every driver's private state begins with this. */
 struct port {
 	const struct port_ops *ops;
+	unsigned offloads; /* enum offload: what tx_burst takes unfinished; constant after open */
 };
 
 /* Opens a port by cfg->driver. "auto" tries xdp, then, whatever the reason was, packet, and logs which it took and why

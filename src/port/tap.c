@@ -4,8 +4,8 @@
  * out of rx_burst, one read() a frame; what tx_burst takes goes straight from the sender's pieces into the kernel, one
  * writev() a frame. A TAP device has no call for several frames at once, so these are all its system calls.
  *
- * The kernel finishes checksums and segments and puts VLAN tags back into the bytes before it hands frames to us (no
- * offload is offered to it), so nothing travels beside a frame here.
+ * Before each frame, either way, goes a virtio header: the kernel need not finish checksums and segments of what it gives
+ * us, nor do we of what we give to it. VLAN tags it puts back into the bytes.
  *
  * State belongs to the port's worker, except what is constant after open. Nothing is allocated after open.
  */
@@ -29,10 +29,19 @@
 
 #define ETH_HEADER   14u
 #define TAP_BUFFERS  512u
-#define TAP_BUF_SIZE 9280u /* PORT_MAX_FRAME and one byte that tells a longer frame, in whole cache lines */
+#define TAP_HEADROOM 64u    /* the header before the frame, which begins a cache line */
+#define TAP_BUF_SIZE 65664u /* headroom, OFFLOAD_MAX_FRAME and one byte that tells a longer frame, in whole cache lines */
 #define TAP_MTU_MAX  (PORT_MAX_FRAME - ETH_HEADER - 8) /* an Ethernet header and two tags beside it */
 
-_Static_assert(TAP_BUF_SIZE > PORT_MAX_FRAME && TAP_BUF_SIZE % 64 == 0, "a buffer shows that a frame is too long");
+#define VNET_LEN     sizeof(struct virtio_net_hdr)
+
+_Static_assert(TAP_BUF_SIZE > TAP_HEADROOM + OFFLOAD_MAX_FRAME && TAP_BUF_SIZE % 64 == 0, "a buffer shows that a frame is too long");
+
+/* Younger than Debian 12's headers. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 struct tap_port {
 	struct port port;
@@ -70,7 +79,7 @@ static int tap_attach(struct tap_port *p, const struct port_config *cfg, struct 
 			       cfg->ifname, strerror(-rc));
 	}
 	memcpy(ifr->ifr_name, cfg->ifname, IFNAMSIZ);
-	ifr->ifr_flags = IFF_TAP | IFF_NO_PI;
+	ifr->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	if (ioctl(p->fd, TUNSETIFF, ifr) == 0)
 		return 0;
 	rc = -errno;
@@ -81,6 +90,25 @@ static int tap_attach(struct tap_port *p, const struct port_config *cfg, struct 
 			       cfg->ifname);
 	return vmq_err(err, rc, "device %s: no TAP device could be made: %s (CAP_NET_ADMIN is needed)", cfg->ifname,
 		       strerror(-rc));
+}
+
+/* What the kernel may give us unfinished; it takes the same from us. */
+static int tap_offloads(struct tap_port *p, struct vmq_err *err)
+{
+	const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+	int rc, size = (int)VNET_LEN;
+
+	p->port.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN;
+	if (ioctl(p->fd, TUNSETVNETHDRSZ, &size) == 0) {
+		if (ioctl(p->fd, TUNSETOFFLOAD, (unsigned long)(tcp | TUN_F_USO4 | TUN_F_USO6)) == 0) { /* Linux 6.2 */
+			p->port.offloads |= OFFLOAD_USO;
+			return 0;
+		}
+		if (ioctl(p->fd, TUNSETOFFLOAD, (unsigned long)tcp) == 0)
+			return 0;
+	}
+	rc = -errno;
+	return vmq_err(err, rc, "device %s: offloads of the TAP device cannot be set: %s", p->dev.name, strerror(-rc));
 }
 
 struct tap_args {
@@ -101,6 +129,8 @@ static int tap_setup(void *arg)
 
 	if (rc == 0)
 		rc = device_open(&p->dev, ifr.ifr_name, cfg->netns, a->err);
+	if (rc == 0)
+		rc = tap_offloads(p, a->err);
 	if (rc)
 		return rc;
 	if (cfg->mtu) {
@@ -186,24 +216,27 @@ static unsigned tap_rx_burst(struct port *port, struct port_frame *f, unsigned n
 
 	for (unsigned i = 0; i < n && p->nfree > 0 && !p->gone; i++) {
 		uint32_t slot = p->free[p->nfree - 1];
-		uint8_t *data = p->pool + (size_t)slot * TAP_BUF_SIZE;
-		ssize_t len = read(p->fd, data, PORT_MAX_FRAME + 1);
+		uint8_t *data = p->pool + (size_t)slot * TAP_BUF_SIZE + TAP_HEADROOM;
+		const struct virtio_net_hdr *vnet = (const struct virtio_net_hdr *)(const void *)(data - VNET_LEN);
+		ssize_t len = read(p->fd, data - VNET_LEN, VNET_LEN + OFFLOAD_MAX_FRAME + 1);
 
 		if (len < 0) {
 			if (errno == EBADFD)
 				tap_gone(p);
 			break;
 		}
+		len -= (ssize_t)VNET_LEN;
 		if (len < (ssize_t)ETH_HEADER) {
 			port_count(&p->counts.rx_runt);
 			continue;
 		}
-		if (len > (ssize_t)PORT_MAX_FRAME) {
+		if (len > (ssize_t)(vnet->gso_type ? OFFLOAD_MAX_FRAME : PORT_MAX_FRAME)) {
 			port_count(&p->counts.rx_too_long);
 			continue;
 		}
 		p->nfree--;
-		f[got++] = (struct port_frame){ .data = data, .len = (uint32_t)len, .cookie = slot };
+		f[got++] = (struct port_frame){ .data = data, .len = (uint32_t)len, .cookie = slot,
+						.vnet = vnet->flags || vnet->gso_type ? vnet : NULL };
 	}
 	return got;
 }
@@ -218,10 +251,12 @@ static void tap_rx_release(struct port *port, const struct port_frame *f, unsign
 
 static unsigned tap_tx_burst(struct port *port, const struct port_tx_frame *f, unsigned n)
 {
+	static const struct virtio_net_hdr finished;
 	struct tap_port *p = (struct tap_port *)port;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!p->gone && writev(p->fd, f[i].iov, (int)f[i].iovcnt) >= 0)
+		f[i].iov[0] = (struct iovec){ (void *)(uintptr_t)(f[i].vnet ? f[i].vnet : &finished), VNET_LEN };
+		if (!p->gone && writev(p->fd, f[i].iov, (int)f[i].iovcnt + 1) >= 0)
 			continue;
 		if (!p->gone && (errno == EAGAIN || errno == ENOBUFS))
 			return i;

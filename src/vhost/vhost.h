@@ -58,7 +58,15 @@ void vhost_guard_stop(void);
  * back-end for them although they do that work themselves.
  */
 #define VHOST_FEATURES(X)                                                                                              \
+	X(0, CSUM, true)                                                                                               \
+	X(1, GUEST_CSUM, true)                                                                                         \
 	X(3, MTU, true)                                                                                                \
+	X(7, GUEST_TSO4, true)                                                                                         \
+	X(8, GUEST_TSO6, true)                                                                                         \
+	X(9, GUEST_ECN, true)                                                                                          \
+	X(11, HOST_TSO4, true)                                                                                         \
+	X(12, HOST_TSO6, true)                                                                                         \
+	X(13, HOST_ECN, true)                                                                                          \
 	X(15, MRG_RXBUF, true)                                                                                         \
 	X(16, STATUS, true)                                                                                            \
 	X(17, CTRL_VQ, true)                                                                                           \
@@ -72,7 +80,10 @@ void vhost_guard_stop(void);
 	X(30, PROTOCOL_FEATURES, true)                                                                                 \
 	X(32, VERSION_1, true)                                                                                         \
 	X(34, RING_PACKED, true)                                                                                       \
-	X(35, IN_ORDER, true)
+	X(35, IN_ORDER, true)                                                                                          \
+	X(54, GUEST_USO4, true)                                                                                        \
+	X(55, GUEST_USO6, true)                                                                                        \
+	X(56, HOST_USO, true)
 
 enum vhost_feature_bit {
 #define VHOST_FEATURE_ENUM(bit, name, dflt) VHOST_F_##name = bit,

@@ -16,6 +16,9 @@ static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 	X(tx_bytes)
 	X(tx_kicks)
 	X(bypass_frames)
+	X(sw_checksums)
+	X(sw_segmented)
+	X(sw_segments)
 #undef X
 	for (unsigned i = 0; i < NIC_DROP_COUNT; i++)
 		(void)json_object_set_new(drops, nic_drop_name(i), json_integer((json_int_t)c->drops[i]));

@@ -205,7 +205,7 @@ static unsigned rx_burst(struct port *port, struct port_frame *f, unsigned n)
 
 	if (!p->in || n == 0)
 		return 0;
-	*f = (struct port_frame){ .data = p->copy, .len = p->in_len };
+	*f = (struct port_frame){ .data = p->copy, .len = p->in_len, .cookie = p->in_len };
 	memcpy(p->copy, p->in, p->in_len);
 	memset(p->copy + p->in_len, 0xEE, sizeof p->copy - p->in_len);
 	if (p->in_tagged) {
@@ -221,7 +221,7 @@ static void rx_release(struct port *port, const struct port_frame *f, unsigned n
 {
 	struct stub_port *p = (struct stub_port *)port;
 
-	MUST(n == 1 && f->data == p->copy && p->held == 1);
+	MUST(n == 1 && f->cookie == p->in_len && p->held == 1);
 	p->held = 0;
 }
 
@@ -233,7 +233,7 @@ static unsigned tx_burst(struct port *port, const struct port_tx_frame *f, unsig
 		uint64_t len = 0;
 		volatile uint8_t last = 0;
 
-		for (uint32_t k = 0; k < f[i].iovcnt; k++) {
+		for (uint32_t k = 1; k <= f[i].iovcnt; k++) {
 			const uint8_t *bytes = f[i].iov[k].iov_base;
 
 			for (size_t b = 0; b < f[i].iov[k].iov_len; b++)

@@ -13,9 +13,10 @@ struct fake_port_state {
 	pthread_mutex_t lock;
 	int fd;
 	struct slot {
-		uint8_t data[PORT_MAX_FRAME];
+		uint8_t data[OFFLOAD_MAX_FRAME];
 		uint32_t len;
-		bool beside;
+		bool beside, has_vnet;
+		struct virtio_net_hdr vnet;
 		uint16_t tci;
 	} in[SLOTS], out[SLOTS];
 	unsigned in_head, in_tail, out_head, out_tail;
@@ -41,7 +42,7 @@ static unsigned rx_burst(struct port *p, struct port_frame *f, unsigned n)
 	for (; got < n && s->in_head != s->in_tail; got++, s->in_head++) {
 		struct slot *x = &s->in[s->in_head % SLOTS];
 
-		f[got] = (struct port_frame){ x->data, x->len, x->tci, x->beside ? PORT_FRAME_VLAN : 0, 0 };
+		f[got] = (struct port_frame){ x->data, x->len, x->tci, x->beside ? PORT_FRAME_VLAN : 0, 0, x->has_vnet ? &x->vnet : NULL };
 	}
 	if (s->in_head == s->in_tail && read(s->fd, &v, sizeof v) < 0)
 		v = 0;
@@ -66,7 +67,8 @@ static unsigned tx_burst(struct port *p, const struct port_tx_frame *f, unsigned
 		struct slot *x = &s->out[s->out_tail % SLOTS];
 
 		x->len = 0;
-		for (unsigned k = 0; k < f[i].iovcnt; k++) {
+		x->vnet = f[i].vnet ? *f[i].vnet : (struct virtio_net_hdr){ 0 };
+		for (unsigned k = 1; k <= f[i].iovcnt; k++) {
 			memcpy(x->data + x->len, f[i].iov[k].iov_base, f[i].iov[k].iov_len);
 			x->len += (uint32_t)f[i].iov[k].iov_len;
 		}
@@ -109,7 +111,7 @@ void fake_port_free(struct fake_port *p)
 	free(p);
 }
 
-static void put(struct fake_port *p, const void *frame, uint32_t len, bool beside)
+static void put(struct fake_port *p, const void *frame, uint32_t len, bool beside, const struct virtio_net_hdr *vnet)
 {
 	const uint64_t one = 1;
 	const uint8_t *b = frame;
@@ -118,6 +120,9 @@ static void put(struct fake_port *p, const void *frame, uint32_t len, bool besid
 	pthread_mutex_lock(&p->s->lock);
 	x = &p->s->in[p->s->in_tail++ % SLOTS];
 	x->beside = beside;
+	x->has_vnet = vnet != NULL;
+	if (vnet)
+		x->vnet = *vnet;
 	if (beside) {
 		memcpy(x->data, b, 12);
 		memcpy(x->data + 12, b + 16, len - 16);
@@ -134,12 +139,22 @@ static void put(struct fake_port *p, const void *frame, uint32_t len, bool besid
 
 void fake_port_put(struct fake_port *p, const void *frame, uint32_t len)
 {
-	put(p, frame, len, false);
+	put(p, frame, len, false, NULL);
 }
 
 void fake_port_put_tagged(struct fake_port *p, const void *frame, uint32_t len)
 {
-	put(p, frame, len, true);
+	put(p, frame, len, true, NULL);
+}
+
+void fake_port_put_vnet(struct fake_port *p, const void *frame, uint32_t len, const struct virtio_net_hdr *vnet)
+{
+	put(p, frame, len, false, vnet);
+}
+
+const struct virtio_net_hdr *fake_port_vnet(const struct fake_port *p)
+{
+	return &p->s->out[(p->s->out_head - 1) % SLOTS].vnet;
 }
 
 uint32_t fake_port_get(struct fake_port *p, uint8_t *out)

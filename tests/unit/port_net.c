@@ -296,6 +296,7 @@ unsigned port_send(struct port *p, const uint8_t *frame, size_t len)
 {
 	/* Pieces that end inside the header, and one of one byte. */
 	struct iovec iov[] = {
+		{ .iov_base = NULL }, /* the driver's */
 		{ .iov_base = (void *)frame, .iov_len = 13 },
 		{ .iov_base = (void *)(frame + 13), .iov_len = 1 },
 		{ .iov_base = (void *)(frame + 14), .iov_len = len - 14 },
