@@ -81,8 +81,8 @@ struct port_ops {
 	 * for a few turns after a device went down. */
 	int (*rx_fd)(const struct port *p);
 	/* Up to n received frames into f[]; returns how many. Frames stay the caller's until released, in any order,
-	 * from the same worker; only the cookie is looked at then. A port stops receiving (and the kernel drops) while all its buffers are out; packet's
-	 * are a ring, so it also stops while the next one in turn is out. */
+	 * from the same worker; only the cookie is looked at then. A port stops receiving (and the kernel drops) while
+	 * all its buffers are out; packet's are a ring, so it also stops while the next one in turn is out. */
 	unsigned (*rx_burst)(struct port *p, struct port_frame *f, unsigned n);
 	void (*rx_release)(struct port *p, const struct port_frame *f, unsigned n);
 	/* Sends up to n frames in order; returns how many were taken (a prefix). The rest is the caller's to drop and

@@ -227,13 +227,23 @@ static void make_available(unsigned r, uint16_t head)
 }
 
 /* A frame's beginning, behind the virtio header: to one of the VMs, everybody, or nobody here. */
-static void put_frame(struct vm *m, uint64_t gpa, uint32_t len, uint8_t how)
+static void put_frame(struct vm *m, uint64_t gpa, uint32_t len, uint8_t how, struct input *in)
 {
 	uint8_t *p = guest(m, gpa, len);
 	uint32_t hdr = features & (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_NET_F_MRG_RXBUF) ? 12 : 10;
 
 	if (!p || len < hdr + 20)
 		return;
+	if (features & 1ull << VIRTIO_NET_F_CSUM && len >= hdr + 60) { /* something left to others, in TCP over IPv4 */
+		struct virtio_net_hdr h = { .flags = byte(in), .gso_type = byte(in), .gso_size = two_bytes(in) };
+
+		h.csum_start = byte(in);
+		h.csum_offset = byte(in);
+		memcpy(p, &h, sizeof h);
+		memset(p + hdr + 20, 0, 40);
+		p[hdr + 23] = 6;
+		p[hdr + 46] = 0x50;
+	}
 	p += hdr;
 	memcpy(p, "\x52\x54\0\0\0\0\x52\x54\0\0\0\x01\x08\0\x45\0\0\0\0\0", 20);
 	p[5] = how & 3;
@@ -258,7 +268,7 @@ static void offer(struct input *in)
 		uint16_t slot = ring[r].next, after = (uint16_t)((slot + 1) % ring[r].size);
 
 		if (!writable && i == 0)
-			put_frame(&vm[r / 2], addr, len, byte(in));
+			put_frame(&vm[r / 2], addr, len, byte(in), in);
 		if (packed)
 			flags |= ring[r].wrap ? 1u << VRING_PACKED_DESC_F_AVAIL : 1u << VRING_PACKED_DESC_F_USED;
 		write_desc(r, slot, addr, len, flags, packed ? slot : after);
@@ -381,6 +391,11 @@ static void set_up(struct input *in)
 	for (unsigned i = 0; i < sizeof bits / sizeof bits[0]; i++)
 		features |= f & 1u << i ? bits[i] : 0;
 	features |= layout & 8 ? 1ull << VIRTIO_F_IN_ORDER : 0;
+	if (layout & 16)
+		features |= 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6 |
+			    1ull << VIRTIO_NET_F_HOST_ECN | 1ull << OFFLOAD_F_HOST_USO;
+	if (layout & 32)
+		features |= 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_GUEST_TSO4;
 	MUST(nic_create(stub_engine(), &cfg, &nic, &err) == 0);
 	vport(0, 0);
 	for (unsigned v = 0; v < 2; v++) {
