@@ -29,7 +29,13 @@ struct cmd_options {
 	bool pretty; /* with json */
 	bool statistics;
 	bool details;
+	/* of `oid` and, the first one, of `monitor` */
+	bool hex;
+	bool list;
+	long bytes, in_bytes; /* -1: not given */
 };
+
+struct cmd_completion;
 
 /* How a value is sent. */
 enum cmd_type {
@@ -71,6 +77,10 @@ struct cmd_verb {
 	void (*print)(FILE *out, const struct cmd_options *opt, const json_t *result);
 	/* Instead of one call and its print; returns the exit code. */
 	int (*run)(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params);
+	/* An object whose words are not subject and keys: how they look, what is done with them, which come next. */
+	const char *words;
+	int (*run_words)(const struct cmd_options *opt, char **words, unsigned int num);
+	void (*complete_words)(const struct cmd_completion *c, char **words, unsigned int num);
 };
 
 struct cmd_object {
@@ -81,7 +91,7 @@ struct cmd_object {
 };
 
 extern const struct cmd_object cmd_vport, cmd_filter, cmd_queue, cmd_switch, cmd_stats, cmd_explain, cmd_migrate,
-    cmd_monitor, cmd_version;
+    cmd_monitor, cmd_oid, cmd_version;
 
 /* All objects in the order of the help; NULL ends it. */
 extern const struct cmd_object *const cmd_objects[];
@@ -127,5 +137,7 @@ void cmd_help_usage(FILE *out, const struct cmd_object *object, const struct cmd
 
 /* For the shell: the candidates for the last of the words, one a line. Never fails, never says anything else. */
 void cmd_complete(const struct cmd_options *opt, char **words, unsigned int num);
+/* From complete_words: a candidate, when it begins like the word at the prompt. */
+void cmd_offer(const struct cmd_completion *c, const char *word);
 
 #endif

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "vmqctl/cmd.h"
+#include "vmqctl/layout.h"
+#include "vmqctl/members.h"
 #include "vmqctl/table.h"
 
 /* Seconds since 1970 as the local time; text as it is. */
@@ -28,17 +31,59 @@ static void print_time(FILE *out, const json_t *time)
 	}
 }
 
-static void print_event(FILE *out, json_t *event)
+/* What an indication's buffer says, or NULL: the event has none. */
+static json_t *read_indication(const json_t *event)
 {
+	const json_t *status = json_object_get(event, "status"), *buffer = json_object_get(event, "buffer");
+	const char *structure = "NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO";
+	uint8_t bytes[VMQ_INDICATION_MAX];
+	ssize_t len;
+
+	if (!json_is_string(buffer))
+		return NULL;
+	if (json_is_integer(status))
+		structure = layout_of_indication((uint32_t)json_integer_value(status));
+	len = hex_decode(json_string_value(buffer), json_string_length(buffer), bytes, sizeof bytes);
+	return structure && len >= 0 ? layout_read(structure, bytes, (size_t)len) : NULL;
+}
+
+/* Of indications the name and the members stand for the numbers. */
+static bool is_told_otherwise(const char *key)
+{
+	return strcmp(key, "status") == 0 || strcmp(key, "buffer") == 0 || strcmp(key, "block_mask") == 0 ||
+	       strcmp(key, "oid") == 0;
+}
+
+static void print_event(FILE *out, json_t *event, bool hex)
+{
+	json_t *members = hex ? NULL : read_indication(event);
 	const char *key, *name = json_string_value(json_object_get(event, "event"));
 	json_t *value;
 
 	print_time(out, json_object_get(event, "time"));
 	(void)fputc(' ', out);
 	text_print(out, name ? name : "-");
-	json_object_foreach(event, key, value) if (strcmp(key, "time") != 0 && strcmp(key, "event") != 0)
+	json_object_foreach(event, key, value) if (strcmp(key, "time") != 0 && strcmp(key, "event") != 0 &&
+						    !(members && is_told_otherwise(key)))
 	    text_pair(out, " ", key, event, key);
+	members_line(out, members);
 	(void)fputc('\n', out);
+	json_decref(members);
+}
+
+/* As it came, with the members of an indication beside its bytes. */
+static void print_json(const struct cmd_options *opt, const char *text)
+{
+	json_t *event = json_loads(text, 0, NULL), *members = read_indication(event);
+	char *more = NULL;
+
+	if (members) {
+		(void)json_object_set_new(event, "members", members);
+		more = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	}
+	cmd_print_json(stdout, opt, more ? more : text);
+	free(more);
+	json_decref(event);
 }
 
 static int monitor(struct vmq_client *client, const struct cmd_options *opt)
@@ -53,11 +98,11 @@ static int monitor(struct vmq_client *client, const struct cmd_options *opt)
 		if (rc)
 			break;
 		if (opt->json) {
-			cmd_print_json(stdout, opt, event);
+			print_json(opt, event);
 		} else {
 			json_t *value = json_loads(event, 0, NULL);
 
-			print_event(stdout, value);
+			print_event(stdout, value, opt->hex);
 			json_decref(value);
 		}
 		free(event);

@@ -10,12 +10,12 @@
 
 #define PATIENCE_MS 500 /* for the daemon, while someone waits at the prompt */
 
-struct completion {
+struct cmd_completion {
 	const struct cmd_options *opt;
 	const char *prefix;
 };
 
-static void offer(const struct completion *c, const char *word, size_t len)
+static void offer(const struct cmd_completion *c, const char *word, size_t len)
 {
 	size_t prefix = strlen(c->prefix);
 
@@ -23,7 +23,7 @@ static void offer(const struct completion *c, const char *word, size_t len)
 		(void)printf("%.*s\n", (int)len, word);
 }
 
-static void offer_word(const struct completion *c, const char *word)
+void cmd_offer(const struct cmd_completion *c, const char *word)
 {
 	offer(c, word, strlen(word));
 }
@@ -44,7 +44,7 @@ static json_t *ask(const struct cmd_options *opt, const char *method)
 	return result;
 }
 
-static void offer_names(const struct completion *c, enum cmd_names names)
+static void offer_names(const struct cmd_completion *c, enum cmd_names names)
 {
 	static const struct {
 		const char *method, *list, *member;
@@ -65,17 +65,17 @@ static void offer_names(const struct completion *c, enum cmd_names names)
 		char number[32];
 
 		if (json_is_string(member)) {
-			offer_word(c, json_string_value(member));
+			cmd_offer(c, json_string_value(member));
 		} else if (json_is_integer(member)) {
 			(void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(member));
-			offer_word(c, number);
+			cmd_offer(c, number);
 		}
 	}
 	json_decref(result);
 }
 
 /* The words of "on|off"; "VLAN" and the like only stand for something. */
-static void offer_values(const struct completion *c, const struct cmd_key *key)
+static void offer_values(const struct cmd_completion *c, const struct cmd_key *key)
 {
 	for (const char *word = key->value; *word;) {
 		size_t len = strcspn(word, "|");
@@ -96,7 +96,7 @@ static bool is_given(const char *key, char **words, unsigned int num)
 }
 
 /* The words after the subject: pairs; an even number of them means that a key comes next. */
-static void complete_pairs(const struct completion *c, const struct cmd_verb *verb, char **words, unsigned int num)
+static void complete_pairs(const struct cmd_completion *c, const struct cmd_verb *verb, char **words, unsigned int num)
 {
 	const struct cmd_key *key;
 
@@ -108,16 +108,20 @@ static void complete_pairs(const struct completion *c, const struct cmd_verb *ve
 	}
 	for (key = verb->keys; key && key->name; key++)
 		if (!is_given(key->name, words, num))
-			offer_word(c, key->name);
+			cmd_offer(c, key->name);
 	if (verb->watch && !is_given("watch", words, num))
-		offer_word(c, "watch");
+		cmd_offer(c, "watch");
 }
 
-static void complete_verb(const struct completion *c, const struct cmd_verb *verb, char **words, unsigned int num)
+static void complete_verb(const struct cmd_completion *c, const struct cmd_verb *verb, char **words, unsigned int num)
 {
 	bool optional = verb->subject && !verb->subject->required;
 	bool key = num && (cmd_find_key(verb, words[0]) || strcmp(words[0], "watch") == 0);
 
+	if (verb->complete_words) {
+		verb->complete_words(c, words, num);
+		return;
+	}
 	if (verb->subject && num == 0)
 		offer_values(c, verb->subject);
 	if (!verb->subject || (optional && (num == 0 || key)))
@@ -126,7 +130,7 @@ static void complete_verb(const struct completion *c, const struct cmd_verb *ver
 		complete_pairs(c, verb, words + 1, num - 1);
 }
 
-static void complete_object(const struct completion *c, const struct cmd_object *object, char **words, unsigned int num)
+static void complete_object(const struct cmd_completion *c, const struct cmd_object *object, char **words, unsigned int num)
 {
 	const struct cmd_verb *verb = num ? cmd_find_verb(object, words[0]) : NULL;
 
@@ -137,7 +141,7 @@ static void complete_object(const struct completion *c, const struct cmd_object 
 	if (num == 0)
 		for (unsigned int i = 0; i < object->num_verbs; i++)
 			if (object->verbs[i].name)
-				offer_word(c, object->verbs[i].name);
+				cmd_offer(c, object->verbs[i].name);
 	if (object->num_verbs == 1)
 		complete_verb(c, &object->verbs[0], words, num);
 }
@@ -152,6 +156,8 @@ static unsigned int drop_options(char **words, unsigned int num, struct cmd_opti
 			opt->socket = words[++i];
 		else if (strncmp(words[i], "--socket=", 9) == 0)
 			opt->socket = words[i] + 9;
+		else if ((strcmp(words[i], "--bytes") == 0 || strcmp(words[i], "--in-bytes") == 0) && i + 1 < num)
+			i++;
 		else if (words[i][0] != '-')
 			words[left++] = words[i];
 	}
@@ -161,15 +167,16 @@ static unsigned int drop_options(char **words, unsigned int num, struct cmd_opti
 void cmd_complete(const struct cmd_options *opt, char **words, unsigned int num)
 {
 	struct cmd_options own = *opt;
-	struct completion c = { &own, words[num - 1] };
+	struct cmd_completion c = { &own, words[num - 1] };
 	const struct cmd_object *object;
 
 	if (c.prefix[0] == '-') {
 		static const char *const options[] = { "--socket",  "--json", "--pretty", "--statistics",
-						       "--details", "--help", "--version" };
+						       "--details", "--hex",  "--bytes",  "--in-bytes",
+						       "--list",    "--help", "--version" };
 
 		for (unsigned int i = 0; i < sizeof options / sizeof *options; i++)
-			offer_word(&c, options[i]);
+			cmd_offer(&c, options[i]);
 		return;
 	}
 	num = drop_options(words, num - 1, &own);
@@ -178,8 +185,8 @@ void cmd_complete(const struct cmd_options *opt, char **words, unsigned int num)
 		complete_object(&c, object, words + 1, num - 1);
 	} else if (num == 0 || (num == 1 && strcmp(words[0], "help") == 0)) {
 		for (unsigned int i = 0; cmd_objects[i]; i++)
-			offer_word(&c, cmd_objects[i]->name);
+			cmd_offer(&c, cmd_objects[i]->name);
 		if (num == 0)
-			offer_word(&c, "help");
+			cmd_offer(&c, "help");
 	}
 }

@@ -3,12 +3,14 @@
 _vmqctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} words=() word i line=$COMP_LINE
-	# bash splits words at ":"; a MAC address or a path given so far must stay one word.
+	# bash splits words at ":" and "="; a MAC address, a path or a member=value given so far must stay one word.
 	line=${line:0:COMP_POINT}
 	read -r -a words <<<"$line"
 	[[ $line == *[[:space:]] ]] && words+=("")
 	word=${words[-1]}
 	mapfile -t COMPREPLY < <("${words[0]}" complete "${words[@]:1}" 2>/dev/null)
+	# After "member=" the value follows.
+	[[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace
 	# What stands before the last ":" is a word of its own for bash, so it is not part of the reply.
 	if [[ $word == *:* && $cur != "$word" ]]; then
 		for i in "${!COMPREPLY[@]}"; do

@@ -11,6 +11,8 @@ void cmd_help_usage(FILE *out, const struct cmd_object *object, const struct cmd
 	(void)fprintf(out, "vmqctl %s", object->name);
 	if (verb->name)
 		(void)fprintf(out, " %s", verb->name);
+	if (verb->words)
+		(void)fprintf(out, " %s", verb->words);
 	if (verb->subject)
 		(void)fprintf(out, verb->subject->required ? " %s" : " [%s]", verb->subject->value);
 	for (const struct cmd_key *k = verb->keys; k && k->name; k++)
@@ -80,6 +82,10 @@ void cmd_help(FILE *out)
 		    "    -p, --pretty      as JSON, on several lines\n"
 		    "    -s, --statistics  more counters\n"
 		    "    -d, --details     everything there is\n"
+		    "    --hex             oid: print the reply's bytes; monitor: those of indications\n"
+		    "    --bytes N         oid: the length of the buffer (of a method: of the output)\n"
+		    "    --in-bytes N      oid: the length of the input\n"
+		    "    --list            oid: the requests, their types and structures\n"
 		    "    -h, --help        this\n"
 		    "    -V, --version     vmqctl's own version\n\n"
 		    "exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable\n",

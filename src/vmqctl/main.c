@@ -43,6 +43,30 @@ static int help(char **words, unsigned int num)
 	return CMD_DONE;
 }
 
+/* Options that belong to some objects only. */
+static bool check_options(const struct cmd_options *opt, const struct cmd_object *object)
+{
+	const char *extra = opt->bytes >= 0 ? "--bytes" : opt->in_bytes >= 0 ? "--in-bytes" : opt->list ? "--list" : NULL;
+
+	if (object != &cmd_oid && (extra || (opt->hex && object != &cmd_monitor))) {
+		(void)fprintf(stderr, "vmqctl: %s has no %s\n", object->name, extra ? extra : "--hex");
+		return false;
+	}
+	return true;
+}
+
+/* A number of bytes; -2: it is none. */
+static long bytes_option(const char *name, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 0);
+
+	if (*text >= '0' && *text <= '9' && !*end && n <= VMQ_OID_OUTPUT_MAX)
+		return (long)n;
+	(void)fprintf(stderr, "vmqctl: %s: \"%s\" is not a number of bytes up to %d\n", name, text, VMQ_OID_OUTPUT_MAX);
+	return -2;
+}
+
 static int command(const struct cmd_options *opt, char **words, unsigned int num)
 {
 	const struct cmd_object *object = cmd_find_object(words[0]);
@@ -64,6 +88,10 @@ static int command(const struct cmd_options *opt, char **words, unsigned int num
 		verb = cmd_default_verb(object); /* an object with one verb does without it: `stats web1` */
 	if (!verb)
 		return usage_verbs(object, num > 1 ? words[1] : NULL);
+	if (!check_options(opt, object))
+		return CMD_USAGE;
+	if (verb->run_words)
+		return verb->run_words(opt, words + used, num - used);
 	rc = cmd_parse(object, verb, words + used, num - used, &args);
 	if (rc)
 		return rc;
@@ -78,9 +106,11 @@ int main(int argc, char **argv)
 		{ "socket", required_argument, NULL, 'S' }, { "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },	    { "statistics", no_argument, NULL, 's' },
 		{ "details", no_argument, NULL, 'd' },	    { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	    { NULL, 0, NULL, 0 },
+		{ "version", no_argument, NULL, 'V' },	    { "hex", no_argument, NULL, 'X' },
+		{ "list", no_argument, NULL, 'L' },	    { "bytes", required_argument, NULL, 'B' },
+		{ "in-bytes", required_argument, NULL, 'I' }, { NULL, 0, NULL, 0 },
 	};
-	struct cmd_options opt = { .json = false };
+	struct cmd_options opt = { .bytes = -1, .in_bytes = -1 };
 	unsigned int num;
 	char **words;
 	int c, rc;
@@ -107,6 +137,18 @@ int main(int argc, char **argv)
 		case 'd':
 			opt.details = true;
 			break;
+		case 'X':
+			opt.hex = true;
+			break;
+		case 'L':
+			opt.list = true;
+			break;
+		case 'B':
+			opt.bytes = bytes_option("--bytes", optarg);
+			break;
+		case 'I':
+			opt.in_bytes = bytes_option("--in-bytes", optarg);
+			break;
 		case 'h':
 			cmd_help(stdout);
 			return cmd_flush();
@@ -117,6 +159,8 @@ int main(int argc, char **argv)
 			return CMD_USAGE;
 		}
 	}
+	if (opt.bytes == -2 || opt.in_bytes == -2)
+		return CMD_USAGE;
 	words = argv + optind;
 	num = (unsigned int)(argc - optind);
 	if (num == 0) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fails when a structure, member or constant of include/vmq/ndis_*.h is in neither layout table."""
+"""Fails when a structure, member or constant of include/vmq/ndis_*.h is in neither layout table, or a member that a request or
+an indication carries is not one that vmqctl reads and writes by name (src/vmqctl/layouts.h)."""
 import pathlib
 import re
 import sys
@@ -8,6 +9,10 @@ import sys
 # Helpers and shapes of our own, not numbers of the contract; the whole NDIS_OID_REQUEST has no documented layout.
 OWN = {"NDIS_SIZEOF_THROUGH", "NDIS_X_ENUM", "NDIS_STRING_UTF8_SIZE", "NDIS_OID_REQUEST", "NDIS_OID_REQUEST_REVISION_1",
        "NDIS_OID_REQUEST_REVISION_2", "NDIS_SIZEOF_OID_REQUEST_REVISION_1", "NDIS_SIZEOF_OID_REQUEST_REVISION_2"}
+
+# No request and no indication has them.
+NOT_CARRIED = {"NDIS_IF_COUNTED_STRING", "NDIS_RSS_PROCESSOR", "NDIS_RSS_PROCESSOR_INFO", "NDIS_SRIOV_CONFIG_STATE_PARAMETERS"}
+UNIONS = {("NDIS_RECEIVE_FILTER_FIELD_PARAMETERS", union) for union in ("HeaderField", "FieldValue", "ResultValue")}
 
 
 def names(text):
@@ -40,6 +45,14 @@ def main():
              for n in names(f.read_text())]
     missing = [label for key, label in found
                if not re.search(re.escape(key) + (r"\b" if key[-1] != ")" else ""), table)]
+    by_name = (here / "../../src/vmqctl/layouts.h").read_text()
+    vendor = [n for n in names((here / "../../include/vmq/ndis_vmq.h").read_text()) if not n[0].startswith("C(")]
+    for key, label in found + vendor:
+        structure, _, member = label.partition(".")
+        if not key.startswith("(") or structure in NOT_CARRIED or (structure, member) in UNIONS:
+            continue
+        if not re.search(rf"M\({structure}, {re.escape(member)}, \w+\)", by_name):
+            missing.append(f"{label} in layouts.h")
     print(f"{len(found)} names, {len(missing)} missing")
     for label in missing:
         print("missing:", label)

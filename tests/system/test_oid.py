@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Raw requests through the control socket, and what adapters' drivers send up, with their exact bytes."""
+import json
+import os
+import re
 import struct
+import subprocess
 
 import pytest
 
-from vmqtest import daemon, netns
+from vmqtest import daemon, netns, procs
+from vmqtest.guest import ROOT
 
 PCAP = {'adapters': [{'name': 'ext0', 'port': {'driver': 'pcap'}, 'host': {'device': 'vmqo0'}}]}
 DEFAULT = 0x80  # NDIS_OBJECT_TYPE_DEFAULT
@@ -88,3 +93,137 @@ def test_a_vfs_blocks_are_invalidated(vmqd):
                      'buffer': struct.pack('<BBHxxxxQ', DEFAULT, 1, 16, mask).hex()} for mask in (5, 2)]
     monitor.close()
     assert oid(vmqd, 'OID_NIC_SWITCH_FREE_VF', 'set', struct.pack('<BBHIHxx', DEFAULT, 1, 12, 0, vf_id))['status'] == 0
+
+
+# ---- vmqctl oid ----
+
+FIELD = 'FieldParametersArray[0]'
+VPORT = ['AttachedFunctionId=0xffff', 'NumQueuePairs=1', 'VPortName=raw ≤', 'VPortState=Deactivated', 'InterruptModeration=Low']
+FILTER = ['FilterType=VMQueue', f'{FIELD}.FrameHeader=Mac', f'{FIELD}.ReceiveFilterTest=NdisReceiveFilterTestEqual',
+          f'{FIELD}.HeaderField.MacHeaderField=DestinationAddress', f'{FIELD}.FieldValue.FieldByteArrayValue=02:00:00:00:00:07',
+          'FieldParametersArray[1].FrameHeader=1', 'FieldParametersArray[1].ReceiveFilterTest=1',
+          'FieldParametersArray[1].HeaderField.MacHeaderField=VlanId', 'FieldParametersArray[1].FieldValue.FieldShortValue=100']
+
+
+def reply(d, *words):
+    status, out, err = d.vmqctl('-j', 'oid', *words, check=False)
+    assert status == 0, err
+    return json.loads(out)['reply']
+
+
+def test_objects_made_seen_and_removed_by_name(vmqd):
+    """A VPort and its filter through all requests of the family, and the same in `vmqctl vport` and `filter`."""
+    v = reply(vmqd, 'OID_NIC_SWITCH_CREATE_VPORT', *VPORT, f'ProcessorAffinity.Mask={1 << daemon.cpus()[0]}')['VPortId']
+    f = reply(vmqd, 'OID_RECEIVE_FILTER_SET_FILTER', *FILTER, f'VPortId={v}')['FilterId']
+    vmqd.vmqctl('oid', 'OID_NIC_SWITCH_VPORT_PARAMETERS', 'set', f'VPortId={v}', 'Flags=0x80000', 'VPortState=Activated')
+    p = reply(vmqd, 'OID_NIC_SWITCH_VPORT_PARAMETERS', f'VPortId={v}')
+    assert (p['VPortName'], p['VPortState'], p['InterruptModeration'], p['AttachedFunctionId'], p['Header']['Size']) == (
+        'raw ≤', 'NdisNicSwitchVPortStateActivated', 'NdisNicSwitchVPortInterruptModerationLow', '0xffff', 572)
+    [e] = [e for e in reply(vmqd, 'OID_NIC_SWITCH_ENUM_VPORTS')['Elements'] if e['VPortId'] == v]
+    assert (e['NumFilters'], e['ProcessorAffinity']['Mask']) == (1, hex(1 << daemon.cpus()[0]))
+    [shown] = [x for x in vmqd.vmqctl_json('vport')['vports'] if x['id'] == v]
+    assert (shown['state'], shown['moderation'], shown['filters'], shown['cpu']) == ('activated', 'low', 1, daemon.cpus()[0])
+    [e] = reply(vmqd, 'OID_RECEIVE_FILTER_ENUM_FILTERS', f'VPortId={v}', 'Flags=1')['Elements']
+    assert e['FilterId'] == f
+    fields = reply(vmqd, 'OID_RECEIVE_FILTER_PARAMETERS', f'FilterId={f}')['FieldParametersArray']
+    assert fields[0]['FieldValue']['FieldByteArrayValue'][:12] == '020000000007'
+    assert fields[1]['FieldValue']['FieldShortValue'] == 100
+    [shown] = vmqd.vmqctl_json('filter')['filters']
+    assert (shown['id'], shown['vport_id'], shown['mac'], shown['vlan']) == (f, v, '02:00:00:00:00:07', 100)
+    vmqd.vmqctl('oid', 'OID_RECEIVE_FILTER_MOVE_FILTER', f'FilterId={f}', f'SourceVPortId={v}', 'DestVPortId=0')
+    assert vmqd.vmqctl_json('filter')['filters'][0]['vport'] == 'default'
+    status, _, err = vmqd.vmqctl('oid', 'OID_RECEIVE_FILTER_MOVE_FILTER', f'FilterId={f}', f'SourceVPortId={v}', check=False)
+    assert status == 1 and err.startswith('vmqctl: OID_RECEIVE_FILTER_MOVE_FILTER: NDIS_STATUS_INVALID_PARAMETER: ')
+    vmqd.vmqctl('oid', 'OID_RECEIVE_FILTER_CLEAR_FILTER', f'FilterId={f}')
+    vmqd.vmqctl('oid', 'OID_NIC_SWITCH_DELETE_VPORT', f'VPortId={v}')
+    assert [x['id'] for x in vmqd.vmqctl_json('vport')['vports']] == [0]
+
+
+def test_a_vf_by_name(vmqd):
+    """Allocated, its configuration read, its RSS and VPort, freed; bytes in and out."""
+    mac = ['MacAddressLength=6', 'PermanentMacAddress=02:00:00:00:00:01', 'CurrentMacAddress=02-00-00-00-00-02']
+    vf = reply(vmqd, 'OID_NIC_SWITCH_ALLOCATE_VF', 'VFId=0xffff', 'RequestorId=0xffffffff', 'VMName=vm 1', *mac)
+    assert vf['CurrentMacAddress'] == '020000000002'.ljust(64, '0')
+    on = f'VFId={vf["VFId"]}'
+    assert reply(vmqd, 'OID_NIC_SWITCH_ENUM_VFS')['Elements'][0]['VMName'] == 'vm 1'
+    ids = reply(vmqd, 'OID_SRIOV_VF_VENDOR_DEVICE_ID', on)
+    assert (ids['VendorId'], ids['DeviceId']) == ('0x1af4', '0x1041')
+    assert reply(vmqd, 'OID_SRIOV_READ_VF_CONFIG_SPACE', on, 'Length=4')['Buffer'] == 'f41a4110'
+    vmqd.vmqctl('oid', 'OID_SRIOV_WRITE_VF_CONFIG_BLOCK', on, 'BlockId=1', 'Buffer=c0ffee')
+    assert reply(vmqd, 'OID_SRIOV_READ_VF_CONFIG_BLOCK', on, 'BlockId=1', 'Length=3')['Buffer'] == 'c0ffee'
+    out = vmqd.vmqctl('oid', 'OID_NIC_SWITCH_ENUM_VFS', '--hex')
+    assert json.loads(vmqd.vmqctl('-j', 'oid', 'OID_NIC_SWITCH_ENUM_VFS', out[:48]))['out'] == out.strip()
+    vmqd.vmqctl('oid', 'OID_NIC_SWITCH_FREE_VF', on)
+    assert 'Elements' not in reply(vmqd, 'OID_NIC_SWITCH_ENUM_VFS')
+
+
+def test_rss_by_name(vmqd):
+    cpus = daemon.cpus()
+    mask = sum(1 << c for c in cpus)
+    v = reply(vmqd, 'OID_NIC_SWITCH_CREATE_VPORT', *VPORT, 'NumQueuePairs=2', f'ProcessorAffinity.Mask={mask}')['VPortId']
+    rss = ['Flags=0', 'HashInformation=0x301', 'HashSecretKey=' + '6d5a' * 20, f'DefaultProcessorNumber.Number={cpus[0]}',
+           *(f'IndirectionTable[{i}].Number={cpus[i % len(cpus)]}' for i in range(8))]
+    vmqd.vmqctl('oid', 'OID_GEN_RECEIVE_SCALE_PARAMETERS', 'set', f'Request.VPortId={v}', *rss)
+    p = reply(vmqd, 'OID_GEN_RECEIVE_SCALE_PARAMETERS', f'Request.VPortId={v}')
+    assert [e['Number'] for e in p['IndirectionTable']] == [cpus[i % len(cpus)] for i in range(8)]
+    assert (p['HashSecretKey'], p['HashInformation']) == ('6d5a' * 20, '0x301')
+    status, _, err = vmqd.vmqctl('oid', 'OID_GEN_RECEIVE_SCALE_PARAMETERS', 'set', *rss, check=False)
+    assert (status, 'VPORT_ID_VALID is not set' in err) == (1, True)
+
+
+def test_short_buffers_and_wrong_words(vmqd):
+    def said(*words):
+        status, out, err = vmqd.vmqctl('oid', *words, check=False)
+        assert out == ''
+        return status, err.strip()
+    name = 'OID_NIC_SWITCH_VPORT_PARAMETERS'
+    for option, n, what in (('--bytes', 571, ''), ('--in-bytes', 571, ''), ('--in-bytes', 0, '')):
+        assert said(name, 'VPortId=0', option, str(n)) == (1, f'vmqctl: {name}: NDIS_STATUS_INVALID_LENGTH, BytesNeeded 572: '
+                                                           'NDIS_NIC_SWITCH_VPORT_PARAMETERS: '
+                                                           f'the buffer has {n} bytes, 572 are needed')
+    assert said('OID_RECEIVE_FILTER_CLEAR_FILTER', '--bytes', '3')[1].startswith(
+        'vmqctl: OID_RECEIVE_FILTER_CLEAR_FILTER: NDIS_STATUS_INVALID_LENGTH, BytesNeeded 16')
+    assert said(name, 'VPortId=0', 'Header.Type=0')[1].startswith(f'vmqctl: {name}: NDIS_STATUS_INVALID_PARAMETER')
+    assert said('0x00010203', 'method')[1].startswith('vmqctl: OID_GEN_RECEIVE_SCALE_CAPABILITIES: NDIS_STATUS_NOT_SUPPORTED')
+    assert said('0x12345678', 'query')[1].startswith('vmqctl: 0x12345678: NDIS_STATUS_INVALID_OID')
+    for words, error in (((), 'the name of a request is missing'), (('OID_X',), 'neither the name nor the number'),
+                         (('0x12345678',), 'say query, set or method'), ((name, 'Foo=1'), 'no such member'),
+                         ((name, 'xyz'), 'neither member=value nor pairs of hexadecimal digits: xyz'),
+                         ((name, '80', 'VPortId=1'), 'either the buffer'), ((name, '80', '81'), 'neither member=value nor adapter'),
+                         ((name, 'Request.Foo=1'), 'the request has Request.VPortId'), (('--list', 'x'), '--list takes no words'),
+                         ((name, 'Request.VPortId=x'), 'not a 32-bit number'), (('--bytes', 'x', name), '--bytes: "x" is not')):
+        status, err = said(*words)
+        assert status == 2 and error in err, err
+    status, _, err = vmqd.vmqctl('vport', '--list', check=False)
+    assert (status, err) == (2, 'vmqctl: vport has no --list\n')
+
+
+def test_the_list_is_the_contracts(vmqd):
+    """Every request that docs/contract.md says is served, with its types, and our own."""
+    kinds = {'Q': 'query', 'S': 'set', 'M': 'method'}
+    with open(os.path.join(ROOT, 'docs/contract.md')) as f:
+        served = {(oid, kinds[k]) for oid, k in re.findall(r'^\| `(OID_\w+)` \| ([QSM]) \|', f.read(), re.M)}
+    listed = vmqd.vmqctl_json('oid', '--list')
+    assert {(x['oid'], x['type']) for x in listed} == served | {('OID_VMQ_VPORT_POLICY', 'set'), ('OID_VMQ_VPORT_POLICY', 'method')}
+    table = vmqd.vmqctl('oid', '--list').splitlines()
+    assert table[1].split() == [listed[0]['oid'], f'0x{listed[0]["number"]:08X}', listed[0]['type'], listed[0]['structure']]
+
+
+def test_monitor_reads_what_the_driver_sends(vmqd, tmp_path):
+    vf = reply(vmqd, 'OID_NIC_SWITCH_ALLOCATE_VF', 'VFId=0xffff', 'RequestorId=0xffffffff', 'MacAddressLength=6',
+               'PermanentMacAddress=020000000001', 'CurrentMacAddress=020000000001')['VFId']
+    vmqd.vmqctl('oid', 'OID_SRIOV_WRITE_VF_CONFIG_BLOCK', f'VFId={vf}', 'BlockId=3', 'Buffer=01')
+    seen = tmp_path / 'monitor'
+    with open(seen, 'w') as f:
+        m = subprocess.Popen([daemon.program('vmqctl'), '--socket', vmqd.socket, 'monitor'], stdout=f)
+
+    def told():
+        vmqd.vmqctl('oid', 'OID_SRIOV_WRITE_VF_CONFIG_BLOCK', f'VFId={vf}', 'BlockId=2', 'Buffer=01')
+        return seen.read_text().splitlines()
+    try:
+        lines = procs.wait_for(told, 30, 'an event')
+        # the first one has what happened before anybody listened
+        assert lines[0].endswith(f'vf_config_invalidated adapter ext0 vf {int(vf, 16)} BlockMask 0xc')
+    finally:
+        m.terminate()
+        m.wait(10)
