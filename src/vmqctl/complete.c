@@ -130,7 +130,8 @@ static void complete_verb(const struct cmd_completion *c, const struct cmd_verb 
 		complete_pairs(c, verb, words + 1, num - 1);
 }
 
-static void complete_object(const struct cmd_completion *c, const struct cmd_object *object, char **words, unsigned int num)
+static void complete_object(const struct cmd_completion *c, const struct cmd_object *object, char **words,
+			    unsigned int num)
 {
 	const struct cmd_verb *verb = num ? cmd_find_verb(object, words[0]) : NULL;
 

@@ -117,6 +117,7 @@ struct layout_buffer {
  * FieldParametersArray[0].FrameHeader, HashSecretKey. Offsets, numbers and steps of arrays are filled in unless they
  * are given; `Header.Revision` of an earlier revision makes a shorter structure. 0, or -1 with a sentence in `why`.
  */
-int layout_write(const char *structure, char **assignments, size_t n, struct layout_buffer *out, char *why, size_t size);
+int layout_write(const char *structure, char **assignments, size_t n, struct layout_buffer *out, char *why,
+		 size_t size);
 
 #endif

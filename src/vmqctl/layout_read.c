@@ -131,7 +131,8 @@ static json_t *read_fixed(const struct layout *l, const uint8_t *data, size_t le
 	return object;
 }
 
-static json_t *elements_json(const struct layout_array *a, const uint8_t *data, size_t len, uint64_t count, uint64_t step)
+static json_t *elements_json(const struct layout_array *a, const uint8_t *data, size_t len, uint64_t count,
+			     uint64_t step)
 {
 	const struct layout *l = layout_find(a->element);
 	json_t *list = json_array();

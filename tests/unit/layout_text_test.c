@@ -140,8 +140,10 @@ static void there_and_back(const char *structure)
 			(void)snprintf(before, sizeof before, "%s[2].", a->name);
 			some_words(a->element, before, &w);
 		} else {
-			assert_return_code(asprintf(&word, "%s=%s", a->name, a->fixed == 24 ? "0102030405060708090a0b0c0d0e0f101112131415161718"
-										     : "00112233445566778899aabbccddeeff00112233"), 0);
+			const char *bytes = a->fixed == 24 ? "0102030405060708090a0b0c0d0e0f101112131415161718"
+							   : "00112233445566778899aabbccddeeff00112233";
+
+			assert_return_code(asprintf(&word, "%s=%s", a->name, bytes), 0);
 			w.word[w.n++] = word;
 		}
 	}
