@@ -70,6 +70,8 @@ struct stack_vport_want {
 struct stack_vport_change {
 	bool set_cpu, set_moderation, set_name, set_active;
 	bool set_source_check, set_vlan_check, set_all_multicast;
+	bool by_plan;  /* with set_cpu: no person's choice, so that plans may change it again */
+	bool let_plan; /* the CPU stays as it is, and plans may change it from now on */
 	unsigned cpu;
 	uint32_t moderation;
 	char name[STACK_NAME_SIZE];
@@ -199,6 +201,7 @@ struct stack_adapter *stack_vport_adapter(const struct stack_vport *v);
 bool stack_vport_is_queue(const struct stack_vport *v);
 const char *stack_vport_socket(const struct stack_vport *v); /* empty: the default VPort */
 enum stack_socket_mode stack_vport_socket_mode(const struct stack_vport *v);
+bool stack_vport_cpu_chosen(const struct stack_vport *v); /* a person said which CPU; else plans may change it */
 /* What open_endpoint wants to find again; NULL at first. */
 void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint);
 void *stack_vport_endpoint(const struct stack_vport *v);

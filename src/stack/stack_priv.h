@@ -29,6 +29,10 @@ struct stack_vport {
 	uint32_t id;
 	char name[STACK_NAME_SIZE];
 	unsigned cpu;
+	bool cpu_chosen; /* by a person; else plans may change it */
+	bool moved;      /* by plans, from CPU `home` */
+	unsigned home;
+	bool home_chosen; /* cpu_chosen at that time */
 	unsigned queue_pairs;
 	char socket[STACK_PATH_SIZE];
 	enum stack_socket_mode socket_mode;

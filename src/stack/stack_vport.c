@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "stack/cpu_plan.h"
 #include "stack/stack_priv.h"
 
 static struct stack_vport *by_name(const struct stack *s, const struct stack_adapter *only, const char *name)
@@ -75,24 +76,10 @@ static void load(struct stack *s, unsigned cpu, int by)
 
 /* ---- several queue pairs ---- */
 
-/* The CPUs a VPort's queue pairs are spread over: `cpu`, then the workers listed behind it, in its processor group. */
-static unsigned spread_cpus(const struct stack *s, unsigned cpu, unsigned queue_pairs, uint16_t *out)
-{
-	unsigned n = 0, first = (unsigned)stack_cpu_index(s, cpu);
-
-	for (unsigned i = 0; i < s->ncpus && n < queue_pairs; i++) {
-		uint16_t c = s->cpus[(first + i) % s->ncpus];
-
-		if (c / 64 == cpu / 64)
-			out[n++] = c;
-	}
-	return n;
-}
-
 static void affinity_of(const struct stack *s, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out)
 {
-	uint16_t cpus[STACK_MAX_CPUS];
-	unsigned n = spread_cpus(s, cpu, queue_pairs, cpus);
+	uint16_t cpus[CPU_MAX_QUEUES];
+	unsigned n = cpu_spread(s->cpus, s->ncpus, cpu, queue_pairs, cpus);
 
 	stack_affinity(cpu, out);
 	for (unsigned i = 1; i < n; i++)
@@ -103,8 +90,9 @@ static void affinity_of(const struct stack *s, unsigned cpu, unsigned queue_pair
  * adapter that has no RSS on VPorts serves the VM with its first queue; that is logged. */
 static void spread(const struct stack_vport *v)
 {
-	uint16_t cpus[STACK_MAX_CPUS];
-	unsigned n = spread_cpus(v->adapter->stack, v->cpu, v->queue_pairs, cpus);
+	const struct stack *s = v->adapter->stack;
+	uint16_t cpus[CPU_MAX_QUEUES];
+	unsigned n = cpu_spread(s->cpus, s->ncpus, v->cpu, v->queue_pairs, cpus);
 	struct stack_error e;
 
 	if (n > 1 && stack_req_spread(v->adapter, v->id, cpus, n, &e) < 0)
@@ -222,6 +210,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	}
 	v->adapter = a;
 	v->cpu = want->cpu_given ? want->cpu : stack_least_loaded(s);
+	v->cpu_chosen = want->cpu_given;
 	v->queue_pairs = want->queue_pairs;
 	affinity_of(s, v->cpu, v->queue_pairs, &cpus);
 	v->socket_mode = want->socket_mode;
@@ -326,8 +315,12 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		load(v->adapter->stack, v->cpu, -1);
 		v->cpu = c->cpu;
 		load(v->adapter->stack, v->cpu, 1);
+		v->cpu_chosen = v->cpu_chosen || !c->by_plan;
+		v->moved = v->moved && c->by_plan; /* a person's choice is nothing to be undone */
 		spread(v);
 	}
+	if (c->let_plan)
+		v->cpu_chosen = false;
 	if (c->set_name)
 		memcpy(v->name, c->name, sizeof v->name);
 	if (asked || policy)
@@ -503,6 +496,11 @@ enum stack_socket_mode stack_vport_socket_mode(const struct stack_vport *v)
 int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e)
 {
 	return stack_req_get_policy(v->adapter, v->id, out, e);
+}
+
+bool stack_vport_cpu_chosen(const struct stack_vport *v)
+{
+	return v->cpu_chosen;
 }
 
 void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint)

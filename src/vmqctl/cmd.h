@@ -25,6 +25,7 @@ enum cmd_exit {
 
 struct cmd_options {
 	const char *socket; /* NULL: as vmq_connect() */
+	const char *topology; /* directory below which the host's /sys and /proc are read; "": the host's own */
 	bool json;
 	bool pretty; /* with json */
 	bool statistics;
@@ -91,7 +92,7 @@ struct cmd_object {
 };
 
 extern const struct cmd_object cmd_vport, cmd_filter, cmd_queue, cmd_switch, cmd_stats, cmd_explain, cmd_migrate,
-    cmd_monitor, cmd_oid, cmd_version;
+    cmd_cpu, cmd_monitor, cmd_oid, cmd_version;
 
 /* All objects in the order of the help; NULL ends it. */
 extern const struct cmd_object *const cmd_objects[];

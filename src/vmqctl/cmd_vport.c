@@ -28,6 +28,7 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, " ", "function", vport, "function");
 	text_pair(out, " ", "state", vport, "state");
 	text_pair(out, "\n    ", "cpu", vport, "cpu");
+	text_pair(out, " ", "cpu_auto", vport, "cpu_auto");
 	text_pair(out, " ", "queue_pairs", vport, "queue_pairs");
 	text_pair(out, " ", "moderation", vport, "moderation");
 	text_pair(out, "\n    ", "source_check", vport, "source_check");
@@ -146,7 +147,7 @@ static const struct cmd_key add_keys[] = {
 };
 
 static const struct cmd_key set_keys[] = {
-	{ "cpu", CMD_NUMBER, "CPU", .help = "move its queues to this worker, under traffic" },
+	{ "cpu", CMD_NUMBER, "CPU|auto", .help = "move its queues to this worker, under traffic; auto: vmqd's choice" },
 	MODERATION_KEY,
 	{ "new_name", CMD_TEXT, "NAME", .help = "another name" },
 	SOURCE_CHECK_KEY,

@@ -78,6 +78,7 @@ void cmd_help(FILE *out)
 		    "options:\n"
 		    "    --socket PATH     the daemon's control socket (default: $VMQ_SOCKET, else " VMQ_DEFAULT_SOCKET
 		    ")\n"
+		    "    --topology DIR    read the host's /sys and /proc below this directory\n"
 		    "    -j, --json        print the daemon's answer as JSON\n"
 		    "    -p, --pretty      as JSON, on several lines\n"
 		    "    -s, --statistics  more counters\n"

@@ -103,14 +103,15 @@ static int command(const struct cmd_options *opt, char **words, unsigned int num
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "socket", required_argument, NULL, 'S' }, { "json", no_argument, NULL, 'j' },
+		{ "socket", required_argument, NULL, 'S' }, { "topology", required_argument, NULL, 'T' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "pretty", no_argument, NULL, 'p' },	    { "statistics", no_argument, NULL, 's' },
 		{ "details", no_argument, NULL, 'd' },	    { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },	    { "hex", no_argument, NULL, 'X' },
 		{ "list", no_argument, NULL, 'L' },	    { "bytes", required_argument, NULL, 'B' },
 		{ "in-bytes", required_argument, NULL, 'I' }, { NULL, 0, NULL, 0 },
 	};
-	struct cmd_options opt = { .bytes = -1, .in_bytes = -1 };
+	struct cmd_options opt = { .topology = "", .bytes = -1, .in_bytes = -1 };
 	unsigned int num;
 	char **words;
 	int c, rc;
@@ -124,6 +125,9 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'S':
 			opt.socket = optarg;
+			break;
+		case 'T':
+			opt.topology = optarg;
 			break;
 		case 'p':
 			opt.pretty = opt.json = true;

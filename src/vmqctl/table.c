@@ -189,14 +189,22 @@ void text_print(FILE *out, const char *text)
 	}
 }
 
-void text_pair(FILE *out, const char *before, const char *label, const json_t *object, const char *key)
+void text_value(FILE *out, const char *before, const json_t *object, const char *key)
 {
 	char *text;
 
 	if (!json_object_get(object, key) || json_is_null(json_object_get(object, key)))
 		return;
 	text = text_member(object, key);
-	(void)fprintf(out, "%s%s ", before, label);
+	(void)fputs(before, out);
 	text_print(out, text);
 	free(text);
+}
+
+void text_pair(FILE *out, const char *before, const char *label, const json_t *object, const char *key)
+{
+	char head[64];
+
+	(void)snprintf(head, sizeof head, "%s%s ", before, label);
+	text_value(out, head, object, key);
 }

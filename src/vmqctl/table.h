@@ -29,6 +29,8 @@ void table_free(struct table *t);
 char *text_member(const json_t *object, const char *key);
 /* Prints it with control characters made visible. */
 void text_print(FILE *out, const char *text);
+/* Prints the member after `before`; nothing when it is not there. */
+void text_value(FILE *out, const char *before, const json_t *object, const char *key);
 /* Prints `label value` for a member that is there, after `before`; nothing when it is not. */
 void text_pair(FILE *out, const char *before, const char *label, const json_t *object, const char *key);
 

@@ -67,18 +67,19 @@ static void cpu_list(const struct config *c, char *out, size_t size)
 		len += (size_t)snprintf(out + len, size - len, "%s%u", i ? ", " : "", c->cpus[i]);
 }
 
-/* A CPU that a worker has; left alone when it is not given. */
-static void read_cpu(struct reader *r, struct params *p, unsigned *out)
+/* A CPU that a worker has; left alone when it is not given. Whether it was. */
+static bool read_cpu(struct reader *r, struct params *p, unsigned *out)
 {
 	char list[128];
 	uint32_t cpu;
 
 	if (!params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu))
-		return;
+		return false;
 	cpu_list(r->c, list, sizeof list);
 	if (!has_cpu(r->c, cpu))
 		(void)params_fault(p, "cpu", "%u is no worker's CPU; cpus lists %s", cpu, list);
 	*out = cpu;
+	return true;
 }
 
 static void read_device(struct params *p, bool required, char out[IFNAMSIZ])
@@ -112,7 +113,7 @@ static void read_wire(struct reader *r, const json_t *obj, const char *path, str
 	params_open(&p, obj, path, &r->e);
 	w->cpu = r->c->cpus[0];
 	(void)params_choice(&p, "driver", config_drivers, &w->driver);
-	read_cpu(r, &p, &w->cpu);
+	w->cpu_given = read_cpu(r, &p, &w->cpu);
 	if (w->driver == DRIVER_PCAP) {
 		(void)params_path(&p, "in", false, w->in, sizeof w->in);
 		(void)params_path(&p, "out", false, w->out, sizeof w->out);
@@ -136,7 +137,7 @@ static void read_host(struct reader *r, const json_t *obj, const char *path, siz
 	(void)snprintf(h->device, sizeof h->device, "vmq%zu", index);
 	read_device(&p, false, h->device);
 	(void)params_path(&p, "netns", false, h->netns, sizeof h->netns);
-	read_cpu(r, &p, &h->cpu);
+	h->cpu_given = read_cpu(r, &p, &h->cpu);
 	device_once(r, &p, h);
 	(void)params_close(&p);
 }
@@ -369,6 +370,7 @@ static void read_all(struct reader *r, const json_t *root)
 	control = params_any(&p, "control", false);
 	vport_sockets = params_any(&p, "vport_sockets", false);
 	cpus = params_any(&p, "cpus", false);
+	(void)params_bool(&p, "cpu_auto", &r->c->cpu_auto);
 	adapters = params_any(&p, "adapters", true);
 	(void)params_path(&p, "run_dir", false, r->c->run_dir, sizeof r->c->run_dir);
 	read_user(r, &p);
@@ -397,6 +399,7 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 		goto out;
 	}
 	r.c->socket_mode = r.c->vport_socket_mode = 0660;
+	r.c->cpu_auto = true;
 	(void)snprintf(r.c->socket, sizeof r.c->socket, "/run/vmq/vmqd.sock");
 	(void)snprintf(r.c->run_dir, sizeof r.c->run_dir, "/run/vmq");
 	read_all(&r, r.c->doc.root);

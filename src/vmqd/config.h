@@ -26,6 +26,7 @@ struct config_port {
 	char device[IFNAMSIZ];  /* empty: pcap */
 	char netns[PATH_MAX];   /* empty: the daemon's own */
 	unsigned cpu;           /* of the workers' */
+	bool cpu_given;         /* else it is the first worker's */
 	char in[PATH_MAX], out[PATH_MAX]; /* pcap; empty: none */
 	uint32_t rate;
 	bool loop;
@@ -56,6 +57,7 @@ struct config {
 	gid_t gid;
 	uint16_t cpus[STACK_MAX_CPUS];
 	unsigned ncpus;
+	bool cpu_auto; /* automatic placement */
 	struct config_adapter *adapters;
 	size_t nadapters;
 };

@@ -163,7 +163,7 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
  * the VPorts. */
 static int make_vports(struct adapter *a, struct vmq_err *err)
 {
-	struct stack_vport_change cpu = { .set_cpu = true, .cpu = a->cfg->host.cpu };
+	struct stack_vport_change cpu = { .set_cpu = true, .cpu = a->cfg->host.cpu, .by_plan = !a->cfg->host.cpu_given };
 	struct stack_vport *v;
 	struct stack_error e;
 
@@ -316,7 +316,8 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 	if (vhost_guard_start(&d->vhost_loop, err) < 0)
 		goto fail;
 	d->guard = true;
-	if (start_stack(d, err) < 0 || start_adapters(d, err) < 0 || start_server(d, err) < 0)
+	if (start_stack(d, err) < 0 || start_adapters(d, err) < 0 ||
+	    placement_create(d, &d->placement, err) < 0 || start_server(d, err) < 0)
 		goto fail;
 	*out = d;
 	return 0;
@@ -331,6 +332,7 @@ void daemon_stop(struct daemon *d)
 		return;
 	server_destroy(d->server);
 	d->server = NULL; /* events have nowhere to go now */
+	placement_destroy(d->placement);
 	while (d->nadapters)
 		stop_adapter(&d->adapters[--d->nadapters]);
 	free(d->adapters);

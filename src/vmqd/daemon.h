@@ -18,6 +18,7 @@
 #include "vhost/vhost.h"
 #include "vmqd/config.h"
 #include "vmqd/loop.h"
+#include "vmqd/placement.h"
 #include "vmqd/server.h"
 
 #define VMQD_VERSION "0.1.0"
@@ -49,6 +50,7 @@ struct daemon {
 	struct stack *stack;
 	struct adapter *adapters;
 	size_t nadapters; /* those that exist, also half */
+	struct placement *placement;
 	struct server *server;
 	struct timespec started;
 };

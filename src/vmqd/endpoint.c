@@ -199,6 +199,8 @@ void endpoint_describe(const struct stack_vport *v, json_t *out)
 	}
 	vhost_endpoint_status(ep, &st);
 	(void)json_object_set_new(out, "connected", json_boolean(st.connected));
+	if (st.peer_pid > 0)
+		(void)json_object_set_new(out, "peer_pid", json_integer(st.peer_pid));
 	(void)json_object_set_new(out, "status", status_json(&st));
 	why = waits_for(&st);
 	if (why)

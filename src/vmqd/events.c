@@ -77,6 +77,19 @@ void events_announced(struct stack_vport *v, const uint8_t mac[6])
 	send_event(v, e);
 }
 
+void events_moved(struct stack_vport *v, unsigned from, unsigned to, const char *cause, const char *reason)
+{
+	json_t *e = event(v, "vport_moved");
+
+	if (!e)
+		return;
+	(void)json_object_set_new(e, "from", json_integer(from));
+	(void)json_object_set_new(e, "to", json_integer(to));
+	(void)json_object_set_new(e, "cause", json_string(cause));
+	(void)json_object_set_new(e, "reason", json_string(reason));
+	send_event(v, e);
+}
+
 void events_queue(struct stack_vport *v, const char *name, unsigned qp, const char *reason)
 {
 	json_t *e = event(v, name);

@@ -18,6 +18,8 @@ void events_stack(void *ctx, const char *name, struct stack_vport *v, const stru
 void events_vm(struct stack_vport *v, const char *name, const char *reason);
 /* The VM came by migration and its address was announced on the network. */
 void events_announced(struct stack_vport *v, const uint8_t mac[6]);
+/* It is on another CPU now. `cause`: a name of PLACEMENT_CAUSES. */
+void events_moved(struct stack_vport *v, unsigned from, unsigned to, const char *cause, const char *reason);
 void events_queue(struct stack_vport *v, const char *name, unsigned qp, const char *reason);
 /* The network device below the default VPort, or below the physical port, has changed. */
 void events_host(const struct adapter *a, const char *device, const struct link_state *s);

@@ -29,6 +29,13 @@ extern const struct rpc_method methods[];
 	X("explain", method_explain)                                                                                  \
 	X("monitor.start", method_monitor_start)                                                                      \
 	X("oid.request", method_oid_request)                                                                          \
+	X("cpu.plan.show", method_cpu_plan_show)                                                                      \
+	X("cpu.plan.check", method_cpu_plan_check)                                                                    \
+	X("cpu.plan.apply", method_cpu_plan_apply)                                                                    \
+	X("cpu.auto.show", method_cpu_auto_show)                                                                      \
+	X("cpu.auto.set", method_cpu_auto_set)                                                                        \
+	X("cpu.auto.once", method_cpu_auto_once)                                                                      \
+	X("cpu.auto.undo", method_cpu_auto_undo)                                                                      \
 	X("migrate.export", method_migrate_export)                                                                    \
 	X("migrate.check", method_migrate_check)                                                                      \
 	X("migrate.import", method_migrate_import)

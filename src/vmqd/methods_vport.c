@@ -26,6 +26,7 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 
 	if (stack_vport_policy(v, &policy, e) < 0)
 		return -1;
+	(void)json_object_set_new(out, "cpu_auto", json_boolean(!stack_vport_cpu_chosen(v)));
 	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
 	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));
 	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));
@@ -103,13 +104,20 @@ int method_vport_add(void *ctx, struct rpc_client *client, struct params *p, jso
 	return rc < 0 ? -1 : vport_answer(v, result, e);
 }
 
+/* The CPU that vmqd thinks best, from now on. */
+static bool is_auto(const json_t *cpu)
+{
+	return json_is_string(cpu) && strcmp(json_string_value(cpu), "auto") == 0;
+}
+
 static void read_change(struct params *p, struct stack_vport_change *c)
 {
 	bool active = true;
 	uint32_t cpu = 0;
 
 	*c = (struct stack_vport_change){ 0 };
-	c->set_cpu = params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
+	c->let_plan = is_auto(params_any(p, "cpu", false));
+	c->set_cpu = !c->let_plan && params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
 	c->cpu = cpu;
 	c->set_moderation = params_moderation(p, "moderation", &c->moderation);
 	c->set_name = params_name(p, "new_name", false, c->name);

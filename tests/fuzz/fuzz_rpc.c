@@ -105,11 +105,13 @@ static void make(struct daemon *d, struct adapter *a)
 	MUST(ndis_adapter_create(&softnic_ops, a->soft, &nc, &a->ndis, &err) == 0);
 	a->raw = ndis_driver_open(a->ndis, &raw);
 	MUST(a->raw && stack_adapter_add(d->stack, "a", a->ndis, soft.default_cpu, a, &a->stack, &e) == 0);
+	MUST(placement_create(d, &d->placement, &err) == 0);
 	MUST(nic_vport_attach_port(a->nic, 0, a->host, &err) == 0 && nic_wire_attach(a->nic, a->wire, 1, &err) == 0);
 }
 
 static void unmake(struct daemon *d, struct adapter *a)
 {
+	placement_destroy(d->placement);
 	MUST(nic_wire_detach(a->nic) == 0);
 	stack_adapter_remove(a->stack);
 	(void)nic_vport_detach_port(a->nic, 0);

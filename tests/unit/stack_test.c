@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <vmq/ndis_vmq.h>
 
+#include "stack/cpu_move.h"
 #include "stack_stub.h"
 
 static struct stub s;
@@ -552,6 +553,72 @@ static void the_switch(void **state)
 	assert_int_equal(i.max_queue_pairs, STUB_MAX_VPORTS);
 }
 
+/* Three VPorts on CPU 2, as a plan's items: the default one first. */
+static struct cpu_plan plan_of_three(void)
+{
+	static const struct stack_vport_change to2 = { .set_cpu = true, .cpu = 2, .by_plan = true };
+	struct cpu_plan p = { .nitems = 0 };
+	struct stack_error e = { STACK_OK };
+
+	(void)add("a", 1, 0);
+	(void)add("b", 2, 0);
+	(void)add("c", 3, 0);
+	for (uint32_t id = 0; id < 4; id++)
+		assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, id), &to2, &e), 0);
+	assert_int_equal(cpu_items(s.adapter, &p.items, &p.nitems, &e), 0);
+	assert_int_equal(p.nitems, 4);
+	assert_false(p.items[1].chosen);
+	return p;
+}
+
+static void plan_all_or_nothing(void **state)
+{
+	struct cpu_plan p = plan_of_three();
+	struct stack_error e;
+
+	(void)state;
+	for (int i = 1; i < 4; i++)
+		p.items[i].to = 3;
+	s.refuse_at = 3; /* the last of them */
+	assert_int_equal(cpu_apply(&p, &e), -1);
+	assert_non_null(strstr(e.err.text, "VPort c"));
+	for (uint32_t id = 1; id < 4; id++)
+		assert_int_equal(cpu_of(stack_vport_by_id(s.adapter, id)), 2);
+	s.refuse_at = 0;
+	cpu_undo_plan(&p); /* nothing was done */
+	for (int i = 1; i < 4; i++)
+		assert_int_equal(p.items[i].to, 3);
+	assert_int_equal(cpu_apply(&p, &e), 0);
+	for (uint32_t id = 1; id < 4; id++)
+		assert_int_equal(cpu_of(stack_vport_by_id(s.adapter, id)), 3);
+	free(p.items);
+}
+
+static void plan_undone(void **state)
+{
+	static const struct stack_vport_change by_hand = { .set_cpu = true, .cpu = 3 };
+	struct cpu_plan p = plan_of_three(), now = { .nitems = 0 };
+	struct stack_error e;
+
+	(void)state;
+	p.items[1].to = p.items[2].to = 3;
+	p.items[2].asked = true;
+	assert_int_equal(cpu_apply(&p, &e), 0);
+	assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, 1), &by_hand, &e), 0);
+	assert_int_equal(cpu_items(s.adapter, &now.items, &now.nitems, &e), 0);
+	assert_true(now.items[1].chosen); /* by hand: it stays */
+	assert_true(now.items[2].chosen);
+	cpu_undo_plan(&now);
+	assert_int_equal(now.items[1].to, 3);
+	assert_int_equal(now.items[2].to, 2);
+	assert_int_equal(now.items[3].to, 2);
+	assert_int_equal(cpu_apply(&now, &e), 0);
+	assert_int_equal(cpu_of(stack_vport_by_id(s.adapter, 2)), 2);
+	assert_false(stack_vport_cpu_chosen(stack_vport_by_id(s.adapter, 2)));
+	free(p.items);
+	free(now.items);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -574,6 +641,8 @@ int main(void)
 		T(move_undone),
 		T(other_drivers_objects),
 		T(the_switch),
+		T(plan_all_or_nothing),
+		T(plan_undone),
 	};
 #undef T
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Automatic placement: when a VPort is to be moved because of what was measured. One VPort at a time, seldom, and never
+ * to and fro: a worker must have been busy for a while, the move must gain a good deal, and a VPort that was moved is
+ * left alone, twice as long each time. A CPU that a person chose for a VPort is not changed.
+ *
+ * It decides and remembers; whoever calls it measures and moves. No clock of its own. One thread at a time.
+ */
+#ifndef VMQ_STACK_CPU_AUTO_H
+#define VMQ_STACK_CPU_AUTO_H
+
+#include "stack/cpu_plan.h"
+
+#define CPU_AUTO_HIGH	 800u /* thousandths of its time that a worker must be busy … */
+#define CPU_AUTO_STEPS	 5u   /* … in so many steps (seconds) one after the other */
+#define CPU_AUTO_GAIN	 150u /* by so much the busier of the two must be less busy afterwards */
+#define CPU_AUTO_HOLD	 60u  /* seconds a VPort that was moved stays at least; doubled with each move … */
+#define CPU_AUTO_HOLD_MAX 3600u /* … up to an hour */
+
+struct cpu_auto {
+	unsigned hot[STACK_MAX_CPUS]; /* steps each worker has been busy */
+};
+
+/* How long a VPort that was moved `moves` times stays, in seconds. */
+unsigned cpu_auto_hold(unsigned moves);
+
+/* One step, to be made every second. `held(ctx, i)`: item i stays for now. The index of the item to move, with its `to`
+ * set, or -1. After a move everything begins anew, because what was measured is no longer so. `at_once`: as if the
+ * workers that are busy now had been so for long, and no VPort were held. */
+int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx, size_t i), void *ctx, bool at_once);
+
+#endif

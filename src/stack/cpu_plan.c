@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Better places for VPorts (cpu_plan.h). One at a time, the heaviest first, each where it would wait least: behind the
+ * load that is there already, and behind what makes a CPU worse (the penalties). Pure functions; any one thread.
+ */
+#include "stack/cpu_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack/cpu_plan_priv.h"
+
+/* A VPort that is silent now counts as much, so that silent ones are spread, too. Thousandths of a CPU, like all below. */
+#define IDLE_WEIGHT 10u
+
+/* As if so much load were there already. */
+#define PENALTY_VCPU_PINNED 2000u    /* a VM's virtual processor has no other place */
+#define PENALTY_VCPU_SHARED 200u     /* it has others */
+#define PENALTY_HOUSEKEEP   50u
+#define PENALTY_ISOLATED    100u
+#define PENALTY_FAR_DEVICE  10u /* for each unit of distance beyond the same node's: 100 for a usual neighbour */
+#define PENALTY_FAR_MEMORY  15u /* the one copy goes there and reads from there */
+
+#define PASSES 4 /* a move may make another one worth while; in practice two passes settle */
+
+unsigned cpu_spread(const uint16_t *workers, unsigned nworkers, unsigned cpu, unsigned n, uint16_t out[CPU_MAX_QUEUES])
+{
+	unsigned first = 0, count = 0;
+
+	while (first < nworkers && workers[first] != cpu)
+		first++;
+	for (unsigned i = 0; i < nworkers && count < n && count < CPU_MAX_QUEUES; i++) {
+		uint16_t c = workers[(first + i) % nworkers];
+
+		if (c / 64 == cpu / 64)
+			out[count++] = c;
+	}
+	return count;
+}
+
+int cpu_worker_index(const struct cpu_plan *p, unsigned cpu)
+{
+	for (unsigned i = 0; i < p->nworkers; i++)
+		if (p->worker[i].cpu == cpu)
+			return (int)i;
+	return -1;
+}
+
+unsigned cpu_item_cpus(const struct cpu_plan *p, const struct cpu_item *i, unsigned cpu, uint16_t out[CPU_MAX_QUEUES])
+{
+	uint16_t workers[STACK_MAX_CPUS];
+
+	if (i->queue_pairs <= 1 || cpu_worker_index(p, cpu) < 0) {
+		out[0] = (uint16_t)cpu;
+		return 1;
+	}
+	for (unsigned w = 0; w < p->nworkers; w++)
+		workers[w] = p->worker[w].cpu;
+	return cpu_spread(workers, p->nworkers, cpu, i->queue_pairs, out);
+}
+
+enum cpu_vcpu_use cpu_vcpu_use(const struct cpu_plan *p, unsigned cpu, const struct cpu_vcpu **which)
+{
+	enum cpu_vcpu_use worst = CPU_VCPU_NONE;
+	unsigned online = 0;
+
+	for (unsigned c = 0; c < p->host->ncpus; c++)
+		online += p->host->cpu[c].online;
+	for (size_t i = 0; i < p->nvcpus && worst != CPU_VCPU_PINNED; i++) {
+		unsigned places = host_cpus_count(&p->vcpus[i].cpus);
+
+		if (!host_cpus_has(&p->vcpus[i].cpus, cpu) || places >= online)
+			continue; /* not there, or nobody pinned it */
+		worst = places == 1 ? CPU_VCPU_PINNED : CPU_VCPU_SHARED;
+		*which = &p->vcpus[i];
+	}
+	return worst;
+}
+
+bool cpu_is_housekeeping(const struct cpu_plan *p, unsigned cpu)
+{
+	return cpu == 0 && p->host->ncpus > 1 && !p->host->cpu[0].isolated;
+}
+
+bool cpu_is_not_isolated(const struct cpu_plan *p, unsigned cpu)
+{
+	bool any = false;
+
+	for (unsigned c = 0; c < p->host->ncpus; c++)
+		any = any || (p->host->cpu[c].isolated &&
+			      (!p->host->allowed_known || host_cpus_has(&p->host->allowed, c)));
+	return any && cpu < p->host->ncpus && !p->host->cpu[cpu].isolated;
+}
+
+static unsigned weight(const struct cpu_item *i)
+{
+	return i->load + IDLE_WEIGHT;
+}
+
+/* Adds (or takes away) the item's weight on the workers it is on. */
+static void put(const struct cpu_plan *p, const struct cpu_item *i, bool there, unsigned load[STACK_MAX_CPUS])
+{
+	uint16_t cpus[CPU_MAX_QUEUES];
+	unsigned n = cpu_item_cpus(p, i, i->to, cpus);
+
+	for (unsigned k = 0; k < n; k++) {
+		int w = cpu_worker_index(p, cpus[k]);
+
+		if (w >= 0)
+			load[w] += there ? weight(i) / n : -(weight(i) / n);
+	}
+}
+
+void cpu_expected(const struct cpu_plan *p, unsigned load[STACK_MAX_CPUS])
+{
+	memset(load, 0, STACK_MAX_CPUS * sizeof *load);
+	for (size_t i = 0; i < p->nitems; i++)
+		put(p, &p->items[i], true, load);
+}
+
+/* What one queue pair would wait behind on a CPU, the item's own load apart. */
+static unsigned cpu_cost(const struct cpu_plan *p, const struct cpu_item *i, unsigned cpu, const unsigned *load)
+{
+	const struct host_topology *h = p->host;
+	const struct cpu_vcpu *vcpu;
+	int w = cpu_worker_index(p, cpu);
+	enum cpu_vcpu_use use;
+	unsigned cost, far;
+
+	if (w < 0 || !host_online(h, cpu) || (h->allowed_known && !host_cpus_has(&h->allowed, cpu)))
+		return CPU_UNUSABLE;
+	cost = load[w];
+	use = cpu_vcpu_use(p, cpu, &vcpu);
+	if (use != CPU_VCPU_NONE)
+		cost += use == CPU_VCPU_PINNED ? PENALTY_VCPU_PINNED : PENALTY_VCPU_SHARED;
+	for (unsigned s = 0; s < p->nworkers; s++)
+		if (s != (unsigned)w && p->worker[s].cpu < h->ncpus && h->cpu[p->worker[s].cpu].core == h->cpu[cpu].core)
+			cost += load[s] / 2; /* hyper-threads share one core's units */
+	if (cpu_is_housekeeping(p, cpu))
+		cost += PENALTY_HOUSEKEEP;
+	if (cpu_is_not_isolated(p, cpu))
+		cost += PENALTY_ISOLATED;
+	far = host_distance(h, i->device_node, h->cpu[cpu].node);
+	cost += far > 10 ? (far - 10) * PENALTY_FAR_DEVICE : 0;
+	far = host_distance(h, i->memory_node, h->cpu[cpu].node);
+	cost += far > 10 ? (far - 10) * PENALTY_FAR_MEMORY : 0;
+	return cost;
+}
+
+unsigned cpu_cost_at(const struct cpu_plan *p, const struct cpu_item *i, unsigned cpu, const unsigned *load)
+{
+	uint16_t cpus[CPU_MAX_QUEUES];
+	unsigned n = cpu_item_cpus(p, i, cpu, cpus), sum = 0;
+
+	for (unsigned k = 0; k < n; k++)
+		sum += cpu_cost(p, i, cpus[k], load);
+	return n ? sum / n : CPU_UNUSABLE;
+}
+
+static bool replace(const struct cpu_plan *p, struct cpu_item *i, unsigned margin, unsigned load[STACK_MAX_CPUS])
+{
+	unsigned now, best = CPU_UNUSABLE, to = i->to;
+
+	put(p, i, false, load);
+	now = cpu_cost_at(p, i, i->to, load);
+	for (unsigned w = 0; w < p->nworkers; w++) {
+		unsigned cost = cpu_cost_at(p, i, p->worker[w].cpu, load);
+
+		if (cost < best) {
+			best = cost;
+			to = p->worker[w].cpu;
+		}
+	}
+	if (to == i->to || now < best + margin)
+		to = i->to;
+	now = i->to;
+	i->to = to;
+	put(p, i, true, load);
+	return to != now;
+}
+
+struct order {
+	unsigned weight;
+	size_t item;
+};
+
+static int heaviest_first(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return x->item < y->item ? -1 : x->item > y->item;
+}
+
+void cpu_plan_compute(struct cpu_plan *p, unsigned margin, bool all)
+{
+	struct order *order = calloc(p->nitems ? p->nitems : 1, sizeof *order);
+	unsigned load[STACK_MAX_CPUS];
+	bool moved = true;
+	size_t n = 0;
+
+	if (!order)
+		return; /* nothing moves */
+	for (size_t i = 0; i < p->nitems; i++)
+		if (p->items[i].vport && (all || !p->items[i].chosen))
+			order[n++] = (struct order){ weight(&p->items[i]), i };
+	qsort(order, n, sizeof *order, heaviest_first);
+	cpu_expected(p, load);
+	for (int pass = 0; pass < PASSES && moved; pass++) {
+		moved = false;
+		for (size_t k = 0; k < n; k++)
+			moved |= replace(p, &p->items[order[k].item], margin, load);
+	}
+	free(order);
+}
+
+void cpu_plan_reason(const struct cpu_plan *p, size_t i, char *out, size_t size)
+{
+	const struct cpu_item *item = &p->items[i];
+	int from = cpu_worker_index(p, item->cpu), to = cpu_worker_index(p, item->to);
+	unsigned now[STACK_MAX_CPUS] = { 0 }, then[STACK_MAX_CPUS];
+	const struct cpu_vcpu *vcpu;
+
+	for (size_t k = 0; k < p->nitems; k++) {
+		struct cpu_item as_is = p->items[k];
+
+		as_is.to = as_is.cpu;
+		put(p, &as_is, true, now);
+	}
+	cpu_expected(p, then);
+	vcpu = NULL;
+	if (item->asked)
+		(void)snprintf(out, size, "somebody asked for it");
+	else if (from < 0 || to < 0)
+		(void)snprintf(out, size, "CPU %u has no worker", from < 0 ? item->cpu : item->to);
+	else if (!host_online(p->host, item->cpu))
+		(void)snprintf(out, size, "CPU %u is offline", item->cpu);
+	else if (cpu_vcpu_use(p, item->cpu, &vcpu) == CPU_VCPU_PINNED)
+		(void)snprintf(out, size, "virtual processor %u of %s's VM is pinned to CPU %u", vcpu->vcpu, vcpu->vport,
+			       item->cpu);
+	else if (p->worker[from].load > p->worker[to].load)
+		(void)snprintf(out, size, "CPU %u is busy %u %% of its time, %u %% with this VPort; CPU %u %u %%", item->cpu,
+			       (p->worker[from].load + 5) / 10, (item->load + 5) / 10, item->to,
+			       (p->worker[to].load + 5) / 10);
+	else if (now[from] > then[from] && now[from] > now[to])
+		(void)snprintf(out, size, "more VPorts share CPU %u than CPU %u", item->cpu, item->to);
+	else
+		(void)snprintf(out, size, "CPU %u suits it better: nearer, quieter, or a core of its own", item->to);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who is on which CPU: what is measured of it, the plans made of that (stack/cpu_plan.h), the moves and the reason of
+ * each. With automatic placement on, a look a second, which costs nothing while the workers sleep. Control thread.
+ */
+#ifndef VMQ_VMQD_PLACEMENT_H
+#define VMQ_VMQD_PLACEMENT_H
+
+#include <stdbool.h>
+#include <time.h>
+
+#include "stack/cpu_auto.h"
+#include "stack/cpu_move.h"
+
+struct daemon;
+struct placement;
+
+/* Reads the host (the sandbox comes later, and then nothing can be read) and begins to measure; without a loop nothing is
+ * measured. 0, or -1 with the sentence. */
+int placement_create(struct daemon *d, struct placement **out, struct vmq_err *err);
+void placement_destroy(struct placement *p); /* NULL is allowed */
+
+bool placement_auto(const struct placement *p);
+void placement_set_auto(struct placement *p, bool on);
+
+/* ---- a plan over everything there is ---- */
+
+struct placement_plan {
+	struct cpu_plan plan;
+	struct host_topology *host; /* another one than vmqd read; NULL: that */
+	struct cpu_item *items;
+	struct cpu_vcpu *vcpus;
+	size_t nvcpus;
+};
+
+/* Everything where it is, with what was measured in the last seconds. `host` and `vcpus` are the plan's from now on,
+ * also on failure: placement_plan_free. */
+int placement_plan(struct placement *p, struct placement_plan *out, struct stack_error *e);
+void placement_plan_free(struct placement_plan *pp);
+/* One step of automatic placement on it, at once: at most one item has a `to` then. */
+void placement_step(struct placement *p, struct placement_plan *pp);
+
+/* ---- moves ---- */
+
+/* One row a cause: enum, name in events and answers. */
+#define PLACEMENT_CAUSES(X)                                                                                           \
+	X(AUTO, "auto") /* automatic placement */                                                                     \
+	X(PLAN, "plan") /* a plan that a person applied */                                                            \
+	X(UNDO, "undo")
+
+enum placement_cause {
+#define X(id, name) PLACEMENT_##id,
+	PLACEMENT_CAUSES(X)
+#undef X
+};
+
+struct placement_move {
+	struct timespec time;
+	enum placement_cause cause;
+	char vport[STACK_NAME_SIZE], adapter[STACK_NAME_SIZE];
+	unsigned from, to;
+	char reason[200];
+};
+
+const char *placement_cause_name(enum placement_cause c);
+
+/* Carries the plan out, all or nothing; each move is remembered, logged and told to monitors. */
+int placement_apply(struct placement *p, const struct placement_plan *pp, enum placement_cause cause,
+		    struct stack_error *e);
+/* The moves, the oldest that is still known first; NULL: no more. */
+const struct placement_move *placement_moves(const struct placement *p, unsigned i);
+
+#endif
