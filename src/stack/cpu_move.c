@@ -23,7 +23,8 @@ int cpu_items(struct stack_adapter *a, struct cpu_item **items, size_t *n, struc
 	}
 	*items = more;
 	for (size_t i = 0; i < count; i++) {
-		struct stack_vport *v = stack_vport_by_id(a, list[i].id);
+		bool fixed = list[i].is_queue && list[i].id == NDIS_DEFAULT_RECEIVE_QUEUE_ID; /* nobody's to change */
+		struct stack_vport *v = fixed ? NULL : stack_vport_by_id(a, list[i].id);
 		struct cpu_item *item = &more[(*n)++];
 
 		*item = (struct cpu_item){

@@ -155,7 +155,7 @@ static int refused(NDIS_STATUS status, NDIS_OID oid, const struct vmq_err *said,
 int stack_switch_add(struct stack_adapter *a, struct stack_error *e)
 {
 	struct stack_vport *v = stack_vport_by_id(a, NDIS_DEFAULT_VPORT_ID);
-	struct stack_vport_change cpu = { .set_cpu = true, .cpu = v->cpu };
+	struct stack_vport_change cpu = { .set_cpu = true, .cpu = v->cpu, .by_plan = true };
 	struct vmq_err said = { "" };
 	NDIS_STATUS status;
 

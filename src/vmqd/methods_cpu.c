@@ -116,7 +116,9 @@ static int read_move(struct daemon *d, struct params *p, struct cpu_plan *plan)
 	struct cpu_item *item = v ? item_of(plan, v) : NULL;
 	uint32_t cpu;
 
-	if (!params_uint(p, "cpu", true, 0, UINT16_MAX, &cpu) || params_close(p) < 0 || !item)
+	if (v && !item)
+		return params_fault(p, "vport", "%s is nobody's to move", stack_vport_name(v));
+	if (!params_uint(p, "cpu", true, 0, UINT16_MAX, &cpu) || params_close(p) < 0)
 		return -1;
 	if (item->to != item->cpu)
 		return params_fault(p, "vport", "%s is moved twice", item->name);

@@ -284,6 +284,7 @@ VERBS = {
     'migrate export X': ('migrate.export', 'name', {'name': 'web1'}),
     'migrate check X': ('migrate.check', 'vport', {'vport': {}}),
     'migrate import X': ('migrate.import', 'vport', {'vport': {}}),
+    'cpu plan check': ('cpu.plan.check', 'host', {}),
     'version': ('version', None, {}),
     'monitor': ('monitor.start', None, {}),
 }
