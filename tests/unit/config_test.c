@@ -145,7 +145,7 @@ static const struct bad {
 	/* the top */
 	{ "cpus: [0]\n", "f:1: adapters: is missing" },
 	{ HEAD "color: red\n",
-	  "f:5: color: is not known here; known are control, vport_sockets, cpus, adapters, run_dir, "
+	  "f:5: color: is not known here; known are control, vport_sockets, cpus, cpu_auto, adapters, run_dir, "
 	  "sandbox, user" },
 	{ "adapters: []\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
 	{ "adapters: 5\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
