@@ -27,6 +27,7 @@ static void init_tables(struct ndis_adapter *a)
 	ndis_list_init(&a->queues);
 	ndis_list_init(&a->drivers);
 	ndis_list_init(&a->waiting);
+	ndis_list_init(&a->lost);
 	target_init(&a->default_queue, NDIS_DEFAULT_RECEIVE_QUEUE_ID);
 	a->self.adapter = a;
 	a->self.is_ndis = true;
@@ -114,6 +115,8 @@ int ndis_adapter_create(const struct miniport_ops *ops, void *ctx, const struct 
 	}
 	if (rc) {
 		ops->halt(ctx);
+		ndis_abort_requests(a, NDIS_STATUS_ADAPTER_REMOVED, true);
+		ndis_forget_lost(a);
 		adapter_free(a);
 		return rc;
 	}
@@ -227,6 +230,7 @@ void ndis_adapter_destroy(struct ndis_adapter *a)
 		vport_remove(a, vport_find(a, NDIS_DEFAULT_VPORT_ID));
 	a->ops->halt(a->ctx);
 	ndis_abort_requests(a, NDIS_STATUS_ADAPTER_REMOVED, true);
+	ndis_forget_lost(a);
 	ndis_list_each_safe (l, &a->drivers) {
 		struct ndis_driver *d = ndis_container(l, struct ndis_driver, link);
 

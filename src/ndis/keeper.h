@@ -129,6 +129,7 @@ struct ndis_adapter {
 	struct ndis_link drivers;
 	struct ndis_op *pending; /* with the driver */
 	struct ndis_link waiting;
+	struct ndis_link lost; /* given up on, but the driver may still write to their buffers: kept until it is halted */
 	bool resetting;
 
 	uint64_t faults;
@@ -168,7 +169,7 @@ struct ndis_row {
 };
 
 struct ndis_op {
-	struct ndis_link link; /* on adapter.waiting */
+	struct ndis_link link; /* on adapter.waiting, or adapter.lost */
 	struct ndis_call c;    /* req NULL: the requester is gone, results go nowhere */
 	const struct ndis_row *row;
 	struct vmq_err err;
@@ -177,6 +178,7 @@ struct ndis_op {
 	bool sync;	       /* the requester waits in ndis_oid_request */
 	bool skip;	       /* nothing for the driver to do: done(SUCCESS) at once */
 	bool in_call;	       /* inside ops->oid_request */
+	bool lost;	       /* the keeper gave it up, the driver has not given it back */
 	bool completed;	       /* up->complete came during in_call, or a sync request is finished */
 	NDIS_STATUS result;
 	/* prepare's findings for done */
@@ -238,6 +240,8 @@ NDIS_STATUS ndis_self_request_on(struct ndis_adapter *a, uint32_t vport, NDIS_OI
 void ndis_fault(struct ndis_adapter *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Completes everything that waits (and, when `pending_too`, what the driver still has) with `status`. */
 void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pending_too);
+/* Frees what the driver never gave back; it is halted. */
+void ndis_forget_lost(struct ndis_adapter *a);
 void ndis_up_complete(struct ndis_adapter *a, NDIS_OID_REQUEST *req, NDIS_STATUS status, const char *sentence);
 
 static inline void ndis_header(NDIS_OBJECT_HEADER *h, uint8_t type, uint8_t revision, size_t size)

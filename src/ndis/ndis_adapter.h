@@ -44,6 +44,10 @@ struct ndis_adapter_config {
 	bool switch_without_iov;         /* mode VMQ on an adapter that can have a switch without SR-IOV: make it at start;
 					  * refused (-EINVAL) where there can be none */
 	uint32_t vf_serial_number;       /* a VF driver's adapter: what OID_SRIOV_VF_SERIAL_NUMBER answers */
+	/* The adapter's driver broke a rule of miniport.h: the sentence says which. Not to be answered with a call on the
+	 * adapter. May be NULL: they are counted all the same (ndis_adapter_info). */
+	void (*fault)(void *ctx, const char *sentence);
+	void *ctx;
 };
 
 /*

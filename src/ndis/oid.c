@@ -239,6 +239,8 @@ void ndis_fault(struct ndis_adapter *a, const char *fmt, ...)
 	(void)vsnprintf(a->last_fault, sizeof a->last_fault, fmt, ap);
 	va_end(ap);
 	a->faults++;
+	if (a->cfg.fault)
+		a->cfg.fault(a->cfg.ctx, a->last_fault);
 }
 
 NDIS_STATUS ndis_op_no_memory(struct ndis_op *op)
@@ -360,7 +362,8 @@ static void op_deliver(struct ndis_op *op, NDIS_STATUS status)
 	}
 	if (op->c.req && d->cfg.complete)
 		d->cfg.complete(d->cfg.ctx, op->c.req, status, &op->err);
-	op_free(op);
+	if (!op->lost)
+		op_free(op);
 }
 
 /* Starts what waits, as long as the driver pends nothing. A requester's callback may come back here. */
@@ -428,7 +431,10 @@ void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pendin
 		struct ndis_op *op = a->pending;
 
 		a->pending = NULL;
-		(void)refuse(&op->c, status, "the adapter is going away");
+		op->lost = true;
+		ndis_list_append(&a->lost, &op->link);
+		(void)refuse(&op->c, status, "the adapter was reset or is going away; its driver %s did not finish the request",
+			     a->ops->name);
 		op_deliver(op, op->row->done(op, status));
 	}
 	while (!ndis_list_empty(&all)) {
@@ -437,6 +443,16 @@ void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pendin
 		ndis_list_remove(&op->link);
 		(void)refuse(&op->c, status, "the adapter was reset or is going away; the request was not begun");
 		op_deliver(op, status);
+	}
+}
+
+void ndis_forget_lost(struct ndis_adapter *a)
+{
+	while (!ndis_list_empty(&a->lost)) {
+		struct ndis_op *op = ndis_container(a->lost.next, struct ndis_op, link);
+
+		ndis_list_remove(&op->link);
+		op_free(op);
 	}
 }
 
