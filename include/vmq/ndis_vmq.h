@@ -34,4 +34,27 @@ typedef struct _VMQ_VPORT_POLICY {
 #define VMQ_VPORT_POLICY_TRUNK         0x00000008 /* the VM sees VLAN tags in its frames and sends its own */
 #define VMQ_VPORT_POLICY_MASK          0x0000000F
 
+/*
+ * OID_VMQ_VF_CPUS, set: which workers serve the queue pairs of a VPort on a VF. The contract has no affinity for such a
+ * VPort, because a VF interrupts its guest's CPUs; of the software adapter a worker must do its work. Structure:
+ * VMQ_VF_CPUS. What the VPort receives is spread over the first NumCpus queue pairs, pair k on Cpu[k]; pairs beyond
+ * them are on Cpu[0]. A new VPort's pairs are spread over the workers, beginning with the VFId-th.
+ * NDIS_STATUS_SUCCESS; INVALID_LENGTH (BytesNeeded set); INVALID_PARAMETER: bad header, no such VPort or not on a VF,
+ * NumCpus 0 or more than the VPort's queue pairs, a CPU without a worker or twice.
+ * method: VPortId in, NumCpus and Cpu out.
+ */
+#define OID_VMQ_VF_CPUS 0xFF010102u
+
+#define VMQ_VF_MAX_CPUS 16
+
+typedef struct _VMQ_VF_CPUS {
+	NDIS_OBJECT_HEADER Header; /* type NDIS_OBJECT_TYPE_DEFAULT, revision VMQ_VF_CPUS_REVISION_1 */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+	ULONG NumCpus;               /* 1 … VMQ_VF_MAX_CPUS */
+	USHORT Cpu[VMQ_VF_MAX_CPUS]; /* host CPU numbers */
+} VMQ_VF_CPUS;
+
+#define VMQ_VF_CPUS_REVISION_1        1
+#define VMQ_SIZEOF_VF_CPUS_REVISION_1 NDIS_SIZEOF_THROUGH(VMQ_VF_CPUS, Cpu)
+
 #endif

@@ -156,6 +156,9 @@ int nic_vport_delete(struct nic *n, uint32_t id);
 int nic_vport_set_active(struct nic *n, uint32_t id, bool active);
 /* Its rings go to another worker, under traffic: nothing is lost. */
 int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *err);
+/* More or fewer queue pairs. -EINVAL: not 1 … NIC_MAX_QUEUE_PAIRS; -EBUSY: one of those to go is started, or RSS has given
+ * it a CPU. */
+int nic_vport_set_queue_pairs(struct nic *n, uint32_t id, unsigned queue_pairs, struct vmq_err *err);
 int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m);
 /* On: what comes for the VPort goes through the default queue's CPU and one more copy, as it would without VMQ; counted
  * as bypass_frames. Under traffic; nothing is lost. -EINVAL: the default VPort. */

@@ -119,6 +119,22 @@ int nic_vport_set_active(struct nic *n, uint32_t id, bool active)
 	return 0;
 }
 
+int nic_vport_set_queue_pairs(struct nic *n, uint32_t id, unsigned queue_pairs, struct vmq_err *err)
+{
+	struct nic_vport *v = vport_of(n, id);
+
+	if (!v)
+		return vmq_err(err, -ENOENT, "VPortId: there is no VPort %u", id);
+	if (queue_pairs == 0 || queue_pairs > NIC_MAX_QUEUE_PAIRS)
+		return vmq_err(err, -EINVAL, "NumQueuePairs: %u asked for; 1 to %u are possible", queue_pairs,
+			       NIC_MAX_QUEUE_PAIRS);
+	for (unsigned i = queue_pairs; i < NIC_MAX_QUEUE_PAIRS; i++)
+		if (v->started[i] || v->pair_worker[i])
+			return vmq_err(err, -EBUSY, "NumQueuePairs: queue pair %u of VPort %u is in use", i, id);
+	v->queue_pairs = queue_pairs;
+	return 0;
+}
+
 int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m)
 {
 	struct nic_vport *v = vport_of(n, id);

@@ -58,6 +58,7 @@ struct stack_vport_want {
 	bool cpu_given; /* false: the worker with the fewest VPorts */
 	unsigned cpu;
 	unsigned queue_pairs;
+	bool on_vf; /* a VF is allocated for it; its address is the first filter's that is no group's, which must be there */
 	uint32_t moderation; /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION */
 	struct stack_policy policy;
 	char socket[STACK_PATH_SIZE]; /* not empty */
@@ -68,11 +69,12 @@ struct stack_vport_want {
 
 /* What shall change; members without their flag are not looked at. */
 struct stack_vport_change {
-	bool set_cpu, set_moderation, set_name, set_active;
+	bool set_cpu, set_moderation, set_name, set_active, set_queue_pairs;
 	bool set_source_check, set_vlan_check, set_all_multicast;
 	bool by_plan;  /* with set_cpu: no person's choice, so that plans may change it again */
 	bool let_plan; /* the CPU stays as it is, and plans may change it from now on */
 	unsigned cpu;
+	unsigned queue_pairs;
 	uint32_t moderation;
 	char name[STACK_NAME_SIZE];
 	struct stack_policy policy;
@@ -119,6 +121,7 @@ struct stack_switch_info {
 	char name[STACK_NAME_SIZE];
 	uint32_t num_vports, max_vports; /* the default one included */
 	uint32_t queue_pairs, max_queue_pairs;
+	uint32_t num_vfs, max_vfs; /* allocated, enabled */
 };
 
 /* ---- what is not the contract's: given by whoever creates the stack; `ctx` is stack_create's ---- */
@@ -173,13 +176,16 @@ int stack_switch_del(struct stack_adapter *a, struct stack_error *e);
  * whose filters do not move; what it lacks is refused in these words.
  */
 
-/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation; or nothing of it. A VM queue:
- * ALLOCATE_QUEUE, policy, SET_FILTER, the endpoint, QUEUE_ALLOCATION_COMPLETE. */
+/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation; or nothing of it. On a VF: ALLOCATE_VF first,
+ * and no activation, since the VPort of a VF is active from its birth. A VM queue: ALLOCATE_QUEUE, policy, SET_FILTER, the
+ * endpoint, QUEUE_ALLOCATION_COMPLETE. */
 int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want, struct stack_vport **out,
 		    struct stack_error *e);
-/* All changes or none. The default VPort takes cpu, moderation and policy, the default queue policy only. */
+/* All changes or none. The default VPort takes cpu, moderation and policy, the default queue policy only; a VPort on a VF
+ * keeps its queue pairs. */
 int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e);
-/* Its filters are cleared, its endpoint is closed, DELETE_VPORT or FREE_QUEUE; `v` is gone then. On failure all is as before, but the
+/* Its filters are cleared, its endpoint is closed, DELETE_VPORT (on a VF then RESET_VF and FREE_VF) or FREE_QUEUE; `v` is
+ * gone then. On failure all is as before, but the
  * filters have new identifiers. */
 int stack_vport_del(struct stack_vport *v, struct stack_error *e);
 /* By name, on the adapter or (NULL) on any; "default" needs the adapter when there are several. */
@@ -205,6 +211,23 @@ bool stack_vport_cpu_chosen(const struct stack_vport *v); /* a person said which
 /* What open_endpoint wants to find again; NULL at first. */
 void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint);
 void *stack_vport_endpoint(const struct stack_vport *v);
+
+/* ---- VFs (stack_vf.c) ---- */
+
+enum stack_vf_state { STACK_VF_ALLOCATED, STACK_VF_ATTACHED, STACK_VF_CARRYING }; /* spec/30 §4 */
+
+struct stack_vf_info {
+	uint16_t id;
+	uint32_t rid; /* segment << 16 | bus << 8 | function */
+	enum stack_vf_state state;
+	char vm[STACK_NAME_SIZE]; /* who it was allocated for, by name */
+	uint8_t mac[6];
+	uint32_t vport;       /* 0: none */
+	unsigned queue_pairs; /* its VPort's */
+};
+
+/* All VFs of an adapter, ascending ids, those included that somebody else allocated; free() the array. */
+int stack_vf_list(struct stack_adapter *a, struct stack_vf_info **out, size_t *n, struct stack_error *e);
 
 /* ---- filters (stack_filter.c) ---- */
 

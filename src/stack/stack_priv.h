@@ -34,6 +34,9 @@ struct stack_vport {
 	unsigned home;
 	bool home_chosen; /* cpu_chosen at that time */
 	unsigned queue_pairs;
+	bool spread; /* RSS is on */
+	bool on_vf;
+	uint16_t vf;
 	char socket[STACK_PATH_SIZE];
 	enum stack_socket_mode socket_mode;
 	void *endpoint;
@@ -76,8 +79,9 @@ bool stack_mac_is_broadcast(const uint8_t mac[6]);
 
 void stack_affinity(unsigned cpu, GROUP_AFFINITY *out);
 unsigned stack_affinity_cpu(const GROUP_AFFINITY *a);
-int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus,
-			   uint32_t *id, struct stack_error *e);
+/* `function`: NDIS_PF_FUNCTION_ID, or a VF; then the VPort is active, and `cpus` is not looked at. */
+int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, uint16_t function,
+			   const GROUP_AFFINITY *cpus, uint32_t *id, struct stack_error *e);
 int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_error *e);
 /* RSS on the VPort: its frames are spread over n CPUs of its affinity, cpus[0] for what has no hash. n 0: RSS off. */
 int stack_req_spread(struct stack_adapter *a, uint32_t id, const uint16_t *cpus, unsigned n, struct stack_error *e);
@@ -109,6 +113,24 @@ int stack_req_free_queue(struct stack_adapter *a, uint32_t id, struct stack_erro
 /* All of the adapter, whoever allocated them; the whole answer: header and elements; free() it. */
 int stack_req_enum_queues(struct stack_adapter *a, NDIS_RECEIVE_QUEUE_INFO_ARRAY **out, struct stack_error *e);
 int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct stack_error *e);
+
+/* A VF for the VM called `name`. */
+int stack_req_allocate_vf(struct stack_adapter *a, const char *name, const uint8_t mac[6], uint16_t *vf,
+			  struct stack_error *e);
+int stack_req_reset_vf(struct stack_adapter *a, uint16_t vf, struct stack_error *e);
+int stack_req_free_vf(struct stack_adapter *a, uint16_t vf, struct stack_error *e);
+int stack_req_enum_vfs(struct stack_adapter *a, NDIS_NIC_SWITCH_VF_INFO_ARRAY **out, struct stack_error *e);
+/* The CPUs of a VPort on a VF, the first pair's first. */
+int stack_req_set_vf_cpus(struct stack_adapter *a, uint32_t vport, const uint16_t *cpus, unsigned n,
+			  struct stack_error *e);
+int stack_req_get_vf_cpu(struct stack_adapter *a, uint32_t vport, unsigned *cpu, struct stack_error *e);
+
+/* ---- stack_vf.c ---- */
+
+/* The VF of a VPort that shall be; v->vf gets its number. */
+int stack_vf_allocate(struct stack_vport *v, const struct stack_vport_want *want, struct stack_error *e);
+/* Its VPort is gone: RESET_VF, FREE_VF. What cannot be freed is logged. */
+void stack_vf_release(struct stack_vport *v);
 
 /* ---- stack_vport.c ---- */
 

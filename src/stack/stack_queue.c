@@ -38,6 +38,8 @@ int stack_queue_set(const struct stack_vport *v, const struct stack_vport_change
 
 	if (c->set_moderation && check_moderation(c->moderation, e) < 0)
 		return -1;
+	if (c->set_queue_pairs && c->queue_pairs != 1)
+		return stack_fail(e, STACK_REFUSED, "queue_pairs", "a VM queue is one receive queue");
 	if (v->id == NDIS_DEFAULT_RECEIVE_QUEUE_ID) {
 		if (c->set_cpu && c->cpu != v->cpu)
 			return stack_fail(e, STACK_REFUSED, "cpu",

@@ -92,19 +92,22 @@ unsigned stack_affinity_cpu(const GROUP_AFFINITY *a)
 	return a->Mask ? a->Group * 64u + (unsigned)__builtin_ctzll(a->Mask) : 0;
 }
 
-int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus,
-			   uint32_t *id, struct stack_error *e)
+int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_want *want, uint16_t function,
+			   const GROUP_AFFINITY *cpus, uint32_t *id, struct stack_error *e)
 {
+	bool on_pf = function == NDIS_PF_FUNCTION_ID;
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = {
 		.Header = HEADER(p, NDIS_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1),
 		.SwitchId = NDIS_DEFAULT_SWITCH_ID,
 		.VPortId = NDIS_DEFAULT_VPORT_ID,
-		.AttachedFunctionId = NDIS_PF_FUNCTION_ID,
+		.AttachedFunctionId = function,
 		.NumQueuePairs = want->queue_pairs,
 		.InterruptModeration = (NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION)want->moderation,
-		.VPortState = NdisNicSwitchVPortStateDeactivated,
-		.ProcessorAffinity = *cpus,
+		.VPortState = on_pf ? NdisNicSwitchVPortStateDeactivated : NdisNicSwitchVPortStateActivated,
 	};
+
+	if (on_pf)
+		p.ProcessorAffinity = *cpus;
 
 	(void)ndis_string_set(&p.VPortName, want->name);
 	if (method(a, OID_NIC_SWITCH_CREATE_VPORT, &p, sizeof p, sizeof p, e) < 0)
@@ -440,5 +443,73 @@ int stack_req_switch(struct stack_adapter *a, NDIS_NIC_SWITCH_INFO *out, struct 
 	if (b.h.NumElements == 0 || b.h.FirstElementOffset + sizeof *out > sizeof b)
 		return stack_fail(e, STACK_NOT_FOUND, "adapter", "%s has no NIC switch", a->name);
 	memcpy(out, b.bytes + b.h.FirstElementOffset, sizeof *out);
+	return 0;
+}
+
+/* ---- VFs ---- */
+
+int stack_req_allocate_vf(struct stack_adapter *a, const char *name, const uint8_t mac[6], uint16_t *vf,
+			  struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_VF_PARAMETERS p = {
+		.Header = HEADER(p, NDIS_NIC_SWITCH_VF_PARAMETERS_REVISION_1),
+		.SwitchId = NDIS_DEFAULT_SWITCH_ID,
+		.VFId = NDIS_INVALID_VF_FUNCTION_ID,
+		.RequestorId = NDIS_INVALID_RID,
+		.MacAddressLength = 6,
+	};
+
+	(void)ndis_string_set(&p.VMName, name);
+	(void)ndis_string_set(&p.VMFriendlyName, name);
+	(void)ndis_string_set(&p.NicName, name);
+	memcpy(p.PermanentMacAddress, mac, 6);
+	memcpy(p.CurrentMacAddress, mac, 6);
+	if (method(a, OID_NIC_SWITCH_ALLOCATE_VF, &p, sizeof p, sizeof p, e) < 0)
+		return -1;
+	*vf = p.VFId;
+	return 0;
+}
+
+int stack_req_reset_vf(struct stack_adapter *a, uint16_t vf, struct stack_error *e)
+{
+	NDIS_SRIOV_RESET_VF_PARAMETERS p = { .Header = HEADER(p, NDIS_SRIOV_RESET_VF_PARAMETERS_REVISION_1), .VFId = vf };
+
+	return set(a, OID_SRIOV_RESET_VF, &p, sizeof p, e);
+}
+
+int stack_req_free_vf(struct stack_adapter *a, uint16_t vf, struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_FREE_VF_PARAMETERS p = { .Header = HEADER(p, NDIS_NIC_SWITCH_FREE_VF_PARAMETERS_REVISION_1),
+						 .VFId = vf };
+
+	return set(a, OID_NIC_SWITCH_FREE_VF, &p, sizeof p, e);
+}
+
+int stack_req_enum_vfs(struct stack_adapter *a, NDIS_NIC_SWITCH_VF_INFO_ARRAY **out, struct stack_error *e)
+{
+	NDIS_NIC_SWITCH_VF_INFO_ARRAY h = {
+		.Header = HEADER(h, NDIS_NIC_SWITCH_VF_INFO_ARRAY_REVISION_1),
+		.SwitchId = NDIS_DEFAULT_SWITCH_ID,
+	};
+
+	return enumerate(a, OID_NIC_SWITCH_ENUM_VFS, &h, sizeof h, (void **)out, e);
+}
+
+int stack_req_set_vf_cpus(struct stack_adapter *a, uint32_t vport, const uint16_t *cpus, unsigned n,
+			  struct stack_error *e)
+{
+	VMQ_VF_CPUS p = { .Header = HEADER(p, VMQ_VF_CPUS_REVISION_1), .VPortId = vport, .NumCpus = n };
+
+	memcpy(p.Cpu, cpus, n * sizeof *cpus);
+	return set(a, OID_VMQ_VF_CPUS, &p, sizeof p, e);
+}
+
+int stack_req_get_vf_cpu(struct stack_adapter *a, uint32_t vport, unsigned *cpu, struct stack_error *e)
+{
+	VMQ_VF_CPUS p = { .Header = HEADER(p, VMQ_VF_CPUS_REVISION_1), .VPortId = vport };
+
+	if (method(a, OID_VMQ_VF_CPUS, &p, sizeof p, sizeof p, e) < 0)
+		return -1;
+	*cpu = p.Cpu[0];
 	return 0;
 }

@@ -51,6 +51,8 @@ static void end_vport(struct stack_vport *v)
 		s->ops->close_endpoint(s->ctx, v);
 		if (stack_vport_release(v, &e) < 0)
 			log_error("VPort %s is not deleted: %s", v->name, e.err.text);
+		else
+			stack_vf_release(v);
 	}
 	stack_vport_forget(v);
 }
@@ -116,6 +118,8 @@ int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, st
 		.max_queues = i.max_queues,
 		.num_filters = i.num_filters,
 		.max_filters = i.max_filters,
+		.num_vfs = i.num_vfs,
+		.max_vfs = i.max_vfs,
 	};
 	if (out->model != STACK_MODEL_SWITCH)
 		return 0;

@@ -86,26 +86,45 @@ static void affinity_of(const struct stack *s, unsigned cpu, unsigned queue_pair
 		out->Mask |= (ULONG_PTR)1 << (cpus[i] % 64);
 }
 
-/* Without it a VM with several queues would receive through one: the switch was slower than it has to be, silently. An
- * adapter that has no RSS on VPorts serves the VM with its first queue; that is logged. */
-static void spread(const struct stack_vport *v)
+/* What the VPort receives goes to its queue pairs on these CPUs, the first's before the others'. A VF's spreading is its
+ * own; of the PF it is the contract's RSS, which is off while there is one CPU. */
+static int spread_over(struct stack_vport *v, unsigned cpu, unsigned queue_pairs, struct stack_error *e)
 {
 	const struct stack *s = v->adapter->stack;
 	uint16_t cpus[CPU_MAX_QUEUES];
-	unsigned n = cpu_spread(s->cpus, s->ncpus, v->cpu, v->queue_pairs, cpus);
+	unsigned n = cpu_spread(s->cpus, s->ncpus, cpu, queue_pairs, cpus);
+
+	if (v->on_vf)
+		return stack_req_set_vf_cpus(v->adapter, v->id, cpus, n, e);
+	if (n < 2 && !v->spread)
+		return 0;
+	if (stack_req_spread(v->adapter, v->id, cpus, n < 2 ? 0 : n, e) < 0)
+		return -1;
+	v->spread = n > 1;
+	return 0;
+}
+
+/* Without it a VM with several queues would receive through one: the switch was slower than it has to be, silently. An
+ * adapter that has no RSS on VPorts serves the VM with its first queue; that is logged. */
+static void spread(struct stack_vport *v)
+{
 	struct stack_error e;
 
-	if (n > 1 && stack_req_spread(v->adapter, v->id, cpus, n, &e) < 0)
-		log_warn("VPort %s: all it receives comes through its first queue: %s", v->name, e.err.text);
+	if (spread_over(v, v->cpu, v->queue_pairs, &e) < 0)
+		log_warn("VPort %s: what it receives is not spread over CPU %u and others: %s", v->name, v->cpu,
+			 e.err.text);
 }
 
 /* ---- VPort or VM queue ---- */
 
-static int create(struct stack_adapter *a, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus, uint32_t *id,
+static int create(struct stack_vport *v, const struct stack_vport_want *want, const GROUP_AFFINITY *cpus,
 		  struct stack_error *e)
 {
-	return stack_adapter_model(a) == STACK_MODEL_SWITCH ? stack_req_create_vport(a, want, cpus, id, e)
-							    : stack_queue_allocate(a, want, cpus, id, e);
+	uint16_t function = v->on_vf ? v->vf : NDIS_PF_FUNCTION_ID;
+
+	return stack_adapter_model(v->adapter) == STACK_MODEL_SWITCH
+		   ? stack_req_create_vport(v->adapter, want, function, cpus, &v->id, e)
+		   : stack_queue_allocate(v->adapter, want, cpus, &v->id, e);
 }
 
 int stack_vport_release(struct stack_vport *v, struct stack_error *e)
@@ -186,6 +205,8 @@ static void undo_add(struct stack_vport *v, bool endpoint, const struct stack_er
 		free(kept);
 	if (stack_vport_release(v, &e) < 0)
 		log_error("VPort %s is left behind after \"%s\": %s", v->name, why->err.text, e.err.text);
+	else
+		stack_vf_release(v);
 	stack_vport_forget(v);
 }
 
@@ -217,10 +238,11 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	memcpy(v->name, want->name, sizeof v->name);
 	memcpy(v->socket, want->socket, sizeof v->socket);
 	LIST_INIT(&v->broadcasts);
-	if (create(a, want, &cpus, &v->id, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
-		free(v);
-		free(made);
-		return -1;
+	if (want->on_vf && stack_vf_allocate(v, want, e) < 0)
+		goto none;
+	if (create(v, want, &cpus, e) < 0 || v->id > STACK_MAX_VPORT_ID) {
+		stack_vf_release(v);
+		goto none;
 	}
 	enlist(v);
 	if (stack_req_set_policy(a, v->id, &want->policy, e) < 0 || set_filters(v, want, made, &nmade, e) < 0)
@@ -228,7 +250,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	if (s->ops->open_endpoint(s->ctx, v, e) < 0)
 		goto undo;
 	endpoint = true;
-	if (activate(v, e) < 0)
+	if (!v->on_vf && activate(v, e) < 0)
 		goto undo;
 	spread(v);
 	stack_event(v, "vport_added", NULL);
@@ -237,6 +259,10 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	free(made);
 	*out = v;
 	return 0;
+none:
+	free(v);
+	free(made);
+	return -1;
 undo:
 	free(made);
 	undo_add(v, endpoint, e);
@@ -251,12 +277,16 @@ static int check_change(const struct stack_vport *v, const struct stack_vport_ch
 		return -1;
 	if (c->set_cpu && stack_check_cpu(v->adapter->stack, c->cpu, e) < 0)
 		return -1;
+	if (c->set_queue_pairs && v->on_vf)
+		return stack_fail(e, STACK_PARAM, "queue_pairs", "VPort %s is on VF %u, which keeps its queue pairs", v->name,
+				  v->vf);
 	return 0;
 }
 
 /* The contract's part of a change. *asked: something was changed. */
 static int change(const struct stack_vport *v, const struct stack_vport_change *c, bool *asked, struct stack_error *e)
 {
+	unsigned cpu = c->set_cpu ? c->cpu : v->cpu, pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS all, *p = &all;
 
 	*asked = false;
@@ -271,9 +301,13 @@ static int change(const struct stack_vport *v, const struct stack_vport_change *
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
 		p->InterruptModeration = (NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION)c->moderation;
 	}
-	if (c->set_cpu) {
+	if ((c->set_cpu || c->set_queue_pairs) && !v->on_vf) {
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
-		affinity_of(v->adapter->stack, c->cpu, v->queue_pairs, &p->ProcessorAffinity);
+		affinity_of(v->adapter->stack, cpu, pairs, &p->ProcessorAffinity);
+	}
+	if (c->set_queue_pairs) {
+		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
+		p->NumQueuePairs = pairs;
 	}
 	if (c->set_active && v->id != NDIS_DEFAULT_VPORT_ID) { /* the default one is active for life */
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
@@ -283,49 +317,62 @@ static int change(const struct stack_vport *v, const struct stack_vport_change *
 	return *asked ? stack_req_set_vport(v->adapter, p, e) : 0;
 }
 
+static int set_policy(struct stack_vport *v, const struct stack_vport_change *c, struct stack_policy *old,
+		      struct stack_error *e)
+{
+	struct stack_policy new;
+
+	if (stack_req_get_policy(v->adapter, v->id, old, e) < 0)
+		return -1;
+	new = *old;
+	if (c->set_source_check)
+		new.source_check = c->policy.source_check;
+	if (c->set_vlan_check)
+		new.vlan_check = c->policy.vlan_check;
+	if (c->set_all_multicast)
+		new.all_multicast = c->policy.all_multicast;
+	return stack_req_set_policy(v->adapter, v->id, &new, e);
+}
+
 int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
 {
 	bool policy = c->set_source_check || c->set_vlan_check || c->set_all_multicast;
-	struct stack_policy old = { 0 }, new;
-	bool asked;
+	unsigned cpu = c->set_cpu ? c->cpu : v->cpu, pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
+	/* a VF's CPUs are not among the VPort's parameters; RSS shrinks before the queue pairs do (spec/50 §8) */
+	bool early = (v->on_vf && c->set_cpu) || pairs < v->queue_pairs, asked;
+	struct stack_policy old = { 0 };
+	struct stack_error undo;
 
-	if (check_change(v, c, e) < 0)
+	if (check_change(v, c, e) < 0 || (policy && set_policy(v, c, &old, e) < 0))
 		return -1;
-	if (policy) {
-		if (stack_req_get_policy(v->adapter, v->id, &old, e) < 0)
-			return -1;
-		new = old;
-		if (c->set_source_check)
-			new.source_check = c->policy.source_check;
-		if (c->set_vlan_check)
-			new.vlan_check = c->policy.vlan_check;
-		if (c->set_all_multicast)
-			new.all_multicast = c->policy.all_multicast;
-		if (stack_req_set_policy(v->adapter, v->id, &new, e) < 0)
-			return -1;
-	}
+	if (early && spread_over(v, v->on_vf ? cpu : v->cpu, pairs, e) < 0)
+		goto undo_policy;
 	if (change(v, c, &asked, e) < 0) {
-		struct stack_error undo;
-
-		if (policy)
-			(void)stack_req_set_policy(v->adapter, v->id, &old, &undo);
-		return -1;
+		if (early)
+			spread(v);
+		goto undo_policy;
 	}
+	v->queue_pairs = pairs;
 	if (c->set_cpu) {
 		load(v->adapter->stack, v->cpu, -1);
 		v->cpu = c->cpu;
 		load(v->adapter->stack, v->cpu, 1);
 		v->cpu_chosen = v->cpu_chosen || !c->by_plan;
 		v->moved = v->moved && c->by_plan; /* a person's choice is nothing to be undone */
-		spread(v);
 	}
+	if ((c->set_cpu || c->set_queue_pairs) && !v->on_vf)
+		spread(v);
 	if (c->let_plan)
 		v->cpu_chosen = false;
 	if (c->set_name)
 		memcpy(v->name, c->name, sizeof v->name);
-	if (asked || policy)
+	if (asked || policy || early)
 		stack_event(v, "vport_changed", NULL);
 	return 0;
+undo_policy:
+	if (policy)
+		(void)stack_req_set_policy(v->adapter, v->id, &old, &undo);
+	return -1;
 }
 
 int stack_vport_del(struct stack_vport *v, struct stack_error *e)
@@ -354,6 +401,7 @@ int stack_vport_del(struct stack_vport *v, struct stack_error *e)
 		stack_event(v, "filter_cleared", &kept[i]);
 	free(kept);
 	stack_event(v, "vport_deleted", NULL);
+	stack_vf_release(v);
 	stack_vport_forget(v);
 	return 0;
 }
@@ -381,18 +429,25 @@ struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id
 	return id <= STACK_MAX_VPORT_ID ? a->by_id[id] : NULL;
 }
 
-static void common_info(const struct stack_vport *v, const NDIS_VPORT_NAME *name, uint16_t function,
+static void common_info(struct stack_adapter *a, const NDIS_VPORT_NAME *name, uint16_t function,
 			const GROUP_AFFINITY *affinity, struct stack_vport_info *out)
 {
+	const struct stack_vport *v = stack_vport_by_id(a, out->id);
 	char text[NDIS_STRING_UTF8_SIZE];
+	struct stack_error none;
 
 	(void)snprintf(out->name, sizeof out->name, "%s",
 		       out->id == NDIS_DEFAULT_VPORT_ID ? STACK_DEFAULT_NAME
 							: ndis_string_get(name, text, sizeof text));
 	out->on_pf = function == NDIS_PF_FUNCTION_ID;
 	out->vf = function;
-	/* with several CPUs the first queue pair's */
-	out->cpu = v && v->cpu / 64 == affinity->Group && (affinity->Mask >> (v->cpu % 64) & 1) ? v->cpu : stack_affinity_cpu(affinity);
+	/* with several CPUs the first queue pair's; of a VF they are not among the parameters */
+	if (!out->on_pf && v)
+		out->cpu = v->cpu;
+	else if (!out->on_pf)
+		(void)stack_req_get_vf_cpu(a, out->id, &out->cpu, &none);
+	else
+		out->cpu = v && v->cpu / 64 == affinity->Group && (affinity->Mask >> (v->cpu % 64) & 1) ? v->cpu : stack_affinity_cpu(affinity);
 }
 
 int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e)
@@ -412,7 +467,7 @@ int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct
 		.moderation = p.InterruptModeration,
 		.num_filters = filters->NumElements,
 	};
-	common_info(v, &p.VPortName, p.AttachedFunctionId, &p.ProcessorAffinity, out);
+	common_info(v->adapter, &p.VPortName, p.AttachedFunctionId, &p.ProcessorAffinity, out);
 	free(filters);
 	return 0;
 }
@@ -453,8 +508,7 @@ int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, siz
 			.moderation = v.InterruptModeration,
 			.num_filters = v.NumFilters,
 		};
-		common_info(stack_vport_by_id(a, v.VPortId), &v.VPortName, v.AttachedFunctionId, &v.ProcessorAffinity,
-			    &list[i]);
+		common_info(a, &v.VPortName, v.AttachedFunctionId, &v.ProcessorAffinity, &list[i]);
 	}
 	*n = h->NumElements;
 	free(h);

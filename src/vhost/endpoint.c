@@ -307,6 +307,54 @@ void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *r
 	vhost_pairs_tell(ep);
 }
 
+int vhost_endpoint_reset(struct vhost_endpoint *ep, const char *reason)
+{
+	int rc = 0;
+
+	for (unsigned qp = 0; qp < ep->npairs; qp++) {
+		bool set_up = ep->vring[2 * qp].has_addr || ep->vring[2 * qp + 1].has_addr;
+
+		vhost_vring_stop(ep, 2 * qp);
+		vhost_vring_stop(ep, 2 * qp + 1);
+		if (ep->pair[qp].stuck)
+			rc = -ETIMEDOUT;
+		if (set_up)
+			vhost_pair_refuse(ep, qp, reason);
+	}
+	vhost_pairs_tell(ep);
+	return rc;
+}
+
+int vhost_endpoint_suspend(struct vhost_endpoint *ep, bool on)
+{
+	int rc = 0;
+
+	ep->suspended = on;
+	if (on)
+		vhost_pairs_stop(ep);
+	else
+		vhost_pairs_start(ep);
+	for (unsigned qp = 0; qp < ep->npairs; qp++)
+		if (ep->pair[qp].stuck)
+			rc = -ETIMEDOUT;
+	vhost_pairs_tell(ep);
+	return rc;
+}
+
+int vhost_endpoint_set_queue_pairs(struct vhost_endpoint *ep, unsigned n, struct vmq_err *err)
+{
+	if (n < 1 || n > NIC_MAX_QUEUE_PAIRS)
+		return vmq_err(err, -EINVAL, "%u queue pairs: 1 to %u is right", n, NIC_MAX_QUEUE_PAIRS);
+	if (n < ep->npairs && ep->connected)
+		return vmq_err(err, -EBUSY, "a VM is connected that was told of %u queue pairs; fewer are possible when it is gone",
+			       ep->npairs);
+	for (unsigned qp = n; qp < ep->npairs; qp++)
+		if (ep->pair[qp].stuck)
+			return vmq_err(err, -EBUSY, "a worker still holds queue pair %u", qp);
+	ep->npairs = n;
+	return 0;
+}
+
 /* ---- open and close ---- */
 
 static int check_config(const struct vhost_endpoint_config *cfg, struct vmq_err *err)
@@ -339,8 +387,6 @@ static struct vhost_endpoint *new_endpoint(const struct vhost_endpoint_config *c
 	ep->vport = cfg->vport;
 	ep->npairs = cfg->queue_pairs;
 	ep->offered = cfg->features ? cfg->features : VHOST_FEATURES_DEFAULT;
-	if (ep->npairs == 1)
-		ep->offered &= ~VHOST_FEATURE(MQ);
 	ep->loop = cfg->loop;
 	ep->event = cfg->event;
 	ep->ctx = cfg->ctx;

@@ -32,11 +32,14 @@ struct vhost_endpoint {
 	bool client;
 	struct nic *nic;
 	uint32_t vport;
-	unsigned npairs;
 	uint64_t offered; /* virtio features */
 	const struct vhost_loop *loop;
 	void (*event)(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev);
 	void *ctx;
+
+	/* the VPort's; the daemon changes them */
+	unsigned npairs;
+	bool suspended; /* no ring is started */
 
 	/* the socket */
 	int listen_fd;  /* -1: client */

@@ -33,20 +33,26 @@ static int reply_u64(struct vhost_endpoint *ep, uint64_t v)
 
 /* ---- features ---- */
 
+/* MQ means nothing for one queue pair. */
+static uint64_t offered_now(const struct vhost_endpoint *ep)
+{
+	return ep->npairs > 1 ? ep->offered : ep->offered & ~VHOST_FEATURE(MQ);
+}
+
 static int get_features(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_err *err)
 {
 	(void)m;
 	(void)err;
-	return reply_u64(ep, ep->offered);
+	return reply_u64(ep, offered_now(ep));
 }
 
 static int set_features(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_err *err)
 {
 	uint64_t want = m->p.u64, changed = want ^ ep->features;
 
-	if (want & ~ep->offered)
+	if (want & ~offered_now(ep))
 		return vmq_err(err, -EPROTO, "features %#" PRIx64 " were not offered (offered: %#" PRIx64 ")",
-			       want & ~ep->offered, ep->offered);
+			       want & ~offered_now(ep), offered_now(ep));
 	for (unsigned qp = 0; qp < ep->npairs; qp++)
 		if (ep->pair[qp].started && (changed & ~VHOST_FEATURE(LOG_ALL)))
 			return vmq_err(err, -EBUSY, "features %#" PRIx64 " changed while queue pair %u is running",

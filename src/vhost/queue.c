@@ -98,7 +98,7 @@ static const char *ring_lacks(const struct vhost_endpoint *ep, const struct vhos
 
 const char *vhost_pair_waits_for(const struct vhost_endpoint *ep, unsigned qp)
 {
-	const char *why = ring_lacks(ep, &ep->vring[2 * qp]);
+	const char *why = ep->suspended ? "its function sleeps" : ring_lacks(ep, &ep->vring[2 * qp]);
 
 	return why ? why : ring_lacks(ep, &ep->vring[2 * qp + 1]);
 }
@@ -331,6 +331,12 @@ void vhost_pair_break(struct vhost_endpoint *ep, unsigned qp, const char *reason
 		return;
 	vhost_pair_stop(ep, qp);
 	mark_broken(ep, qp, reason);
+}
+
+void vhost_pair_refuse(struct vhost_endpoint *ep, unsigned qp, const char *reason)
+{
+	if (!ep->pair[qp].started)
+		mark_broken(ep, qp, reason);
 }
 
 void vhost_pair_mend(struct vhost_endpoint *ep, unsigned qp)

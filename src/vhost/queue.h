@@ -59,6 +59,8 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp);
 void vhost_pair_stop(struct vhost_endpoint *ep, unsigned qp);
 /* Stops it and keeps it from starting until vhost_pair_mend. */
 void vhost_pair_break(struct vhost_endpoint *ep, unsigned qp, const char *reason);
+/* The same of a pair that does not run. */
+void vhost_pair_refuse(struct vhost_endpoint *ep, unsigned qp, const char *reason);
 void vhost_pair_mend(struct vhost_endpoint *ep, unsigned qp);
 /* What a pair that is neither running nor broken waits for: static text. */
 const char *vhost_pair_waits_for(const struct vhost_endpoint *ep, unsigned qp);

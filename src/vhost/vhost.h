@@ -160,6 +160,18 @@ void vhost_endpoint_close(struct vhost_endpoint *ep);
  */
 void vhost_endpoint_broken(struct vhost_endpoint *ep, unsigned qp, const char *reason);
 
+/*
+ * The device is reset from outside (a virtual function's function-level reset): every ring stops, and starts again when the
+ * front-end has set it up anew, as for vhost_endpoint_broken; until then pairs that were set up are broken, and `reason`
+ * says why. No guest memory is touched when this returns. 0, or -ETIMEDOUT: a worker did not let go of a ring in time.
+ */
+int vhost_endpoint_reset(struct vhost_endpoint *ep, const char *reason);
+/* Rings are stopped and none is started (true), or go on where they were (false). Errors as of vhost_endpoint_reset. */
+int vhost_endpoint_suspend(struct vhost_endpoint *ep, bool on);
+/* The VPort's queue pairs have changed. More are offered to the front-end that connects next; -EBUSY: fewer, while one is
+ * connected that was told of more. */
+int vhost_endpoint_set_queue_pairs(struct vhost_endpoint *ep, unsigned n, struct vmq_err *err);
+
 /* ---- what can be seen ---- */
 
 enum vhost_queue_state {

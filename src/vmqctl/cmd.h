@@ -91,7 +91,7 @@ struct cmd_object {
 	unsigned int num_verbs;
 };
 
-extern const struct cmd_object cmd_vport, cmd_filter, cmd_queue, cmd_switch, cmd_stats, cmd_explain, cmd_migrate,
+extern const struct cmd_object cmd_vport, cmd_vf, cmd_filter, cmd_queue, cmd_switch, cmd_stats, cmd_explain, cmd_migrate,
     cmd_cpu, cmd_monitor, cmd_oid, cmd_version;
 
 /* All objects in the order of the help; NULL ends it. */

@@ -44,6 +44,11 @@ static void print_switch(FILE *out, const json_t *sw)
 	print_use(out, "\n    ", "vm queues", sw, "num_queues", "max_queues");
 	print_use(out, ", ", "filters", sw, "num_filters", "max_filters");
 	print_use(out, ", ", "queue pairs", sw, "queue_pairs", "max_queue_pairs");
+	print_use(out, ", ", "VFs", sw, "num_vfs", "max_vfs");
+	if (json_integer_value(json_object_get(sw, "driver_faults"))) {
+		text_pair(out, "\n    ", "driver faults", sw, "driver_faults");
+		text_pair(out, ", the last", ":", sw, "last_driver_fault");
+	}
 	(void)fputc('\n', out);
 }
 

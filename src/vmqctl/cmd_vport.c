@@ -137,6 +137,7 @@ static const struct cmd_key add_keys[] = {
 	{ "cpu", CMD_NUMBER, "CPU", .help = "the worker that serves it (default: the least loaded)" },
 	{ "socket", CMD_TEXT, "PATH", .help = "vhost-user socket (default: NAME.sock in the run directory)" },
 	{ "socket_mode", CMD_TEXT, "server|client", .help = "who listens: vmqd (default) or the VM's side" },
+	{ "function", CMD_TEXT, "pf|vf", .help = "on the physical function (default), or on a virtual one of its own" },
 	{ "queue_pairs", CMD_NUMBER, "N", .help = "receive and transmit queues, 1 to 16 (default 1)" },
 	MODERATION_KEY,
 	SOURCE_CHECK_KEY,
@@ -148,6 +149,7 @@ static const struct cmd_key add_keys[] = {
 
 static const struct cmd_key set_keys[] = {
 	{ "cpu", CMD_NUMBER, "CPU|auto", .help = "move its queues to this worker, under traffic; auto: vmqd's choice" },
+	{ "queue_pairs", CMD_NUMBER, "N", .help = "more queues for the VM that connects next; fewer while there is none" },
 	MODERATION_KEY,
 	{ "new_name", CMD_TEXT, "NAME", .help = "another name" },
 	SOURCE_CHECK_KEY,

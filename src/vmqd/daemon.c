@@ -22,6 +22,8 @@
 #include "vmqd/listen.h"
 #include "vmqd/methods.h"
 
+#define FAULTS_LOGGED 32u /* of an adapter's driver; the rest is counted */
+
 static const struct stack_ops stack_ops = {
 	.open_endpoint = endpoint_open,
 	.close_endpoint = endpoint_close,
@@ -99,6 +101,8 @@ static void nic_event(void *ctx, const struct nic_event *ev)
 
 	if (v && ev->type == NIC_EVENT_QUEUE_BROKEN)
 		endpoint_broken(v, ev->qp, ev->reason);
+	else if (ev->type == NIC_EVENT_QUEUE_BROKEN)
+		vf_socket_broken(a, ev->vport, ev->qp, ev->reason);
 }
 
 static size_t adapter_index(const struct adapter *a)
@@ -135,6 +139,17 @@ static int open_port(const struct adapter *a, const char *key, const struct conf
 	return -1;
 }
 
+/* A bug of the adapter's driver; each is counted, and the first ones are logged. */
+static void driver_fault(void *ctx, const char *sentence)
+{
+	struct adapter *a = ctx;
+
+	if (a->faults_logged < FAULTS_LOGGED)
+		log_error("adapter %s: %s%s", a->cfg->name, sentence,
+			  ++a->faults_logged == FAULTS_LOGGED ? " (further faults are counted only)" : "");
+	events_driver_fault(a, sentence);
+}
+
 static int make_contract(struct adapter *a, struct vmq_err *err)
 {
 	struct softnic_config soft;
@@ -142,6 +157,8 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
 		.keywords = a->cfg->mode.keywords,
 		.switch_name = a->cfg->switch_name,
 		.switch_without_iov = a->cfg->mode.create_switch,
+		.fault = driver_fault,
+		.ctx = a,
 	};
 	struct ndis_driver_config raw = {
 		.name = "control socket", .indicate = events_indication, .invalidated = events_invalidated, .ctx = a
@@ -150,6 +167,8 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
 	softnic_config_default(a->daemon->engine, &soft);
 	soft.limits = a->cfg->mode.limits;
 	soft.default_cpu = a->cfg->host.cpu;
+	soft.ops = &vf_socket_ops;
+	soft.ctx = a;
 	if (softnic_create(a->daemon->engine, a->nic, &soft, &a->soft, err) < 0 ||
 	    ndis_adapter_create(&softnic_ops, a->soft, &cfg, &a->ndis, err) < 0) {
 		config_blame(a->daemon->cfg, err, "adapters[%zu]", adapter_index(a));

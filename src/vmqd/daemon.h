@@ -20,6 +20,7 @@
 #include "vmqd/loop.h"
 #include "vmqd/placement.h"
 #include "vmqd/server.h"
+#include "vmqd/vf_socket.h"
 
 #define VMQD_VERSION "0.1.0"
 
@@ -37,6 +38,9 @@ struct adapter {
 	struct ndis_adapter *ndis;
 	struct stack_adapter *stack;
 	struct ndis_driver *raw; /* of oid.request; what it makes is its own */
+	bool raw_request;        /* one is under way: a VPort that is made now is not the stack's */
+	struct vf_socket_list vf_sockets;
+	unsigned faults_logged;  /* of its driver */
 };
 
 struct daemon {

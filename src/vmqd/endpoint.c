@@ -105,6 +105,8 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 	cfg.queue_pairs = info.queue_pairs;
 	if (vhost_endpoint_open(&cfg, &ep, &err) < 0)
 		return stack_fail(e, STACK_FAILED, "socket", "%s", err.text);
+	if (softnic_vport_asleep(adapter_of(v)->soft, stack_vport_id(v)))
+		(void)vhost_endpoint_suspend(ep, true);
 	stack_vport_set_endpoint(v, ep);
 	return 0;
 }
@@ -187,16 +189,23 @@ static const char *waits_for(const struct vhost_status *st)
 
 void endpoint_describe(const struct stack_vport *v, json_t *out)
 {
-	const char *why;
 	const struct vhost_endpoint *ep = stack_vport_endpoint(v);
-	struct vhost_status st;
 
-	if (!ep) { /* the default VPort: its host device is always there */
-		(void)json_object_set_new(out, "connected", json_true());
-		(void)json_object_set_new(out, "status", json_string("running"));
-		(void)json_object_set_new(out, "features", json_array());
+	if (ep) {
+		endpoint_state(ep, out);
 		return;
 	}
+	/* the default VPort: its host device is always there */
+	(void)json_object_set_new(out, "connected", json_true());
+	(void)json_object_set_new(out, "status", json_string("running"));
+	(void)json_object_set_new(out, "features", json_array());
+}
+
+void endpoint_state(const struct vhost_endpoint *ep, json_t *out)
+{
+	struct vhost_status st;
+	const char *why;
+
 	vhost_endpoint_status(ep, &st);
 	(void)json_object_set_new(out, "connected", json_boolean(st.connected));
 	if (st.peer_pid > 0)

@@ -28,6 +28,9 @@ const char *endpoint_broken_reason(const struct stack_vport *v, unsigned qp);
 /* Adds connected, status and features to a VPort's description. */
 void endpoint_describe(const struct stack_vport *v, json_t *out);
 
+/* The same of an endpoint that need not be a stack's VPort's. */
+void endpoint_state(const struct vhost_endpoint *ep, json_t *out);
+
 /* The features its VM negotiated, by name: a new list. */
 json_t *endpoint_features(const struct stack_vport *v);
 /* The features a VPort of so many queue pairs offers its VM. */

@@ -173,3 +173,35 @@ void events_invalidated(void *ctx, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 block_mask
 	send_raw(a, e, &info, sizeof info);
 	(void)ndis_vf_take_invalidated(a->ndis, vf);
 }
+
+void events_vf_socket(const struct adapter *a, unsigned vf, uint32_t vport, const struct vhost_event *ev)
+{
+	static const char *const names[] = {
+		[VHOST_EVENT_CONNECTED] = "vm_connected",   [VHOST_EVENT_DISCONNECTED] = "vm_disconnected",
+		[VHOST_EVENT_RUNNING] = "queue_started",    [VHOST_EVENT_STOPPED] = "queue_stopped",
+		[VHOST_EVENT_BROKEN] = "queue_broken",      [VHOST_EVENT_ANNOUNCE] = NULL,
+	};
+	bool queue = ev->type == VHOST_EVENT_RUNNING || ev->type == VHOST_EVENT_STOPPED || ev->type == VHOST_EVENT_BROKEN;
+	json_t *e = names[ev->type] ? adapter_event(a, names[ev->type]) : NULL;
+
+	if (!e)
+		return;
+	(void)json_object_set_new(e, "vport", json_string(""));
+	(void)json_object_set_new(e, "vport_id", json_integer(vport));
+	(void)json_object_set_new(e, "vf", json_integer(vf));
+	if (queue)
+		(void)json_object_set_new(e, "queue", json_integer(ev->qp));
+	if (ev->reason)
+		(void)json_object_set_new(e, "reason", json_string(ev->reason));
+	server_event(a->daemon->server, e);
+}
+
+void events_driver_fault(const struct adapter *a, const char *sentence)
+{
+	json_t *e = adapter_event(a, "driver_fault");
+
+	if (!e)
+		return;
+	(void)json_object_set_new(e, "reason", json_string(sentence));
+	server_event(a->daemon->server, e);
+}

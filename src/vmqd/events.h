@@ -9,6 +9,7 @@
 
 #include "port/link_watch.h"
 #include "stack/stack.h"
+#include "vhost/vhost.h"
 
 struct adapter;
 
@@ -21,6 +22,10 @@ void events_announced(struct stack_vport *v, const uint8_t mac[6]);
 /* It is on another CPU now. `cause`: a name of PLACEMENT_CAUSES. */
 void events_moved(struct stack_vport *v, unsigned from, unsigned to, const char *cause, const char *reason);
 void events_queue(struct stack_vport *v, const char *name, unsigned qp, const char *reason);
+/* At the socket of a VF that is not the stack's; announcements are the VM's own there. */
+void events_vf_socket(const struct adapter *a, unsigned vf, uint32_t vport, const struct vhost_event *ev);
+/* The adapter's driver broke a rule of the contract. */
+void events_driver_fault(const struct adapter *a, const char *sentence);
 /* The network device below the default VPort, or below the physical port, has changed. */
 void events_host(const struct adapter *a, const char *device, const struct link_state *s);
 void events_wire(const struct adapter *a, const char *device, const struct link_state *s);

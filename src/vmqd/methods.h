@@ -21,6 +21,7 @@ extern const struct rpc_method methods[];
 	X("filter.del", method_filter_del)                                                                            \
 	X("filter.move", method_filter_move)                                                                          \
 	X("filter.show", method_filter_show)                                                                          \
+	X("vf.show", method_vf_show)                                                                                  \
 	X("queue.show", method_queue_show)                                                                            \
 	X("switch.add", method_switch_add)                                                                            \
 	X("switch.del", method_switch_del)                                                                            \

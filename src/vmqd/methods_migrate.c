@@ -44,8 +44,8 @@ int method_migrate_export(void *ctx, struct rpc_client *client, struct params *p
 	if (params_close(p) < 0 || stack_vport_info(v, &info, e) < 0 || stack_vport_policy(v, &policy, e) < 0 ||
 	    stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
 		return -1;
-	*result = json_pack("{s:i, s:s, s:i, s:i, s:s, s:b, s:b, s:b, s:o, s:o}", "format", FORMAT, "name", info.name,
-			    "cpu", (int)info.cpu, "queue_pairs", (int)info.queue_pairs, "moderation",
+	*result = json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:b, s:b, s:b, s:o, s:o}", "format", FORMAT, "name", info.name,
+			    "function", info.is_queue || info.on_pf ? "pf" : "vf", "cpu", (int)info.cpu, "queue_pairs", (int)info.queue_pairs, "moderation",
 			    moderation_name(info.moderation), "source_check", policy.source_check, "vlan_check",
 			    policy.vlan_check, "all_multicast", policy.all_multicast, "filters", filters_json(f, n),
 			    "features", endpoint_features(v));
@@ -306,6 +306,8 @@ static json_t *lacks(struct daemon *d, const struct arrival *a, struct stack_err
 		lack_queue(a, &s, list);
 	}
 	lack_room(list, "filters", s.num_filters, filters_needed(&a->wish.want), s.max_filters);
+	if (a->wish.want.on_vf)
+		lack_room(list, "VFs", s.num_vfs, 1, s.max_vfs);
 	free(there);
 	return list;
 }

@@ -76,13 +76,14 @@ static void read_head(struct params *p, NDIS_OID_REQUEST *req)
 }
 
 /* Where an NDIS_OID_REQUEST of each type has its lengths. */
-static NDIS_STATUS make(const struct adapter *a, NDIS_OID_REQUEST *req, NDIS_OID oid, void *buf, uint32_t lengths[2],
+static NDIS_STATUS make(struct adapter *a, NDIS_OID_REQUEST *req, NDIS_OID oid, void *buf, uint32_t lengths[2],
 			struct oid_result *r)
 {
 	NDIS_STATUS status;
 
 	req->DATA.QUERY_INFORMATION.Oid = oid; /* Oid and InformationBuffer lie at the same place in all of DATA */
 	req->DATA.QUERY_INFORMATION.InformationBuffer = buf;
+	a->raw_request = true;
 	switch (req->RequestType) {
 	case NdisRequestSetInformation:
 		req->DATA.SET_INFORMATION.InformationBufferLength = lengths[0];
@@ -105,6 +106,7 @@ static NDIS_STATUS make(const struct adapter *a, NDIS_OID_REQUEST *req, NDIS_OID
 		r->needed = req->DATA.QUERY_INFORMATION.BytesNeeded;
 		break;
 	}
+	a->raw_request = false;
 	/* The lengths mean something with one status each. */
 	if (status != NDIS_STATUS_SUCCESS)
 		r->read = r->written = 0;

@@ -50,11 +50,15 @@ static json_t *switch_json(struct adapter *a, struct stack_error *e)
 		(void)json_object_set_new(out, "name", json_string(s.name));
 		add_use(out, "num_vports", s.num_vports, "max_vports", s.max_vports);
 		add_use(out, "queue_pairs", s.queue_pairs, "max_queue_pairs", s.max_queue_pairs);
+		add_use(out, "num_vfs", s.num_vfs, "max_vfs", s.max_vfs);
 	} else if (s.model == STACK_MODEL_QUEUES) {
 		add_use(out, "num_queues", s.num_queues, "max_queues", s.max_queues);
 	}
 	if (s.model != STACK_MODEL_NONE)
 		add_use(out, "num_filters", s.num_filters, "max_filters", s.max_filters);
+	(void)json_object_set_new(out, "driver_faults", json_integer((json_int_t)n.faults));
+	if (n.last_fault[0])
+		(void)json_object_set_new(out, "last_driver_fault", json_string(n.last_fault));
 	return out;
 }
 

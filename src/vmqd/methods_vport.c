@@ -113,12 +113,14 @@ static bool is_auto(const json_t *cpu)
 static void read_change(struct params *p, struct stack_vport_change *c)
 {
 	bool active = true;
-	uint32_t cpu = 0;
+	uint32_t cpu = 0, pairs = 0;
 
 	*c = (struct stack_vport_change){ 0 };
 	c->let_plan = is_auto(params_any(p, "cpu", false));
 	c->set_cpu = !c->let_plan && params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
 	c->cpu = cpu;
+	c->set_queue_pairs = params_uint(p, "queue_pairs", false, 1, NIC_MAX_QUEUE_PAIRS, &pairs);
+	c->queue_pairs = pairs;
 	c->set_moderation = params_moderation(p, "moderation", &c->moderation);
 	c->set_name = params_name(p, "new_name", false, c->name);
 	c->set_source_check = params_bool(p, "source_check", &c->policy.source_check);

@@ -35,10 +35,11 @@ static void default_socket(struct params *p, const char *run_dir, struct stack_v
 int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct wish_vport *out)
 {
 	static const char *const modes[] = { "server", "client", NULL };
+	static const char *const functions[] = { "pf", "vf", NULL };
 	struct stack_vport_want *w = &out->want;
 	struct stack_filter_want first;
 	uint32_t cpu = 0, pairs = 1;
-	unsigned mode = 0;
+	unsigned mode = 0, function = 0;
 
 	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true } };
 	w->moderation = moderation_values[0];
@@ -48,6 +49,7 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	if (!params_path(p, "socket", false, w->socket, sizeof w->socket) && params_ok(p))
 		default_socket(p, run_dir, w);
 	(void)params_choice(p, "socket_mode", modes, &mode);
+	(void)params_choice(p, "function", functions, &function);
 	(void)params_uint(p, "queue_pairs", false, 1, MAX_QUEUE_PAIRS, &pairs);
 	(void)params_moderation(p, "moderation", &w->moderation);
 	(void)params_bool(p, "source_check", &w->policy.source_check);
@@ -57,6 +59,7 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 		return -1;
 	w->cpu = cpu;
 	w->queue_pairs = pairs;
+	w->on_vf = function == 1;
 	w->socket_mode = mode ? STACK_SOCKET_CLIENT : STACK_SOCKET_SERVER;
 	out->filters = calloc(more + 1, sizeof *out->filters);
 	if (!out->filters)

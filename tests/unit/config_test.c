@@ -208,7 +208,7 @@ static const struct bad {
 	{ VPORT("{name: web1, adapter: ext0}"),
 	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, "
 	  "socket, "
-	  "socket_mode, queue_pairs, moderation, source_check, vlan_check, all_multicast" },
+	  "socket_mode, function, queue_pairs, moderation, source_check, vlan_check, all_multicast" },
 	{ VPORT("name: web1\n        mac: 52:54:00:00:00:01\n        vlan: 5000"),
 	  "f:8: adapters[0].vports[0].vlan: 5000 is not a VLAN id; 1 to 4094, untagged or any" },
 	{ VPORT("{name: web1, mac: 52:54:00:00:00:01, vlan: 0}"),

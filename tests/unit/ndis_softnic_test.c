@@ -85,6 +85,14 @@ int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *
 	return 0;
 }
 
+int nic_vport_set_queue_pairs(struct nic *n, uint32_t id, unsigned queue_pairs, struct vmq_err *err)
+{
+	(void)n;
+	(void)err;
+	vports[id].cfg.queue_pairs = queue_pairs;
+	return vports[id].there ? 0 : -ENOENT;
+}
+
 int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m)
 {
 	(void)n;
@@ -141,6 +149,57 @@ int nic_filter_move(struct nic *n, uint32_t id, uint32_t vport)
 	return filter_rc;
 }
 
+/* ---- who serves the VFs' sockets: it notes what it is told, and refuses once when told to ---- */
+
+static char told[512];
+static int refuse;
+
+static int note(const char *what, unsigned number)
+{
+	size_t len = strlen(told);
+	int rc = refuse;
+
+	(void)snprintf(told + len, sizeof told - len, "%s(%u) ", what, number);
+	refuse = 0;
+	return rc;
+}
+
+static int on_attached(void *ctx, unsigned number, uint32_t vport, struct vmq_err *e)
+{
+	(void)ctx;
+	assert_true(vports[vport].there);
+	return note("attached", number) ? vmq_err(e, -EADDRINUSE, "somebody listens there") : 0;
+}
+
+static void on_detached(void *ctx, unsigned number, uint32_t vport)
+{
+	(void)ctx;
+	assert_true(vports[vport].there); /* the rings go before the VPort */
+	vports[vport].busy = false;
+	(void)note("detached", number);
+}
+
+static int on_reset(void *ctx, uint32_t vport)
+{
+	(void)ctx;
+	return note("reset", vport);
+}
+
+static int on_sleep(void *ctx, uint32_t vport, bool asleep)
+{
+	(void)ctx;
+	return note(asleep ? "asleep" : "awake", vport);
+}
+
+static int on_queue_pairs(void *ctx, uint32_t vport, unsigned n, struct vmq_err *e)
+{
+	(void)ctx;
+	(void)vport;
+	return note("queue_pairs", n) ? vmq_err(e, -EBUSY, "its VM has more") : 0;
+}
+
+static const struct softnic_ops softnic_events = { on_attached, on_detached, on_reset, on_sleep, on_queue_pairs };
+
 /* ---- set-up ---- */
 
 static struct softnic *soft;
@@ -158,7 +217,10 @@ static void start_with(struct miniport_keywords kw)
 	memset(vports, 0, sizeof vports);
 	memset(filters, 0, sizeof filters);
 	filter_rc = 0;
+	told[0] = '\0';
+	refuse = 0;
 	softnic_config_default(NULL, &sc);
+	sc.ops = &softnic_events;
 	assert_int_equal(softnic_create(NULL, NULL, &sc, &soft, &err), 0);
 	if (ndis_adapter_create(&softnic_ops, soft, &cfg, &adapter, &err))
 		fail_msg("%s", err.text);
@@ -475,17 +537,177 @@ static void vf(void **state)
 	memcpy(buf, &bl, 20);
 	assert_int_equal(ndis_set(driver, OID_SRIOV_WRITE_VF_CONFIG_BLOCK, buf, 26, NULL, &err), NDIS_STATUS_SUCCESS);
 	assert_int_equal(ndis_vf_take_invalidated(adapter, 0), 8);
-	/* asleep it moves no frames */
+	/* asleep its rings stop, and the VPort stays active: what comes for it is not given to the host */
+	told[0] = '\0';
 	assert_int_equal(ndis_set(driver, OID_SRIOV_SET_VF_POWER_STATE, &pw, 13, NULL, &err), NDIS_STATUS_SUCCESS);
-	assert_false(vports[v].cfg.active);
-	pw.PowerState = NdisDeviceStateD0;
 	assert_int_equal(ndis_set(driver, OID_SRIOV_SET_VF_POWER_STATE, &pw, 13, NULL, &err), NDIS_STATUS_SUCCESS);
 	assert_true(vports[v].cfg.active);
+	assert_true(softnic_vport_asleep(soft, v));
+	pw.PowerState = NdisDeviceStateD0;
+	assert_int_equal(ndis_set(driver, OID_SRIOV_SET_VF_POWER_STATE, &pw, 13, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_string_equal(told, "asleep(1) awake(1) ");
+	assert_false(softnic_vport_asleep(soft, v));
 	assert_int_equal(method(OID_SRIOV_BAR_RESOURCES, &bar, 12, 32), NDIS_STATUS_SUCCESS);
 	bar.BarIndex = 1;
 	assert_int_equal(method(OID_SRIOV_BAR_RESOURCES, &bar, 12, 32), NDIS_STATUS_INVALID_PARAMETER);
 	assert_int_equal(ndis_query(driver, OID_SRIOV_PROBED_BARS, buf, 32, NULL, &err), NDIS_STATUS_SUCCESS);
 	assert_int_equal(*(uint32_t *)(void *)(buf + 8), 0xFFFFC000);
+}
+
+static unsigned make_vf(void)
+{
+	NDIS_NIC_SWITCH_VF_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 1632 },
+					    .MacAddressLength = 6,
+					    .PermanentMacAddress = { 2, 1 },
+					    .CurrentMacAddress = { 2, 1, 2, 3, 4, 5 },
+					    .VFId = 0xFFFF,
+					    .RequestorId = 0xFFFFFFFF };
+
+	assert_int_equal(method(OID_NIC_SWITCH_ALLOCATE_VF, &p, 1632, 1632), NDIS_STATUS_SUCCESS);
+	memcpy(&p, buf, sizeof p);
+	return p.VFId;
+}
+
+static NDIS_STATUS make_vf_vport(unsigned number, unsigned queue_pairs, uint32_t *v)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();
+	NDIS_STATUS status;
+
+	c.AttachedFunctionId = (NDIS_SRIOV_FUNCTION_ID)number;
+	c.VPortState = NdisNicSwitchVPortStateActivated;
+	c.NumQueuePairs = queue_pairs;
+	status = method(OID_NIC_SWITCH_CREATE_VPORT, &c, 572, 572);
+	memcpy(&c, buf, 572);
+	*v = c.VPortId;
+	return status;
+}
+
+/* Its socket comes and goes with its VPort, also when the VM is still there; a socket that cannot be is no VPort. */
+static void vf_socket(void **state)
+{
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 12 } };
+	NDIS_NIC_SWITCH_FREE_VF_PARAMETERS fr = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 10 } };
+	unsigned number = make_vf();
+	uint32_t v;
+
+	(void)state;
+	refuse = -1;
+	assert_int_equal(make_vf_vport(number, 1, &v), NDIS_STATUS_FAILURE);
+	assert_non_null(strstr(err.text, "somebody listens"));
+	assert_false(vports[1].there);
+	assert_int_equal(make_vf_vport(number, 1, &v), NDIS_STATUS_SUCCESS);
+	vports[v].busy = true;
+	fr.VFId = (NDIS_SRIOV_FUNCTION_ID)number;
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_FREE_VF, &fr, 10, NULL, &err), NDIS_STATUS_FILE_NOT_FOUND);
+	del.VPortId = v;
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_DELETE_VPORT, &del, 12, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_string_equal(told, "attached(0) attached(0) detached(0) ");
+	assert_false(vports[v].there);
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_FREE_VF, &fr, 10, NULL, &err), NDIS_STATUS_SUCCESS);
+}
+
+/* A reset stops the rings before it answers, and wakes. Rings that do not stop are a failure, and nothing is reset. */
+static void vf_reset(void **state)
+{
+	NDIS_SRIOV_RESET_VF_PARAMETERS r = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 6 } };
+	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS pw = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 13 },
+							.PowerState = NdisDeviceStateD2 };
+	struct softnic_vf_info info;
+	uint32_t v;
+
+	(void)state;
+	r.VFId = pw.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf();
+	/* without a VPort there is nothing to stop */
+	assert_int_equal(ndis_set(driver, OID_SRIOV_RESET_VF, &r, 6, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_int_equal(make_vf_vport(r.VFId, 1, &v), NDIS_STATUS_SUCCESS);
+	assert_int_equal(ndis_set(driver, OID_SRIOV_SET_VF_POWER_STATE, &pw, 13, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_true(softnic_vf_info(soft, r.VFId, &info) && info.power == NdisDeviceStateD2);
+	told[0] = '\0';
+	refuse = -ETIMEDOUT;
+	assert_int_equal(ndis_set(driver, OID_SRIOV_RESET_VF, &r, 6, NULL, &err), NDIS_STATUS_FAILURE);
+	assert_true(softnic_vport_asleep(soft, v));
+	assert_int_equal(ndis_set(driver, OID_SRIOV_RESET_VF, &r, 6, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_string_equal(told, "reset(1) reset(1) awake(1) ");
+	assert_false(softnic_vport_asleep(soft, v));
+	assert_false(softnic_vf_info(soft, 7, &info));
+}
+
+static NDIS_STATUS set_cpus(uint32_t v, unsigned n, unsigned a, unsigned b)
+{
+	VMQ_VF_CPUS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof p },
+			  .VPortId = v,
+			  .NumCpus = n,
+			  .Cpu = { (USHORT)a, (USHORT)b } };
+
+	return ndis_set(driver, OID_VMQ_VF_CPUS, &p, sizeof p, NULL, &err);
+}
+
+/* The CPUs of a VF's queue pairs: chosen by its number, changed by our own request. */
+static void vf_cpus(void **state)
+{
+	VMQ_VF_CPUS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof p } };
+	uint32_t one, two, pf = make_vport();
+
+	(void)state;
+	assert_int_equal(make_vf_vport(make_vf(), 1, &one), NDIS_STATUS_SUCCESS);
+	assert_int_equal(make_vf_vport(make_vf(), 4, &two), NDIS_STATUS_SUCCESS);
+	assert_int_equal(vports[one].cfg.cpu, 1);
+	assert_false(vports[one].rss_on);
+	assert_int_equal(vports[two].cfg.cpu, 2); /* the second VF begins with the second worker */
+	assert_true(vports[two].rss_on);
+	assert_int_equal(vports[two].rss.default_cpu, 2);
+	p.VPortId = two;
+	assert_int_equal(method(OID_VMQ_VF_CPUS, &p, sizeof p, sizeof p), NDIS_STATUS_SUCCESS);
+	memcpy(&p, buf, sizeof p);
+	assert_int_equal(p.NumCpus, 3);
+	assert_int_equal(p.Cpu[1], 70);
+	assert_int_equal(p.Cpu[2], 1);
+	assert_int_equal(set_cpus(two, 2, 70, 1), NDIS_STATUS_SUCCESS);
+	assert_int_equal(vports[two].cfg.cpu, 70);
+	assert_int_equal(vports[two].rss.cpu[1], 1);
+	assert_int_equal(vports[two].rss.cpu[2], 70);
+	assert_int_equal(set_cpus(two, 1, 2, 0), NDIS_STATUS_SUCCESS);
+	assert_false(vports[two].rss_on);
+	assert_int_equal(vports[two].cfg.cpu, 2);
+	/* refused: too many, none, twice, no worker, not on a VF, nowhere */
+	assert_int_equal(set_cpus(one, 2, 1, 2), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(set_cpus(one, 0, 1, 2), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(set_cpus(two, 2, 1, 1), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(set_cpus(two, 2, 1, 3), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(set_cpus(pf, 1, 1, 0), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(set_cpus(NIC_MAX_VPORTS, 1, 1, 0), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(vports[two].cfg.cpu, 2);
+	p.Header.Revision = 0;
+	assert_int_equal(method(OID_VMQ_VF_CPUS, &p, sizeof p, sizeof p), NDIS_STATUS_INVALID_PARAMETER);
+	assert_int_equal(method(OID_VMQ_VF_CPUS, &p, sizeof p - 1, sizeof p), NDIS_STATUS_INVALID_LENGTH);
+}
+
+/* spec/70 Q35: only of VPorts on the PF; the VM's side is asked first. */
+static void queue_pairs_change(void **state)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+	uint32_t v;
+
+	(void)state;
+	p.VPortId = make_vport();
+	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
+	p.NumQueuePairs = 5;
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_int_equal(vports[p.VPortId].cfg.queue_pairs, 5);
+	refuse = -1;
+	p.NumQueuePairs = 1;
+	p.Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
+	p.VPortState = NdisNicSwitchVPortStateActivated;
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572, NULL, &err), NDIS_STATUS_FAILURE);
+	assert_non_null(strstr(err.text, "its VM has more"));
+	assert_int_equal(vports[p.VPortId].cfg.queue_pairs, 5);
+	assert_false(vports[p.VPortId].cfg.active); /* all or nothing */
+	assert_string_equal(told, "queue_pairs(5) queue_pairs(1) ");
+	assert_int_equal(make_vf_vport(make_vf(), 1, &v), NDIS_STATUS_SUCCESS);
+	p.VPortId = v;
+	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
+	assert_int_equal(ndis_set(driver, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572, NULL, &err),
+			 NDIS_STATUS_INVALID_PARAMETER);
 }
 
 /* Queue n is VPort n; it moves frames from completion to freeing. */
@@ -575,6 +797,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(policies, start, stop),
 		cmocka_unit_test_setup_teardown(rss, start, stop),
 		cmocka_unit_test_setup_teardown(vf, start, stop),
+		cmocka_unit_test_setup_teardown(vf_socket, start, stop),
+		cmocka_unit_test_setup_teardown(vf_reset, start, stop),
+		cmocka_unit_test_setup_teardown(vf_cpus, start, stop),
+		cmocka_unit_test_setup_teardown(queue_pairs_change, start, stop),
 		cmocka_unit_test_setup_teardown(vm_queue, start_vmq, stop),
 		cmocka_unit_test(config_refused),
 	};

@@ -20,6 +20,7 @@ static const struct {
 	{ OID_NIC_SWITCH_DELETE_VPORT, softnic_delete_vport },
 	{ OID_GEN_RECEIVE_SCALE_PARAMETERS, softnic_vport_rss },
 	{ OID_VMQ_VPORT_POLICY, softnic_vport_policy },
+	{ OID_VMQ_VF_CPUS, softnic_vf_cpus },
 	{ OID_RECEIVE_FILTER_SET_FILTER, softnic_set_filter },
 	{ OID_RECEIVE_FILTER_CLEAR_FILTER, softnic_clear_filter },
 	{ OID_RECEIVE_FILTER_MOVE_FILTER, softnic_move_filter },

@@ -18,6 +18,8 @@ struct softnic_vf {
 	NDIS_VF_RID rid;
 	NDIS_DEVICE_POWER_STATE power;
 	uint32_t vport; /* 0: unattached */
+	unsigned queue_pairs, ncpus; /* of the VPort: what it receives is spread over the CPUs */
+	uint16_t cpu[NIC_MAX_QUEUE_PAIRS];
 	uint8_t space[SOFTNIC_PCI_SPACE];
 	uint8_t block[SOFTNIC_BLOCKS][SOFTNIC_BLOCK_SIZE];
 };
@@ -72,6 +74,12 @@ NDIS_STATUS softnic_free_queue(struct softnic *s, NDIS_OID_REQUEST *req, struct 
 
 NDIS_STATUS softnic_allocate_vf(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_free_vf(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
+/* A VPort on a VF: made (its CPU is chosen here) and connected, or disconnected and deleted. */
+NDIS_STATUS softnic_vf_attach(struct softnic *s, unsigned vf, struct nic_vport_config *cfg, struct vmq_err *err);
+NDIS_STATUS softnic_vf_detach(struct softnic *s, uint32_t vport, struct vmq_err *err);
+/* The structure of a request of our own: copied to *out of `size` bytes, header checked. */
+NDIS_STATUS softnic_vendor_read(NDIS_OID_REQUEST *req, void *out, uint32_t size, const char *name, struct vmq_err *err);
+NDIS_STATUS softnic_vf_cpus(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_config_space(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_config_block(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_reset_vf(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);

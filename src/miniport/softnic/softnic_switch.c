@@ -49,59 +49,53 @@ NDIS_STATUS softnic_create_vport(struct softnic *s, NDIS_OID_REQUEST *req, struc
 		.moderation = (enum nic_moderation)p->InterruptModeration,
 		.active = p->VPortState == NdisNicSwitchVPortStateActivated,
 	};
-	bool on_vf = p->AttachedFunctionId != NDIS_PF_FUNCTION_ID;
-	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
+	NDIS_STATUS status;
 
-	if (!on_vf)
-		status = softnic_cpu(s, &p->ProcessorAffinity, &cfg.cpu, err);
-	if (status == NDIS_STATUS_SUCCESS)
-		status = softnic_vport(s, &cfg, err);
-	if (status == NDIS_STATUS_SUCCESS && on_vf) {
-		s->vf_of[cfg.id] = (uint16_t)(p->AttachedFunctionId + 1);
-		s->vf[p->AttachedFunctionId]->vport = cfg.id;
-	}
-	return status;
+	if (p->AttachedFunctionId != NDIS_PF_FUNCTION_ID)
+		return softnic_vf_attach(s, p->AttachedFunctionId, &cfg, err);
+	status = softnic_cpu(s, &p->ProcessorAffinity, &cfg.cpu, err);
+	return status == NDIS_STATUS_SUCCESS ? softnic_vport(s, &cfg, err) : status;
+}
+
+/* More queue pairs are there for the VM when it connects next; fewer only while it is not connected. */
+static NDIS_STATUS set_queue_pairs(struct softnic *s, uint32_t vport, unsigned n, struct vmq_err *err)
+{
+	int rc = 0;
+
+	if (s->cfg.ops)
+		rc = s->cfg.ops->queue_pairs(s->cfg.ctx, vport, n, err);
+	if (rc == 0)
+		rc = nic_vport_set_queue_pairs(s->nic, vport, n, err);
+	return softnic_status(rc);
 }
 
 NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	const NDIS_NIC_SWITCH_VPORT_PARAMETERS *p = softnic_buffer(req);
-	NDIS_STATUS status;
-	unsigned cpu;
+	bool affinity = p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
+	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
+	unsigned cpu = 0;
 
-	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED,
-					    "NumQueuePairs: the queue pairs of VPort %u are fixed while it exists",
-					    p->VPortId);
 	/* what can fail comes first; the rest is refused only for a VPort that is not there, which the keeper excludes */
-	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED) {
+	if (affinity)
 		status = softnic_cpu(s, &p->ProcessorAffinity, &cpu, err);
-		if (status == NDIS_STATUS_SUCCESS)
-			status = softnic_status(nic_vport_set_cpu(s->nic, p->VPortId, cpu, err));
-		if (status != NDIS_STATUS_SUCCESS)
-			return status;
-	}
-	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED) {
+	if (status == NDIS_STATUS_SUCCESS && p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED)
+		status = set_queue_pairs(s, p->VPortId, p->NumQueuePairs, err);
+	if (status == NDIS_STATUS_SUCCESS && affinity)
+		status = softnic_status(nic_vport_set_cpu(s->nic, p->VPortId, cpu, err));
+	if (status == NDIS_STATUS_SUCCESS && p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED)
 		status = softnic_status(
 		    nic_vport_set_moderation(s->nic, p->VPortId, (enum nic_moderation)p->InterruptModeration));
-		if (status != NDIS_STATUS_SUCCESS)
-			return status;
-	}
-	if (p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED)
-		return softnic_status(nic_vport_set_active(s->nic, p->VPortId, true));
-	return NDIS_STATUS_SUCCESS;
+	if (status == NDIS_STATUS_SUCCESS && p->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED)
+		status = softnic_status(nic_vport_set_active(s->nic, p->VPortId, true));
+	return status;
 }
 
 NDIS_STATUS softnic_delete_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	const NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS *p = softnic_buffer(req);
-	NDIS_STATUS status = softnic_vport_gone(s, p->VPortId, err);
 
-	if (status == NDIS_STATUS_SUCCESS && s->vf_of[p->VPortId]) {
-		s->vf[s->vf_of[p->VPortId] - 1]->vport = 0;
-		s->vf_of[p->VPortId] = 0;
-	}
-	return status;
+	return s->vf_of[p->VPortId] ? softnic_vf_detach(s, p->VPortId, err) : softnic_vport_gone(s, p->VPortId, err);
 }
 
 /* ---- OID_GEN_RECEIVE_SCALE_PARAMETERS: the keeper hands down all parameters as they shall be ---- */
@@ -135,34 +129,43 @@ NDIS_STATUS softnic_vport_rss(struct softnic *s, NDIS_OID_REQUEST *req, struct v
 	return softnic_status(nic_vport_set_rss(s->nic, req->VPortId, &cfg, err));
 }
 
-/* ---- OID_VMQ_VPORT_POLICY: the keeper has bounded the lengths and nothing more ---- */
+/* ---- requests of our own: the keeper has bounded the lengths and nothing more ---- */
 
-NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+NDIS_STATUS softnic_vendor_read(NDIS_OID_REQUEST *req, void *out, uint32_t size, const char *name, struct vmq_err *err)
 {
-	const uint32_t size = VMQ_SIZEOF_VPORT_POLICY_REVISION_1;
 	bool method = req->RequestType == NdisRequestMethod;
 	uint32_t len =
 	    method ? req->DATA.METHOD_INFORMATION.InputBufferLength : req->DATA.SET_INFORMATION.InformationBufferLength;
-	struct nic_vport_policy policy;
-	VMQ_VPORT_POLICY p;
+	NDIS_OBJECT_HEADER h;
 
 	if (!method && req->RequestType != NdisRequestSetInformation)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED,
-					    "OID_VMQ_VPORT_POLICY is a set or method request");
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_NOT_SUPPORTED, "%s belongs to a set or method request", name);
 	if (len < size || (method && req->DATA.METHOD_INFORMATION.OutputBufferLength < size)) {
 		if (method)
 			req->DATA.METHOD_INFORMATION.BytesNeeded = size;
 		else
 			req->DATA.SET_INFORMATION.BytesNeeded = size;
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_LENGTH, "VMQ_VPORT_POLICY: %u bytes are needed",
-					    size);
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_LENGTH, "%s: %u bytes are needed", name, size);
 	}
-	memcpy(&p, softnic_buffer(req), sizeof p);
-	if (p.Header.Type != NDIS_OBJECT_TYPE_DEFAULT || !p.Header.Revision || p.Header.Size < size)
-		return (NDIS_STATUS)vmq_err(
-		    err, NDIS_STATUS_INVALID_PARAMETER,
-		    "VMQ_VPORT_POLICY: Header is type 0x%02X, revision %u, size %u; 0x80, 1 and %u are right",
-		    p.Header.Type, p.Header.Revision, p.Header.Size, size);
+	memcpy(out, softnic_buffer(req), size);
+	memcpy(&h, out, sizeof h);
+	if (h.Type == NDIS_OBJECT_TYPE_DEFAULT && h.Revision && h.Size >= size)
+		return NDIS_STATUS_SUCCESS;
+	return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+				    "%s: Header is type 0x%02X, revision %u, size %u; 0x80, 1 and %u are right", name,
+				    h.Type, h.Revision, h.Size, size);
+}
+
+NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const uint32_t size = VMQ_SIZEOF_VPORT_POLICY_REVISION_1;
+	bool method = req->RequestType == NdisRequestMethod;
+	struct nic_vport_policy policy;
+	VMQ_VPORT_POLICY p;
+	NDIS_STATUS status = softnic_vendor_read(req, &p, size, "VMQ_VPORT_POLICY", err);
+
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
 	if (p.VPortId >= NIC_MAX_VPORTS)
 		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
 					    "VMQ_VPORT_POLICY: there is no VPort %u", p.VPortId);

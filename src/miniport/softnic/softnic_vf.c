@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The software adapter's driver: virtual functions. A VF is an identity (VFId, requester id), a PCI configuration
- * space, configuration blocks and a power state; its frames move on the VPort that is created on it. The keeper has
- * checked that the VF is allocated. Control thread only.
+ * space, configuration blocks and a power state; its frames move on the VPort that is created on it, whose rings come
+ * from whoever serves the VF's socket (struct softnic_ops). The keeper has checked that the VF is allocated. Control
+ * thread only.
  */
 #include "miniport/softnic/softnic_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <vmq/ndis_vmq.h>
 
 #define PCI_COMMAND    0x04u   /* 2 bytes, writable */
 #define PCI_CACHE_LINE 0x0Cu   /* writable */
@@ -64,6 +67,152 @@ NDIS_STATUS softnic_free_vf(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq
 	return NDIS_STATUS_SUCCESS;
 }
 
+/* ---- the VPort on a VF ---- */
+
+static void default_cpus(const struct softnic *s, struct softnic_vf *vf, unsigned id, unsigned queue_pairs)
+{
+	uint16_t cpus[NIC_MAX_WORKERS];
+	unsigned n = nic_engine_cpus(s->engine, cpus);
+
+	vf->ncpus = queue_pairs < n ? queue_pairs : n;
+	for (unsigned i = 0; i < vf->ncpus; i++)
+		vf->cpu[i] = cpus[(id + i) % n];
+}
+
+/* A VF spreads what it receives by itself: the contract's RSS parameters are for VPorts on the PF. The key is the
+ * customary one of the field, so that hashes can be compared. */
+static int spread(struct softnic *s, uint32_t vport, const uint16_t *cpu, unsigned n, struct vmq_err *err)
+{
+	struct nic_rss_config cfg = {
+		.types = NIC_RSS_IPV4 | NIC_RSS_TCP_IPV4 | NIC_RSS_UDP_IPV4 | NIC_RSS_IPV6 | NIC_RSS_TCP_IPV6 |
+			 NIC_RSS_UDP_IPV6,
+		.key = { 0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+			 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+			 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa },
+		.entries = NIC_RSS_MAX_ENTRIES,
+		.default_cpu = cpu[0],
+	};
+	int rc;
+
+	for (unsigned i = 0; i < cfg.entries; i++)
+		cfg.cpu[i] = cpu[i % n];
+	rc = nic_vport_set_rss(s->nic, vport, n > 1 ? &cfg : NULL, err);
+	return rc ? rc : nic_vport_set_cpu(s->nic, vport, cpu[0], err);
+}
+
+NDIS_STATUS softnic_vf_attach(struct softnic *s, unsigned id, struct nic_vport_config *cfg, struct vmq_err *err)
+{
+	struct softnic_vf *vf = s->vf[id];
+	NDIS_STATUS status;
+	int rc;
+
+	default_cpus(s, vf, id, cfg->queue_pairs);
+	cfg->cpu = vf->cpu[0];
+	status = softnic_vport(s, cfg, err);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	s->vf_of[cfg->id] = (uint16_t)(id + 1);
+	vf->vport = cfg->id;
+	vf->queue_pairs = cfg->queue_pairs;
+	rc = spread(s, cfg->id, vf->cpu, vf->ncpus, err);
+	if (rc == 0 && s->cfg.ops)
+		rc = s->cfg.ops->vf_attached(s->cfg.ctx, id, cfg->id, err);
+	if (rc) {
+		(void)softnic_vport_gone(s, cfg->id, NULL);
+		s->vf_of[cfg->id] = 0;
+		vf->vport = 0;
+	}
+	return rc ? NDIS_STATUS_FAILURE : NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS softnic_vf_detach(struct softnic *s, uint32_t vport, struct vmq_err *err)
+{
+	unsigned id = s->vf_of[vport] - 1u;
+	NDIS_STATUS status;
+
+	if (s->cfg.ops)
+		s->cfg.ops->vf_detached(s->cfg.ctx, id, vport);
+	status = softnic_vport_gone(s, vport, err);
+	if (status == NDIS_STATUS_SUCCESS) {
+		s->vf[id]->vport = 0;
+		s->vf_of[vport] = 0;
+	}
+	return status;
+}
+
+static NDIS_STATUS check_cpus(const struct softnic *s, const struct softnic_vf *vf, const VMQ_VF_CPUS *p,
+			      struct vmq_err *err)
+{
+	if (p->NumCpus == 0 || p->NumCpus > vf->queue_pairs)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+					    "VMQ_VF_CPUS: NumCpus is %u; 1 to %u, the VPort's queue pairs, is right",
+					    p->NumCpus, vf->queue_pairs);
+	for (unsigned i = 0; i < p->NumCpus; i++) {
+		if (!nic_engine_has_cpu(s->engine, p->Cpu[i]))
+			return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+						    "VMQ_VF_CPUS: CPU %u has no worker", p->Cpu[i]);
+		for (unsigned k = 0; k < i; k++)
+			if (p->Cpu[k] == p->Cpu[i])
+				return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+							    "VMQ_VF_CPUS: CPU %u is named twice", p->Cpu[i]);
+	}
+	return NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS softnic_vf_cpus(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
+{
+	const uint32_t size = VMQ_SIZEOF_VF_CPUS_REVISION_1;
+	struct softnic_vf *vf;
+	VMQ_VF_CPUS p = { 0 };
+	NDIS_STATUS status = softnic_vendor_read(req, &p, size, "VMQ_VF_CPUS", err);
+
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	if (p.VPortId >= NIC_MAX_VPORTS || !s->vf_of[p.VPortId])
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_INVALID_PARAMETER,
+					    "VMQ_VF_CPUS: VPort %u is not on a VF", p.VPortId);
+	vf = s->vf[s->vf_of[p.VPortId] - 1];
+	if (req->RequestType == NdisRequestMethod) {
+		p.NumCpus = vf->ncpus;
+		memset(p.Cpu, 0, sizeof p.Cpu);
+		memcpy(p.Cpu, vf->cpu, vf->ncpus * sizeof p.Cpu[0]);
+		memcpy(softnic_buffer(req), &p, size);
+		req->DATA.METHOD_INFORMATION.BytesRead = req->DATA.METHOD_INFORMATION.BytesWritten = size;
+		return NDIS_STATUS_SUCCESS;
+	}
+	status = check_cpus(s, vf, &p, err);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = softnic_status(spread(s, p.VPortId, p.Cpu, p.NumCpus, err));
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	vf->ncpus = p.NumCpus;
+	memcpy(vf->cpu, p.Cpu, p.NumCpus * sizeof p.Cpu[0]);
+	req->DATA.SET_INFORMATION.BytesRead = size;
+	return NDIS_STATUS_SUCCESS;
+}
+
+bool softnic_vport_asleep(const struct softnic *s, uint32_t vport)
+{
+	return vport < NIC_MAX_VPORTS && s->vf_of[vport] && s->vf[s->vf_of[vport] - 1]->power != NdisDeviceStateD0;
+}
+
+unsigned softnic_vport_queue_pairs(const struct softnic *s, uint32_t vport)
+{
+	return vport < NIC_MAX_VPORTS && s->vf_of[vport] ? s->vf[s->vf_of[vport] - 1]->queue_pairs : 0;
+}
+
+bool softnic_vf_info(const struct softnic *s, unsigned vf, struct softnic_vf_info *out)
+{
+	if (vf >= s->cfg.limits.vfs || !s->vf[vf])
+		return false;
+	*out = (struct softnic_vf_info){ .power = s->vf[vf]->power,
+					 .vendor = SOFTNIC_VENDOR_ID,
+					 .device = SOFTNIC_DEVICE_ID };
+	return true;
+}
+
+/* ---- what is asked of the function itself ---- */
+
 NDIS_STATUS softnic_config_space(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	uint8_t *buf = softnic_buffer(req);
@@ -102,26 +251,41 @@ NDIS_STATUS softnic_config_block(struct softnic *s, NDIS_OID_REQUEST *req, struc
 	return s->up->invalidate_config_block(s->adapter, p->VFId, 1ull << p->BlockId);
 }
 
+/* A function-level reset: the rings stop, then the registers are as at power-on, and it is in D0. The blocks are a
+ * mailbox between host and guest, no registers: they stay. */
 NDIS_STATUS softnic_reset_vf(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	const NDIS_SRIOV_RESET_VF_PARAMETERS *p = softnic_buffer(req);
+	struct softnic_vf *vf = s->vf[p->VFId];
+	int rc = 0;
 
-	(void)err;
-	clean_space(s->vf[p->VFId]);
+	if (vf->vport && s->cfg.ops) {
+		rc = s->cfg.ops->vf_reset(s->cfg.ctx, vf->vport);
+		if (rc == 0 && vf->power != NdisDeviceStateD0)
+			rc = s->cfg.ops->vf_sleep(s->cfg.ctx, vf->vport, false);
+	}
+	if (rc)
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE, "VF %u: its rings did not stop: %s", p->VFId,
+					    strerror(-rc));
+	vf->power = NdisDeviceStateD0;
+	clean_space(vf);
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* A VF that sleeps moves no frames. */
+/* A VF that sleeps moves no frames; its VPort stays active (it never is anything else, spec/30 §3), so what arrives for
+ * it is not given to the host. */
 NDIS_STATUS softnic_vf_power(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	const NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS *p = softnic_buffer(req);
 	struct softnic_vf *vf = s->vf[p->VFId];
+	bool asleep = p->PowerState != NdisDeviceStateD0;
 	int rc = 0;
 
-	if (vf->vport)
-		rc = nic_vport_set_active(s->nic, vf->vport, p->PowerState == NdisDeviceStateD0);
+	if (vf->vport && s->cfg.ops && asleep != (vf->power != NdisDeviceStateD0))
+		rc = s->cfg.ops->vf_sleep(s->cfg.ctx, vf->vport, asleep);
 	if (rc)
-		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE, "VPort %u: %s", vf->vport, strerror(-rc));
+		return (NDIS_STATUS)vmq_err(err, NDIS_STATUS_FAILURE, "VF %u: its rings did not stop: %s", p->VFId,
+					    strerror(-rc));
 	vf->power = p->PowerState;
 	return NDIS_STATUS_SUCCESS;
 }
