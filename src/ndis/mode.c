@@ -36,7 +36,7 @@ int ndis_keyword_set(struct miniport_keywords *kw, const char *name, uint32_t va
 		if (strcmp(rows[i].keyword, name) != 0)
 			continue;
 		if (value < rows[i].lowest || value > rows[i].highest)
-			return vmq_err(err, -ERANGE, "%s: %u is not allowed, %lld to %lld is", name, value,
+			return vmq_err(err, -ERANGE, "%u is not allowed; %lld to %lld is right", value,
 				       (long long)rows[i].lowest, (long long)rows[i].highest);
 		memcpy((char *)kw + rows[i].offset, &value, sizeof value);
 		return 0;

@@ -79,6 +79,7 @@ static int release_broadcast(struct stack_vport *v, struct stack_broadcast *b, s
 /* SET_FILTER refused it: if the same filter stands already, say where. */
 static void explain_refusal(struct stack_adapter *a, const struct stack_filter_want *want, struct stack_error *e)
 {
+	bool queues = stack_adapter_model(a) != STACK_MODEL_SWITCH;
 	struct stack_filter_info *list;
 	struct stack_error other;
 	size_t n;
@@ -92,8 +93,9 @@ static void explain_refusal(struct stack_adapter *a, const struct stack_filter_w
 			continue;
 		other = *e;
 		(void)stack_fail(e, STACK_EXISTS, "mac",
-				 "is taken with this VLAN: filter %u of VPort %s; delete or move that one", list[i].id,
-				 v ? v->name : "of another driver");
+				 "is taken with this VLAN: filter %u of %s %s; delete%s that one", list[i].id,
+				 queues ? "the VM queue of" : "VPort", v ? v->name : "another driver",
+				 queues ? "" : " or move");
 		e->oid = other.oid;
 		e->status = other.status;
 		break;

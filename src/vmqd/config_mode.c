@@ -79,7 +79,7 @@ static void take_keyword(struct params *p, const char *key, const json_t *value,
 	if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > UINT32_MAX) {
 		rc = ndis_keyword_set(kw, key, UINT32_MAX, &err); /* for the sentence about what is allowed */
 		if (rc != -ENOENT)
-			(void)params_fault(p, key, "is not a number; %s", err.text);
+			(void)params_fault(p, key, "is not a number, as all of its values are");
 	} else {
 		rc = ndis_keyword_set(kw, key, (uint32_t)json_integer_value(value), &err);
 	}
@@ -112,13 +112,13 @@ static void read_limits(struct params *p, struct softnic_limits *l)
 	const json_t *obj = params_any(p, "limits", false);
 	struct vmq_err err = { "" };
 	char path[64], first[32];
-	uint32_t vports = NIC_MAX_VPORTS;
+	json_int_t vports = json_integer_value(json_object_get(obj, "vports"));
 	struct params sub;
 
 	params_member_path(p, "limits", path, sizeof path);
 	params_open(&sub, obj, path, p->e);
-	(void)params_uint(&sub, "vports", false, 2, NIC_MAX_VPORTS, &vports);
-	softnic_limits_default(l, vports);
+	/* what is not given follows from this one; whether it is right is said below */
+	softnic_limits_default(l, vports >= 2 && vports <= NIC_MAX_VPORTS ? (uint32_t)vports : NIC_MAX_VPORTS);
 #define NUMBER(member, lowest, highest) (void)params_uint(&sub, #member, false, (lowest), (highest), &l->member);
 	SOFTNIC_LIMITS(NUMBER)
 #undef NUMBER

@@ -183,6 +183,53 @@ static const struct bad {
 	{ HEAD "    switch_name: [a]\n", "f:5: adapters[0].switch_name: a list is not text" },
 	{ HEAD "    ports: 4\n",
 	  "f:5: adapters[0].ports: is not known here; known are name, switch_name, keywords, limits, create_switch, port, host, vports" },
+	/* keywords */
+	{ HEAD "    keywords: [1]\n", "f:5: adapters[0].keywords: is not an object of named parameters" },
+	{ HEAD "    keywords:\n      *SRIOV: 0\n",
+	  "f:6: not YAML: found undefined alias (what begins with * stands in quotes: \"*VMQ\")" },
+	{ HEAD "    keywords:\n      SRIOV: 0\n",
+	  "f:6: adapters[0].keywords.SRIOV: is no keyword; \"*VMQ\", \"*SRIOV\" and the others are listed in "
+	  "vmqd.yaml(5)" },
+	{ HEAD "    keywords:\n      \"*VMQ\": 1\n      \"*SRIOV\": 2\n",
+	  "f:7: adapters[0].keywords.*SRIOV: 2 is not allowed; 0 to 1 is right" },
+	{ HEAD "    keywords: {\"*SRIOV\": off}\n",
+	  "f:5: adapters[0].keywords.*SRIOV: is not a number, as all of its values are" },
+	{ HEAD "    keywords: {\"*NumVFs\": 65535}\n",
+	  "f:5: adapters[0].keywords.*NumVFs: 65535 is not allowed; 0 to 65534 is right" },
+	{ HEAD "    keywords: {\"*SwitchType\": 2}\n",
+	  "f:5: adapters[0].keywords.*SwitchType: only 1 is possible: the switch is an external one" },
+	{ HEAD "    keywords: {\"*RscIPv4\": 1}\n",
+	  "f:5: adapters[0].keywords.*RscIPv4: only 0 is possible: this adapter does not join received segments" },
+	{ HEAD "    keywords: {\"*RSSProfile\": 1}\n",
+	  "f:5: adapters[0].keywords.*RSSProfile: does not belong here: the key cpus lists the workers' CPUs, and each "
+	  "VPort has its cpu" },
+	{ HEAD "    keywords: {\"*TenGigVmqEnabled\": 1}\n",
+	  "f:5: adapters[0].keywords.*TenGigVmqEnabled: does not belong here: an adapter must not read this one, which "
+	  "is the host's; *VMQ is the adapter's" },
+	/* limits */
+	{ HEAD "    limits: 5\n", "f:5: adapters[0].limits: is not an object of named parameters" },
+	{ HEAD "    limits: {ports: 5}\n",
+	  "f:5: adapters[0].limits.ports: is not known here; known are vports, vfs, vm_queues, queue_pairs, "
+	  "queue_pairs_per_vport, filters, mac_addresses, mac_addresses_per_vport, vlans_per_vport, single_vport_pool" },
+	{ HEAD "    limits: {vports: 1025}\n", "f:5: adapters[0].limits.vports: 1025 is not a number from 2 to 1024" },
+	{ HEAD "    limits:\n      vports: 16\n      vfs: 16\n",
+	  "f:7: adapters[0].limits.vfs: is 16; 0 to 15 is right with 16 VPorts (vports), one of them the default" },
+	{ HEAD "    limits: {vports: 16, queue_pairs: 15}\n",
+	  "f:5: adapters[0].limits.queue_pairs: is 15; at least one for each VPort is right (vports: 16)" },
+	{ HEAD "    limits: {queue_pairs_per_vport: 3}\n",
+	  "f:5: adapters[0].limits.queue_pairs_per_vport: is 3; a power of 2 up to 16 is right" },
+	{ HEAD "    limits: {filters: 100}\n",
+	  "f:5: adapters[0].limits.filters: is 100; at least one for each VM queue is right (vm_queues: 1023)" },
+	{ HEAD "    limits: {mac_addresses: 100}\n",
+	  "f:5: adapters[0].limits.mac_addresses: is 100; at least one for each VPort is right (vports: 1024)" },
+	{ HEAD "    limits: {single_vport_pool: 1}\n",
+	  "f:5: adapters[0].limits.single_vport_pool: 1 is neither true nor false" },
+	/* what they have to do with each other */
+	{ HEAD "    keywords: {\"*SRIOV\": 0, \"*VMQ\": 0}\n    create_switch: true\n",
+	  "f:6: adapters[0].create_switch: there can be no switch: *SriovPreferred is 1 but *SRIOV is 0, and *VMQ is 0" },
+	{ HEAD "    keywords: {\"*SRIOV\": 0}\n    limits: {switch_without_sriov: false}\n    create_switch: true\n",
+	  "f:7: adapters[0].create_switch: there can be no switch: *SriovPreferred is 1 but *SRIOV is 0: falls back to "
+	  "*VMQ, which is 1, and limits.switch_without_sriov is false" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port:\n      driver: dpdk\n      device: a\n",
 	  "f:5: adapters[0].port.driver: \"dpdk\" is not possible; auto, xdp, packet, tap or pcap" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: xdp}\n", "f:4: adapters[0].port.device: is missing" },
@@ -269,6 +316,38 @@ static void not_mistakes(void **state)
 	config_free(good(HEAD "    host: {device: eth1, netns: /run/netns/x}\n"));
 }
 
+/* Absent: the keywords of an adapter bound to a virtual switch, and all there is. Each adapter has its own. */
+static void keywords_and_limits(void **state)
+{
+	struct config *c = good(HEAD "    keywords: {\"*SRIOV\": 0, \"*NumVFs\": 0, \"*SwitchId\": 0, \"*VMQVlanFiltering\": 0}\n"
+				     "    limits: {vports: 16, vlans_per_vport: 2, single_vport_pool: false}\n"
+				     "    create_switch: true\n"
+				     "  - name: b\n    port: {device: eth2}\n    limits: {vm_queues: 3}\n");
+	const struct config_mode *m = &c->adapters[0].mode;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(ndis_mode_choose(&m->keywords, &reason), MINIPORT_MODE_VMQ);
+	assert_int_equal(m->keywords.num_vfs, 0);
+	assert_int_equal(m->keywords.vmq_vlan_filtering, 0);
+	assert_true(m->create_switch);
+	assert_int_equal(m->limits.vports, 16);
+	assert_int_equal(m->limits.vfs, 15);
+	assert_int_equal(m->limits.vm_queues, 15);
+	assert_int_equal(m->limits.queue_pairs, 256);
+	assert_int_equal(m->limits.vlans_per_vport, 2);
+	assert_false(m->limits.single_vport_pool);
+	assert_true(m->limits.asymmetric_queue_pairs);
+	m = &c->adapters[1].mode;
+	assert_int_equal(ndis_mode_choose(&m->keywords, &reason), MINIPORT_MODE_SRIOV);
+	assert_int_equal(m->keywords.num_vfs, MINIPORT_NUM_VFS_ALL);
+	assert_int_equal(m->limits.vm_queues, 3);
+	assert_int_equal(m->limits.vports, 1024);
+	assert_int_equal(m->limits.vfs, 256);
+	assert_false(m->create_switch);
+	config_free(c);
+}
+
 static void a_file_that_is_not_there(void **state)
 {
 	struct vmq_err err = { "" };
@@ -295,7 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults), cmocka_unit_test(everything), cmocka_unit_test(many_vports),
-		cmocka_unit_test(mistakes), cmocka_unit_test(not_mistakes), cmocka_unit_test(a_file_that_is_not_there),
+		cmocka_unit_test(keywords_and_limits), cmocka_unit_test(mistakes), cmocka_unit_test(not_mistakes), cmocka_unit_test(a_file_that_is_not_there),
 		cmocka_unit_test(the_example),
 	};
 

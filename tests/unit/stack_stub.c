@@ -20,7 +20,8 @@ static void note(char *log, size_t size, const char *what, unsigned a)
 
 static int initialize(void *ctx, const struct miniport_init *init, struct miniport_attributes *out, struct vmq_err *err)
 {
-	static const NDIS_RECEIVE_FILTER_CAPABILITIES filter = {
+	struct stub *s = ctx;
+	static NDIS_RECEIVE_FILTER_CAPABILITIES filter = {
 		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_CAPABILITIES_REVISION_2, sizeof filter },
 		.EnabledFilterTypes = NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED,
 		.SupportedQueueProperties = NDIS_RECEIVE_FILTER_MSI_X_SUPPORTED |
@@ -38,6 +39,7 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 			    NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_2 },
 		.NicSwitchCapabilities = NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED |
 					 NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL |
+					 NDIS_NIC_SWITCH_CAPS_NIC_SWITCH_WITHOUT_IOV_SUPPORTED |
 					 NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED,
 		.MaxNumSwitches = 1,
 		.MaxNumVPorts = STUB_MAX_VPORTS,
@@ -50,11 +52,42 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 		.SriovCapabilities = NDIS_SRIOV_CAPS_SRIOV_SUPPORTED | NDIS_SRIOV_CAPS_PF_MINIPORT,
 	};
 
-	(void)ctx, (void)init, (void)err;
-	*out = (struct miniport_attributes){ .hardware_filter = &filter, .current_filter = &filter,
-					     .hardware_switch = &sw, .current_switch = &sw,
-					     .hardware_sriov = &sriov, .current_sriov = &sriov };
+	bool queues = init->mode == MINIPORT_MODE_VMQ, sriov_on = init->mode == MINIPORT_MODE_SRIOV;
+
+	(void)err;
+	s->up = init->up;
+	s->up_adapter = init->adapter;
+	filter.EnabledQueueTypes = queues ? NDIS_RECEIVE_FILTER_VM_QUEUES_ENABLED : 0;
+	filter.NumQueues = queues ? STUB_MAX_QUEUES : 0;
+	*out = (struct miniport_attributes){ .hardware_filter = &filter,
+					     .current_filter = queues || sriov_on ? &filter : NULL,
+					     .hardware_switch = &sw,
+					     .current_switch = queues || sriov_on ? &sw : NULL,
+					     .hardware_sriov = &sriov,
+					     .current_sriov = sriov_on ? &sriov : NULL };
 	return 0;
+}
+
+static void dma_stopped(struct stub *s, ULONG queue)
+{
+	NDIS_RECEIVE_QUEUE_STATE state = {
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_STATE_REVISION_1, sizeof state },
+		.QueueId = queue,
+		.QueueState = NdisReceiveQueueOperationalStateDmaStopped,
+	};
+
+	s->up->indicate(s->up_adapter, NDIS_STATUS_RECEIVE_QUEUE_STATE, &state, sizeof state);
+}
+
+/* Of a batch of one. */
+static void complete(struct stub *s, void *buf)
+{
+	const NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY *a = buf;
+	NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *e = (void *)((char *)buf + a->FirstElementOffset);
+
+	assert_int_equal(a->NumElements, 1);
+	note(s->log, sizeof s->log, "COMPLETE", e->QueueId);
+	e->CompletionStatus = s->element_status;
 }
 
 /* The words of the log, and which member is the number. */
@@ -65,9 +98,25 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 	const NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS *move = buf;
 	const NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS *del = buf;
 	const NDIS_NIC_SWITCH_VPORT_PARAMETERS *vport = buf;
+	const NDIS_RECEIVE_QUEUE_PARAMETERS *queue = buf;
+	const NDIS_RECEIVE_QUEUE_FREE_PARAMETERS *gone = buf;
 	const VMQ_VPORT_POLICY *policy = buf;
 
 	switch (oid) {
+	case OID_RECEIVE_FILTER_ALLOCATE_QUEUE:
+		note(s->log, sizeof s->log, "ALLOCATE_QUEUE", queue->QueueId);
+		s->allocated = *queue;
+		break;
+	case OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE:
+		complete(s, buf);
+		break;
+	case OID_RECEIVE_FILTER_QUEUE_PARAMETERS:
+		note(s->log, sizeof s->log, "QUEUE_PARAMETERS", queue->QueueId);
+		break;
+	case OID_RECEIVE_FILTER_FREE_QUEUE:
+		note(s->log, sizeof s->log, "FREE_QUEUE", gone->QueueId);
+		dma_stopped(s, gone->QueueId);
+		break;
 	case OID_NIC_SWITCH_CREATE_VPORT:
 		note(s->log, sizeof s->log, "CREATE_VPORT", vport->VPortId);
 		s->created = *vport;
@@ -79,7 +128,7 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 		note(s->log, sizeof s->log, "DELETE_VPORT", del->VPortId);
 		break;
 	case OID_RECEIVE_FILTER_SET_FILTER:
-		note(s->log, sizeof s->log, "SET_FILTER", set->VPortId);
+		note(s->log, sizeof s->log, "SET_FILTER", set->VPortId | set->QueueId);
 		break;
 	case OID_RECEIVE_FILTER_CLEAR_FILTER:
 		note(s->log, sizeof s->log, "CLEAR_FILTER", clear->FilterId);
@@ -100,8 +149,10 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 /* What a driver may answer where it may refuse (miniport.h). */
 static NDIS_STATUS refusal(NDIS_OID oid)
 {
-	return oid == OID_NIC_SWITCH_DELETE_VPORT || oid == OID_RECEIVE_FILTER_CLEAR_FILTER ? NDIS_STATUS_NOT_ACCEPTED :
-											      NDIS_STATUS_FAILURE;
+	return oid == OID_NIC_SWITCH_DELETE_VPORT || oid == OID_RECEIVE_FILTER_CLEAR_FILTER ||
+		       oid == OID_RECEIVE_FILTER_FREE_QUEUE
+		   ? NDIS_STATUS_NOT_ACCEPTED
+		   : NDIS_STATUS_FAILURE;
 }
 
 static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err)
@@ -169,6 +220,14 @@ static void event(void *ctx, const char *name, struct stack_vport *v, const stru
 
 void stub_start(struct stub *s)
 {
+	struct miniport_keywords kw;
+
+	ndis_keywords_for_switch(&kw);
+	stub_start_with(s, &kw);
+}
+
+void stub_start_with(struct stub *s, const struct miniport_keywords *kw)
+{
 	static const struct stack_ops stack_ops = {
 		.open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event
 	};
@@ -179,7 +238,7 @@ void stub_start(struct stub *s)
 	struct stack_error e;
 
 	memset(s, 0, sizeof *s);
-	ndis_keywords_for_switch(&ac.keywords);
+	ac.keywords = *kw;
 	if (ndis_adapter_create(&ops, s, &ac, &s->ndis, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(stack_create(&cfg, &s->stack, &e), 0);

@@ -11,6 +11,7 @@
 
 #define STUB_MAX_VPORTS  8u
 #define STUB_MAX_FILTERS 32u
+#define STUB_MAX_QUEUES  3u /* mode VMQ */
 
 struct stub {
 	struct ndis_adapter *ndis;
@@ -23,11 +24,17 @@ struct stub {
 	int endpoints;      /* open ones */
 	uint32_t policy[STUB_MAX_VPORTS];
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS created; /* of the last CREATE_VPORT */
+	NDIS_RECEIVE_QUEUE_PARAMETERS allocated;  /* of the last ALLOCATE_QUEUE */
+	NDIS_STATUS element_status;               /* what becomes of a QUEUE_ALLOCATION_COMPLETE's element */
+	const struct miniport_up *up;
+	struct ndis_adapter *up_adapter;
 	char events[4096];
 };
 
 /* An adapter "ext0" with workers on CPUs 2, 3 and 70. */
 void stub_start(struct stub *s);
+/* The same in the mode that these keywords choose. */
+void stub_start_with(struct stub *s, const struct miniport_keywords *kw);
 void stub_stop(struct stub *s);
 
 #endif
