@@ -116,6 +116,7 @@ int main(void)
 	add_all(rss_cases, rss_count);
 	add_all(mode_cases, mode_count);
 	add_all(driver_cases, driver_count);
+	add_all(limit_cases, limit_count);
 	report();
 	return _cmocka_run_group_tests("contract", tests, count, NULL, NULL);
 }

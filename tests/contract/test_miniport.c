@@ -71,6 +71,8 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	out->hardware_switch = m->no_switch ? NULL : &m->nic_switch;
 	out->hardware_sriov = m->no_switch ? NULL : &m->sriov;
 	out->rss = m->no_rss ? NULL : &m->rss;
+	out->mac_addresses_per_target = m->mac_addresses_per_target;
+	out->vlans_per_target = m->vlans_per_target;
 	if (init->mode == MINIPORT_MODE_VMQ || init->mode == MINIPORT_MODE_SRIOV) {
 		out->current_filter = out->hardware_filter;
 		out->current_switch = m->switch_off ? NULL : out->hardware_switch;

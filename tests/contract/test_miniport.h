@@ -14,6 +14,7 @@ struct test_miniport {
 	NDIS_NIC_SWITCH_CAPABILITIES nic_switch;
 	NDIS_SRIOV_CAPABILITIES sriov;
 	NDIS_RECEIVE_SCALE_CAPABILITIES rss;
+	uint32_t mac_addresses_per_target, vlans_per_target;
 	bool no_filter, no_switch, no_rss; /* nothing registered, not even hardware */
 	bool switch_off;                   /* current switch NULL (mode VMQ without NIC_SWITCH_WITHOUT_IOV) */
 	int initialize_rc;

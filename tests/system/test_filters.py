@@ -48,9 +48,14 @@ class Sender:
             assert seen == sorted(seen), 'order changed within a VPort'
 
 
+BOTH = pytest.mark.parametrize('three', ['vports', 'queues'], indirect=True)
+
+
 @pytest.fixture
-def three(lab):
-    x = lab(vports=[{'name': n, 'mac': m} for n, m in (('a', A), ('b', B), ('c', C))])
+def three(lab, request):
+    """Three VMs; with parameter `queues` they have VM queues instead of VPorts."""
+    mode = {'keywords': {'*SRIOV': 0}} if getattr(request, 'param', None) == 'queues' else {}
+    x = lab(vports=[{'name': n, 'mac': m} for n, m in (('a', A), ('b', B), ('c', C))], **mode)
     x.plug('a', 'b', 'c')
     return x
 
@@ -78,6 +83,7 @@ def test_a_filter_moves_while_traffic_runs(three, source):
     assert not x.host.drain(0.1), 'a frame fell to the default VPort'
 
 
+@BOTH
 def test_the_receiver_changes_its_cpu_while_traffic_runs(three):
     x = three
     s = Sender(lambda numbers: x.vms['a'].send([frame(B, A, n) for n in numbers]), [x.vms['b']])
@@ -103,6 +109,7 @@ def test_the_sender_changes_its_cpu_while_traffic_runs(three):
     s.finish()
 
 
+@BOTH
 def test_other_vports_and_filters_come_and_go_while_traffic_runs(three):
     x = three
     s = Sender(lambda numbers: x.vms['a'].send([frame(B, A, n) for n in numbers]), [x.vms['b']])
@@ -127,6 +134,7 @@ def test_other_vports_and_filters_come_and_go_while_traffic_runs(three):
     assert len(x.vmqd.call('vport.show')['vports']) == 4
 
 
+@BOTH
 def test_a_deleted_vports_frames_go_to_the_default_vport(three):
     x = three
     x.vmqd.call('vport.del', name='c')
@@ -152,6 +160,7 @@ def test_most_specific_filter_wins(lab):
         assert x.everywhere(1) == {'any': [plain]}
 
 
+@BOTH
 def test_a_cleared_filter_claims_nothing_more(three):
     x = three
     f = x.vmqd.call('filter.add', vport='b', mac=M, broadcast=False)['filters'][0]

@@ -97,9 +97,13 @@ def check(x, cases, send):
     assert not wrong and not late, '\n'.join([*wrong, f'and then: {late}'])
 
 
-@pytest.fixture(params=['packet', 'xdp'])
+QUEUES = {'keywords': {'*SRIOV': 0}}  # VM queues instead of VPorts: the same rules
+
+
+@pytest.fixture(params=['packet', 'xdp', 'packet-queues'])
 def switch(lab, request):
-    x = lab(vports=VPORTS, driver=request.param)
+    driver, _, queues = request.param.partition('-')
+    x = lab(vports=VPORTS, driver=driver, **(QUEUES if queues else {}))
     x.plug(*PLACES)
     return x
 
@@ -116,8 +120,9 @@ def test_from_the_host(switch):
     check(switch, [(t, 'host', *rest) for t, *rest in FROM_HOST], lambda _s, f: switch.host.send(f))
 
 
-def test_never_back_to_the_sender(lab):
-    x = lab(vports=VPORTS)
+@pytest.mark.parametrize('mode', [{}, QUEUES], ids=['vports', 'queues'])
+def test_never_back_to_the_sender(lab, mode):
+    x = lab(vports=VPORTS, **mode)
     x.plug(*PLACES)
     # (sender, destination, how many others get it)
     for seq, (who, dst, others) in enumerate([('a', A, 0), ('b', B, 0), ('c', C, 0), ('a', BROADCAST, 3), ('c', BROADCAST, 3),
@@ -149,9 +154,10 @@ def test_service_tag_is_not_a_vlan_tag(lab):
     assert x.everywhere(1) == {'a': [qinq]}
 
 
-def test_vlan_check(lab):
+@pytest.mark.parametrize('mode', [{}, QUEUES], ids=['vports', 'queues'])
+def test_vlan_check(lab, mode):
     """What the VM of an access VPort may put on by itself: its own VLAN or a priority, no other VLAN."""
-    x = lab(vports=VPORTS)
+    x = lab(vports=VPORTS, **mode)
     x.plug('b', 'd')
     x.vms['b'].send(frame(D, B, 1, vlan=200))
     procs.wait_for(lambda: x.vmqd.stats('b')['drops']['tx_vlan'] == 1, 5, 'a counted drop')

@@ -182,7 +182,8 @@ static const struct bad {
 	{ HEAD "    host: {cpu: 3}\n", "f:5: adapters[0].host.cpu: 3 is no worker's CPU; cpus lists 0" },
 	{ HEAD "    switch_name: [a]\n", "f:5: adapters[0].switch_name: a list is not text" },
 	{ HEAD "    ports: 4\n",
-	  "f:5: adapters[0].ports: is not known here; known are name, switch_name, keywords, limits, create_switch, port, host, vports" },
+	  "f:5: adapters[0].ports: is not known here; known are name, switch_name, keywords, limits, create_switch, port, "
+	  "host, vports" },
 	/* keywords */
 	{ HEAD "    keywords: [1]\n", "f:5: adapters[0].keywords: is not an object of named parameters" },
 	{ HEAD "    keywords:\n      *SRIOV: 0\n",
@@ -319,7 +320,8 @@ static void not_mistakes(void **state)
 /* Absent: the keywords of an adapter bound to a virtual switch, and all there is. Each adapter has its own. */
 static void keywords_and_limits(void **state)
 {
-	struct config *c = good(HEAD "    keywords: {\"*SRIOV\": 0, \"*NumVFs\": 0, \"*SwitchId\": 0, \"*VMQVlanFiltering\": 0}\n"
+	struct config *c = good(HEAD "    keywords: {\"*SRIOV\": 0, \"*NumVFs\": 0, \"*SwitchId\": 0,\n"
+				     "               \"*VMQVlanFiltering\": 0}\n"
 				     "    limits: {vports: 16, vlans_per_vport: 2, single_vport_pool: false}\n"
 				     "    create_switch: true\n"
 				     "  - name: b\n    port: {device: eth2}\n    limits: {vm_queues: 3}\n");
@@ -374,7 +376,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults), cmocka_unit_test(everything), cmocka_unit_test(many_vports),
-		cmocka_unit_test(keywords_and_limits), cmocka_unit_test(mistakes), cmocka_unit_test(not_mistakes), cmocka_unit_test(a_file_that_is_not_there),
+		cmocka_unit_test(keywords_and_limits), cmocka_unit_test(mistakes), cmocka_unit_test(not_mistakes),
+		cmocka_unit_test(a_file_that_is_not_there),
 		cmocka_unit_test(the_example),
 	};
 

@@ -208,7 +208,7 @@ static struct ndis_driver *driver;
 static struct vmq_err err;
 static uint8_t buf[4096] __attribute__((aligned(8)));
 
-static void start_with(struct miniport_keywords kw)
+static void start_limited(struct miniport_keywords kw, const struct softnic_limits *limits)
 {
 	struct ndis_adapter_config cfg = { .keywords = kw };
 	struct ndis_driver_config d = { .name = "test", .ndis_role = true };
@@ -221,10 +221,17 @@ static void start_with(struct miniport_keywords kw)
 	refuse = 0;
 	softnic_config_default(NULL, &sc);
 	sc.ops = &softnic_events;
+	if (limits)
+		sc.limits = *limits;
 	assert_int_equal(softnic_create(NULL, NULL, &sc, &soft, &err), 0);
 	if (ndis_adapter_create(&softnic_ops, soft, &cfg, &adapter, &err))
 		fail_msg("%s", err.text);
 	driver = ndis_driver_open(adapter, &d);
+}
+
+static void start_with(struct miniport_keywords kw)
+{
+	start_limited(kw, NULL);
 }
 
 static int start(void **state)
@@ -758,6 +765,75 @@ static void vm_queue(void **state)
 	assert_int_equal(info.faults, 0);
 }
 
+static void get(NDIS_OID oid, void *caps, uint32_t len)
+{
+	assert_int_equal(ndis_query(driver, oid, caps, len, NULL, &err), NDIS_STATUS_SUCCESS);
+}
+
+/* What the limits and keywords say is what is registered; what is switched off stays in the hardware's. */
+static void limits_are_capabilities(void **state)
+{
+	const uint32_t vmmq = NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED;
+	NDIS_RECEIVE_FILTER_CAPABILITIES f;
+	NDIS_NIC_SWITCH_CAPABILITIES sw;
+	struct ndis_adapter_info i;
+	struct miniport_keywords kw;
+	struct softnic_limits l;
+
+	softnic_limits_default(&l, 16);
+	assert_int_equal(softnic_limits_check(&l, &err), 0);
+	l.vfs = 4;
+	l.vm_queues = 5;
+	l.queue_pairs = 40;
+	l.queue_pairs_per_vport = 4;
+	l.filters = 100;
+	l.mac_addresses = 50;
+	l.single_vport_pool = l.asymmetric_queue_pairs = false;
+	ndis_keywords_for_switch(&kw);
+	kw.vmq_vlan_filtering = 0;
+	start_limited(kw, &l);
+	get(OID_NIC_SWITCH_CURRENT_CAPABILITIES, &sw, sizeof sw);
+	assert_int_equal(sw.MaxNumVPorts, 16);
+	assert_int_equal(sw.MaxNumVFs, 4);
+	assert_int_equal(sw.MaxNumQueuePairs, 40);
+	assert_int_equal(sw.MaxNumQueuePairsPerNonDefaultVPort, 4);
+	assert_int_equal(sw.MaxNumMacAddresses, 50);
+	assert_int_equal(sw.NicSwitchCapabilities &
+			     (vmmq | NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL | NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED |
+			      NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED),
+			 0);
+	get(OID_RECEIVE_FILTER_CURRENT_CAPABILITIES, &f, sizeof f);
+	assert_int_equal(f.NumQueues, 0);
+	assert_int_equal(f.MaxMacHeaderFilters, 100);
+	assert_false(f.SupportedMacHeaderFields & NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED);
+	get(OID_RECEIVE_FILTER_HARDWARE_CAPABILITIES, &f, sizeof f);
+	assert_int_equal(f.NumQueues, 5);
+	assert_true(f.SupportedMacHeaderFields & NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED);
+	assert_int_equal(stop(state), 0);
+	/* VMMQ by its keyword, with the pool it needs */
+	for (uint32_t on = 0; on < 2; on++) {
+		ndis_keywords_for_switch(&kw);
+		kw.rss_on_host_vports = on;
+		start_with(kw);
+		get(OID_NIC_SWITCH_CURRENT_CAPABILITIES, &sw, sizeof sw);
+		assert_int_equal(sw.NicSwitchCapabilities & vmmq, on ? vmmq : 0);
+		get(OID_NIC_SWITCH_HARDWARE_CAPABILITIES, &sw, sizeof sw);
+		assert_int_equal(sw.NicSwitchCapabilities & vmmq, vmmq);
+		assert_int_equal(stop(state), 0);
+	}
+	/* without SR-IOV: neutral, or VM queues only */
+	kw.sriov = 0;
+	for (uint32_t on = 0; on < 2; on++) {
+		l.switch_without_sriov = on;
+		start_limited(kw, &l);
+		ndis_adapter_info(adapter, &i);
+		assert_string_equal(i.now, on ? "neutral" : "VM queues");
+		assert_int_equal(i.max_queues, 5);
+		assert_int_equal(i.switch_possible, on);
+		assert_int_equal(stop(state), 0);
+	}
+}
+
 static void config_refused(void **state)
 {
 	struct softnic_config good, c;
@@ -802,6 +878,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(vf_cpus, start, stop),
 		cmocka_unit_test_setup_teardown(queue_pairs_change, start, stop),
 		cmocka_unit_test_setup_teardown(vm_queue, start_vmq, stop),
+		cmocka_unit_test(limits_are_capabilities),
 		cmocka_unit_test(config_refused),
 	};
 
