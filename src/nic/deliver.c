@@ -12,16 +12,9 @@
 
 #define MAX_MERGED 64u /* buffers of one frame: 64 KiB into buffers of 1 KiB */
 
-/* Copies are inlined and vectorised for the processor found at run time. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define HOT_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define HOT_CLONES
-#endif
-
-static inline void copy_rest(uint8_t *dst, const struct frame *f)
+static void copy_rest(uint8_t *dst, const struct frame *f)
 {
-	if (__builtin_expect(f->segs == NULL, 1)) {
+	if (f->segs == NULL) {
 		if (f->rest.len)
 			memcpy(dst, f->rest.ptr, f->rest.len);
 		return;
@@ -32,26 +25,34 @@ static inline void copy_rest(uint8_t *dst, const struct frame *f)
 	}
 }
 
-/* The frame as the receiver shall see it into one piece of memory with room for it. */
-static inline void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op op)
+/* Short, in pieces, or with a tag to be taken out or put in. */
+static __attribute__((noinline)) void copy_odd(uint8_t *dst, const struct frame *f, enum tag_op op)
 {
 	uint8_t edited[FRAME_HDR + 4];
-	uint32_t n;
+	uint32_t n = f->hdr_len;
 
-	if (__builtin_expect(op == TAG_KEEP, 1)) {
-		if (__builtin_expect(f->hdr_len == FRAME_HDR, 1))
-			memcpy(dst, f->hdr, FRAME_HDR);
-		else
-			memcpy(dst, f->hdr, f->hdr_len);
-		copy_rest(dst + f->hdr_len, f);
-		return;
+	if (op == TAG_KEEP) {
+		memcpy(dst, f->hdr, n);
+	} else {
+		n = frame_edit_header(f, op, edited);
+		memcpy(dst, edited, n);
 	}
-	n = frame_edit_header(f, op, edited);
-	memcpy(dst, edited, n);
 	copy_rest(dst + n, f);
 }
 
-static inline void write_virtio_header(uint8_t *p, const struct virtqueue *vq, uint16_t buffers)
+/* The frame as the receiver shall see it into one piece of memory with room for it. */
+static inline __attribute__((always_inline)) void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op op)
+{
+	if (__builtin_expect(op != TAG_KEEP || f->hdr_len != FRAME_HDR || f->segs != NULL, 0)) {
+		copy_odd(dst, f, op);
+		return;
+	}
+	memcpy(dst, f->hdr, FRAME_HDR); /* in steps of 16 bytes: a 64-byte store over two lines waits for both */
+	if (f->rest.len)
+		memcpy(dst + FRAME_HDR, f->rest.ptr, f->rest.len);
+}
+
+static inline __attribute__((always_inline)) void write_virtio_header(uint8_t *p, const struct virtqueue *vq, uint16_t buffers)
 {
 	const uint64_t zero = 0;
 	const uint32_t tail = (uint32_t)buffers << 16; /* csum_offset 0, num_buffers */
@@ -73,7 +74,7 @@ static void write_offload_header(uint8_t *p, const struct nic_queue *q, const st
 		memcpy(p + sizeof h, &buffers, sizeof buffers);
 }
 
-static inline void write_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
+static inline __attribute__((always_inline)) void write_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
 {
 	if (__builtin_expect(f->offload == 0, 1))
 		write_virtio_header(p, &q->rx, buffers);
@@ -129,9 +130,9 @@ static void log_pieces(const struct virtqueue *vq, const uint64_t *gpa, const st
 }
 
 /* True: delivered. False: dropped, *why; the ring is as before (or broken). */
-static bool deliver_slow(struct delivery *d, enum nic_drop *why)
+static bool deliver_slow(struct nic_queue *q, struct delivery *d, enum nic_drop *why)
 {
-	struct virtqueue *vq = &d->q->rx;
+	struct virtqueue *vq = &q->rx;
 	struct vq_seg seg[VQ_MAX_SEGS];
 	uint64_t gpa[VQ_MAX_SEGS];
 	struct {
@@ -172,7 +173,7 @@ static bool deliver_slow(struct delivery *d, enum nic_drop *why)
 	if (vq->log)
 		log_pieces(vq, gpa, seg, nseg);
 	s = (struct stream){ seg, nseg };
-	stream_frame(&s, d->q, d->f, d->op, (uint16_t)nbuf);
+	stream_frame(&s, q, d->f, d->op, (uint16_t)nbuf);
 	d->buffers = (uint16_t)nbuf;
 	for (unsigned i = 0; i < nbuf; i++) {
 		uint32_t used = need < buf[i].room ? need : buf[i].room;
@@ -202,108 +203,116 @@ static void touch(struct worker *w, struct nic_queue *q)
 	virtqueue_prefetch_used(&q->rx, 0);
 }
 
-/* What the rate limits of the burst's receivers do not let through goes out of the list. */
+/* What the rate limits of the burst's receivers do not let through goes out of its row. */
 static void drop_beyond_limits(struct worker *w)
 {
-	unsigned kept = 0;
+	for (unsigned i = 0; i < w->nrows; i++) {
+		struct row *r = &w->row[i];
+		struct nic_vport *v = r->q->vport;
+		unsigned kept = r->first;
 
-	for (unsigned i = 0; i < w->ndeliver; i++) {
-		const struct delivery *d = &w->deliver[i];
-		struct nic_vport *v = d->q->vport;
-
-		if (is_set(&v->rx_limited) && !limit_pass(&v->limit.rx, w->now, d->len)) {
-			drop_frame(w, d->q->nic, v, d->f, NIC_DROP_RX_LIMIT);
+		if (!is_set(&v->rx_limited))
 			continue;
+		for (unsigned k = r->first; k < r->first + r->n; k++) {
+			if (!limit_pass(&v->limit.rx, w->now, w->deliver[k].len)) {
+				drop_frame(w, r->q->nic, v, w->deliver[k].f, NIC_DROP_RX_LIMIT);
+				continue;
+			}
+			w->deliver[kept] = w->deliver[k];
+			w->rx_buf[kept++].len = w->rx_buf[k].len;
 		}
-		if (kept != i)
-			w->deliver[kept] = *d;
-		kept++;
+		r->n = (uint16_t)(kept - r->first);
 	}
-	w->ndeliver = kept;
 	w->limited = false;
 }
 
-/* A position of the receive ring for each frame, in order. */
+/* Positions of the receive ring; frames without one are dropped. */
 static void take_buffers(struct worker *w)
 {
-	for (unsigned i = 0; i < w->ndeliver; i++) {
-		struct delivery *d = &w->deliver[i];
-		struct virtqueue *vq = &d->q->rx;
+	for (unsigned i = 0; i < w->nrows; i++) {
+		struct row *r = &w->row[i];
+		struct virtqueue *vq = &r->q->rx;
+		unsigned got = vq->broken ? 0 : virtqueue_take(vq, &w->rx_buf[r->first], r->n);
+		enum nic_drop why = vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER;
 
-		if (__builtin_expect(vq->broken || !virtqueue_take(vq, &d->buf), 0)) {
-			drop_frame(w, d->q->nic, d->q->vport, d->f, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER);
-			d->q = NULL;
-		} else if (d->buf.pos % 8 == 0) { /* a line of the used ring holds eight entries */
-			virtqueue_prefetch_used(vq, 8);
-		}
+		for (unsigned k = got; k < r->n; k++)
+			drop_frame(w, r->q->nic, r->q->vport, w->deliver[r->first + k].f, why);
+		r->n = (uint16_t)got;
 	}
 }
 
 /* The memory of each buffer; the first of a ring that the fast way can't use ends its fast way. */
 static void find_memory(struct worker *w)
 {
-	for (unsigned i = 0; i < w->ndeliver; i++) {
-		struct delivery *d = &w->deliver[i];
-		struct nic_queue *q = d->q;
+	for (unsigned i = 0; i < w->nrows; i++) {
+		struct row *r = &w->row[i];
+		struct nic_queue *q = r->q;
 
-		if (!q)
+		r->fast = 0;
+		if (__builtin_expect(q->rx_slow, 0))
 			continue;
-		if (__builtin_expect(q->rx_slow, 0)) {
-			d->slow = true;
-			continue;
+		r->fast = (uint16_t)virtqueue_slots(&q->rx, &w->rx_buf[r->first], r->n);
+		if (__builtin_expect(r->fast < r->n, 0)) {
+			q->rx_slow = true; /* the slow way also says what is wrong with it, if anything */
+			q->rx.last_avail = w->rx_buf[r->first + r->fast].pos;
 		}
-		if (__builtin_expect(!virtqueue_slot(&q->rx, &d->buf, q->rx.hdr_len + d->len), 0)) {
-			q->rx_slow = d->slow = true; /* the slow way also says what is wrong with it, if anything */
-			q->rx.last_avail = d->buf.pos;
-			continue;
-		}
-		__builtin_prefetch(d->buf.ptr, 1);
-		__builtin_prefetch(d->buf.ptr + 64, 1);
 	}
 }
 
-HOT_CLONES static void copy_all(struct worker *w)
+/* The rest of a row, one by one. */
+static void deliver_rest(struct worker *w, struct row *r)
 {
-	for (unsigned i = 0; i < w->ndeliver; i++) {
-		struct delivery *d = &w->deliver[i];
-		struct nic_queue *q = d->q;
-		struct virtqueue *vq;
+	struct nic_queue *q = r->q;
 
-		if (__builtin_expect(!q, 0))
-			continue;
-		vq = &q->rx;
-		if (__builtin_expect(d->slow, 0)) {
-			enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
+	for (unsigned k = r->first + r->fast; k < r->first + r->n; k++) {
+		enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
+		struct delivery *d = &w->deliver[k];
 
-			if (vq->broken || !deliver_slow(d, &why)) {
-				drop_frame(w, q->nic, q->vport, d->f, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : why);
-				d->q = NULL;
-				continue;
-			}
+		d->buffers = 0;
+		if (!q->rx.broken && deliver_slow(q, d, &why)) {
+			q->rx_frames++;
+			q->rx_bytes += d->len;
 		} else {
-			write_header(d->buf.ptr, q, d->f, d->op, 1);
-			copy_frame(d->buf.ptr + vq->hdr_len, d->f, d->op);
-			virtqueue_used(vq, d->buf.id, vq->hdr_len + d->len, 1);
-			if (__builtin_expect(vq->log != NULL, 0))
-				virtqueue_log(vq, d->buf.gpa, vq->hdr_len + d->len);
+			drop_frame(w, q->nic, q->vport, d->f, q->rx.broken ? NIC_DROP_RX_NOT_CONNECTED : why);
 		}
-		q->rx_frames++;
-		q->rx_bytes += d->len;
 	}
 }
 
-void deliver_rings(struct worker *w)
+static void log_row(const struct virtqueue *vq, const struct vq_buf *b, unsigned n)
 {
-	if (w->ndeliver == 0)
-		return;
-	for (unsigned i = 0; i < w->ndeliver; i++)
-		if (!w->deliver[i].q->rx_touched)
-			touch(w, w->deliver[i].q);
-	if (__builtin_expect(w->limited, 0))
-		drop_beyond_limits(w);
-	take_buffers(w);
-	find_memory(w);
-	copy_all(w);
+	for (unsigned i = 0; i < n; i++)
+		virtqueue_log(vq, b[i].gpa, b[i].len);
+}
+
+static void copy_all(struct worker *w)
+{
+	for (unsigned i = 0; i < w->nrows; i++) {
+		struct row *r = &w->row[i];
+		struct nic_queue *q = r->q;
+		const struct vq_buf *b = &w->rx_buf[r->first];
+		struct delivery *d = &w->deliver[r->first];
+		const uint8_t hdr_len = q->rx.hdr_len;
+		uint64_t bytes = 0;
+
+		for (unsigned k = 0; k < r->fast; k++) {
+			write_header(b[k].ptr, q, d[k].f, d[k].op, 1);
+			copy_frame(b[k].ptr + hdr_len, d[k].f, d[k].op);
+			bytes += d[k].len;
+			d[k].buffers = 1;
+		}
+		virtqueue_used_row(&q->rx, b, r->fast);
+		q->rx_frames += r->fast;
+		q->rx_bytes += bytes;
+		if (__builtin_expect(q->rx.log != NULL, 0))
+			log_row(&q->rx, b, r->fast);
+		if (__builtin_expect(r->fast < r->n, 0))
+			deliver_rest(w, r);
+	}
+}
+
+/* Each ring's frames of the burst become visible at once. */
+static void publish_all(struct worker *w)
+{
 	for (unsigned i = 0; i < w->ntouched; i++) {
 		struct nic_queue *q = w->touched[i];
 
@@ -321,8 +330,23 @@ void deliver_rings(struct worker *w)
 		if (__builtin_expect(q->rx.broken != NULL, 0))
 			engine_report_broken(w, q);
 	}
+	w->ntouched = 0;
+}
+
+void deliver_rings(struct worker *w)
+{
+	if (w->ndeliver == 0)
+		return;
+	for (unsigned i = 0; i < w->nrows; i++)
+		if (!w->row[i].q->rx_touched)
+			touch(w, w->row[i].q);
+	if (__builtin_expect(w->limited, 0))
+		drop_beyond_limits(w);
+	take_buffers(w);
+	find_memory(w);
+	copy_all(w);
+	publish_all(w);
 	if (tapped(w))
 		tap_delivered(w);
-	w->ntouched = 0;
-	w->ndeliver = 0;
+	w->ndeliver = w->nrows = 0;
 }

@@ -12,16 +12,20 @@ void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f,
 
 static inline void put_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
 {
-	struct delivery *d;
+	enum tag_op op = frame_tag_op(f, in_bytes);
+	uint32_t len = frame_out_len(f, op);
+	struct row *r;
 
 	if (w->ndeliver == WORKER_DELIVERIES)
 		deliver_rings(w);
-	d = &w->deliver[w->ndeliver++];
-	d->f = f;
-	d->q = q;
-	d->op = frame_tag_op(f, in_bytes);
-	d->len = frame_out_len(f, d->op);
-	d->slow = false;
+	r = &w->row[w->nrows - 1];
+	if (w->nrows == 0 || r->q != q) {
+		r = &w->row[w->nrows++];
+		*r = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };
+	}
+	r->n++;
+	w->rx_buf[w->ndeliver].len = q->rx.hdr_len + len;
+	w->deliver[w->ndeliver++] = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
 }
 
 /* To a ring whose driver does not take the frame as its sender left it. */
@@ -291,6 +295,7 @@ static void dispatch_all(struct worker *w)
 	const struct frame *prev = NULL;
 	struct nic_queue *straight = NULL;
 	struct verdict verdict;
+	bool in_bytes = false;
 
 	for (unsigned i = 0; i < w->nframes; i++) {
 		struct frame *f = &w->frame[i];
@@ -300,7 +305,7 @@ static void dispatch_all(struct worker *w)
 
 		/* frames of a burst often go the same way */
 		if (straight && f->key == prev->key && f->queue == prev->queue && f->port == prev->port) {
-			add_delivery(w, f, straight, is_set(&straight->vport->tags_inline));
+			add_delivery(w, f, straight, in_bytes);
 			continue;
 		}
 		prev = f;
@@ -317,6 +322,7 @@ static void dispatch_all(struct worker *w)
 		} else {
 			verdict = classify(n, t, f);
 			straight = straight_to(w, n, &verdict);
+			in_bytes = straight && is_set(&straight->vport->tags_inline);
 		}
 		dispatch(w, n, t, f, &verdict);
 	}

@@ -167,6 +167,8 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	unsigned first = w->nframes, n, i;
 	struct vq_buf buf[WORKER_BURST];
 	uint16_t pos = vq->last_avail;
+	const uint8_t hdr_len = vq->hdr_len;
+	const uint32_t src_vport = q->vport->id;
 	uint64_t bytes = 0;
 	int32_t credit = w->nactive > 1 ? q->credit + RING_QUANTUM : INT32_MAX;
 	bool limited;
@@ -179,47 +181,46 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 			return 0;
 	}
 	for (i = 0; i < n; i++)
-		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + vq->hdr_len)); /* may be NULL */
+		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + hdr_len)); /* may be NULL */
 	/* the bytes that decide */
 	for (i = 0; i < n && credit > 0; i++) {
+		struct frame *f = &w->frame[w->nframes];
 		unsigned before = w->nframes;
 
 		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
-			struct frame *f = new_frame(w);
-
-			read_piece(f, buf[i].ptr + vq->hdr_len, buf[i].len - vq->hdr_len);
+			pos = virtqueue_step(vq, buf[i].pos);
+			virtqueue_taken(vq, buf[i].id, 1);
+			read_piece(f, buf[i].ptr + hdr_len, buf[i].len - hdr_len);
 			f->id = buf[i].id;
 			f->ndesc = 1;
-			virtqueue_taken(vq, f->id, 1);
-			pos = virtqueue_step(vq, buf[i].pos);
-			credit -= (int32_t)buf[i].len;
 			if (__builtin_expect(!read_offload(q, f, buf[i].ptr), 0)) {
 				give_back_unsent(w, q, &(struct vq_chain){ .id = f->id, .ndesc = 1 }, NIC_DROP_TX_BAD_OFFLOAD);
-				w->nframes--;
+				continue;
 			}
-			continue;
+			w->nframes++;
+		} else {
+			if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS)
+				break; /* the rest waits for the next burst */
+			pos = take_chain(w, q, buf[i].pos);
+			if (vq->broken) {
+				w->nframes = first; /* nothing of a broken ring's burst goes anywhere */
+				return 0;
+			}
+			if (w->nframes == before) {
+				credit -= (int32_t)ETHER_HDR;
+				continue;
+			}
 		}
-		if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS)
-			break; /* the rest waits for the next burst */
-		pos = take_chain(w, q, buf[i].pos);
-		credit -= w->nframes > before ? (int32_t)w->frame[before].len : (int32_t)ETHER_HDR;
-		if (vq->broken) {
-			w->nframes = first; /* nothing of a broken ring's burst goes anywhere */
-			return 0;
-		}
-	}
-	vq->last_avail = pos;
-	q->credit = credit > 0 ? 0 : credit; /* what it took too much is taken off its next turn */
-	for (unsigned k = first; k < w->nframes; k++) {
-		struct frame *f = &w->frame[k];
-
 		f->queue = q;
 		f->port = NULL;
 		f->held = NULL;
-		f->src_vport = q->vport->id;
-		bytes += f->len;
+		f->src_vport = src_vport;
 		read_tag(f);
+		bytes += f->len;
+		credit -= (int32_t)f->len;
 	}
+	vq->last_avail = pos;
+	q->credit = credit > 0 ? 0 : credit; /* what it took too much is taken off its next turn */
 	if (w->nframes > first) {
 		count(&q->cnt->c.tx_frames, w->nframes - first);
 		count(&q->cnt->c.tx_bytes, bytes);

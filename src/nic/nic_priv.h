@@ -187,15 +187,19 @@ struct command { /* from control to a worker */
 	sem_t done;
 };
 
-/* One delivery: a frame, and the ring of this worker it goes to. */
+/* One delivery: a frame to a ring of this worker. */
 struct delivery {
 	struct frame *f;
+	uint32_t len;     /* bytes of it that the receiver gets */
+	uint8_t op;       /* enum tag_op */
+	uint16_t buffers; /* receive buffers it took; 0: it was dropped */
+};
+
+/* Deliveries that follow each other to one ring. */
+struct row {
 	struct nic_queue *q;
-	uint8_t op; /* enum tag_op */
-	bool slow;
-	uint16_t buffers; /* slow: receive buffers it took */
-	uint32_t len; /* bytes the receiver gets */
-	struct vq_buf buf;
+	uint16_t first, n; /* in worker.deliver and worker.rx_buf */
+	uint16_t fast;     /* of them, from the first on: into one piece of memory each */
 };
 
 struct worker {
@@ -227,9 +231,11 @@ struct worker {
 
 	/* the burst */
 	const struct tap_set *taps; /* who looks on, NULL: nobody; control stores it (tap_control.c) */
-	unsigned nframes, nsegs, ndeliver, ntouched, nnotify;
+	unsigned nframes, nsegs, ndeliver, nrows, ntouched, nnotify;
 	struct frame frame[WORKER_BURST];
 	struct delivery deliver[WORKER_DELIVERIES];
+	struct vq_buf rx_buf[WORKER_DELIVERIES]; /* where they go; len: with the virtio header */
+	struct row row[WORKER_DELIVERIES];
 	struct nic_queue *touched[WORKER_DELIVERIES];
 	struct vq_seg segs[WORKER_SEGS];
 	unsigned nfinished, nfinish_segs;

@@ -337,19 +337,23 @@ static bool traced(const struct worker *w, const struct frame *f)
 
 void tap_delivered(struct worker *w)
 {
-	for (unsigned k = 0; k < w->ndeliver; k++) {
-		const struct delivery *d = &w->deliver[k];
-		struct vmq_tap_record r;
+	for (unsigned i = 0; i < w->nrows; i++) {
+		const struct row *row = &w->row[i];
 
-		if (!d->q)
-			continue;
-		r = record(w, VMQ_TAP_DELIVERED, d->f, d->op);
-		r.vport = d->q->vport->id;
-		r.queue = (uint16_t)d->q->qp;
-		r.buffers = d->slow ? d->buffers : 1;
-		arrived_at(w, d->q->nic, &r, d->f, d->op, NIC_TAP_DELIVERED);
-		if (traced(w, d->f))
-			d->q->traced = true;
+		for (unsigned k = row->first; k < row->first + row->n; k++) {
+			const struct delivery *d = &w->deliver[k];
+			struct vmq_tap_record r;
+
+			if (!d->buffers)
+				continue;
+			r = record(w, VMQ_TAP_DELIVERED, d->f, d->op);
+			r.vport = row->q->vport->id;
+			r.queue = (uint16_t)row->q->qp;
+			r.buffers = d->buffers;
+			arrived_at(w, row->q->nic, &r, d->f, d->op, NIC_TAP_DELIVERED);
+			if (traced(w, d->f))
+				row->q->traced = true;
+		}
 	}
 }
 

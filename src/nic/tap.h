@@ -55,7 +55,7 @@ void tap_entered(struct worker *w);
 void tap_arrived(struct worker *w, struct frame_ref *const *r, unsigned n);
 /* A frame of a bypassed VPort passes the default queue. */
 void tap_bypassed(struct worker *w, const struct frame_ref *r);
-/* What w->deliver holds with a queue has been published. */
+/* What the rows of w->deliver hold has been published. */
 void tap_delivered(struct worker *w);
 /* The first n of s->tx have gone out. */
 void tap_sent(struct worker *w, const struct port_source *s, unsigned n);

@@ -64,6 +64,20 @@ static inline void *guest_mem_at(const struct guest_mem *m, uint64_t gpa, uint32
 	return s->host + off;
 }
 
+/* The slot found last, for a run of addresses that mostly lie in it; size 0: none was found yet. */
+static inline struct guest_mem_slot guest_mem_near(const struct guest_mem *m, uint32_t hint)
+{
+	return hint < m->nslots ? m->slot[hint] : (struct guest_mem_slot){ .size = 0 };
+}
+
+/* Host memory of the guest's bytes [gpa, gpa + len) when all of them lie in this slot; else NULL: guest_mem_at has to look. */
+static inline uint8_t *guest_mem_in(const struct guest_mem_slot *s, uint64_t gpa, uint32_t len)
+{
+	uint64_t off = gpa - s->gpa;
+
+	return off < s->size && len <= s->size - off ? s->host + off : NULL;
+}
+
 /* Host memory of the front-end's bytes [uva, uva + len), all in one slot, or NULL. For ring addresses (control thread). */
 void *guest_mem_at_uva(const struct guest_mem *m, uint64_t uva, uint64_t len);
 

@@ -49,22 +49,27 @@ static inline bool packed_ready(const struct virtqueue *vq, uint16_t pos)
 	return packed_is_available(__atomic_load_n(&vq->packed_desc[pos & 0x7FFFu].flags, __ATOMIC_ACQUIRE), pos);
 }
 
-static inline bool packed_take(struct virtqueue *vq, struct vq_buf *b)
+static inline unsigned packed_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	b->pos = vq->last_avail;
-	vq->last_avail = packed_step(vq, b->pos, 1);
-	__builtin_prefetch(&vq->packed_desc[b->pos & 0x7FFFu], 1);
-	return true;
+	uint16_t pos = vq->last_avail;
+
+	for (unsigned i = 0; i < n; i++) {
+		b[i].pos = pos;
+		__builtin_prefetch(&vq->packed_desc[pos & 0x7FFFu], 1);
+		pos = packed_step(vq, pos, 1);
+	}
+	vq->last_avail = pos;
+	return n;
 }
 
-static inline bool packed_slot(struct virtqueue *vq, struct vq_buf *b, uint32_t need)
+static inline bool packed_is_buffer(struct virtqueue *vq, struct vq_buf *b)
 {
 	struct vring_packed_desc d = packed_desc(vq, b->pos);
 
 	b->gpa = d.addr;
 	b->id = d.id;
 	return packed_is_available(d.flags, b->pos) && (d.flags & ~(PACKED_AVAIL | PACKED_USED)) == VRING_DESC_F_WRITE &&
-	       d.len >= need;
+	       d.len >= b->len;
 }
 
 static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)

@@ -3,19 +3,19 @@
 #ifndef VMQ_VRING_SPLIT_H
 #define VMQ_VRING_SPLIT_H
 
-/* How many entries from `pos` on the guest has made available, looking at its index (once) only when none is left of
- * the last look; 0 when the ring breaks. */
-static inline uint16_t split_available(struct virtqueue *vq, uint16_t pos)
+/* How many entries from `pos` on the guest has made available, looking at its index (once) only when fewer than `want`
+ * are left of the last look; 0 when the ring breaks. */
+static inline uint16_t split_available(struct virtqueue *vq, uint16_t pos, unsigned want)
 {
 	uint16_t n = (uint16_t)(vq->avail_idx - pos);
 	uint16_t idx;
 
-	if (n)
+	if (n >= want)
 		return n;
 	/* acquire: pairs with the guest's write barrier between ring entry and index (virtio 1.2 §2.7.13.3) */
 	idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
 	if (__builtin_expect((uint16_t)(idx - vq->last_avail) > vq->size ||
-			     (uint16_t)(idx - vq->last_avail) < (uint16_t)(pos - vq->last_avail), 0)) {
+			     (uint16_t)(idx - vq->last_avail) < (uint16_t)(vq->avail_idx - vq->last_avail), 0)) {
 		virtqueue_break(vq, "the available index jumped by more than the ring's size");
 		return 0;
 	}
@@ -25,7 +25,7 @@ static inline uint16_t split_available(struct virtqueue *vq, uint16_t pos)
 
 static inline bool split_ready(struct virtqueue *vq, uint16_t pos)
 {
-	return split_available(vq, pos) > 0;
+	return split_available(vq, pos, 1) > 0;
 }
 
 /* A descriptor as it is now: two loads, so that it cannot change between check and use. */
@@ -53,27 +53,35 @@ static inline int split_head(struct virtqueue *vq, uint16_t pos)
 	return head;
 }
 
-static inline bool split_take(struct virtqueue *vq, struct vq_buf *b)
+static inline unsigned split_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	int head;
+	const struct vring_desc *desc = vq->desc;
+	const uint16_t pos = vq->last_avail, have = split_available(vq, pos, n);
+	unsigned i;
 
-	if (__builtin_expect(split_available(vq, vq->last_avail) == 0, 0))
-		return false;
-	head = split_head(vq, vq->last_avail);
-	if (__builtin_expect(head < 0, 0))
-		return false;
-	b->id = (uint16_t)head;
-	b->pos = vq->last_avail++;
-	__builtin_prefetch(&vq->desc[head]);
-	return true;
+	if (n > have)
+		n = have;
+	for (i = 0; i < n; i++) {
+		int head = split_head(vq, (uint16_t)(pos + i));
+
+		if (__builtin_expect(head < 0, 0))
+			break;
+		b[i].id = (uint16_t)head;
+		b[i].pos = (uint16_t)(pos + i);
+		__builtin_prefetch(&desc[head]);
+		if (i % 8 == 0) /* a line of the used ring holds eight entries */
+			__builtin_prefetch(&vq->used->ring[(vq->used_idx + i) & vq->mask], 1);
+	}
+	vq->last_avail = (uint16_t)(pos + i);
+	return i;
 }
 
-static inline bool split_slot(struct virtqueue *vq, struct vq_buf *b, uint32_t need)
+static inline bool split_is_buffer(struct virtqueue *vq, struct vq_buf *b)
 {
 	struct vring_desc d = split_desc(&vq->desc[b->id]);
 
 	b->gpa = d.addr;
-	return d.flags == VRING_DESC_F_WRITE && d.len >= need;
+	return d.flags == VRING_DESC_F_WRITE && d.len >= b->len;
 }
 
 static inline void split_used(struct virtqueue *vq, uint16_t head, uint32_t len)
@@ -85,6 +93,23 @@ static inline void split_used(struct virtqueue *vq, uint16_t head, uint32_t len)
 
 	__atomic_store_n((uint64_t *)(void *)&vq->used->ring[vq->used_idx & vq->mask], v.w, __ATOMIC_RELAXED);
 	vq->used_idx++;
+}
+
+/* n buffers of one entry each, b[].len bytes written into them. */
+static inline void split_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
+{
+	uint64_t *ring = (uint64_t *)(void *)vq->used->ring;
+	const uint16_t at = vq->used_idx, mask = vq->mask;
+
+	for (unsigned i = 0; i < n; i++) {
+		union {
+			struct vring_used_elem e;
+			uint64_t w;
+		} v = { .e = { b[i].id, b[i].len } };
+
+		__atomic_store_n(&ring[(at + i) & mask], v.w, __ATOMIC_RELAXED);
+	}
+	vq->used_idx = (uint16_t)(at + n);
 }
 
 static inline void split_publish(struct virtqueue *vq)

@@ -117,46 +117,51 @@ bool virtqueue_kicks_on(struct virtqueue *vq)
 
 /* ---- bursts of the transmit ring ---- */
 
-/* The memory of a buffer of one piece; true unless the ring broke. */
-static inline bool find_piece(struct virtqueue *vq, struct vq_buf *b)
+/* The memory of a buffer of one piece, not found in the slot found last; true unless the ring broke. */
+static bool find_piece(struct virtqueue *vq, struct vq_buf *b, struct guest_mem_slot *near)
 {
 	uint32_t len = b->len;
 
 	b->ptr = guest_mem_at(vq->mem, b->gpa, &len, &vq->mem_hint);
-	if (__builtin_expect(!b->ptr, 0)) {
+	if (!b->ptr) {
 		virtqueue_break(vq, "a descriptor points outside the VM's memory");
 		return false;
 	}
-	if (__builtin_expect(len != b->len, 0)) /* lies in two slots */
+	if (len != b->len) /* lies in two slots */
 		b->ptr = NULL;
+	*near = guest_mem_near(vq->mem, vq->mem_hint);
 	return true;
 }
 
 static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
 {
-	unsigned have = split_available(vq, vq->last_avail);
+	struct guest_mem_slot near = guest_mem_near(vq->mem, vq->mem_hint);
+	const struct vring_desc *desc = vq->desc;
+	const uint16_t pos = vq->last_avail, have = split_available(vq, pos, 1);
 
 	if (n > have)
 		n = have;
 	for (unsigned i = 0; i < n; i++) {
-		uint16_t pos = (uint16_t)(vq->last_avail + i);
-		int head = split_head(vq, pos);
+		int head = split_head(vq, (uint16_t)(pos + i));
 
 		if (head < 0)
 			return 0;
 		buf[i].id = (uint16_t)head;
-		buf[i].pos = pos;
-		__builtin_prefetch(&vq->desc[head]);
+		buf[i].pos = (uint16_t)(pos + i);
+		__builtin_prefetch(&desc[head]);
 		if (i % 8 == 0) /* where the heads will be given back, a line of eight at a time */
 			virtqueue_prefetch_used(vq, i);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		struct vring_desc d = split_desc(&vq->desc[buf[i].id]);
+		struct vring_desc d = split_desc(&desc[buf[i].id]);
 
 		buf[i].ptr = NULL;
 		buf[i].gpa = d.addr;
 		buf[i].len = d.len;
-		if (__builtin_expect(d.flags == 0 && d.len >= min && d.len <= max, 1) && !find_piece(vq, &buf[i]))
+		if (__builtin_expect(d.flags != 0 || d.len - min > max - min, 0))
+			continue;
+		buf[i].ptr = guest_mem_in(&near, d.addr, d.len);
+		if (__builtin_expect(!buf[i].ptr, 0) && !find_piece(vq, &buf[i], &near))
 			return 0;
 	}
 	return n;
@@ -164,6 +169,7 @@ static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n
 
 static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
 {
+	struct guest_mem_slot near = guest_mem_near(vq->mem, vq->mem_hint);
 	uint16_t pos = vq->last_avail;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -172,12 +178,15 @@ static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned 
 		if (!packed_is_available(d.flags, pos))
 			return i;
 		buf[i] = (struct vq_buf){ .gpa = d.addr, .len = d.len, .id = d.id, .pos = pos };
-		if (__builtin_expect((d.flags & ~(PACKED_AVAIL | PACKED_USED)) || d.len < min || d.len > max, 0))
+		if (__builtin_expect((d.flags & ~(PACKED_AVAIL | PACKED_USED)) || d.len - min > max - min, 0))
 			return i + 1;
-		if (!find_piece(vq, &buf[i]))
-			return 0;
-		if (!buf[i].ptr)
-			return i + 1;
+		buf[i].ptr = guest_mem_in(&near, d.addr, d.len);
+		if (__builtin_expect(!buf[i].ptr, 0)) {
+			if (!find_piece(vq, &buf[i], &near))
+				return 0;
+			if (!buf[i].ptr)
+				return i + 1;
+		}
 		pos = packed_step(vq, pos, 1);
 	}
 	return n;

@@ -9,8 +9,8 @@
  * descriptor's number with the wrap counter in bit 15, as GET_VRING_BASE gives it.
  *
  * Transmit ring, in bursts: virtqueue_fetch and virtqueue_chain, virtqueue_taken, then virtqueue_done for each buffer in
- * any order, then virtqueue_publish. Receive ring: virtqueue_take and virtqueue_slot a frame (or virtqueue_chain, the slow way), then
- * virtqueue_used, then virtqueue_publish. After publishing: virtqueue_wants_call.
+ * any order, then virtqueue_publish. Receive ring, rows of buffers: virtqueue_take, virtqueue_slots and virtqueue_used_row; or one
+ * by one, the slow way: virtqueue_chain and virtqueue_used. Then virtqueue_publish. After publishing: virtqueue_wants_call.
  */
 #ifndef VMQ_VRING_VIRTQUEUE_H
 #define VMQ_VRING_VIRTQUEUE_H
@@ -153,26 +153,40 @@ static inline bool virtqueue_ready(struct virtqueue *vq, uint16_t pos)
 unsigned virtqueue_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max);
 
 /*
- * Receive ring, first step: takes the position for one frame and prefetches what the second step reads. False: no
- * buffer (or the ring broke). A packed ring learns only in the second step whether there is one.
+ * Receive ring, first step: takes positions for n frames and prefetches what the second step reads. Returns for how many
+ * there are buffers (fewer also when the ring breaks). A packed ring learns only in the second step whether there are.
  */
-static inline bool virtqueue_take(struct virtqueue *vq, struct vq_buf *b)
+static inline unsigned virtqueue_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	return vq->packed ? packed_take(vq, b) : split_take(vq, b);
+	return vq->packed ? packed_take(vq, b, n) : split_take(vq, b, n);
 }
 
 /*
- * Receive ring, second step: the memory of a taken buffer. False when it is not one writable piece of at least `need`
- * bytes: the caller puts last_avail back to b->pos and goes the slow way, which also says what is wrong.
+ * Receive ring, second step: the memory of n taken buffers; b[].len is what will be written into each. Prefetches its
+ * first lines for writing. Returns for how many, from the first on, it is one writable piece of that length; for the
+ * others the caller puts last_avail back and goes the slow way, which also says what is wrong.
  */
-static inline bool virtqueue_slot(struct virtqueue *vq, struct vq_buf *b, uint32_t need)
+static inline unsigned virtqueue_slots(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	uint32_t len = need;
+	struct guest_mem_slot near = guest_mem_near(vq->mem, vq->mem_hint);
+	const bool packed = vq->packed;
 
-	if (__builtin_expect(!(vq->packed ? packed_slot(vq, b, need) : split_slot(vq, b, need)), 0))
-		return false;
-	b->ptr = guest_mem_at(vq->mem, b->gpa, &len, &vq->mem_hint);
-	return __builtin_expect(b->ptr && len == need, 1);
+	for (unsigned i = 0; i < n; i++) {
+		if (__builtin_expect(!(packed ? packed_is_buffer(vq, &b[i]) : split_is_buffer(vq, &b[i])), 0))
+			return i;
+		b[i].ptr = guest_mem_in(&near, b[i].gpa, b[i].len);
+		if (__builtin_expect(!b[i].ptr, 0)) {
+			uint32_t len = b[i].len;
+
+			b[i].ptr = guest_mem_at(vq->mem, b[i].gpa, &len, &vq->mem_hint);
+			if (!b[i].ptr || len != b[i].len)
+				return i;
+			near = guest_mem_near(vq->mem, vq->mem_hint);
+		}
+		__builtin_prefetch(b[i].ptr, 1);
+		__builtin_prefetch(b[i].ptr + 64, 1);
+	}
+	return n;
 }
 
 /*
@@ -195,6 +209,17 @@ static inline void virtqueue_used(struct virtqueue *vq, uint16_t id, uint32_t le
 		packed_used(vq, id, len, ndesc);
 	else
 		split_used(vq, id, len);
+}
+
+/* n buffers of one entry each, b[].len bytes written into them. */
+static inline void virtqueue_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
+{
+	if (!vq->packed) {
+		split_used_row(vq, b, n);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		packed_used(vq, b[i].id, b[i].len, 1);
 }
 
 /* Transmit ring: a buffer was taken; it will be given back with virtqueue_done. */
