@@ -90,6 +90,13 @@ void vmq_set_timeout(struct vmq_client *client, unsigned int ms);
 int vmq_call(struct vmq_client *client, const char *method, const char *params, char **result, struct vmq_error *err);
 
 /*
+ * As vmq_call, for methods whose answer comes with a descriptor: *fd is the caller's to close, -1 when none came. What the
+ * descriptor of `capture.start` and `trace.start` leads to is in <vmq/tap.h>; they last until this client disconnects.
+ */
+int vmq_call_fd(struct vmq_client *client, const char *method, const char *params, char **result, int *fd,
+		struct vmq_error *err);
+
+/*
  * Makes this client a monitor: from now on it receives the daemon's events and nothing else (calls go over another
  * client). What happens after the return is not missed as long as the monitor reads what comes.
  */

@@ -79,6 +79,7 @@ int vmq_connect(const char *path, struct vmq_client **client, struct vmq_error *
 		return error_set(err, -ENOMEM, "out of memory");
 	}
 	c->io.fd = fd;
+	c->io.passed = -1;
 	c->next_id = 1;
 	c->timeout_ms = VMQ_TIMEOUT_MS;
 	*client = c;
@@ -263,6 +264,17 @@ int vmq_call(struct vmq_client *client, const char *method, const char *params, 
 	if (!rc && result)
 		rc = dump(out, result, err);
 	json_decref(out);
+	return rc;
+}
+
+int vmq_call_fd(struct vmq_client *client, const char *method, const char *params, char **result, int *fd, struct vmq_error *err)
+{
+	int rc;
+
+	*fd = -1;
+	rc = vmq_call(client, method, params, result, err);
+	if (!rc)
+		*fd = line_take_fd(&client->io);
 	return rc;
 }
 

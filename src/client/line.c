@@ -100,6 +100,45 @@ static int make_room(struct line_io *io)
 	return 0;
 }
 
+/* A descriptor that nobody took is closed when the next comes: there is one at most. */
+static void keep_fd(struct line_io *io, struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		int fd;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof fd))
+			continue;
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+		if (io->passed >= 0)
+			(void)close(io->passed);
+		io->passed = fd;
+	}
+}
+
+/* As recv(), and keeps a descriptor that comes along; room for one: the kernel closes more. */
+static ssize_t receive_some(struct line_io *io)
+{
+	struct iovec iov = { io->buf + io->end, io->size - io->end };
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
+	ssize_t n = recvmsg(io->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n >= 0)
+		keep_fd(io, &m);
+	return n;
+}
+
+int line_take_fd(struct line_io *io)
+{
+	int fd = io->passed;
+
+	io->passed = -1;
+	return fd;
+}
+
 int line_receive(struct line_io *io, const char **line, size_t *len, int64_t deadline)
 {
 	for (;;) {
@@ -119,7 +158,7 @@ int line_receive(struct line_io *io, const char **line, size_t *len, int64_t dea
 		rc = make_room(io);
 		if (rc)
 			return rc;
-		n = recv(io->fd, io->buf + io->end, io->size - io->end, MSG_DONTWAIT);
+		n = receive_some(io);
 		if (n > 0) {
 			io->end += (size_t)n;
 			continue;
@@ -140,6 +179,8 @@ void line_close(struct line_io *io)
 {
 	if (io->fd >= 0)
 		(void)close(io->fd);
+	if (io->passed >= 0)
+		(void)close(io->passed);
 	free(io->buf);
-	*io = (struct line_io){ .fd = -1 };
+	*io = (struct line_io){ .fd = -1, .passed = -1 };
 }

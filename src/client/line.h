@@ -18,6 +18,7 @@ struct line_io {
 	size_t start;	/* where the next line begins */
 	size_t end;	/* where the bytes end */
 	size_t scanned; /* up to here there is no newline */
+	int passed;	/* the descriptor received last and not taken; -1: none */
 };
 
 #define LINE_NO_DEADLINE INT64_MAX
@@ -33,6 +34,9 @@ int line_send(struct line_io *io, const char *data, size_t len, int64_t deadline
  * is lost. -EINTR: a signal came while waiting, likewise. -EMSGSIZE: over VMQ_ANSWER_MAX. -ECONNRESET: the peer closed.
  */
 int line_receive(struct line_io *io, const char **line, size_t *len, int64_t deadline);
+
+/* The descriptor that came with what was received, now the caller's; -1: none. */
+int line_take_fd(struct line_io *io);
 
 /* Closes the descriptor and frees the buffer. */
 void line_close(struct line_io *io);

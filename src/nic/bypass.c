@@ -95,3 +95,10 @@ int nic_vport_set_bypass(struct nic *n, uint32_t id, bool on, struct vmq_err *er
 		store_queue(&v->bypassed[i], NULL);
 	return 0;
 }
+
+bool nic_vport_bypassed(const struct nic *n, uint32_t id)
+{
+	const struct nic_vport *v = vport_of(n, id);
+
+	return v && v->bypass;
+}

@@ -45,15 +45,15 @@ static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 {
 	struct answer *a = ctx;
 	const struct nic_queue *q = bypass_receiver(v, a->f);
-	enum tag_op op = frame_tag_op(a->f, is_set(&v->tags_inline));
+	enum tag_seen tag = frame_tag_seen(a->f, is_set(&v->tags_inline));
 	struct nic_explain_dest d = {
 		.fate = NIC_FATE_DELIVER,
 		.at_vport = true,
 		.vport = v->id,
 		.filter = filter,
 		.qp = q ? q->qp : 0,
-		.tag_stripped = op == TAG_STRIP,
-		.tag_inserted = op == TAG_INSERT,
+		.tag_stripped = tag == TAG_SEEN_STRIPPED,
+		.tag_inserted = tag == TAG_SEEN_INSERTED,
 		.bypassed = is_set(&v->bypass),
 	};
 
@@ -75,7 +75,7 @@ static void add_wire(struct answer *a)
 	}
 	(void)add(a, (struct nic_explain_dest){ .fate = NIC_FATE_WIRE,
 						.cpu = __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE)->cpu,
-						.tag_inserted = frame_tag_op(a->f, true) == TAG_INSERT });
+						.tag_inserted = frame_tag_seen(a->f, true) == TAG_SEEN_INSERTED });
 }
 
 static void add_default(struct answer *a)

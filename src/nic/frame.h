@@ -75,6 +75,18 @@ static inline enum tag_op frame_tag_op(const struct frame *f, bool in_bytes)
 	return f->tag == FRAME_TAG_BESIDE && in_bytes ? TAG_INSERT : TAG_KEEP;
 }
 
+/* What the sender and the receiver see of the tag, wherever it lay in between. */
+enum tag_seen { TAG_SEEN_ALIKE, TAG_SEEN_STRIPPED, TAG_SEEN_INSERTED };
+
+static inline enum tag_seen frame_tag_seen(const struct frame *f, bool in_bytes)
+{
+	bool sent = f->tag == FRAME_TAG_INLINE || (f->tag == FRAME_TAG_BESIDE && f->port); /* else it is the VPort's VLAN */
+
+	if (f->tag == FRAME_UNTAGGED || sent == in_bytes)
+		return TAG_SEEN_ALIKE;
+	return sent ? TAG_SEEN_STRIPPED : TAG_SEEN_INSERTED;
+}
+
 static inline uint32_t frame_out_len(const struct frame *f, enum tag_op op)
 {
 	return f->len + (op == TAG_INSERT ? 4u : 0u) - (op == TAG_STRIP ? 4u : 0u);

@@ -163,6 +163,7 @@ int nic_vport_set_moderation(struct nic *n, uint32_t id, enum nic_moderation m);
 /* On: what comes for the VPort goes through the default queue's CPU and one more copy, as it would without VMQ; counted
  * as bypass_frames. Under traffic; nothing is lost. -EINVAL: the default VPort. */
 int nic_vport_set_bypass(struct nic *n, uint32_t id, bool on, struct vmq_err *err);
+bool nic_vport_bypassed(const struct nic *n, uint32_t id);
 int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_policy *p);
 
 /* A rate a second and how much may pass at once (nic/limit.h). per_s 0: no limit; burst 0: what passes in 10 ms, at least

@@ -10,6 +10,9 @@
 
 #include <time.h>
 
+_Static_assert(VMQ_TAP_TAG_KEPT == (int)TAG_SEEN_ALIKE && VMQ_TAP_TAG_STRIPPED == (int)TAG_SEEN_STRIPPED &&
+		       VMQ_TAP_TAG_INSERTED == (int)TAG_SEEN_INSERTED, "one is written as the other");
+
 #define TRACED_HEADER FRAME_HDR /* bytes of a traced frame that its first record carries */
 #define MAX_VERDICTS 16u        /* destinations of a traced frame that are told */
 
@@ -91,7 +94,7 @@ static const struct nic *nic_of(const struct frame *f)
 	return f->queue ? f->queue->nic : f->port->nic;
 }
 
-static struct vmq_tap_record record(const struct worker *w, enum vmq_tap_type type, const struct frame *f, enum tag_op op)
+static struct vmq_tap_record record(const struct worker *w, enum vmq_tap_type type, const struct frame *f, enum tag_op op, bool in_bytes)
 {
 	return (struct vmq_tap_record){
 		.type = (uint16_t)type,
@@ -102,7 +105,7 @@ static struct vmq_tap_record record(const struct worker *w, enum vmq_tap_type ty
 		.vport = VMQ_TAP_WIRE,
 		.tci = f->tci,
 		.tag = f->tag == FRAME_UNTAGGED ? VMQ_TAP_UNTAGGED : VMQ_TAP_TAGGED,
-		.tag_done = op == TAG_STRIP ? VMQ_TAP_TAG_STRIPPED : op == TAG_INSERT ? VMQ_TAP_TAG_INSERTED : VMQ_TAP_TAG_KEPT,
+		.tag_done = (uint8_t)frame_tag_seen(f, in_bytes),
 	};
 }
 
@@ -182,7 +185,7 @@ static bool led_to(const struct nic_explain_dest *d, unsigned n, uint32_t vport)
 
 static void put_verdict(struct worker *w, struct nic_tap *t, const struct frame *f, const struct nic_explain_dest *d)
 {
-	struct vmq_tap_record r = record(w, VMQ_TAP_VERDICT, f, TAG_KEEP);
+	struct vmq_tap_record r = record(w, VMQ_TAP_VERDICT, f, TAG_KEEP, true);
 
 	r.frame = f->watch;
 	r.fate = d->fate == NIC_FATE_DELIVER ? VMQ_TAP_TO_VPORT : d->fate == NIC_FATE_WIRE ? VMQ_TAP_TO_WIRE : VMQ_TAP_TO_NOBODY;
@@ -216,7 +219,7 @@ static void trace_entered(struct worker *w, struct nic_tap *t, struct frame *f)
 		return;
 	/* unique as long as a worker traces fewer than 2^40 frames */
 	f->watch = copy.watch = t->watch | (uint64_t)w->index << 40 | ++t->writer[w->index].number;
-	r = record(w, VMQ_TAP_ENTERED, f, TAG_KEEP);
+	r = record(w, VMQ_TAP_ENTERED, f, TAG_KEEP, true);
 	r.frame = f->watch;
 	r.queue = (uint16_t)(f->queue ? f->queue->qp : 0);
 	if (!f->queue)
@@ -246,16 +249,16 @@ static void capture_entered(struct worker *w, struct nic_tap *t, const struct fr
 	struct vmq_tap_record r;
 
 	if (wants(t, NIC_TAP_INGRESS) && (!t->cfg.by_vport || f->src_vport == t->cfg.vport))
-		r = record(w, VMQ_TAP_ENTERED, f, op);
+		r = record(w, VMQ_TAP_ENTERED, f, op, true);
 	else if (wire && wants(t, NIC_TAP_WIRE) && comes_to(t, f))
-		r = record(w, VMQ_TAP_WIRE_IN, f, op);
+		r = record(w, VMQ_TAP_WIRE_IN, f, op, true);
 	else
 		return;
 	if (!take(t))
 		return;
 	r.vport = f->src_vport;
 	r.queue = (uint16_t)(f->queue ? f->queue->qp : 0);
-	r.tag_done = VMQ_TAP_TAG_KEPT;
+	r.tag_done = VMQ_TAP_TAG_KEPT; /* here it is as it came */
 	put(w, t, &r, f, op, t->cfg.snaplen);
 }
 
@@ -286,7 +289,7 @@ static void trace_step(struct worker *w, const struct frame_ref *ref, enum vmq_t
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!traces(s->tap[i], &ref->f))
 			continue;
-		r = record(w, type, &ref->f, TAG_KEEP);
+		r = record(w, type, &ref->f, TAG_KEEP, true);
 		r.frame = ref->f.watch;
 		r.vport = ref->dst_vport;
 		put(w, s->tap[i], &r, NULL, TAG_KEEP, 0);
@@ -346,7 +349,7 @@ void tap_delivered(struct worker *w)
 
 			if (!d->buffers)
 				continue;
-			r = record(w, VMQ_TAP_DELIVERED, d->f, d->op);
+			r = record(w, VMQ_TAP_DELIVERED, d->f, d->op, is_set(&row->q->vport->tags_inline));
 			r.vport = row->q->vport->id;
 			r.queue = (uint16_t)row->q->qp;
 			r.buffers = d->buffers;
@@ -362,7 +365,7 @@ void tap_sent(struct worker *w, const struct port_source *s, unsigned n)
 	for (unsigned k = 0; k < n; k++) {
 		const struct frame *f = s->note[k].f;
 		enum tag_op op = frame_tag_op(f, true);
-		struct vmq_tap_record r = record(w, s->vport ? VMQ_TAP_DELIVERED : VMQ_TAP_WIRE_OUT, f, op);
+		struct vmq_tap_record r = record(w, s->vport ? VMQ_TAP_DELIVERED : VMQ_TAP_WIRE_OUT, f, op, true);
 
 		if (s->vport) {
 			r.vport = s->vport->id;
@@ -397,7 +400,7 @@ void tap_dropped(struct worker *w, const struct nic *n, const struct nic_vport *
 {
 	const struct tap_set *s = taps_of(w);
 	enum tag_op op = frame_tag_op(f, true);
-	struct vmq_tap_record r = record(w, VMQ_TAP_DROPPED, f, op);
+	struct vmq_tap_record r = record(w, VMQ_TAP_DROPPED, f, op, true);
 
 	r.drop = (uint16_t)(why + 1);
 	if (v) {

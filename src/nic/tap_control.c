@@ -27,11 +27,11 @@ static int check(const struct nic *n, const struct nic_tap_config *c, struct vmq
 	if (c->ring_size < NIC_TAP_MIN_RING || c->ring_size > NIC_TAP_MAX_RING || c->ring_size & (c->ring_size - 1))
 		return vmq_err(err, -EINVAL, "ring size: %u given; a power of two from %u to %u is possible", c->ring_size,
 			       NIC_TAP_MIN_RING, NIC_TAP_MAX_RING);
-	if (now && now->n == TAP_MAX)
-		return vmq_err(err, -EBUSY, "there are %u captures and traces already; end one first", TAP_MAX);
 	for (unsigned i = 0; now && c->trace && i < now->n; i++)
 		if (now->tap[i]->cfg.trace)
 			return vmq_err(err, -EBUSY, "another trace is running; there can be one at a time");
+	if (now && now->n == TAP_MAX)
+		return vmq_err(err, -EBUSY, "there are %u captures and traces already; end one first", TAP_MAX);
 	return 0;
 }
 

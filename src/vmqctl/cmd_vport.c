@@ -34,6 +34,8 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, "\n    ", "source_check", vport, "source_check");
 	text_pair(out, " ", "vlan_check", vport, "vlan_check");
 	text_pair(out, " ", "all_multicast", vport, "all_multicast");
+	if (json_is_true(json_object_get(vport, "bypass")))
+		text_pair(out, " ", "bypass", vport, "bypass");
 	text_pair(out, "\n    ", "host_device", vport, "host_device");
 	text_pair(out, "\n    ", "socket", vport, "socket");
 	text_pair(out, " ", "socket_mode", vport, "socket_mode");
@@ -156,6 +158,7 @@ static const struct cmd_key set_keys[] = {
 	VLAN_CHECK_KEY,
 	ALL_MULTICAST_KEY,
 	{ "active", CMD_SWITCH, "on", .help = "activate it (the contract knows no way back)" },
+	{ "bypass", CMD_SWITCH, "on|off", .help = "its frames go through the default queue, as without VMQ" },
 	CMD_KEY_ADAPTER,
 	CMD_KEY_END,
 };

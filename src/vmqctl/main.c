@@ -9,6 +9,8 @@
 
 #include "vmqctl/cmd.h"
 
+#define SHORTS_MAX 8u /* -c and -w, however often */
+
 static int usage_objects(const char *word)
 {
 	(void)fprintf(stderr, "vmqctl: no object \"%s\"; objects: ", word);
@@ -112,8 +114,9 @@ int main(int argc, char **argv)
 		{ "in-bytes", required_argument, NULL, 'I' }, { NULL, 0, NULL, 0 },
 	};
 	struct cmd_options opt = { .topology = "", .bytes = -1, .in_bytes = -1 };
-	unsigned int num;
-	char **words;
+	static char *const shorts[] = { ['c'] = "count", ['w'] = "write" };
+	unsigned int num, more = 0;
+	char **words, *tail[2 * SHORTS_MAX];
 	int c, rc;
 
 	/* What the shell asks to complete is no command yet: its options are words like any other. */
@@ -121,7 +124,7 @@ int main(int argc, char **argv)
 		cmd_complete(&opt, argv + 2, (unsigned int)argc - 2);
 		return CMD_DONE;
 	}
-	while ((c = getopt_long(argc, argv, "jpsdhV", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jpsdhVc:w:", longs, NULL)) != -1) {
 		switch (c) {
 		case 'S':
 			opt.socket = optarg;
@@ -153,6 +156,15 @@ int main(int argc, char **argv)
 		case 'I':
 			opt.in_bytes = bytes_option("--in-bytes", optarg);
 			break;
+		case 'c': /* keys that other tools have as options */
+		case 'w':
+			if (more == 2 * SHORTS_MAX) {
+				(void)fputs("vmqctl: too many options\n", stderr);
+				return CMD_USAGE;
+			}
+			tail[more++] = shorts[c];
+			tail[more++] = optarg;
+			break;
 		case 'h':
 			cmd_help(stdout);
 			return cmd_flush();
@@ -165,12 +177,18 @@ int main(int argc, char **argv)
 	}
 	if (opt.bytes == -2 || opt.in_bytes == -2)
 		return CMD_USAGE;
-	words = argv + optind;
 	num = (unsigned int)(argc - optind);
 	if (num == 0) {
 		cmd_help(stderr);
 		return CMD_USAGE;
 	}
+	words = calloc(num + more, sizeof *words);
+	if (!words)
+		return CMD_REFUSED;
+	memcpy(words, argv + optind, num * sizeof *words);
+	memcpy(words + num, tail, more * sizeof *words);
+	num += more;
 	rc = strcmp(words[0], "help") == 0 ? help(words + 1, num - 1) : command(&opt, words, num);
+	free(words);
 	return rc == CMD_DONE ? cmd_flush() : rc;
 }

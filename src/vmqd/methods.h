@@ -28,6 +28,10 @@ extern const struct rpc_method methods[];
 	X("switch.show", method_switch_show)                                                                          \
 	X("stats.show", method_stats_show)                                                                            \
 	X("explain", method_explain)                                                                                  \
+	X("capture.start", method_capture_start)                                                                      \
+	X("capture.stop", method_capture_stop)                                                                        \
+	X("trace.start", method_trace_start)                                                                          \
+	X("bypass.hold", method_bypass_hold)                                                                          \
 	X("monitor.start", method_monitor_start)                                                                      \
 	X("oid.request", method_oid_request)                                                                          \
 	X("cpu.plan.show", method_cpu_plan_show)                                                                      \
@@ -79,8 +83,6 @@ const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint3
 
 /* One VPort as vport.add, vport.set and migrate.import answer it. */
 int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e);
-/* What the contract has behind a VPort: "VPort" or "VM queue". */
-const char *object_name(const struct stack_vport_info *i);
 /* [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
 json_t *macs_json(const struct stack_filter_info *f, size_t n);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */

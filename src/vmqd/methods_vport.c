@@ -30,6 +30,7 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
 	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));
 	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));
+	(void)json_object_set_new(out, "bypass", json_boolean(nic_vport_bypassed(a->nic, stack_vport_id(v))));
 	if (stack_vport_id(v) == 0) {
 		(void)json_object_set_new(out, "host_device", json_string(a->cfg->host.device));
 	} else {
@@ -40,11 +41,6 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 	}
 	endpoint_describe(v, out);
 	return 0;
-}
-
-const char *object_name(const struct stack_vport_info *i)
-{
-	return i->is_queue ? "VM queue" : "VPort";
 }
 
 /* A VPort is activated or not, a VM queue runs or not: the contract's words. */
@@ -66,7 +62,7 @@ static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, c
 
 	filters = snapshot_filters(s, i->id, &n);
 	out = json_pack("{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id, "object",
-			object_name(i), "adapter", a->cfg->name, "state", state_word(i), "cpu",
+			i->is_queue ? "VM queue" : "VPort", "adapter", a->cfg->name, "state", state_word(i), "cpu",
 			(int)i->cpu, "queue_pairs", (int)i->queue_pairs, "moderation", moderation_name(i->moderation),
 			"filters", (int)n, "macs", macs_json(filters, n));
 	if (out && !i->is_queue)
@@ -136,14 +132,77 @@ static void read_change(struct params *p, struct stack_vport_change *c)
 		(void)params_fault(p, "active", "false is not possible: a VPort is deactivated only by its deletion");
 }
 
+/* A bypass that lasts no longer than its client. */
+struct held_bypass {
+	struct nic *nic;
+	uint32_t id;
+};
+
+static void end_bypass(void *arg)
+{
+	struct held_bypass *h = arg;
+
+	(void)nic_vport_set_bypass(h->nic, h->id, false, NULL); /* the VPort may be gone */
+	free(h);
+}
+
+static bool same_bypass(const void *arg, const void *what)
+{
+	const struct held_bypass *a = arg, *b = what;
+
+	return a->nic == b->nic && a->id == b->id;
+}
+
+/* Not of the contract, so the stack has no part in it. */
+static int set_bypass(struct stack_vport *v, bool on, struct stack_error *e)
+{
+	struct vmq_err err = { "" };
+
+	return nic_vport_set_bypass(adapter_of(v)->nic, stack_vport_id(v), on, &err) < 0 ? stack_fail(e, STACK_FAILED, "bypass", "%s", err.text) : 0;
+}
+
+static void check_bypass(struct params *p, const char *key, const struct stack_vport *v)
+{
+	if (v && stack_vport_id(v) == 0)
+		(void)params_fault(p, key, "is not possible for the default VPort: others' frames would go through its queue");
+}
+
+int method_bypass_hold(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	struct stack_vport *v = select_vport(ctx, p, "vport", e);
+	struct held_bypass its, *h;
+	bool on = true;
+
+	(void)result;
+	(void)params_bool(p, "on", &on);
+	check_bypass(p, "vport", v);
+	if (params_close(p) < 0)
+		return -1;
+	its = (struct held_bypass){ adapter_of(v)->nic, stack_vport_id(v) };
+	(void)server_release(client, end_bypass, same_bypass, &its);
+	if (!on)
+		return set_bypass(v, false, e);
+	h = malloc(sizeof *h);
+	if (!h || !server_hold(client, end_bypass, h)) {
+		free(h);
+		return stack_fail(e, STACK_LIMIT, "vport", "this connection has too many things that end with it");
+	}
+	*h = its;
+	return set_bypass(v, true, e);
+}
+
 int method_vport_set(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	struct stack_vport *v = select_vport(ctx, p, "name", e);
 	struct stack_vport_change c;
+	bool bypass = false, set;
 
 	(void)client;
 	read_change(p, &c);
-	if (params_close(p) < 0 || stack_vport_set(v, &c, e) < 0)
+	set = params_bool(p, "bypass", &bypass);
+	if (set)
+		check_bypass(p, "bypass", v);
+	if (params_close(p) < 0 || stack_vport_set(v, &c, e) < 0 || (set && set_bypass(v, bypass, e) < 0))
 		return -1;
 	return vport_answer(v, result, e);
 }

@@ -7,6 +7,7 @@
 #include "vmqd/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,11 @@ struct rpc_client {
 	char *out;    /* from out_pos to out_len: to be written */
 	size_t out_pos, out_len, out_room;
 	size_t event_bytes; /* in out since it was empty */
+	int attached; /* goes out with the next bytes; -1: nothing */
+	struct {
+		void (*end)(void *arg);
+		void *arg;
+	} hold[SERVER_MAX_HOLDS]; /* end NULL: free */
 	TAILQ_ENTRY(rpc_client) link;
 };
 
@@ -48,8 +54,13 @@ struct server {
 
 static void client_free(struct rpc_client *c)
 {
+	for (unsigned i = 0; i < SERVER_MAX_HOLDS; i++)
+		if (c->hold[i].end)
+			c->hold[i].end(c->hold[i].arg);
 	loop_remove(c->server->loop, c->fd);
 	(void)close(c->fd);
+	if (c->attached >= 0)
+		(void)close(c->attached);
 	TAILQ_REMOVE(&c->server->clients, c, link);
 	c->server->nclients--;
 	free(c->in);
@@ -76,11 +87,36 @@ static bool enqueue(struct rpc_client *c, const char *data, size_t len)
 	return true;
 }
 
+/* As send(), with the descriptor that waits for it. */
+static ssize_t send_some(struct rpc_client *c)
+{
+	struct iovec iov = { c->out + c->out_pos, c->out_len - c->out_pos };
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (c->attached >= 0) {
+		m.msg_control = control.room;
+		m.msg_controllen = sizeof control.room;
+		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &c->attached, sizeof(int));
+	}
+	n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+	if (n > 0 && c->attached >= 0) {
+		(void)close(c->attached);
+		c->attached = -1;
+	}
+	return n;
+}
+
 /* Writes what the socket takes. false: the peer is gone. */
 static bool flush(struct rpc_client *c)
 {
 	while (c->out_pos < c->out_len) {
-		ssize_t n = send(c->fd, c->out + c->out_pos, c->out_len - c->out_pos, MSG_NOSIGNAL);
+		ssize_t n = send_some(c);
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
@@ -215,7 +251,7 @@ int server_adopt(struct server *s, int fd)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	*c = (struct rpc_client){ .server = s, .fd = fd };
+	*c = (struct rpc_client){ .server = s, .fd = fd, .attached = -1 };
 	rc = loop_add(s->loop, fd, EPOLLIN, client_turn, c);
 	if (rc < 0) {
 		(void)close(fd);
@@ -308,6 +344,38 @@ void server_destroy(struct server *s)
 void server_subscribe(struct rpc_client *c)
 {
 	c->subscribed = true;
+}
+
+bool server_hold(struct rpc_client *c, void (*end)(void *arg), void *arg)
+{
+	for (unsigned i = 0; i < SERVER_MAX_HOLDS; i++) {
+		if (c->hold[i].end)
+			continue;
+		c->hold[i].end = end;
+		c->hold[i].arg = arg;
+		return true;
+	}
+	return false;
+}
+
+bool server_release(struct rpc_client *c, void (*end)(void *arg), bool (*is)(const void *arg, const void *what), const void *what)
+{
+	for (unsigned i = 0; i < SERVER_MAX_HOLDS; i++) {
+		if (c->hold[i].end != end || (is && !is(c->hold[i].arg, what)))
+			continue;
+		c->hold[i].end = NULL;
+		end(c->hold[i].arg);
+		return true;
+	}
+	return false;
+}
+
+int server_attach(struct rpc_client *c, int fd)
+{
+	if (c->attached >= 0)
+		return -EBUSY;
+	c->attached = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return c->attached < 0 ? -errno : 0;
 }
 
 bool server_has_subscribers(const struct server *s)

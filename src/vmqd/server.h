@@ -15,6 +15,7 @@
 
 #define SERVER_MAX_CLIENTS 64u
 #define SERVER_MAX_EVENTS  (4u << 20) /* bytes of events that may wait for a client */
+#define SERVER_MAX_HOLDS   8u         /* of a client, see server_hold */
 
 struct server;
 
@@ -32,5 +33,17 @@ void server_subscribe(struct rpc_client *c);
 bool server_has_subscribers(const struct server *s);
 /* To every subscriber; takes the reference. May be called from inside a method. */
 void server_event(struct server *s, json_t *params);
+
+/*
+ * What a client has as long as it is connected. From inside a method: `end` is called with `arg` when the client is gone,
+ * or at server_release. false: it has SERVER_MAX_HOLDS already.
+ */
+bool server_hold(struct rpc_client *c, void (*end)(void *arg), void *arg);
+/* From inside a method: ends the client's first hold with this `end` of which is(arg, what) (NULL: any). false: none. */
+bool server_release(struct rpc_client *c, void (*end)(void *arg), bool (*is)(const void *arg, const void *what), const void *what);
+
+/* From inside a method: a copy of the descriptor goes along with the answer (SCM_RIGHTS). 0, -EBUSY: one does already, or
+ * -errno. */
+int server_attach(struct rpc_client *c, int fd);
 
 #endif

@@ -134,7 +134,13 @@ def test_the_man_pages_examples(lab):
     assert len(examples) >= 10
     for e in examples:
         e = e.replace('/run/vmq', d.dir).replace('cpu 1', f'cpu {x.cpus[-1]}').replace('cpu 0', f'cpu {x.cpus[0]}')
-        if 'watch' in e:
+        if e.split()[0] in ('capture', 'trace'):
+            p = subprocess.Popen([program('vmqctl'), '--socket', d.socket, *e.split()], stderr=subprocess.PIPE, text=True)
+            procs.wait_for(lambda c=e.split()[0]: c == 'trace' or os.path.exists(d.dir + '/web1.pcapng'), 30, e)
+            procs.wait_for(lambda: 'SigCgt:\t0000000000004002' in open(f'/proc/{p.pid}/status').read(), 30, 'its signals')  # TERM and INT
+            p.send_signal(signal.SIGINT)
+            assert 'frames c' in p.communicate(timeout=20)[1] and p.returncode == 0
+        elif 'watch' in e:
             p = subprocess.Popen([program('vmqctl'), '--socket', d.socket, *e.split()], stdout=subprocess.PIPE,
                                  text=True)
             assert p.stdout.readline().startswith('QUEUE ')
@@ -280,6 +286,8 @@ VERBS = {
     'queue show X': ('queue.show', 'vport', {}),
     'switch show X': ('switch.show', 'adapter', {}),
     'stats show X': ('stats.show', 'vport', {}),
+    'capture X': ('capture.start', 'vport', {}),
+    'trace X': ('trace.start', 'vport', {}),
     'explain': ('explain', None, {'from': 'wire', 'dst': WEB1}),
     'migrate export X': ('migrate.export', 'name', {'name': 'web1'}),
     'migrate check X': ('migrate.check', 'vport', {'vport': {}}),
@@ -297,7 +305,7 @@ def test_keys_are_the_daemons_parameters(lab):
         with pytest.raises(RpcError) as refused:
             d.call(method, nonsense=1, **required)
         known = re.sub(r'.*is not known here(; known are |: there are no parameters$)', '', str(refused.value))
-        keys = set(procs.run([program('vmqctl'), 'complete', *command.split(), '']).split()) - {'watch'}
+        keys = set(procs.run([program('vmqctl'), 'complete', *command.split(), '']).split()) - {'watch', 'write'}
         assert keys | ({subject} if subject else set()) == set(known.split(', ')) - {''}, command
     objects = set(procs.run([program('vmqctl'), 'complete', '']).split()) - {'help'}
     assert objects == {c.split()[0] for c in VERBS} | {'oid'}  # its words are the members of a structure: test_oid.py

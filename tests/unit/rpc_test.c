@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -75,7 +76,42 @@ static int monitor(void *ctx, struct rpc_client *client, struct params *p, json_
 	return 0;
 }
 
+static unsigned ended[3];
+
+static void end_one(void *arg)
+{
+	ended[(uintptr_t)arg]++;
+}
+
+static bool is_second(const void *arg, const void *what)
+{
+	(void)what;
+	return (uintptr_t)arg == 2;
+}
+
+/* Two things that end with the client, and a descriptor with the answer. */
+static int hold(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	int fd = memfd_create("rpc-test", MFD_CLOEXEC);
+
+	(void)ctx, (void)p, (void)result, (void)e;
+	assert_true(server_hold(client, end_one, (void *)1) && server_hold(client, end_one, (void *)2));
+	assert_int_equal(server_attach(client, fd), 0);
+	assert_int_equal(server_attach(client, fd), -EBUSY);
+	(void)close(fd);
+	return 0;
+}
+
+static int release(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	(void)ctx, (void)p, (void)result, (void)e;
+	assert_true(server_release(client, end_one, is_second, NULL));
+	assert_false(server_release(client, end_one, is_second, NULL));
+	return 0;
+}
+
 static const struct rpc_method table[] = {
+	{ "hold", hold }, { "release", release },
 	{ "count", count }, { "refused", refused }, { "large", large },
 	{ "nothing", nothing }, { "monitor", monitor }, { NULL, NULL },
 };
@@ -292,6 +328,35 @@ static void lines_in_pieces(void **state)
 	assert_string_equal(take(f, f->fd), COUNTED(1));
 	put(f->fd, COUNT "\n  \r\n" COUNT COUNT);
 	assert_string_equal(take(f, f->fd), COUNTED(2) COUNTED(3) COUNTED(4));
+}
+
+#define CALL(name) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" name "\"}\n"
+
+static void what_ends_with_its_client(void **state)
+{
+	struct fixture *f = *state;
+	char buf[256], control[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec iov = { buf, sizeof buf };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	int fd;
+
+	memset(ended, 0, sizeof ended);
+	put(f->fd, CALL("hold"));
+	settle(f);
+	assert_true(recvmsg(f->fd, &m, MSG_CMSG_CLOEXEC) > 0);
+	assert_non_null(CMSG_FIRSTHDR(&m));
+	assert_int_equal(CMSG_FIRSTHDR(&m)->cmsg_len, CMSG_LEN(sizeof fd));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+	assert_int_equal(close(fd), 0);
+	put(f->fd, CALL("release"));
+	(void)take(f, f->fd);
+	assert_int_equal(ended[1], 0);
+	assert_int_equal(ended[2], 1);
+	(void)close(f->fd);
+	settle(f);
+	assert_int_equal(ended[1], 1);
+	assert_int_equal(ended[2], 1);
+	f->fd = connect_one(f);
 }
 
 /* A script that writes and shuts its side down gets its answers, also for a last line without newline. */
@@ -541,6 +606,7 @@ int main(void)
 		cmocka_unit_test(cut_characters),
 		cmocka_unit_test(answers_are_bounded),
 		cmocka_unit_test_setup_teardown(lines_in_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_ends_with_its_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_long_a_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_line, setup, teardown),
