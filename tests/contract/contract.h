@@ -25,6 +25,7 @@ struct remote_ops {
 	NDIS_STATUS (*request)(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buf, uint32_t in, uint32_t out, uint32_t *done,
 			       struct vmq_err *err);
 	unsigned cpu; /* one that has a worker */
+	bool queues;  /* mode VMQ, no switch possible: start_vmq's; else start_sriov's */
 };
 extern const struct remote_ops *remote;
 

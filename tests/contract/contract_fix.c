@@ -72,6 +72,8 @@ void start_sriov(struct fix *f)
 
 void start_vmq(struct fix *f)
 {
+	if (remote)
+		return;
 	fix_init(f);
 	f->cfg.keywords.sriov = 0;
 	f->m.switch_off = true;
@@ -182,7 +184,8 @@ NDIS_RECEIVE_QUEUE_PARAMETERS queue_params(void)
 	return (NDIS_RECEIVE_QUEUE_PARAMETERS){
 		.Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, NDIS_SIZEOF_RECEIVE_QUEUE_PARAMETERS_REVISION_2 },
 		.QueueType = NdisReceiveQueueTypeVMQueue,
-		.ProcessorAffinity = { .Mask = 1 },
+		.ProcessorAffinity = { .Mask = remote ? 1ull << remote->cpu % 64 : 1,
+				       .Group = (USHORT)(remote ? remote->cpu / 64 : 0) },
 	};
 }
 
@@ -408,21 +411,30 @@ static void info_remote(struct ndis_adapter_info *i)
 {
 	static uint8_t buf[1u << 20];
 	NDIS_RECEIVE_FILTER_INFO_ARRAY all = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
+	NDIS_RECEIVE_QUEUE_INFO_ARRAY queues;
 	NDIS_NIC_SWITCH_INFO_ARRAY head;
 	NDIS_NIC_SWITCH_INFO s;
 	struct vmq_err err;
 	uint32_t done;
 
-	assert_int_equal(
-	    remote->request(NdisRequestQueryInformation, OID_NIC_SWITCH_ENUM_SWITCHES, buf, 0, sizeof buf, &done, &err),
-	    NDIS_STATUS_SUCCESS);
-	memcpy(&head, buf, sizeof head);
-	memcpy(&s, buf + head.FirstElementOffset, sizeof s);
-	i->switch_present = head.NumElements != 0;
-	i->num_vports = s.NumActiveVPorts;
-	i->num_vfs = s.NumAllocatedVFs;
-	i->num_queue_pairs = s.NumQueuePairsForDefaultVPort + s.NumQueuePairsForNonDefaultVPorts;
-	i->num_unicast_filters = s.NumActiveDefaultVPortMacAddresses + s.NumActiveNonDefaultVPortMacAddresses;
+	if (remote->queues) {
+		assert_int_equal(remote->request(NdisRequestQueryInformation, OID_RECEIVE_FILTER_ENUM_QUEUES, buf, 0,
+						 sizeof buf, &done, &err),
+				 NDIS_STATUS_SUCCESS);
+		memcpy(&queues, buf, sizeof queues);
+		i->num_queues = queues.NumElements;
+	} else {
+		assert_int_equal(remote->request(NdisRequestQueryInformation, OID_NIC_SWITCH_ENUM_SWITCHES, buf, 0,
+						 sizeof buf, &done, &err),
+				 NDIS_STATUS_SUCCESS);
+		memcpy(&head, buf, sizeof head);
+		memcpy(&s, buf + head.FirstElementOffset, sizeof s);
+		i->switch_present = head.NumElements != 0;
+		i->num_vports = s.NumActiveVPorts;
+		i->num_vfs = s.NumAllocatedVFs;
+		i->num_queue_pairs = s.NumQueuePairsForDefaultVPort + s.NumQueuePairsForNonDefaultVPorts;
+		i->num_unicast_filters = s.NumActiveDefaultVPortMacAddresses + s.NumActiveNonDefaultVPortMacAddresses;
+	}
 	memcpy(buf, &all, sizeof all);
 	assert_int_equal(remote->request(NdisRequestMethod, OID_RECEIVE_FILTER_ENUM_FILTERS, buf, sizeof all,
 					 sizeof buf, &done, &err),
@@ -443,11 +455,10 @@ struct ndis_adapter_info info(const struct fix *f)
 	return i;
 }
 
-void clean_up(struct fix *f)
+/* Clears the filters of a VM queue, or (0) of the default queue or all VPorts. */
+static void clean_filters(struct fix *f, uint32_t queue)
 {
-	NDIS_RECEIVE_FILTER_INFO_ARRAY filters = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY vports = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
-	NDIS_NIC_SWITCH_VF_INFO_ARRAY vfs = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
+	NDIS_RECEIVE_FILTER_INFO_ARRAY filters = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 }, .QueueId = queue };
 	static uint8_t list[sizeof f->buf];
 
 	memcpy(f->buf, &filters, sizeof filters);
@@ -459,8 +470,40 @@ void clean_up(struct fix *f)
 		NDIS_RECEIVE_FILTER_CLEAR_PARAMETERS p;
 
 		memcpy(&e, list + filters.FirstElementOffset + i * filters.ElementSize, sizeof e);
-		p = clear_params(0, e.FilterId);
+		p = clear_params(queue, e.FilterId);
 		(void)set(f, f->d, OID_RECEIVE_FILTER_CLEAR_FILTER, &p, sizeof p);
+	}
+}
+
+static void clean_queues(struct fix *f)
+{
+	NDIS_RECEIVE_QUEUE_INFO_ARRAY queues;
+	static uint8_t list[sizeof f->buf];
+
+	(void)query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, sizeof f->buf);
+	memcpy(list, f->buf, sizeof list);
+	memcpy(&queues, list, sizeof queues);
+	for (ULONG i = 0; i < queues.NumElements; i++) {
+		NDIS_RECEIVE_QUEUE_FREE_PARAMETERS p;
+		NDIS_RECEIVE_QUEUE_INFO e;
+
+		memcpy(&e, list + queues.FirstElementOffset + i * queues.ElementSize, sizeof e);
+		clean_filters(f, e.QueueId);
+		p = free_queue_params(e.QueueId);
+		(void)set(f, f->d, OID_RECEIVE_FILTER_FREE_QUEUE, &p, sizeof p);
+	}
+}
+
+void clean_up(struct fix *f)
+{
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY vports = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
+	NDIS_NIC_SWITCH_VF_INFO_ARRAY vfs = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
+	static uint8_t list[sizeof f->buf];
+
+	clean_filters(f, 0);
+	if (remote->queues) {
+		clean_queues(f);
+		return;
 	}
 	memcpy(f->buf, &vports, sizeof vports);
 	(void)method(f, f->d, OID_NIC_SWITCH_ENUM_VPORTS, sizeof vports, sizeof f->buf);

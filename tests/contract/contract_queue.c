@@ -110,7 +110,8 @@ static enum state shown(struct fix *f, uint32_t q, bool has_filters)
 static void cells(struct fix *f, NDIS_STATUS (*event)(struct fix *f, uint32_t q), const NDIS_STATUS want[STATES],
 		  const enum state next[STATES], const bool filters_then[STATES])
 {
-	for (enum state s = UNDEFINED; s < STATES; s++) {
+	/* far away there is no driver that keeps a queue in the last two */
+	for (enum state s = UNDEFINED; s < (remote ? STOP_DMA : STATES); s++) {
 		struct fix *g = calloc(1, sizeof *g);
 		uint32_t q;
 
@@ -121,7 +122,10 @@ static void cells(struct fix *f, NDIS_STATUS (*event)(struct fix *f, uint32_t q)
 		assert_status(g, event(g, q), want[s]);
 		if (shown(g, q, filters_then[s]) != next[s])
 			fail_msg("state %d: then %d, %d expected", s, shown(g, q, filters_then[s]), next[s]);
-		ndis_adapter_destroy(g->a);
+		if (remote)
+			clean_up(g);
+		else
+			ndis_adapter_destroy(g->a);
 		assert_int_equal(g->m.queues, 0);
 		free(g);
 	}
@@ -149,7 +153,8 @@ static NDIS_STATUS ev_set(struct fix *f, uint32_t q)
 
 	p.QueueId = q;
 	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED;
-	p.ProcessorAffinity.Mask = 4;
+	if (!remote)
+		p.ProcessorAffinity.Mask = 4;
 	return set(f, f->d, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, &p, 1092);
 }
 
@@ -208,8 +213,10 @@ static void st_clear_one(struct fix *f)
 	for (int i = 0; i < 2; i++) {
 		uint32_t q;
 
-		if (i)
+		if (i && !remote)
 			ndis_adapter_destroy(f->a), memset(f, 0, sizeof *f);
+		if (i && remote)
+			clean_up(f);
 		start_vmq(f);
 		q = queue_in(f, s[i]);
 		assert_status(f, ev_clear_one(f, q), OK);

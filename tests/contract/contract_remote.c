@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The conformance suite through the control socket: starts a vmqd of its own (capture-file port, its TAP in a network
- * namespace that ends with it) and runs, over libvmq with the exact binary buffers, every case that needs neither a
+ * namespace that ends with it), one with a NIC switch and then one with VM queues, and runs over libvmq with the exact binary buffers, every case that needs neither a
  * driver that misbehaves nor a second requester. contract_remote VMQD; 77: not root, so not run.
  */
 #include "contract.h"
@@ -57,6 +57,22 @@ static const char *const cases[] = {
 	"spec70_Q40_queues_with_sriov",
 	"spec10_1_invalid_oid",
 };
+/* … for one in mode VMQ */
+static const char *const queue_names[] = {
+	"spec10_4.3_allocate_queue_invalid_parameter_members",
+	"spec30_1_queue_parameters_method",
+	"spec30_1_queue_parameters_set",
+	"spec30_1_set_filter",
+	"spec30_1_clear_filter_not_last",
+	"spec30_1_clear_filter_last",
+	"spec30_1_enum_filters",
+	"spec30_1_filter_parameters",
+	"spec30_1_allocation_complete_succeeds",
+	"spec30_1_free_queue",
+	"spec10_4.5_free_queue_invalid_parameter_default",
+	"spec10_4.9_clear_filter_wrong_queue",
+	"spec10_4.8_set_filter_invalid_parameter_vport_in_vmq",
+};
 
 /* ---- the daemon ---- */
 
@@ -64,7 +80,7 @@ static char dir[] = "/tmp/vmq-contract-XXXXXX";
 static char socket_path[64], config_path[64];
 static struct vmq_client *client;
 
-static bool write_config(unsigned cpu)
+static bool write_config(const struct remote_ops *ops)
 {
 	FILE *f = fopen(config_path, "w");
 
@@ -72,8 +88,9 @@ static bool write_config(unsigned cpu)
 		return false;
 	(void)fprintf(f,
 		      "control: {socket: %s}\nrun_dir: %s\ncpus: [%u]\nadapters:\n  - name: ext0\n"
-		      "    port: {driver: pcap}\n    host: {device: vmqc0}\n",
-		      socket_path, dir, cpu);
+		      "    port: {driver: pcap}\n    host: {device: vmqc0}\n%s",
+		      socket_path, dir, ops->cpu,
+		      ops->queues ? "    keywords: {\"*SRIOV\": 0}\n    limits: {switch_without_sriov: false}\n" : "");
 	return fclose(f) == 0;
 }
 
@@ -151,7 +168,7 @@ static int end(void **state)
 	i = info(b->f);
 	free(b->f);
 	/* nothing of the case is left in the daemon */
-	return i.num_filters || i.num_vports != 1 || i.num_vfs ? -1 : 0;
+	return i.num_filters || i.num_vports != !remote->queues || i.num_vfs || i.num_queues ? -1 : 0;
 }
 
 static void run(void **state)
@@ -179,24 +196,27 @@ static bool listed(const char *const *list, size_t n, const char *name)
 	return false;
 }
 
-static void add_listed(const struct contract_case *c, size_t n, unsigned *found)
+static void add_listed(const struct contract_case *c, size_t n, bool queues, unsigned *found)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!listed(cases, sizeof cases / sizeof cases[0], c[i].name))
+		if (queues ? !listed(queue_names, sizeof queue_names / sizeof queue_names[0], c[i].name)
+			   : !listed(cases, sizeof cases / sizeof cases[0], c[i].name))
 			continue;
 		add(c[i].name, (struct bound){ .c = &c[i] });
 		(*found)++;
 	}
 }
 
-static bool gather(void)
+static bool gather(bool queues)
 {
 	unsigned found = 0;
+
+	count = 0;
 
 	for (size_t r = 0; r < common_row_count; r++) {
 		const struct common_row *row = &common_rows[r];
 
-		if (row->start != start_sriov || (row->flags & COMMON_NDIS))
+		if (row->start != (queues ? start_vmq : start_sriov) || (row->flags & COMMON_NDIS))
 			continue;
 		for (size_t k = 0; k < common_check_count; k++) {
 			char *name;
@@ -209,22 +229,50 @@ static bool gather(void)
 			add(name, (struct bound){ .row = row, .check = &common_checks[k] });
 		}
 	}
-	add_listed(filter_cases, filter_count, &found);
-	add_listed(vport_cases, vport_count, &found);
-	add_listed(queue_cases, queue_count, &found);
-	add_listed(vf_cases, vf_count, &found);
-	add_listed(rss_cases, rss_count, &found);
-	add_listed(mode_cases, mode_count, &found);
-	add_listed(driver_cases, driver_count, &found);
-	return found == sizeof cases / sizeof cases[0];
+	add_listed(filter_cases, filter_count, queues, &found);
+	add_listed(vport_cases, vport_count, queues, &found);
+	add_listed(queue_cases, queue_count, queues, &found);
+	add_listed(vf_cases, vf_count, queues, &found);
+	add_listed(rss_cases, rss_count, queues, &found);
+	add_listed(mode_cases, mode_count, queues, &found);
+	add_listed(driver_cases, driver_count, queues, &found);
+	return found == (queues ? sizeof queue_names / sizeof queue_names[0] : sizeof cases / sizeof cases[0]);
+}
+
+/* All of it against a daemon in one mode. */
+static int run_against(const char *vmqd, const struct remote_ops *ops)
+{
+	int status, rc = 1;
+	pid_t pid;
+
+	if (!gather(ops->queues)) {
+		(void)fprintf(stderr, "a listed case does not exist\n");
+		return 2;
+	}
+	pid = write_config(ops) ? start_daemon(vmqd) : -1;
+	if (pid > 0) {
+		if (connect_daemon(pid)) {
+			remote = ops;
+			rc = _cmocka_run_group_tests(ops->queues ? "contract through the socket, mode VMQ"
+								 : "contract through the socket",
+						     tests, count, NULL, NULL);
+			vmq_disconnect(client);
+		} else {
+			(void)fprintf(stderr, "%s does not answer\n", vmqd);
+		}
+		(void)kill(pid, SIGTERM);
+		(void)waitpid(pid, &status, 0);
+	}
+	(void)unlink(socket_path);
+	(void)unlink(config_path);
+	return rc;
 }
 
 int main(int argc, char **argv)
 {
 	static struct remote_ops ops = { .request = request };
 	cpu_set_t set;
-	int status, rc = 1;
-	pid_t pid;
+	int rc;
 
 	if (argc != 2) {
 		(void)fprintf(stderr, "usage: contract_remote VMQD\n");
@@ -237,28 +285,13 @@ int main(int argc, char **argv)
 		return 2;
 	while (!CPU_ISSET(ops.cpu, &set))
 		ops.cpu++;
-	if (!gather()) {
-		(void)fprintf(stderr, "a listed case does not exist\n");
-		return 2;
-	}
 	if (!mkdtemp(dir))
 		return 2;
 	(void)snprintf(socket_path, sizeof socket_path, "%s/control.sock", dir);
 	(void)snprintf(config_path, sizeof config_path, "%s/vmqd.yaml", dir);
-	pid = write_config(ops.cpu) ? start_daemon(argv[1]) : -1;
-	if (pid > 0) {
-		if (connect_daemon(pid)) {
-			remote = &ops;
-			rc = _cmocka_run_group_tests("contract through the socket", tests, count, NULL, NULL);
-			vmq_disconnect(client);
-		} else {
-			(void)fprintf(stderr, "%s does not answer\n", argv[1]);
-		}
-		(void)kill(pid, SIGTERM);
-		(void)waitpid(pid, &status, 0);
-	}
-	(void)unlink(socket_path);
-	(void)unlink(config_path);
+	rc = run_against(argv[1], &ops);
+	ops.queues = true;
+	rc = run_against(argv[1], &ops) || rc;
 	(void)rmdir(dir);
 	return rc;
 }
