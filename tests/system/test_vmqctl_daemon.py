@@ -283,6 +283,7 @@ VERBS = {
     'filter del X': ('filter.del', 'id', {'id': 1}),
     'filter move X': ('filter.move', 'id', {'id': 1, 'to': 'web1'}),
     'filter show X': ('filter.show', 'vport', {}),
+    'vf show': ('vf.show', None, {}),
     'queue show X': ('queue.show', 'vport', {}),
     'switch show X': ('switch.show', 'adapter', {}),
     'stats show X': ('stats.show', 'vport', {}),
