@@ -5,7 +5,9 @@
  *
  * Parties. Above the driver stands the contract's keeper (src/ndis). It checks every request before the driver sees
  * it, gives out SwitchId, VPortId, QueueId and FilterId, keeps a copy of all parameters and answers every enumeration
- * and parameter query itself. The driver does what only it can do: hold the resources and move the frames.
+ * and parameter query itself. The driver does what only it can do: hold the resources and move the frames. Frames do
+ * not pass through this interface: how they come to the driver and where it puts them is between it and whoever serves
+ * the VMs (of softnic: src/nic).
  *
  * Threads. All calls, both ways, are made on one thread, the control thread. The driver may call struct miniport_up
  * functions from within its own functions, and at any later time on that thread. Nothing may block for long.
@@ -14,8 +16,9 @@
  * when the mode has a switch. Before halt it has cleared every filter, deleted every VPort, freed every VF and queue
  * and deleted the switch, by the ordinary requests, in this order (spec/30-states.md §7).
  *
- * Requests. One at a time: after NDIS_STATUS_PENDING no other request comes until up->complete was called. The driver
- * sees exactly these:
+ * Requests. One at a time: after NDIS_STATUS_PENDING no other request comes until up->complete was called. Type, OID
+ * and buffer are in req->RequestType and the member of req->DATA that belongs to the type (Oid and InformationBuffer
+ * lie at the same place in all three); the driver need not look at other members, nor set any. It sees exactly these:
  *
  *   type    OID                                              buffer (req->DATA.…_INFORMATION.InformationBuffer)
  *   method  OID_NIC_SWITCH_CREATE_SWITCH                     NDIS_NIC_SWITCH_PARAMETERS
@@ -33,31 +36,64 @@
  *   method  OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE     array; write each CompletionStatus
  *   set     OID_RECEIVE_FILTER_QUEUE_PARAMETERS              NDIS_RECEIVE_QUEUE_PARAMETERS, CHANGED flags
  *   set     OID_RECEIVE_FILTER_FREE_QUEUE                    NDIS_RECEIVE_QUEUE_FREE_PARAMETERS
- *   method/set  the OID_SRIOV_… requests of spec/10-oids.md §6 whose column "to" says P
+ *   method  OID_SRIOV_READ_VF_CONFIG_SPACE                   NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS; write Length
+ *                                                            bytes at BufferOffset
+ *   set     OID_SRIOV_WRITE_VF_CONFIG_SPACE                  NDIS_SRIOV_WRITE_VF_CONFIG_SPACE_PARAMETERS, Length bytes
+ *                                                            at BufferOffset; bytes that cannot be written are left
+ *   method  OID_SRIOV_READ_VF_CONFIG_BLOCK                   likewise, with a BlockId, which the driver checks
+ *   set     OID_SRIOV_WRITE_VF_CONFIG_BLOCK                  likewise
+ *   set     OID_SRIOV_RESET_VF                               NDIS_SRIOV_RESET_VF_PARAMETERS
+ *   set     OID_SRIOV_SET_VF_POWER_STATE                     NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS
+ *   method  OID_SRIOV_VF_VENDOR_DEVICE_ID                    NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO; write both ids
+ *   query   OID_SRIOV_PROBED_BARS                            NDIS_SRIOV_PROBED_BARS_INFO; write PCI_TYPE0_ADDRESSES
+ *                                                            ULONGs at BaseRegisterValuesOffset
+ *   method  OID_SRIOV_BAR_RESOURCES                          NDIS_SRIOV_BAR_RESOURCES_INFO; write 20 bytes at
+ *                                                            BarResourcesOffset: Type 3 (memory), ShareDisposition,
+ *                                                            Flags (2), Start (8), Length (4), packed
+ *   method/set  OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK         NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO: to the driver
+ *                                                            of an adapter that is a VF itself
  *   set     OID_GEN_RECEIVE_SCALE_PARAMETERS                 NDIS_RECEIVE_SCALE_PARAMETERS + table + key, all as they
  *                                                            shall be; DISABLE_RSS: off, every frame on the CPU
  *                                                            DefaultProcessorNumber; VPortId in the request.
  *                                                            RSSv2 requests arrive as this one too
  *   any     0xFF000000 … 0xFFFFFFFF                          as the requester gave it; only its length is bounded
  *
+ * Any other gets NDIS_STATUS_NOT_SUPPORTED (INVALID_OID in the last row): there may be more rows one day.
+ *
  * Buffers (except the last row's) are the keeper's own copy: aligned to 8, of the highest revision ndis.h knows with
  * later members zero, arrays 8-aligned and stepped by sizeof, every member checked against spec/10 and the
- * capabilities the driver registered. What the driver writes there goes back to the requester. A buffer is valid until
- * the request is completed.
+ * capabilities the driver registered. Of them the requester gets what the table says the driver writes, and nothing
+ * else. A buffer is valid until the request is completed. Of the last row's requests the driver checks what it
+ * needs, sets BytesRead, BytesWritten (not more than the lengths it was given) or with INVALID_LENGTH BytesNeeded,
+ * and what it writes to the buffer goes back.
  *
  * Guarantees the driver may build on: the target VPort, queue or VF exists; a FilterId, VPortId, QueueId handed down
  * in a creating request is new, one in any other request is known; a filter is one destination MAC, Equal, and at
  * most one VLAN id, Equal, 1 … 4094; limits of the registered capabilities are not passed; VPortState in a set is
- * Activated; ProcessorAffinity has at least one CPU.
+ * Activated; ProcessorAffinity of a VPort on the PF has at least one CPU, that of one on a VF none; the VF of a
+ * VPort that is made is allocated and has no other, a VF that is freed has none; NumQueuePairs changes only on the
+ * PF with RSS_ON_PF_VPORTS and not below the CPUs that RSS uses; configuration space requests stay below 4,096
+ * bytes.
  *
  * Statuses a driver may return
  *   all but the next line       NDIS_STATUS_SUCCESS, PENDING, INVALID_PARAMETER, RESOURCES, NOT_SUPPORTED, FAILURE,
  *                               NOT_ACCEPTED, REQUEST_ABORTED, REINIT_REQUIRED (name of the switch only); on anything
  *                               but SUCCESS and REINIT_REQUIRED nothing may have changed
- *   CLEAR_FILTER, FREE_QUEUE,   SUCCESS or PENDING that ends in SUCCESS; NOT_ACCEPTED while it cannot be done (resetting);
- *   FREE_VF, DELETE_SWITCH      REQUEST_ABORTED when a reset stopped it. They cannot be refused otherwise
- *   a bad driver's other answers are counted (ndis_adapter_faults) and reach the requester as NDIS_STATUS_FAILURE
+ *   CLEAR_FILTER, FREE_QUEUE,   SUCCESS or PENDING that ends in SUCCESS; NOT_ACCEPTED while it cannot be done
+ *   FREE_VF, DELETE_SWITCH      (resetting); REQUEST_ABORTED when a reset stopped it. They cannot be refused otherwise
+ *   vendor requests             any, handed on as it is
  * A sentence for the user may go into `err` beside a failure.
+ *
+ * Faults. The keeper expects a driver to be wrong. What breaks a rule of this page is counted and told
+ * (ndis_adapter_config.fault, ndis_adapter_info), and harms nobody else:
+ *   another status than listed, or PENDING to complete    the requester gets NDIS_STATUS_FAILURE
+ *   completing twice, or what it does not have            nothing happens
+ *   answering a request that it completed already         the completion counts
+ *   a vendor request's lengths beyond its buffer          NDIS_STATUS_FAILURE, nothing is handed on
+ *   ALLOCATE_VF with a VFId beyond NumVFs or in use       NDIS_STATUS_FAILURE; the driver is not asked to free it
+ *   an unknown indication, or with a wrong buffer         it goes nowhere, and changes nothing
+ *   a request not given back by reset or halt             its requester gets REQUEST_ABORTED or ADAPTER_REMOVED; the
+ *                                                         buffer stays valid until halt has returned
  *
  * Order rules (spec/30-states.md, spec/40-datapath.md)
  *   SET_FILTER      frames may be given to the VPort or queue as soon as the request has begun; having done so the
@@ -65,6 +101,10 @@
  *   CLEAR_FILTER    after completing the clear of the last filter, no frame may be indicated on the VPort or queue
  *                   (the default ones excepted)
  *   MOVE_FILTER     one step: each frame meets the filter on the source or on the destination, never on both or none
+ *   DELETE_VPORT    no frame may be indicated for it, and every one that is out has come back, before it is completed
+ *   RESET_VF        the VF is quiet when it is completed: no frame moves, no interrupt is pending, until its driver has
+ *                   set it up again; no other VF and not the PF may notice
+ *   VF_POWER_STATE  out of D0 no frame moves; the VPort stays active, so frames for it go nowhere else
  *   FREE_QUEUE      stop DMA, then up->indicate(NDIS_STATUS_RECEIVE_QUEUE_STATE, DmaStopped), then wait for frames
  *                   that are out, then complete
  *   a filter on a deactivated VPort or an uncompleted queue is recorded but claims nothing (spec/70 Q29)
@@ -127,7 +167,17 @@ struct miniport_init {
  * What the adapter can do. Hardware: all of it, whatever the configuration; current: what is on. NULL: the feature is
  * not there (hardware) or off (current). The keeper copies everything. It refuses to start when
  *   a current pointer is set and its hardware pointer is not, or an SR-IOV pointer without a switch pointer;
- *   a header has the wrong type, revision or size, or a rule of spec/50-scaling.md §6 is broken;
+ *   a header has the wrong type, revision or size. Right are NDIS_OBJECT_TYPE_DEFAULT, filters revision 2, switch 2 or
+ *   3, SR-IOV 1; NDIS_OBJECT_TYPE_RSS_CAPABILITIES revision 2;
+ *   filters: SupportedQueueProperties lacks MSI_X, VM_QUEUE, DYNAMIC_PROCESSOR_AFFINITY_CHANGE or
+ *   INTERRUPT_VECTOR_COALESCING, or has LOOKAHEAD_SPLIT; the test Equal on the MAC header's destination address is not
+ *   there; MaxMacHeaderFilters is 0, below NumQueues or above 2^24; NumQueues is above 65,534; of current ones
+ *   VMQ_FILTERS_ENABLED is missing, or VM_QUEUES_ENABLED and NumQueues do not go together;
+ *   switch: MaxNumSwitches is not 1; NumTotalMacAddresses, NumMacAddressesPerPort or NumVlansPerPort is not 0;
+ *   MaxNumVPorts is not MaxNumVFs + 1 … 65,535; MaxNumQueuePairs or MaxNumMacAddresses is below MaxNumVPorts;
+ *   MaxNumQueuePairsPerNonDefaultVPort is no power of 2; some but not all of the RSS_PER_PF_VPORT_HASH flags are set;
+ *   RSS_ON_PF_VPORTS without revision 3, SINGLE_VPORT_POOL and RSS_PER_PF_VPORT_INDIRECTION_TABLE, or with a
+ *   MaxNumQueuePairsForDefaultVPort that is no power of 2 (spec/50-scaling.md §6);
  *   the mode is not MINIPORT_MODE_SRIOV and current SR-IOV is set; mode VMQ or SRIOV and current filters are NULL;
  *   NumQueues is not 0 with SR-IOV.
  */
@@ -151,12 +201,14 @@ struct miniport_ops {
 			  struct vmq_err *err);
 	/* Handles one request; NDIS_STATUS_PENDING when up->complete will follow. `err` is valid during the call. */
 	NDIS_STATUS (*oid_request)(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err);
-	/* Completes the pending request now, within the call. NULL for a driver that never pends. */
+	/* Completes the pending request now, within the call: somebody waits who cannot be told later. NULL for a
+	 * driver that never pends. What it cannot complete is answered with NDIS_STATUS_FAILURE; the change may still
+	 * come. */
 	void (*flush)(void *ctx);
 	/* Stops the hardware and starts it again with the same objects. A pending request is completed within the
 	 * call, with NDIS_STATUS_REQUEST_ABORTED or what it came to. 0 or -errno. NULL: nothing to reset. */
 	int (*reset)(void *ctx, struct vmq_err *err);
-	/* The end: nothing is left and nothing may be called afterwards. */
+	/* The end: nothing is left but what the driver refused to give back, and nothing may be called afterwards. */
 	void (*halt)(void *ctx);
 };
 
@@ -169,7 +221,8 @@ struct miniport_up {
 	/* A status indication: one of NDIS_INDICATION_TABLE with the buffer spec/10-oids.md §8 names (copied). A bad one
 	 * is counted as a fault and goes nowhere. Capability changes are checked like at initialize. */
 	void (*indicate)(struct ndis_adapter *a, NDIS_STATUS code, const void *buf, uint32_t len);
-	/* Configuration blocks of a VF have changed: bit i for block i. Masks are collected until they are read. */
+	/* Configuration blocks of a VF have changed: bit i for block i. Masks are collected until somebody was told.
+	 * NDIS_STATUS_INVALID_PARAMETER: no such VF is allocated. */
 	NDIS_STATUS (*invalidate_config_block)(struct ndis_adapter *a, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 block_mask);
 	/* Turns virtualization on with NumVFs, or off with 0 (NdisMEnableVirtualization). NDIS_STATUS_SUCCESS;
 	 * NOT_SUPPORTED: no SR-IOV; INVALID_PARAMETER: off with num_vfs not 0, a migration flag, or more VFs than the

@@ -114,8 +114,8 @@ int ndis_adapter_create(const struct miniport_ops *ops, void *ctx, const struct 
 		rc = -EIO;
 	}
 	if (rc) {
-		ops->halt(ctx);
 		ndis_abort_requests(a, NDIS_STATUS_ADAPTER_REMOVED, true);
+		ops->halt(ctx);
 		ndis_forget_lost(a);
 		adapter_free(a);
 		return rc;

@@ -37,10 +37,10 @@ struct fix {
 	struct vmq_err err;
 	uint32_t done; /* BytesNeeded, -Read or -Written of the last request */
 	/* what callbacks heard */
-	unsigned completions, indications, invalidations;
+	unsigned completions, indications, invalidations, faults;
 	NDIS_STATUS completed_with, indicated;
 	NDIS_OID_REQUEST *completed;
-	char sentence[VMQ_ERR_TEXT];
+	char sentence[VMQ_ERR_TEXT], fault[VMQ_ERR_TEXT];
 	uint8_t indication[256];
 	ULONG64 mask;
 	uint8_t buf[70000] __attribute__((aligned(8)));

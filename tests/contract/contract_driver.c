@@ -119,6 +119,127 @@ static void strange_status(struct fix *f)
 	assert_int_equal(info(f).num_vports, 1);
 }
 
+/* Lengths that a driver writes beside its answer: of a vendor request they are checked, of others nobody asks it. */
+static void wrong_lengths(struct fix *f)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+
+	start_sriov(f);
+	f->m.says_written = f->m.says_read = 0xFFFFFFF0;
+	assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_CREATE_VPORT, &p, 572), OK);
+	assert_int_equal(f->done, 572);
+	assert_int_equal(info(f).faults, 0);
+	f->m.says_read = 0;
+	f->m.says_written = 1;
+	memset(f->buf, 1, 100);
+	assert_status(f, method(f, f->d, 0xFF012345, 10, 20), NDIS_STATUS_FAILURE);
+	assert_int_equal(f->buf[0], 1); /* nothing of it reached the requester */
+	f->m.says_written = 0;
+	f->m.says_read = 1;
+	assert_status(f, method(f, f->d, 0xFF012345, 10, 20), NDIS_STATUS_FAILURE);
+	assert_int_equal(info(f).faults, 2);
+}
+
+static void completes_nobodys(struct fix *f)
+{
+	NDIS_OID_REQUEST nobodys = { 0 };
+
+	start_sriov(f);
+	f->m.up->complete(f->a, &nobodys, OK, NULL);
+	f->m.up->complete(f->a, NULL, OK, "what?");
+	assert_int_equal(info(f).faults, 2);
+	assert_int_equal(f->completions, 0);
+	assert_int_equal(make_vport(f), 1);
+}
+
+/* A request that a reset did not get back: its requester has its answer, the driver may hold it as long as it likes, and
+ * when it comes back it is taken for no other. */
+static void keeps_it_over_a_reset(struct fix *f)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p[2] = { vport_params(), vport_params() };
+	NDIS_OID_REQUEST req[2], *kept;
+
+	start_sriov(f);
+	f->m.pend = f->m.keeps_it = true;
+	(void)post(f, &req[0], NdisRequestMethod, OID_NIC_SWITCH_CREATE_VPORT, &p[0], 572);
+	kept = f->m.pending;
+	assert_int_equal(ndis_adapter_reset(f->a, &f->err), 0);
+	assert_int_equal(f->completions, 1);
+	assert_int_equal(f->completed_with, NDIS_STATUS_REQUEST_ABORTED);
+	assert_int_equal(info(f).faults, 1);
+	assert_non_null(strstr(f->fault, "still holds a request"));
+	/* the next one goes to the driver, and only it is completed */
+	f->m.pend = true;
+	assert_int_equal(post(f, &req[1], NdisRequestMethod, OID_NIC_SWITCH_CREATE_VPORT, &p[1], 572),
+			 NDIS_STATUS_PENDING);
+	assert_ptr_not_equal(f->m.pending, kept);
+	memset(kept->DATA.METHOD_INFORMATION.InformationBuffer, 0xAA, kept->DATA.METHOD_INFORMATION.OutputBufferLength);
+	f->m.up->complete(f->a, kept, OK, NULL);
+	assert_int_equal(f->completions, 1);
+	assert_int_equal(info(f).faults, 2);
+	assert_int_equal(info(f).num_vports, 1);
+	test_miniport_finish(&f->m, OK, NULL);
+	assert_int_equal(f->completions, 2);
+	assert_int_equal(f->completed_with, OK);
+	assert_int_equal(info(f).num_vports, 2);
+}
+
+/* One it never gives back, not even when it is halted; it writes to it there. */
+static void keeps_it_to_the_end(struct fix *f)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+	NDIS_OID_REQUEST req;
+
+	start_sriov(f);
+	f->m.pend = f->m.keeps_it = f->m.cannot_flush = true;
+	(void)post(f, &req, NdisRequestMethod, OID_NIC_SWITCH_CREATE_VPORT, &p, 572);
+	ndis_adapter_destroy(f->a);
+	f->a = NULL;
+	assert_int_equal(f->completions, 1);
+	assert_int_equal(f->completed_with, NDIS_STATUS_ADAPTER_REMOVED);
+	assert_int_equal(p.VPortId, 0); /* nothing was written to the requester */
+	assert_non_null(strstr(f->fault, "that it does not have"));
+}
+
+/* The request that makes the switch, never completed: the adapter does not start, and the driver is halted. */
+static void never_starts(struct fix *f)
+{
+	fix_init(f);
+	f->m.pend = f->m.keeps_it = f->m.cannot_flush = true;
+	assert_int_equal(ndis_adapter_create(&test_miniport_ops, &f->m, &f->cfg, &f->a, &f->err), -EIO);
+	assert_non_null(strstr(f->err.text, "cannot be flushed"));
+	assert_int_equal(f->m.halted, 1);
+	f->a = NULL;
+}
+
+/* Each fault is told when it happens, with the sentence that ndis_adapter_info remembers of the last. */
+static void faults_are_told(struct fix *f)
+{
+	static const uint8_t nonsense[40] = { 0x80, 9, 40 };
+
+	start_sriov(f);
+	assert_int_equal(f->faults, 0);
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_QUEUE_STATE, nonsense, sizeof nonsense);
+	f->m.up->indicate(f->a, NDIS_STATUS_NIC_SWITCH_CURRENT_CAPABILITIES, nonsense, sizeof nonsense);
+	f->m.up->indicate(f->a, (NDIS_STATUS)0, nonsense, 0);
+	assert_int_equal(f->faults, 3);
+	assert_int_equal(info(f).faults, 3);
+	assert_string_equal(f->fault, info(f).last_fault);
+	assert_non_null(strstr(f->fault, "0x00000000"));
+	assert_int_equal(f->indications, 0);
+	assert_int_equal(make_vport(f), 1);
+}
+
+/* Calls from initialize come before there is anything they could be about. */
+static void indicates_early(struct fix *f)
+{
+	fix_init(f);
+	f->m.indicates_early = true;
+	fix_start(f);
+	assert_int_equal(info(f).faults, 3);
+	assert_int_equal(make_vport(f), 1);
+}
+
 static void reset_adapter(struct fix *f)
 {
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS p[3];
@@ -376,6 +497,13 @@ const struct contract_case driver_cases[] = {
 	{ "driver_completes_with_pending", completes_with_pending },
 	{ "driver_cannot_be_flushed", cannot_flush },
 	{ "driver_answers_a_strange_status", strange_status },
+	{ "driver_says_wrong_lengths", wrong_lengths },
+	{ "driver_completes_nobodys_request", completes_nobodys },
+	{ "driver_keeps_a_request_over_a_reset", keeps_it_over_a_reset },
+	{ "driver_keeps_a_request_to_the_end", keeps_it_to_the_end },
+	{ "driver_never_makes_the_switch", never_starts },
+	{ "driver_faults_are_told", faults_are_told },
+	{ "driver_calls_from_initialize", indicates_early },
 	{ "reset_aborts_requests_and_keeps_objects", reset_adapter },
 	{ "destroy_completes_pending_requests", destroy_with_pending },
 	{ "spec30_7_stop_order_switch", destroy_takes_all_down },

@@ -33,8 +33,18 @@ static void on_invalidated(void *ctx, NDIS_SRIOV_FUNCTION_ID vf, ULONG64 mask)
 	f->mask = mask;
 }
 
+static void on_fault(void *ctx, const char *sentence)
+{
+	struct fix *f = ctx;
+
+	f->faults++;
+	(void)snprintf(f->fault, sizeof f->fault, "%s", sentence);
+}
+
 void fix_init(struct fix *f)
 {
+	f->cfg.fault = on_fault;
+	f->cfg.ctx = f;
 	test_miniport_init(&f->m);
 	ndis_keywords_for_switch(&f->cfg.keywords);
 }

@@ -2,6 +2,8 @@
 /* VFs and the SR-IOV family: spec/10 §5.10 to §5.12, §6, spec/30 §4. */
 #include "contract.h"
 
+#include <errno.h>
+
 #define OK  NDIS_STATUS_SUCCESS
 #define BAD NDIS_STATUS_INVALID_PARAMETER
 
@@ -94,6 +96,189 @@ static void life(struct fix *f)
 	assert_status(f, free_vf(f, f->other, vf), BAD);
 	assert_status(f, free_vf(f, f->d, vf), OK);
 	assert_int_equal(info(f).num_vfs, 0);
+}
+
+/* ---- spec/30 §4, a state each: every event in it ---- */
+
+static NDIS_STATUS reset_vf(struct fix *f, uint32_t vf)
+{
+	NDIS_SRIOV_RESET_VF_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 6 },
+					     .VFId = (NDIS_SRIOV_FUNCTION_ID)vf };
+
+	return set(f, f->d, OID_SRIOV_RESET_VF, &p, 6);
+}
+
+static NDIS_STATUS set_power(struct fix *f, uint32_t vf, NDIS_DEVICE_POWER_STATE state)
+{
+	NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 13 },
+						       .VFId = (NDIS_SRIOV_FUNCTION_ID)vf,
+						       .PowerState = state };
+
+	return set(f, f->d, OID_SRIOV_SET_VF_POWER_STATE, &p, 13);
+}
+
+static NDIS_STATUS create_on(struct fix *f, uint32_t vf)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();
+
+	c.AttachedFunctionId = (NDIS_SRIOV_FUNCTION_ID)vf;
+	c.VPortState = NdisNicSwitchVPortStateActivated;
+	return method_on(f, f->d, OID_NIC_SWITCH_CREATE_VPORT, &c, 572);
+}
+
+static NDIS_STATUS delete_vport(struct fix *f, uint32_t v)
+{
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p = delete_params(v);
+
+	return set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &p, 12);
+}
+
+static NDIS_STATUS move_filter(struct fix *f, uint32_t id, uint32_t from, uint32_t to)
+{
+	NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS p = move_params(id, from, to);
+
+	return set(f, f->d, OID_RECEIVE_FILTER_MOVE_FILTER, &p, p.Header.Size);
+}
+
+/* What changes nothing in any state of an allocated VF, its VPort's state included. */
+static void unchanged_by_reset_and_power(struct fix *f, uint32_t vf, uint32_t v, uint32_t filters)
+{
+	assert_status(f, reset_vf(f, vf), OK);
+	for (int s = NdisDeviceStateD3; s >= NdisDeviceStateD0; s--) {
+		assert_status(f, set_power(f, vf, (NDIS_DEVICE_POWER_STATE)s), OK);
+		if (!v)
+			continue;
+		assert_int_equal(vport_info(f, v).VPortState, NdisNicSwitchVPortStateActivated);
+		assert_int_equal(vport_info(f, v).NumFilters, filters);
+		assert_int_equal(vport_info(f, v).AttachedFunctionId, vf);
+	}
+	assert_int_equal(switch_info(f).NumAllocatedVFs, 1);
+}
+
+static void must_be_enabled_only(struct fix *f, uint32_t vf)
+{
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY e = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 },
+					       .Flags = NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_ENUM_ON_SPECIFIC_FUNCTION,
+					       .AttachedFunctionId = (NDIS_SRIOV_FUNCTION_ID)vf };
+
+	e.Header.Size = sizeof e;
+	assert_status(f, create_on(f, vf), BAD);
+	assert_status(f, free_vf(f, f->d, vf), NDIS_STATUS_FILE_NOT_FOUND);
+	assert_status(f, reset_vf(f, vf), BAD);
+	assert_status(f, set_power(f, vf, NdisDeviceStateD0), BAD);
+	assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_ENUM_VPORTS, &e, sizeof e), BAD);
+	assert_int_equal(switch_info(f).NumAllocatedVFs, 0);
+}
+
+static void enabled(struct fix *f)
+{
+	uint32_t vf;
+
+	start_sriov(f);
+	must_be_enabled_only(f, 0);
+	vf = make_vf(f);
+	assert_status(f, free_vf(f, f->d, vf), OK);
+	must_be_enabled_only(f, vf);
+}
+
+static void allocated(struct fix *f)
+{
+	uint32_t vf;
+
+	start_sriov(f);
+	vf = make_vf(f);
+	unchanged_by_reset_and_power(f, vf, 0, 0);
+	assert_status(f, free_vf(f, f->d, vf), OK);
+}
+
+static void attached(struct fix *f)
+{
+	uint32_t vf, v;
+
+	start_sriov(f);
+	vf = make_vf(f);
+	v = make_vf_vport(f, vf);
+	assert_status(f, create_on(f, vf), BAD);
+	assert_status(f, free_vf(f, f->d, vf), NDIS_STATUS_FILE_NOT_FOUND);
+	unchanged_by_reset_and_power(f, vf, v, 0);
+	assert_status(f, delete_vport(f, v), OK);
+	/* allocated again, and for another VPort */
+	assert_status(f, create_on(f, vf), OK);
+}
+
+static void carrying(struct fix *f)
+{
+	uint32_t vf, v, id;
+
+	start_sriov(f);
+	vf = make_vf(f);
+	v = make_vf_vport(f, vf);
+	id = make_filter(f, v, 0, mac(1), 0);
+	assert_status(f, create_on(f, vf), BAD);
+	assert_status(f, free_vf(f, f->d, vf), NDIS_STATUS_FILE_NOT_FOUND);
+	assert_status(f, delete_vport(f, v), BAD);
+	unchanged_by_reset_and_power(f, vf, v, 1);
+	clear_filter(f, 0, id);
+	assert_int_equal(vport_info(f, v).NumFilters, 0);
+	assert_status(f, delete_vport(f, v), OK);
+	assert_status(f, free_vf(f, f->d, vf), OK);
+}
+
+/* The documented sequences: a VM goes from the default VPort to a VF, and back. */
+static void set_up_and_teardown(struct fix *f)
+{
+	uint32_t id, vf, v;
+
+	start_sriov(f);
+	id = make_filter(f, 0, 0, mac(1), 0);
+	vf = make_vf(f);
+	v = make_vf_vport(f, vf);
+	assert_status(f, move_filter(f, id, 0, v), OK);
+	assert_int_equal(vport_info(f, v).NumFilters, 1);
+	assert_status(f, move_filter(f, id, 0, v), BAD); /* it is not there any more */
+	assert_status(f, move_filter(f, id, v, 0), OK);
+	assert_int_equal(vport_info(f, v).NumFilters, 0);
+	assert_status(f, delete_vport(f, v), OK);
+	assert_status(f, reset_vf(f, vf), OK);
+	assert_status(f, free_vf(f, f->d, vf), OK);
+	clear_filter(f, 0, id);
+}
+
+static void immutable(struct fix *f)
+{
+	NDIS_NIC_SWITCH_VF_PARAMETERS p = vf_params();
+
+	start_sriov(f);
+	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
+	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VF_PARAMETERS, &p, sizeof p), NDIS_STATUS_NOT_SUPPORTED);
+}
+
+static void allocator_leaves(struct fix *f)
+{
+	uint32_t vf;
+
+	start_sriov(f);
+	vf = make_vf(f);
+	assert_int_equal(ndis_driver_close(f->d, &f->err), -EBUSY);
+	assert_non_null(strstr(f->err.text, "1 VFs"));
+	assert_status(f, free_vf(f, f->other, vf), BAD);
+	assert_status(f, free_vf(f, f->d, vf), OK);
+	assert_int_equal(ndis_driver_close(f->d, &f->err), 0);
+}
+
+/* A reset or a power state is one VF's: the driver is asked about that one only. */
+static void only_this_vf(struct fix *f)
+{
+	uint32_t a, b;
+
+	start_sriov(f);
+	a = make_vf(f);
+	b = make_vf(f);
+	(void)make_vf_vport(f, a);
+	assert_status(f, reset_vf(f, b), OK);
+	assert_int_equal(((const NDIS_SRIOV_RESET_VF_PARAMETERS *)(void *)f->m.last)->VFId, b);
+	assert_status(f, set_power(f, b, NdisDeviceStateD3), OK);
+	assert_int_equal(((const NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS *)(void *)f->m.last)->VFId, b);
 }
 
 static void enum_vfs(struct fix *f)
@@ -272,6 +457,14 @@ const struct contract_case vf_cases[] = {
 	{ "spec70_Q6_vfs_exhausted", exhausted },
 	{ "spec10_2_vf_id_from_driver", bad_vf_id },
 	{ "spec30_4_life", life },
+	{ "spec30_4_enabled", enabled },
+	{ "spec30_4_allocated", allocated },
+	{ "spec30_4_attached", attached },
+	{ "spec30_4_carrying", carrying },
+	{ "spec30_4_set_up_and_teardown", set_up_and_teardown },
+	{ "spec30_4_parameters_immutable", immutable },
+	{ "spec30_4_allocator_leaves", allocator_leaves },
+	{ "spec30_4_only_this_vf", only_this_vf },
 	{ "spec10_5.11_free_vf_file_not_found", life },
 	{ "spec10_5.12_enum_vfs_invalid_parameter_switch", enum_vfs },
 	{ "spec10_6_vf_not_allocated", not_allocated },

@@ -61,6 +61,12 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	m->up = init->up;
 	m->adapter = init->adapter;
 	m->mode = init->mode;
+	if (m->indicates_early) {
+		m->up->indicate(m->adapter, NDIS_STATUS_RECEIVE_QUEUE_STATE, &m->filter, sizeof m->filter);
+		m->up->indicate(m->adapter, NDIS_STATUS_NIC_SWITCH_CURRENT_CAPABILITIES, &m->nic_switch,
+				sizeof m->nic_switch);
+		m->up->complete(m->adapter, NULL, NDIS_STATUS_SUCCESS, NULL);
+	}
 	if (init->mode == MINIPORT_MODE_SRIOV) {
 		m->filter.NumQueues = 0;
 		m->filter.EnabledQueueTypes = 0;
@@ -156,8 +162,11 @@ static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 		ULONG n = req->DATA.METHOD_INFORMATION.OutputBufferLength;
 
 		memset(buf, 0x5A, n);
-		req->DATA.METHOD_INFORMATION.BytesRead = req->DATA.METHOD_INFORMATION.InputBufferLength;
-		req->DATA.METHOD_INFORMATION.BytesWritten = n;
+		req->DATA.METHOD_INFORMATION.BytesRead = req->DATA.METHOD_INFORMATION.InputBufferLength + m->says_read;
+		req->DATA.METHOD_INFORMATION.BytesWritten = n + m->says_written;
+	} else if (req->RequestType == NdisRequestMethod) { /* these are the keeper's to know */
+		req->DATA.METHOD_INFORMATION.BytesRead = m->says_read;
+		req->DATA.METHOD_INFORMATION.BytesWritten = m->says_written;
 	}
 }
 
@@ -226,7 +235,7 @@ static int reset(void *ctx, struct vmq_err *err)
 	m->resets++;
 	if (m->reset_rc)
 		return vmq_err(err, m->reset_rc, "told to fail");
-	if (m->pending)
+	if (m->pending && !m->keeps_it)
 		test_miniport_finish(m, NDIS_STATUS_REQUEST_ABORTED, "reset");
 	return 0;
 }
@@ -236,6 +245,11 @@ static void halt(void *ctx)
 	struct test_miniport *m = ctx;
 
 	m->halted++;
+	if (m->pending && m->keeps_it) {
+		memset(m->pending->DATA.METHOD_INFORMATION.InformationBuffer, 0xAA,
+		       m->pending->DATA.METHOD_INFORMATION.OutputBufferLength);
+		m->up->complete(m->adapter, m->pending, NDIS_STATUS_SUCCESS, "at last");
+	}
 }
 
 const struct miniport_ops test_miniport_ops = { "test", initialize, oid_request, flush, reset, halt };

@@ -28,6 +28,9 @@ struct test_miniport {
 	bool no_dma_stop;           /* FREE_QUEUE without the indication */
 	bool same_vf;               /* ALLOCATE_VF answers the last VFId again */
 	bool cannot_flush;
+	bool keeps_it;              /* reset and halt do not give back what it pends; halt writes to it */
+	bool indicates_early;       /* from initialize, before it has registered anything */
+	ULONG says_read, says_written; /* added to the lengths of a vendor request */
 	int reset_rc;
 
 	/* what happened */
