@@ -201,6 +201,8 @@ static void touch(struct worker *w, struct nic_queue *q)
 			__builtin_prefetch(&q->rx.avail->idx);
 	}
 	virtqueue_prefetch_used(&q->rx, 0);
+	if (!q->rx.packed)
+		__builtin_prefetch(&q->rx.used->idx, 1);
 }
 
 /* What the rate limits of the burst's receivers do not let through goes out of its row. */

@@ -18,11 +18,9 @@ static inline void put_delivery(struct worker *w, struct frame *f, struct nic_qu
 
 	if (w->ndeliver == WORKER_DELIVERIES)
 		deliver_rings(w);
+	if (w->nrows == 0 || w->row[w->nrows - 1].q != q)
+		w->row[w->nrows++] = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };
 	r = &w->row[w->nrows - 1];
-	if (w->nrows == 0 || r->q != q) {
-		r = &w->row[w->nrows++];
-		*r = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };
-	}
 	r->n++;
 	w->rx_buf[w->ndeliver].len = q->rx.hdr_len + len;
 	w->deliver[w->ndeliver++] = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
@@ -322,7 +320,11 @@ static void dispatch_all(struct worker *w)
 		} else {
 			verdict = classify(n, t, f);
 			straight = straight_to(w, n, &verdict);
-			in_bytes = straight && is_set(&straight->vport->tags_inline);
+			if (straight) {
+				in_bytes = is_set(&straight->vport->tags_inline);
+				add_delivery(w, f, straight, in_bytes);
+				continue;
+			}
 		}
 		dispatch(w, n, t, f, &verdict);
 	}

@@ -90,46 +90,51 @@ struct moderation {
 /* A started queue pair. Owned by `worker`; published to others as a receiver by nic_vport.queue. */
 struct nic_queue {
 	struct waitable wait; /* first */
-	struct virtqueue rx, tx;
+	unsigned qp;
 	struct nic_vport *vport;
 	struct nic *nic;
-	unsigned qp;
-	unsigned sends, takes; /* enum offload: what its driver may leave unfinished, and takes so */
 	struct worker *worker; /* changes under traffic: others read it with acquire */
 	struct counters *cnt;  /* the owner's of the VPort */
-	bool active;           /* its transmit ring is in the worker's list of polled sources */
-	bool stopping;         /* takes nothing more from the transmit ring */
-	unsigned slot;         /* in worker.queues, or one of the above */
+	uint32_t rx_frames;    /* delivered in this burst */
+	uint8_t sends, takes;  /* enum offload: what its driver may leave unfinished, and takes so */
 	bool rx_touched;       /* in the worker's list of this burst */
 	bool rx_slow;          /* this burst: from here on one by one */
-	uint32_t rx_frames;    /* delivered in this burst */
 	uint64_t rx_bytes;
 	bool to_notify;        /* in the worker's list of queues with something published */
 	bool told_broken;
 	bool traced;           /* a traced frame lies in its receive ring and no interrupt was decided on since */
+	/* The rings, and what is above: each begins a line; a burst with many receivers touches them all. */
+	struct virtqueue rx __attribute__((aligned(64)));
+	struct virtqueue tx __attribute__((aligned(64)));
+	struct nic_queue_counters total __attribute__((aligned(64)));
 	struct moderation mod; /* of the receive ring's interrupts */
+	uint32_t call_seen;    /* the driver's progress when it was interrupted last (notify.c) */
 	uint32_t inflight;     /* descriptors of the transmit ring held by references */
+	bool active;           /* its transmit ring is in the worker's list of polled sources */
+	bool stopping;         /* takes nothing more from the transmit ring */
+	unsigned slot;         /* in worker.queues, or one of the above */
 	uint64_t last_work;
 	int32_t credit;        /* bytes it may still take in this turn when it has company */
 	unsigned held;         /* 1 + its place in worker.held: the ring waits for tokens of its rate limit; 0: it does not */
-	uint32_t call_seen;    /* the driver's progress when it was interrupted last (notify.c) */
-	struct nic_queue_counters total;
 };
 
 /* Made, changed and freed by control; read by workers. */
 struct nic_vport {
-	struct nic *nic;
 	uint32_t id;
-	bool active;       /* activated; workers read */
-	bool can_send;     /* active, and has a filter or is the default VPort; workers read */
-	bool tags_inline;  /* the receiver sees tags in the bytes: trunk or host port; workers read */
-	bool source_check;    /* workers read, like the next four */
-	bool any_vlan;        /* its VM may send what it likes: no VLAN check, or a filter for any VLAN, or a trunk */
-	bool no_vlan;         /* its VM may send frames without a VLAN */
+	bool active;       /* activated; workers read, like all down to bypass */
+	bool can_send;     /* active, and has a filter or is the default VPort */
+	bool tags_inline;  /* the receiver sees tags in the bytes: trunk or host port */
+	bool source_check;
+	bool any_vlan;     /* its VM may send what it likes: no VLAN check, or a filter for any VLAN, or a trunk */
+	bool no_vlan;      /* its VM may send frames without a VLAN */
+	bool tx_limited, rx_limited, group_limited; /* limits are set */
+	bool bypass;       /* its rings are in `bypassed` (bypass.c) */
+	uint16_t access_vlan; /* put on what its VM sends; 0: nothing */
+	struct nic_rss *rss;  /* NULL: off; read with acquire */
+	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS]; /* running; NULL: not. Read with acquire; the first lies in the line of the above */
+	struct nic *nic;
 	uint64_t *vlan_set;   /* the VLANs of its filters, a bit each, when there are several; replaced whole */
-	uint16_t access_vlan; /* put on what its VM sends; 0: nothing; workers read */
 	uint32_t nfilters;    /* control's, like all below but the pointers */
-	bool tx_limited, rx_limited, group_limited; /* limits are set; workers read */
 	enum nic_moderation moderation; /* workers read */
 	uint64_t moderation_own;        /* frames << 32 | microseconds instead of the level's; 0: the level's. Workers read */
 	struct nic_vport_policy policy;
@@ -141,10 +146,7 @@ struct nic_vport {
 		uint32_t count;
 	} *vlans;
 	uint32_t nvlans;
-	struct nic_rss *rss; /* NULL: off; workers read with acquire */
 	struct worker *pair_worker[NIC_MAX_QUEUE_PAIRS]; /* control's: where RSS wants the pair; NULL: on the VPort's CPU */
-	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS];   /* running; NULL: not. Workers read with acquire */
-	bool bypass;       /* its rings are in `bypassed`; workers read (bypass.c) */
 	struct nic_queue *bypassed[NIC_MAX_QUEUE_PAIRS]; /* workers read with acquire */
 	struct worker *home;      /* of its CPU; workers read with acquire */
 	struct nic_queue *started[NIC_MAX_QUEUE_PAIRS]; /* control's own view */

@@ -60,8 +60,8 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	if (!q)
 		return vmq_err(err, -ENOMEM, "no memory for queue pair %u of VPort %u", qp, vport);
 	*q = (struct nic_queue){ .wait.kind = WAIT_QUEUE, .vport = v, .nic = n, .qp = qp, .slot = QUEUE_NOT_ADOPTED, .call_seen = UINT32_MAX };
-	q->sends = offload_sent(cfg->features);
-	q->takes = offload_taken(cfg->features);
+	q->sends = (uint8_t)offload_sent(cfg->features);
+	q->takes = (uint8_t)offload_taken(cfg->features);
 	if (virtqueue_init(&q->rx, &rx) < 0 || virtqueue_init(&q->tx, &tx) < 0) {
 		free(q);
 		return vmq_err(err, -EINVAL, "ring size: %u and %u given; 1 to 32768 is possible, for split rings a power of two", rx.size, tx.size);

@@ -3,6 +3,7 @@
  * vmqctl stats: counters of VPorts, wires and workers, and why frames were dropped.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmqctl/cmd.h"
 #include "vmqctl/json_list.h"
@@ -46,6 +47,22 @@ static void counter_cells(struct table *t, const struct cmd_options *opt, const 
 	}
 }
 
+/* All of them are VM queues. */
+static bool vm_queues(const json_t *vports)
+{
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach(vports, i, object)
+	{
+		const char *name = json_string_value(json_object_get(object, "object"));
+
+		if (!name || strcmp(name, "VM queue") != 0)
+			return false;
+	}
+	return true;
+}
+
 static void print_counters(FILE *out, const struct cmd_options *opt, const json_t *vports, const json_t *wires)
 {
 	bool adapters = json_list_differs(vports, "adapter");
@@ -53,7 +70,7 @@ static void print_counters(FILE *out, const struct cmd_options *opt, const json_
 	const json_t *object;
 	size_t i;
 
-	table_column(t, "VPORT", TABLE_RIGHT);
+	table_column(t, vm_queues(vports) ? "QUEUE" : "VPORT", TABLE_RIGHT);
 	table_column(t, "NAME", TABLE_LEFT);
 	if (adapters)
 		table_column(t, "ADAPTER", TABLE_LEFT);

@@ -83,6 +83,8 @@ const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint3
 
 /* One VPort as vport.add, vport.set and migrate.import answer it. */
 int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e);
+/* What the contract has behind a VPort: "VPort" or "VM queue". */
+const char *object_name(const struct stack_vport_info *i);
 /* [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
 json_t *macs_json(const struct stack_filter_info *f, size_t n);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */

@@ -33,8 +33,8 @@ static int vport_stats(struct adapter *a, const struct selection *sel, json_t *l
 		return -1;
 	for (size_t k = 0; k < s.nvports; k++) {
 		struct nic_vport_counters c = { 0 };
-		json_t *v = json_pack("{s:s, s:i, s:s}", "name", s.vports[k].name, "id", (int)s.vports[k].id, "adapter",
-				      a->cfg->name);
+		json_t *v = json_pack("{s:s, s:i, s:s, s:s}", "name", s.vports[k].name, "id", (int)s.vports[k].id, "object",
+				      object_name(&s.vports[k]), "adapter", a->cfg->name);
 
 		(void)nic_vport_counters(a->nic, s.vports[k].id, &c);
 		counters_describe(&c, v);

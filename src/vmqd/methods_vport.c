@@ -43,6 +43,11 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 	return 0;
 }
 
+const char *object_name(const struct stack_vport_info *i)
+{
+	return i->is_queue ? "VM queue" : "VPort";
+}
+
 /* A VPort is activated or not, a VM queue runs or not: the contract's words. */
 static const char *state_word(const struct stack_vport_info *i)
 {
@@ -62,7 +67,7 @@ static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, c
 
 	filters = snapshot_filters(s, i->id, &n);
 	out = json_pack("{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id, "object",
-			i->is_queue ? "VM queue" : "VPort", "adapter", a->cfg->name, "state", state_word(i), "cpu",
+			object_name(i), "adapter", a->cfg->name, "state", state_word(i), "cpu",
 			(int)i->cpu, "queue_pairs", (int)i->queue_pairs, "moderation", moderation_name(i->moderation),
 			"filters", (int)n, "macs", macs_json(filters, n));
 	if (out && !i->is_queue)

@@ -101,7 +101,8 @@ static struct config config = { .socket = "/run/x/c",
 				.adapters = &config_adapter,
 				.nadapters = 1 };
 
-static void make(struct daemon *d, struct adapter *a)
+/* `queues`: of VM queues, neutral at first; else with a NIC switch. */
+static void make(struct daemon *d, struct adapter *a, bool queues)
 {
 	struct stack_config sc = { .cpus = config.cpus, .ncpus = 2, .ops = &ops, .ctx = d };
 	struct ndis_adapter_config nc = { .switch_name = "s" };
@@ -121,6 +122,7 @@ static void make(struct daemon *d, struct adapter *a)
 	soft.limits.filters = 256;
 	MUST(softnic_create(d->engine, a->nic, &soft, &a->soft, &err) == 0);
 	ndis_keywords_for_switch(&nc.keywords);
+	nc.keywords.sriov = !queues;
 	MUST(ndis_adapter_create(&softnic_ops, a->soft, &nc, &a->ndis, &err) == 0);
 	a->raw = ndis_driver_open(a->ndis, &raw);
 	MUST(a->raw && stack_adapter_add(d->stack, "a", a->ndis, soft.default_cpu, a, &a->stack, &e) == 0);
@@ -192,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rpc rpc = { .methods = methods, .ctx = &d };
 
 	once();
-	make(&d, &a);
+	make(&d, &a, size > 0 && data[0] == '\n'); /* an empty line first: the other mode */
 	for (; data < end; data = nl + 1) {
 		nl = memchr(data, '\n', (size_t)(end - data));
 		if (!nl)

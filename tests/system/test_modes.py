@@ -78,6 +78,8 @@ def test_vm_queues_carry_the_traffic(lab, vlan, limits):
     assert {f['queue_id'] for f in x.vmqd.call('filter.show')['filters']} == {1, 2}
     text = x.vmqd.vmqctl('explain', 'from', 'wire', 'dst', B, *(['vlan', str(vlan)] if vlan == 100 else []))
     assert 'to VM queue 2, of b' in text
+    assert x.vmqd.vmqctl('stats').split()[:2] == ['QUEUE', 'NAME']
+    assert x.vmqd.call('cpu.plan.show') is not None
     # the requests of the other model are refused by the contract, too
     for name, kind in (('OID_NIC_SWITCH_ENUM_SWITCHES', 'query'), ('OID_NIC_SWITCH_CURRENT_CAPABILITIES', 'query')):
         r = x.vmqd.call('oid.request', oid=name, type=kind, out_len=1024)
@@ -218,7 +220,9 @@ def test_what_a_queue_is_not_is_said(lab):
             ('id', 'do not move', ('filter.move', {'id': f['id'], 'to': 'b'})),
             ('queue_pairs', 'one receive queue', ('vport.add', {'name': 'c', 'queue_pairs': 2})),
             ('moderation', 'no interrupt moderation of its own', ('vport.add', {'name': 'c', 'moderation': 'low'})),
-            ('moderation', 'no interrupt moderation of its own', ('vport.set', {'name': 'a', 'moderation': 'off'}))):
+            ('moderation', 'no interrupt moderation of its own', ('vport.set', {'name': 'a', 'moderation': 'off'})),
+            ('queue_pairs', 'one receive queue', ('vport.set', {'name': 'a', 'queue_pairs': 2})),
+            ('function', '*SRIOV is 0', ('vport.add', {'name': 'c', 'mac': C, 'function': 'vf'}))):
         e = refused(x.vmqd.call, call[0], **call[1])
         assert e.code == 1 and e.field == field and words in e.message, call
     if len(x.cpus) > 1:
@@ -282,6 +286,9 @@ def test_a_start_that_is_refused_names_line_and_key(lab, adapter, key, word):
     ({'vports': 3, 'vfs': 0}, {}, [{'name': 'a'}, {'name': 'b'}, {'name': 'c'}], 'MaxNumVPorts is 3'),
     ({'vports': 4, 'vfs': 2, 'single_vport_pool': False}, {}, [{'name': 'a'}, {'name': 'b'}], '2 are reserved for VFs'),
     ({'vports': 4, 'vfs': 2}, {}, [{'name': n} for n in 'abcd'], 'MaxNumVPorts is 4'),
+    ({'vfs': 1}, {}, [{'name': n, 'mac': m, 'function': 'vf'} for n, m in zip('ab', (A, B))], 'no VF is left'),
+    ({}, {'*NumVFs': 1}, [{'name': n, 'mac': m, 'function': 'vf'} for n, m in zip('ab', (A, B))], 'no VF is left'),
+    ({'vports': 2, 'vfs': 1}, {}, [{'name': 'a'}, {'name': 'b', 'mac': B, 'function': 'vf'}], 'MaxNumVPorts is 2'),
     ({'vports': 4, 'queue_pairs': 6}, {}, [{'name': 'a', 'queue_pairs': 4}, {'name': 'b', 'queue_pairs': 2}], 'MaxNumQueuePairs (6)'),
     ({'queue_pairs_per_vport': 2}, {}, [{'name': 'a', 'queue_pairs': 4}], '1 to 2 is right'),
     ({'asymmetric_queue_pairs': False}, {}, [{'name': 'a', 'queue_pairs': 2}, {'name': 'b', 'queue_pairs': 1}], 'asymmetric'),

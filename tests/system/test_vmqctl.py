@@ -439,7 +439,7 @@ def test_refused():
 
 USAGE = [
     ('', 'usage: vmqctl'),
-    ('vprt', 'vmqctl: no object "vprt"; objects: vport, filter, queue, switch, '),
+    ('vprt', 'vmqctl: no object "vprt"; objects: vport, '),
     ('help vprt', 'no object "vprt"; objects: vport'),
     ('vport ad web1', 'vmqctl: vport has no verb "ad"; verbs: add, set, del, show\n'),
     ('vport sho', 'vport has no verb "sho"'),
@@ -584,7 +584,7 @@ def test_help_names_everything():
     assert (p.returncode, p.stderr) == (0, '')
     assert run('/nowhere', '--help').stdout == p.stdout
     objects = complete('/nowhere', '')
-    assert objects[-1] == 'help' and len(objects) > 10
+    assert objects[-1] == 'help' and {'vport', 'filter', 'queue', 'switch'} < set(objects)
     for o in objects:
         assert f'\n    {o} ' in p.stdout
         if o == 'help':
