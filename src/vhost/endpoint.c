@@ -523,6 +523,7 @@ void vhost_endpoint_status(const struct vhost_endpoint *ep, struct vhost_status 
 		.refused = ep->refused,
 		.messages = ep->messages,
 		.errors = ep->errors,
+		.breaks = ep->breaks,
 		.announcements = ep->announcements,
 		.announcements_withheld = ep->announcements_withheld,
 		.last_error = ep->last_error[0] ? ep->last_error : NULL,

@@ -69,7 +69,7 @@ struct vhost_endpoint {
 	struct vhost_rate log_rate, announce_rate;
 
 	/* counters, since open */
-	uint64_t connections, refused, messages, errors, announcements, announcements_withheld;
+	uint64_t connections, refused, messages, errors, breaks, announcements, announcements_withheld;
 	char last_error[VMQ_ERR_TEXT];
 };
 

@@ -206,6 +206,7 @@ static void mark_broken(struct vhost_endpoint *ep, unsigned qp, const char *reas
 
 	p->broken = true;
 	p->told_broken = false;
+	ep->breaks++;
 	(void)snprintf(p->reason, sizeof p->reason, "%s", reason);
 	if (vhost_may_log(ep))
 		log_warn("vport %s: queue pair %u is broken: %s", ep->name, qp, p->reason);

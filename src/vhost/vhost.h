@@ -201,6 +201,7 @@ struct vhost_status {
 	uint64_t refused;       /* front-ends turned away because one was connected */
 	uint64_t messages;      /* complete messages received */
 	uint64_t errors;        /* requests refused and connections closed for a fault of the front-end */
+	uint64_t breaks;        /* times that a queue pair was broken */
 	uint64_t announcements; /* VMs' arrivals by migration that were to be announced */
 	uint64_t announcements_withheld; /* of them: not announced, too many in a short time */
 	const char *last_error; /* the sentence of the last of them, NULL: none; valid as `reason` above */

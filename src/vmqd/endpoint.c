@@ -225,6 +225,8 @@ void endpoint_counters(const struct stack_vport *v, json_t *out)
 	if (!ep)
 		return;
 	vhost_endpoint_status(ep, &st);
+	(void)json_object_set_new(out, "faults", json_integer((json_int_t)st.errors));
+	(void)json_object_set_new(out, "breaks", json_integer((json_int_t)st.breaks));
 	(void)json_object_set_new(out, "announcements", json_integer((json_int_t)st.announcements));
 	(void)json_object_set_new(out, "announcements_withheld", json_integer((json_int_t)st.announcements_withheld));
 }

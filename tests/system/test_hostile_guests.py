@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from vmqtest import frames, vufront
+from vmqtest import frames, procs, vufront
 from vmqtest.frames import frame
 from vmqtest.vufront import DESC_INDIRECT, DESC_NEXT, DESC_WRITE
 
@@ -133,10 +133,17 @@ RING_FAULTS = {
 }
 
 
+#: No more of a buffer is looked at than a frame needs.
+HARMLESS = {'rx length 4 GiB'}
+
+
 @pytest.mark.parametrize('fault', RING_FAULTS)
 def test_a_fault_in_a_ring(x, fault):
     RING_FAULTS[fault](x.vms['b'])
     others_go_on(x)
+    if fault not in HARMLESS:
+        procs.wait_for(lambda: (lambda s: s['breaks'] or sum(s['drops'].values()))(x.vmqd.stats('b')), 20,
+                       'a counter that shows the fault')
     if fault == 'memory file truncated':
         # Its memory is gone for good; another VM takes the place.
         x.vms['a'].send(frame(B, A, 1))
@@ -147,6 +154,25 @@ def test_a_fault_in_a_ring(x, fault):
         assert len(x.vms['b'].recv(1)) == 1
     else:
         back_again(x)
+
+
+def test_a_fault_is_counted_shown_and_told(x):
+    """What an operator sees of a bad guest: the status with its reason, the counter, the event; and that it is over."""
+    m = x.vmqd.connect()
+    m.call('monitor.start')
+    RING_FAULTS['tx loop of one'](x.vms['b'])
+    procs.wait_for(lambda: x.vmqd.vport('b')['status'].startswith('broken: '), 20, 'a broken VPort')
+    v = x.vmqd.vport('b')
+    assert 'loops' in v['status'] and v['connected'] and 'waits_for' not in v
+    assert x.vmqd.stats('b')['breaks'] == 1
+    e = next(e for e in iter(lambda: m.event(20), None) if e['event'] == 'queue_broken')
+    assert e['vport'] == 'b' and e['queue'] == 0 and 'loops' in e['reason']
+    others_go_on(x)
+    back_again(x)
+    assert x.vmqd.vport('b')['status'] == 'running' and x.vmqd.stats('b')['breaks'] == 1
+    b = x.vms['b']
+    b.message(vufront.SET_VRING_NUM, struct.pack('<II', 0, 100))
+    procs.wait_for(lambda: x.vmqd.stats('b')['faults'] == 1, 20, 'a counted fault')
 
 
 def raw(request, payload=b'', fds=(), flags=1, size=None):

@@ -338,6 +338,51 @@ static void packed_base(void **state)
 	assert_int_equal(front_base(&f, 1), 0x80058005u);
 }
 
+/* SET_VRING_NUM for split and packed rings: what virtio allows is taken, all else refused. */
+static void ring_sizes(void **state)
+{
+	static const struct {
+		uint32_t size;
+		bool split, packed;
+	} t[] = {
+		{ 0, false, false }, { 1, false, false }, { 2, true, true }, { 3, false, true }, { 100, false, true },
+		{ 256, true, true }, { 32767, false, true }, { 32768, true, true }, { 32769, false, false },
+		{ 65535, false, false }, { 65536, false, false }, { UINT32_MAX, false, false },
+	};
+
+	(void)state;
+	for (unsigned packed = 0; packed < 2; packed++) {
+		front_connect(&f);
+		front_features(&f, STUB_FEATURES | (packed ? VHOST_FEATURE(RING_PACKED) : 0));
+		for (unsigned i = 0; i < sizeof t / sizeof t[0]; i++) {
+			struct vhost_msg_state s = { 0, t[i].size };
+			uint64_t refused = front_ack(&f, SET_VRING_NUM, &s, sizeof s, NULL, 0);
+
+			assert_int_equal(refused == 0, packed ? t[i].packed : t[i].split);
+		}
+		front_disconnect(&f);
+	}
+}
+
+/* The largest ring there is, in memory that just holds it, and in a byte less. */
+static void largest_ring(void **state)
+{
+	const uint64_t need = 16 * 32768 + (6 + 2 * 32768) + 2 + (6 + 8 * 32768);
+	struct vhost_msg_addr a = { .index = 0, .desc = STUB_UVA, .avail = STUB_UVA + 16 * 32768 };
+	struct vhost_msg_state s = { 0, 32768 };
+
+	(void)state;
+	assert_true(need < STUB_MEM_BYTES);
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	front_memory(&f);
+	assert_int_equal(front_ack(&f, SET_VRING_NUM, &s, sizeof s, NULL, 0), 0);
+	a.used = STUB_UVA + STUB_MEM_BYTES - (6 + 8 * 32768) + 2;
+	assert_int_not_equal(front_ack(&f, SET_VRING_ADDR, &a, sizeof a, NULL, 0), 0);
+	a.used -= 4; /* its alignment */
+	assert_int_equal(front_ack(&f, SET_VRING_ADDR, &a, sizeof a, NULL, 0), 0);
+}
+
 static void disable_and_enable(void **state)
 {
 	struct stub_queue *q = &f.nic.q[0];
@@ -540,6 +585,30 @@ static void announcements_are_bounded(void **state)
 	assert_in_range(told, 32, 3 * 32); /* one stretch of time, or two or three on a slow machine */
 }
 
+/* A front-end that does nothing but what is logged: twenty lines in ten seconds, and that it is silent then. */
+static void log_lines_are_bounded(void **state)
+{
+	int out = memfd_create("stderr", MFD_CLOEXEC), was = dup(STDERR_FILENO);
+	unsigned lines = 0;
+	char c;
+
+	(void)state;
+	assert_true(dup2(out, STDERR_FILENO) >= 0);
+	for (unsigned i = 0; i < 500; i++) {
+		front_connect(&f);
+		front_send_u64(&f, 999, i);
+		front_disconnect(&f);
+	}
+	assert_true(dup2(was, STDERR_FILENO) >= 0);
+	assert_int_equal(lseek(out, 0, SEEK_SET), 0);
+	while (read(out, &c, 1) == 1)
+		lines += c == '\n';
+	assert_int_equal(status().errors, 500);
+	assert_in_range(lines, 10, 3 * (20 + 1)); /* one stretch of time, or two or three on a slow machine */
+	close(out);
+	close(was);
+}
+
 static void breaks(const char *reason)
 {
 	f.nic.q[0].broken = true;
@@ -564,6 +633,7 @@ static void broken_and_mended(void **state)
 	assert_string_equal(stub_events.reason[stub_events.n - 1], "a descriptor chain loops");
 	assert_int_equal(status().queue[0].state, VHOST_QUEUE_BROKEN);
 	assert_string_equal(status().queue[0].reason, "a descriptor chain loops");
+	assert_int_equal(status().breaks, 1);
 	assert_true(status().connected);
 	/* Neither an enable nor a new memory table brings it back; a reset of the ring does. */
 	front_enable(&f, 0, 1);
@@ -687,6 +757,8 @@ int main(void)
 		T(base_never_started),
 		T(base_after_crash),
 		T(packed_base),
+		T(ring_sizes),
+		T(largest_ring),
 		T(disable_and_enable),
 		T(device_status),
 		T(new_descriptors),
@@ -695,6 +767,7 @@ int main(void)
 		T(migration_log),
 		T(announce_and_mtu),
 		T(announcements_are_bounded),
+		T(log_lines_are_bounded),
 		T(broken_and_mended),
 		T(data_path_refuses),
 		T(stuck_at_the_start),

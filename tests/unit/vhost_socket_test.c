@@ -360,13 +360,13 @@ static void close_while_running(void **state)
 
 /* ---- nothing is left behind ---- */
 
-static void thousand_connections(void **state)
+static void ten_thousand_connections(void **state)
 {
 	unsigned fds = 0, maps = 0;
 	uint64_t ring = 1;
 
 	(void)state;
-	for (unsigned i = 0; i < 1000; i++) {
+	for (unsigned i = 0; i < 10000; i++) {
 		front_run(&f);
 		front_send(&f, SET_VRING_ERR, 0, &ring, sizeof ring, &f.call[0], 1);
 		if (i % 3 == 0)
@@ -382,9 +382,9 @@ static void thousand_connections(void **state)
 	}
 	assert_int_equal(stub_open_fds(), fds);
 	assert_int_equal(stub_mappings(), maps);
-	assert_int_equal(status().connections, 1000);
-	assert_int_equal(f.nic.q[0].starts, 1000);
-	assert_int_equal(f.nic.q[0].stops, 1000);
+	assert_int_equal(status().connections, 10000);
+	assert_int_equal(f.nic.q[0].starts, 10000);
+	assert_int_equal(f.nic.q[0].stops, 10000);
 }
 
 int main(void)
@@ -394,7 +394,7 @@ int main(void)
 		T(message_in_two_halves), T(half_a_message),       T(descriptors_of_half_a_message),
 		T(messages_in_a_row),     T(unread_answers),       T(second_front_end),
 		T(socket_file),           T(bad_configuration),    T(client_reconnects),
-		T(close_while_running),   T(thousand_connections),
+		T(close_while_running),   T(ten_thousand_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,39 @@ static void split_offer(struct vm_ring *r, const struct vm_piece *p, unsigned n,
 	vm_avail(r, head);
 }
 
+void vm_offer_raw(struct vm_ring *r, const struct vring_desc *d, unsigned n)
+{
+	uint16_t head = (uint16_t)(r->next_desc % r->size), first = 0, id = r->next_id;
+	struct vring_packed_desc *at = &r->pdesc[r->next_desc % r->size];
+
+	r->offered++;
+	if (!r->packed) {
+		r->last_gpa[head] = d[0].addr;
+		for (unsigned i = 0; i < n; i++)
+			(void)vm_desc(r, d[i].addr, d[i].len, d[i].flags, (uint16_t)(d[i].next >= 0x100 ? d[i].next : (head + d[i].next) % r->size));
+		vm_avail(r, head);
+		return;
+	}
+	r->next_id = (uint16_t)((id + 1) % 64);
+	r->ndesc[id] = (uint16_t)n;
+	r->last_gpa[id] = d[0].addr;
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_packed_desc *p = &r->pdesc[r->next_desc];
+		uint16_t f = (uint16_t)(d[i].flags | r->avail_wrap << VRING_PACKED_DESC_F_AVAIL | !r->avail_wrap << VRING_PACKED_DESC_F_USED);
+
+		__atomic_store_n(&p->addr, d[i].addr, __ATOMIC_RELAXED);
+		if (i == 0)
+			first = f;
+		else
+			write_half(p, d[i].len, id, f, __ATOMIC_RELAXED);
+		if (++r->next_desc == r->size) {
+			r->next_desc = 0;
+			r->avail_wrap = !r->avail_wrap;
+		}
+	}
+	write_half(at, d[0].len, id, first, __ATOMIC_RELEASE);
+}
+
 void vm_offer(struct vm *vm, struct vm_ring *r, const struct vm_piece *p, unsigned n, bool writable, bool indirect)
 {
 	uint16_t flags = writable ? VRING_DESC_F_WRITE : 0;

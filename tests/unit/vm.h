@@ -68,6 +68,9 @@ uint16_t vm_desc(struct vm_ring *r, uint64_t gpa, uint32_t len, uint16_t flags, 
 void vm_avail(struct vm_ring *r, uint16_t head);
 /* Packed rings, for hostile tests: writes a descriptor as it stands. */
 void vm_packed_head(struct vring_packed_desc *d, uint64_t addr, uint32_t len, uint16_t flags);
+/* Both kinds, for hostile tests: n descriptors as they stand, one behind the other from the next free one, the first made
+ * available. `next` is the driver's business in a split ring (from 0: this buffer's own) and means nothing in a packed one. */
+void vm_offer_raw(struct vm_ring *r, const struct vring_desc *d, unsigned n);
 /* Offers a buffer of n pieces, chained or through an indirect table. */
 void vm_offer(struct vm *vm, struct vm_ring *r, const struct vm_piece *p, unsigned n, bool writable, bool indirect);
 /* The next used element, false when there is none. */
