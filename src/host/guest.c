@@ -23,7 +23,8 @@ static void read_thread(const char *root, int pid, const char *tid, struct host_
 		g->nvcpus++;
 }
 
-/* The node with three quarters of the pages or more. A line of numa_maps: "7f… default file=… N0=512 kernelpagesize_kB=4". */
+/* The node with three quarters of the pages or more. A line of numa_maps: "7f… default file=… N0=512
+ * kernelpagesize_kB=4". */
 static int memory_node(const char *root, int pid)
 {
 	char *text = host_read_all(root, "proc/%d/numa_maps", pid), *rest = text, *line;

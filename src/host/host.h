@@ -45,7 +45,8 @@ static inline void host_cpus_add(struct host_cpus *s, unsigned cpu)
 		s->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
 }
 unsigned host_cpus_count(const struct host_cpus *s);
-/* The kernel's notation, "0-3,8"; empty text is the empty set. False, and nothing written, when it is something else. */
+/* The kernel's notation, "0-3,8"; empty text is the empty set. False, and nothing written, when it is something else.
+ */
 bool host_cpus_parse(const char *text, struct host_cpus *out);
 /* The same notation; cut where `size` ends. */
 void host_cpus_format(const struct host_cpus *s, char *out, size_t size);

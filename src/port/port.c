@@ -3,6 +3,7 @@
 #include "port/port.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -19,9 +20,11 @@ static int open_auto(const struct port_config *cfg, struct port **out, struct vm
 		return 0;
 	}
 	rc = port_packet_ops.open(cfg, out, err);
-	if (rc == 0)
-		log_info("device %s: took %s; not AF_XDP: %s", cfg->ifname, (*out)->ops->describe(*out), better.text);
-	return rc;
+	if (rc < 0)
+		return rc;
+	(void)snprintf((*out)->fallback, sizeof (*out)->fallback, "%s", better.text);
+	log_info("device %s: took %s; not AF_XDP: %s", cfg->ifname, (*out)->ops->describe(*out), better.text);
+	return 0;
 }
 
 int port_open(const struct port_config *cfg, struct port **out, struct vmq_err *err)

@@ -104,6 +104,7 @@ struct port_ops {
 struct port {
 	const struct port_ops *ops;
 	unsigned offloads; /* enum offload: what tx_burst takes unfinished; constant after open */
+	char fallback[200]; /* "auto" took it because a better driver was not possible: why; else empty. Constant after open */
 };
 
 /* Opens a port by cfg->driver. "auto" tries xdp, then, whatever the reason was, packet, and logs which it took and why

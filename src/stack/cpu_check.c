@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What is wrong with a plan (cpu_plan.h), one small function a finding. Each finding is told once a CPU, with the first
- * it concerns and how many more there are: a thousand VPorts on a CPU that is far away are one sentence. Pure functions.
+ * it concerns and how many more there are: a thousand VPorts on a CPU that is far away are one sentence. Pure
+ * functions.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -133,11 +134,13 @@ static void check_usable(struct checking *c, unsigned cpu, const struct users *u
 
 	if (!host_online(h, cpu))
 		found(c, CPU_CHECK_OFFLINE, u->moved >= 0, item, (int)cpu,
-		      "CPU %u, where %s is, is offline: nothing runs there (echo 1 > /sys/devices/system/cpu/cpu%u/online)",
+		      "CPU %u, where %s is, is offline: nothing runs there (echo 1 > "
+		      "/sys/devices/system/cpu/cpu%u/online)",
 		      cpu, what(&c->p->items[item], name, sizeof name), cpu);
 	else if (h->allowed_known && !host_cpus_has(&h->allowed, cpu))
 		found(c, CPU_CHECK_NOT_ALLOWED, u->moved >= 0, item, (int)cpu,
-		      "vmqd may not run on CPU %u, where %s is (its cpuset or affinity): AllowedCPUs= of its unit says where",
+		      "vmqd may not run on CPU %u, where %s is (its cpuset or affinity): AllowedCPUs= of its unit says "
+		      "where",
 		      cpu, what(&c->p->items[item], name, sizeof name));
 }
 
@@ -152,7 +155,8 @@ static void check_vcpu(struct checking *c, unsigned cpu, const struct users *u)
 		return;
 	host_cpus_format(&v->cpus, list, sizeof list);
 	found(c, CPU_CHECK_VCPU, use == CPU_VCPU_PINNED && u->moved >= 0, item, (int)cpu,
-	      "CPU %u, where %s is, is also virtual processor %u's of %s's VM (pinned to %s): they take the CPU from each other",
+	      "CPU %u, where %s is, is also virtual processor %u's of %s's VM (pinned to %s): they take the CPU from "
+	      "each other",
 	      cpu, what(&c->p->items[item], name, sizeof name), v->vcpu, v->vport, list);
 }
 
@@ -160,7 +164,8 @@ static void check_housekeeping(struct checking *c, unsigned cpu, const struct us
 {
 	if (cpu_is_housekeeping(c->p, cpu))
 		found(c, CPU_CHECK_HOUSEKEEPING, false, u->first, (int)cpu,
-		      "CPU %u does the kernel's own work (timers, interrupts, what nobody pinned); others are quieter", cpu);
+		      "CPU %u does the kernel's own work (timers, interrupts, what nobody pinned); others are quieter",
+		      cpu);
 	if (cpu_is_not_isolated(c->p, cpu))
 		found(c, CPU_CHECK_NOT_ISOLATED, false, u->first, (int)cpu,
 		      "CPU %u is not isolated although others are (isolcpus): anything may be put on it", cpu);
@@ -209,7 +214,8 @@ static void check_siblings(struct checking *c, unsigned w)
 
 		if (other < cpu && cpu < h->ncpus && h->cpu[other].core == h->cpu[cpu].core && c->load[o])
 			found(c, CPU_CHECK_SIBLINGS, false, -1, (int)cpu,
-			      "the workers of CPU %u and CPU %u are hyper-threads of one core: together they do about as much as 1.3",
+			      "the workers of CPU %u and CPU %u are hyper-threads of one core: together they do about "
+			      "as much as 1.3",
 			      other, cpu);
 	}
 }
@@ -243,14 +249,16 @@ static void check_overlap(struct checking *c)
 
 		if (item->kind == CPU_ITEM_WIRE && has_adapter_beside(p, item->to, item->adapter)) {
 			found(c, CPU_CHECK_OVERLAP, false, (int)i, (int)item->to,
-			      "adapter %s's wire shares CPU %u with another adapter's, and CPU %d has nothing to do (port.cpu)",
+			      "adapter %s's wire shares CPU %u with another adapter's, and CPU %d has nothing to do "
+			      "(port.cpu)",
 			      item->adapter, item->to, idle);
 			return;
 		}
 	}
 	if (hot >= 0 && cool >= 0)
 		found(c, CPU_CHECK_OVERLAP, false, -1, hot,
-		      "several share CPU %d, which is busy nearly all the time, while CPU %d has time to spare", hot, cool);
+		      "several share CPU %d, which is busy nearly all the time, while CPU %d has time to spare", hot,
+		      cool);
 }
 
 static void check_quota(struct checking *c)
@@ -259,7 +267,8 @@ static void check_quota(struct checking *c)
 
 	if (quota && quota < c->p->nworkers * 100)
 		found(c, CPU_CHECK_QUOTA, false, -1, -1,
-		      "the cgroup may use %u.%02u CPUs, the %u worker%s up to %u: under load all are stopped in the middle of their work (CPUQuota=)",
+		      "the cgroup may use %u.%02u CPUs, the %u worker%s up to %u: under load all are stopped in the "
+		      "middle of their work (CPUQuota=)",
 		      quota / 100, quota % 100, c->p->nworkers, c->p->nworkers == 1 ? "" : "s", c->p->nworkers);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A CPU plan and the stack's VPorts: what there is to place, and moving it. Each move is the request that `vport.set cpu`
- * makes: the rings go to another worker under traffic, and no frame is lost. Control thread.
+ * A CPU plan and the stack's VPorts: what there is to place, and moving it. Each move is the request that `vport.set
+ * cpu` makes: the rings go to another worker under traffic, and no frame is lost. Control thread.
  */
 #ifndef VMQ_STACK_CPU_MOVE_H
 #define VMQ_STACK_CPU_MOVE_H

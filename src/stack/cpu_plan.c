@@ -11,7 +11,8 @@
 
 #include "stack/cpu_plan_priv.h"
 
-/* A VPort that is silent now counts as much, so that silent ones are spread, too. Thousandths of a CPU, like all below. */
+/* A VPort that is silent now counts as much, so that silent ones are spread, too. Thousandths of a CPU, like all below.
+ */
 #define IDLE_WEIGHT 10u
 
 /* As if so much load were there already. */
@@ -135,7 +136,8 @@ static unsigned cpu_cost(const struct cpu_plan *p, const struct cpu_item *i, uns
 	if (use != CPU_VCPU_NONE)
 		cost += use == CPU_VCPU_PINNED ? PENALTY_VCPU_PINNED : PENALTY_VCPU_SHARED;
 	for (unsigned s = 0; s < p->nworkers; s++)
-		if (s != (unsigned)w && p->worker[s].cpu < h->ncpus && h->cpu[p->worker[s].cpu].core == h->cpu[cpu].core)
+		if (s != (unsigned)w && p->worker[s].cpu < h->ncpus &&
+		    h->cpu[p->worker[s].cpu].core == h->cpu[cpu].core)
 			cost += load[s] / 2; /* hyper-threads share one core's units */
 	if (cpu_is_housekeeping(p, cpu))
 		cost += PENALTY_HOUSEKEEP;
@@ -238,11 +240,11 @@ void cpu_plan_reason(const struct cpu_plan *p, size_t i, char *out, size_t size)
 	else if (!host_online(p->host, item->cpu))
 		(void)snprintf(out, size, "CPU %u is offline", item->cpu);
 	else if (cpu_vcpu_use(p, item->cpu, &vcpu) == CPU_VCPU_PINNED)
-		(void)snprintf(out, size, "virtual processor %u of %s's VM is pinned to CPU %u", vcpu->vcpu, vcpu->vport,
-			       item->cpu);
+		(void)snprintf(out, size, "virtual processor %u of %s's VM is pinned to CPU %u", vcpu->vcpu,
+			       vcpu->vport, item->cpu);
 	else if (p->worker[from].load > p->worker[to].load)
-		(void)snprintf(out, size, "CPU %u is busy %u %% of its time, %u %% with this VPort; CPU %u %u %%", item->cpu,
-			       (p->worker[from].load + 5) / 10, (item->load + 5) / 10, item->to,
+		(void)snprintf(out, size, "CPU %u is busy %u %% of its time, %u %% with this VPort; CPU %u %u %%",
+			       item->cpu, (p->worker[from].load + 5) / 10, (item->load + 5) / 10, item->to,
 			       (p->worker[to].load + 5) / 10);
 	else if (now[from] > then[from] && now[from] > now[to])
 		(void)snprintf(out, size, "more VPorts share CPU %u than CPU %u", item->cpu, item->to);

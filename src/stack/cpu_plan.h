@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The CPU plan: who is on which CPU, of all adapters and VPorts together, what is wrong with that, and what would be
- * better. Plain arithmetic over a description of the host (host/host.h) and of what there is to place: it reads no file,
- * moves nothing and measures nothing, so that any host can be given to it. cpu_move.h carries a plan out.
+ * better. Plain arithmetic over a description of the host (host/host.h) and of what there is to place: it reads no
+ * file, moves nothing and measures nothing, so that any host can be given to it. cpu_move.h carries a plan out.
  *
  * Owned by whoever makes it; one thread at a time; nothing here is kept between two plans.
  */
@@ -25,7 +25,8 @@ struct cpu_item {
 	enum cpu_item_kind kind;
 	char name[STACK_NAME_SIZE];    /* of the VPort, or of the wire's device */
 	char adapter[STACK_NAME_SIZE];
-	struct stack_vport *vport; /* NULL: not the stack's (a wire, or made by requests of somebody else): never moved */
+	struct stack_vport
+		*vport; /* NULL: not the stack's (a wire, or made by requests of somebody else): never moved */
 	uint32_t id;               /* of the VPort */
 	unsigned owner;            /* the caller's: which adapter */
 	bool chosen;               /* a person said which CPU: moved only when `all` is asked for */
@@ -101,8 +102,9 @@ struct cpu_plan {
 
 /* ---- what is done ---- */
 
-/* Sets `to` of the items that gain by a move; the others' stay. `margin`: by how many thousandths of a CPU the new place
- * must be less taken than the old one, so that small differences move nothing. `all`: also those a person placed. */
+/* Sets `to` of the items that gain by a move; the others' stay. `margin`: by how many thousandths of a CPU the new
+ * place must be less taken than the old one, so that small differences move nothing. `all`: also those a person placed.
+ */
 void cpu_plan_compute(struct cpu_plan *p, unsigned margin, bool all);
 
 /* What is wrong with everything at its `to`. Refusals are only of items that move: what stands wrong already is a

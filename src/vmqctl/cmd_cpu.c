@@ -193,7 +193,8 @@ static json_t *moves_of(const char *text)
 		cpu = strtol(text + name + 1, &end, 10);
 		if (end == text + name + 1 || end != text + len)
 			break;
-		(void)json_array_append_new(list, json_pack("{s:s%, s:I}", "vport", text, name, "cpu", (json_int_t)cpu));
+		(void)json_array_append_new(list,
+					    json_pack("{s:s%, s:I}", "vport", text, name, "cpu", (json_int_t)cpu));
 		text += len + (text[len] == ',' && text[len + 1]);
 	}
 	if (!*text && json_array_size(list))
@@ -214,7 +215,8 @@ static int call(struct vmq_client *client, const char *method, json_t **out, str
 	return 0;
 }
 
-static int describe_host(struct vmq_client *client, const struct cmd_options *opt, json_t *params, struct vmq_error *err)
+static int describe_host(struct vmq_client *client, const struct cmd_options *opt, json_t *params,
+			 struct vmq_error *err)
 {
 	json_t *version = NULL, *switches = NULL, *vports = NULL, *host;
 	int rc = call(client, "version", &version, err);

@@ -89,6 +89,6 @@ void cmd_help(FILE *out)
 		    "    --list            oid: the requests, their types and structures\n"
 		    "    -h, --help        this\n"
 		    "    -V, --version     vmqctl's own version\n\n"
-		    "exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable\n",
+		    "exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable; doctor: 4 warning, 5 wrong\n",
 		    out);
 }

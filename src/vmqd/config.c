@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmqd/text.h"
@@ -419,6 +420,7 @@ int config_load(const char *file, struct config **out, struct vmq_err *err)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC), rc = -1;
 	size_t size = 0, room = 65536;
+	struct stat st = { 0 };
 	char *text = malloc(room), *more;
 	ssize_t n = 0;
 
@@ -445,6 +447,10 @@ int config_load(const char *file, struct config **out, struct vmq_err *err)
 		rc = vmq_err(err, -1, "%s: there is no memory for it", file);
 	else
 		rc = config_parse(file, text, size, out, err);
+	if (rc == 0) {
+		(*out)->path = realpath(file, NULL);
+		(*out)->modified = fstat(fd, &st) == 0 ? st.st_mtime : 0;
+	}
 out:
 	free(text);
 	if (fd >= 0)
@@ -464,6 +470,7 @@ void config_free(struct config *c)
 	free(c->adapters);
 	yamldoc_free(&c->doc);
 	free(c->file);
+	free(c->path);
 	free(c->user);
 	free(c);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "stack/stack.h"
@@ -44,6 +45,8 @@ struct config_adapter {
 
 struct config {
 	char *file;
+	char *path;      /* of it, absolute; NULL: not from a file */
+	time_t modified; /* the file, when it was read */
 	struct yamldoc doc; /* for the lines of what turns out wrong later, when it is used */
 	char socket[STACK_PATH_SIZE]; /* the control socket */
 	unsigned socket_mode;

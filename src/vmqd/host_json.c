@@ -88,8 +88,10 @@ static void read_distances(struct params *p, struct host_topology *t)
 			if (a < HOST_MAX_NODES && b < HOST_MAX_NODES && d >= 10 && d <= 255)
 				t->distance[a][b] = (uint8_t)d;
 			else
-				(void)params_fault(p, "distances", "has something else than numbers from 10 to 255, at most %u by %u of them",
-						   HOST_MAX_NODES, HOST_MAX_NODES);
+				(void)params_fault(
+					p, "distances",
+					"has something else than numbers from 10 to 255, at most %u by %u of them",
+					HOST_MAX_NODES, HOST_MAX_NODES);
 		}
 	}
 	if (rows && !json_is_array(rows))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A host as a client describes it (docs/rpc.md, HOST): its CPUs and nodes, its devices' nodes, and where its VMs' virtual
- * processors may run. The client sees what vmqd in its sandbox cannot. Every member is checked. Control thread.
+ * A host as a client describes it (docs/rpc.md, HOST): its CPUs and nodes, its devices' nodes, and where its VMs'
+ * virtual processors may run. The client sees what vmqd in its sandbox cannot. Every member is checked. Control thread.
  */
 #ifndef VMQ_VMQD_HOST_JSON_H
 #define VMQ_VMQD_HOST_JSON_H

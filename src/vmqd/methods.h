@@ -13,6 +13,7 @@ extern const struct rpc_method methods[];
 
 #define METHODS(X)                                                                                                    \
 	X("version", method_version)                                                                                  \
+	X("daemon.show", method_daemon_show)                                                                          \
 	X("vport.add", method_vport_add)                                                                              \
 	X("vport.set", method_vport_set)                                                                              \
 	X("vport.del", method_vport_del)                                                                              \

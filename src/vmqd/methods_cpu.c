@@ -81,8 +81,8 @@ static json_t *place_json(const struct cpu_plan *p, const struct cpu_item *i)
 	n = cpu_spread(workers, p->nworkers, i->cpu, i->queue_pairs, cpus);
 	for (unsigned k = 0; k < n; k++)
 		(void)json_array_append_new(list, json_integer(cpus[k]));
-	out = json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:f}", "kind", i->kind == CPU_ITEM_WIRE ? "wire" : "vport", "name",
-			i->name, "adapter", i->adapter, "cpu", (int)i->cpu, "cpus", list, "cpu_auto",
+	out = json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:f}", "kind", i->kind == CPU_ITEM_WIRE ? "wire" : "vport",
+			"name", i->name, "adapter", i->adapter, "cpu", (int)i->cpu, "cpus", list, "cpu_auto",
 			i->vport && !i->chosen, "load_pct", percent(i->load));
 	return out;
 }
@@ -95,8 +95,8 @@ static json_t *plan_json(const struct placement *placement, const struct cpu_pla
 		(void)json_array_append_new(workers, worker_json(p, w));
 	for (size_t i = 0; i < p->nitems; i++)
 		(void)json_array_append_new(places, place_json(p, &p->items[i]));
-	return json_pack("{s:b, s:o, s:o, s:o}", "auto", placement_auto(placement), "workers", workers, "places", places,
-			 "findings", findings_json(p));
+	return json_pack("{s:b, s:o, s:o, s:o}", "auto", placement_auto(placement), "workers", workers, "places",
+			 places, "findings", findings_json(p));
 }
 
 /* ---- wishes ---- */
@@ -236,9 +236,9 @@ int method_cpu_plan_apply(void *ctx, struct rpc_client *client, struct params *p
 static json_t *move_json(const struct placement_move *m)
 {
 	return json_pack("{s:f, s:s, s:s, s:i, s:i, s:s, s:s}", "time",
-			 (double)m->time.tv_sec + (double)m->time.tv_nsec / 1e9, "vport", m->vport, "adapter", m->adapter,
-			 "from", (int)m->from, "to", (int)m->to, "cause", placement_cause_name(m->cause), "reason",
-			 m->reason);
+			 (double)m->time.tv_sec + (double)m->time.tv_nsec / 1e9, "vport", m->vport, "adapter",
+			 m->adapter, "from", (int)m->from, "to", (int)m->to, "cause", placement_cause_name(m->cause),
+			 "reason", m->reason);
 }
 
 static json_t *auto_json(const struct placement *p)

@@ -11,6 +11,8 @@ static json_t *port_json(const struct config_port *cfg, const struct port *p)
 
 	out = json_pack("{s:s, s:s, s:s, s:b}", "driver", p->ops->name, "device", cfg->device, "describe",
 			p->ops->describe(p), "link", p->ops->link_up(p));
+	if (p->fallback[0])
+		(void)json_object_set_new(out, "fallback", json_string(p->fallback));
 	if (p->ops->address(p, mac, &mtu)) {
 		(void)json_object_set_new(out, "mac", mac_json(mac));
 		(void)json_object_set_new(out, "mtu", json_integer(mtu));

@@ -15,8 +15,8 @@
 struct daemon;
 struct placement;
 
-/* Reads the host (the sandbox comes later, and then nothing can be read) and begins to measure; without a loop nothing is
- * measured. 0, or -1 with the sentence. */
+/* Reads the host (the sandbox comes later, and then nothing can be read) and begins to measure; without a loop nothing
+ * is measured. 0, or -1 with the sentence. */
 int placement_create(struct daemon *d, struct placement **out, struct vmq_err *err);
 void placement_destroy(struct placement *p); /* NULL is allowed */
 

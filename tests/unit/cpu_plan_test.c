@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The CPU plan over hosts that don't exist: eight CPUs on two nodes with hyper-threads, and what a person or a kernel can
- * do wrong with them. And the reading of such a host from files.
+ * The CPU plan over hosts that don't exist: eight CPUs on two nodes with hyper-threads, and what a person or a kernel
+ * can do wrong with them. And the reading of such a host from files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -469,7 +469,8 @@ static void holds_grow(void **state)
 
 static void cpu_lists(void **state)
 {
-	static const char *const wrong[] = { "x", "1-", "-1", "3-1", "1,", "1 2", "1024", "0-99999999999", "1,,2", "(null)" };
+	static const char *const wrong[] = { "x",    "1-",    "-1", "3-1", "1,", "1 2", "1024", "0-99999999999",
+					     "1,,2", "(null)" };
 	struct host_cpus s;
 	char text[64];
 
@@ -573,7 +574,8 @@ static void a_guest_from_files(void **state)
 	put("proc/90/task/90/status", "Cpus_allowed_list:\t0-7\n");
 	put("proc/90/task/91/comm", "CPU 1/KVM\n");
 	put("proc/90/task/91/status", "Cpus_allowed_list:\t3\n");
-	put("proc/90/numa_maps", "7f00 default file=/memfd:x N0=10 N1=512 kernelpagesize_kB=4\n7f11 default anon=1 N1=1 kernelpagesize_kB=2048\n");
+	put("proc/90/numa_maps", "7f00 default file=/memfd:x N0=10 N1=512 kernelpagesize_kB=4\n7f11 default anon=1 "
+				 "N1=1 kernelpagesize_kB=2048\n");
 	assert_int_equal(host_guest_read(root, 90, &g), 0);
 	assert_int_equal(g.nvcpus, 1);
 	assert_int_equal(g.vcpu[0].vcpu, 1);
@@ -588,12 +590,32 @@ static void a_guest_from_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(nothing_is_wrong), T(no_worker), T(offline), T(not_allowed), T(vcpu_pinned), T(siblings), T(numa),
-		T(housekeeping), T(isolated), T(quota), T(queues), T(overlap_of_adapters), T(overlap_of_busy_vports),
-		T(silent_vports_are_spread), T(the_heavy_ones_part), T(a_place_is_chosen_by_the_topology), T(queue_sets),
-		T(moves_after_a_while), T(a_short_burst_moves_nothing), T(what_gains_little_stays),
-		T(not_all_may_be_moved), T(it_does_not_flap), T(holds_grow), cmocka_unit_test(cpu_lists),
-		F(a_host_from_files), F(a_guest_from_files),
+		T(nothing_is_wrong),
+		T(no_worker),
+		T(offline),
+		T(not_allowed),
+		T(vcpu_pinned),
+		T(siblings),
+		T(numa),
+		T(housekeeping),
+		T(isolated),
+		T(quota),
+		T(queues),
+		T(overlap_of_adapters),
+		T(overlap_of_busy_vports),
+		T(silent_vports_are_spread),
+		T(the_heavy_ones_part),
+		T(a_place_is_chosen_by_the_topology),
+		T(queue_sets),
+		T(moves_after_a_while),
+		T(a_short_burst_moves_nothing),
+		T(what_gains_little_stays),
+		T(not_all_may_be_moved),
+		T(it_does_not_flap),
+		T(holds_grow),
+		cmocka_unit_test(cpu_lists),
+		F(a_host_from_files),
+		F(a_guest_from_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

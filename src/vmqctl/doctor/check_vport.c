@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The doctor's checks of VPorts: their VMs, filters, rings and drops (doctor.h). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmqctl/doctor/doctor.h"
+
+static bool is_default(const json_t *vport)
+{
+	return strcmp(doctor_text(vport, "name"), "default") == 0;
+}
+
+static bool is_running(const json_t *vport)
+{
+	return strcmp(doctor_text(vport, "status"), "running") == 0;
+}
+
+/* Its counters; NULL. */
+static const json_t *stats_of(const struct doctor *d, const json_t *vport)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->stats, "vports", v)
+		if (strcmp(doctor_text(v, "name"), doctor_text(vport, "name")) == 0 &&
+		    strcmp(doctor_text(v, "adapter"), doctor_text(vport, "adapter")) == 0)
+			return v;
+	return NULL;
+}
+
+/* ---- VMs ---- */
+
+void check_vm(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		const char *name = doctor_text(v, "name"), *waits = doctor_text(v, "waits_for");
+
+		if (is_default(v) || !*doctor_text(v, "socket"))
+			continue;
+		if (strcmp(doctor_text(v, "status"), "no VM") == 0) {
+			doctor_say(d, DOCTOR_NOTE, "VPort %s has no VM: nobody is connected to %s", name,
+				   doctor_text(v, "socket"));
+			doctor_mend(d, "start the VM with -chardev socket,id=c,path=%s,reconnect=1",
+				    doctor_text(v, "socket"));
+		} else if (strcmp(doctor_text(v, "status"), "connected") == 0) {
+			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VM is connected and does not run its queues%s%s",
+				   name, *waits ? ": " : "", waits);
+			doctor_mend(d, "in the VM: modprobe virtio_net; ip link set eth0 up");
+		}
+	}
+}
+
+void check_broken(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		if (strncmp(doctor_text(v, "status"), "broken", 6) != 0)
+			continue;
+		doctor_say(d, DOCTOR_WRONG, "VPort %s is %s", doctor_text(v, "name"), doctor_text(v, "status"));
+		doctor_mend(d, "in the VM: modprobe -r virtio_net && modprobe virtio_net; or restart the VM");
+	}
+}
+
+void check_active(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		if (strcmp(doctor_text(v, "state"), "deactivated") != 0)
+			continue;
+		doctor_say(d, DOCTOR_WRONG, "VPort %s is not activated: it moves no frame", doctor_text(v, "name"));
+		doctor_mend(d, "vmqctl vport set %s active on", doctor_text(v, "name"));
+	}
+}
+
+/* QEMU's map of a VM's memory, as big as this, that only QEMU itself would see the writes to. */
+static bool has_private_memory(const struct doctor *d, pid_t pid, char out[256])
+{
+	char *text = host_read_all(d->root, "proc/%d/maps", (int)pid), *rest = text, *line;
+	bool found = false;
+
+	while (!found && rest && (line = strsep(&rest, "\n")) != NULL) {
+		unsigned long long from, to;
+		char rights[8], path[256] = "";
+
+		if (sscanf(line, "%llx-%llx %7s %*s %*s %*s %255[^\n]", &from, &to, rights, path) < 3 ||
+		    to - from < 64ull << 20 || strlen(rights) < 4)
+			continue;
+		found = rights[1] == 'w' && rights[3] == 'p' &&
+			(strncmp(path, "/memfd:", 7) == 0 || strstr(path, "huge") ||
+			 strncmp(path, "/dev/shm/", 9) == 0);
+		if (found)
+			(void)snprintf(out, 256, "%s", path);
+	}
+	free(text);
+	return found;
+}
+
+void check_memory(struct doctor *d)
+{
+	const json_t *v;
+	char path[256];
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		pid_t pid = (pid_t)doctor_number(v, "peer_pid");
+
+		if (pid <= 0 || !has_private_memory(d, pid, path))
+			continue;
+		doctor_say(d, DOCTOR_WRONG,
+			   "VPort %s: process %d maps its VM's memory %s for itself alone: the VM and vmqd do not see "
+			   "each other's frames",
+			   doctor_text(v, "name"), (int)pid, path);
+		doctor_mend(d, "share=on at QEMU's memory-backend; <access mode='shared'/> in libvirt's memoryBacking");
+	}
+}
+
+void check_features(struct doctor *d)
+{
+	static const struct {
+		const char *name, *cost;
+	} rows[] = {
+		{ "VERSION_1", "the old interface" },
+		{ "MRG_RXBUF",
+		  "no frame may take several buffers: long frames are dropped, or its buffers are all 64 KiB" },
+		{ "EVENT_IDX", "it is interrupted, and kicks, more often" },
+		{ "INDIRECT_DESC", "its transmit ring holds fewer frames" },
+	};
+	const json_t *v, *f;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		for (size_t i = 0; is_running(v) && !is_default(v) && i < sizeof rows / sizeof *rows; i++) {
+			bool has = false;
+
+			DOCTOR_EACH(v, "features", f)
+				has = has || (json_string_value(f) && strcmp(json_string_value(f), rows[i].name) == 0);
+			if (has)
+				continue;
+			doctor_say(d, DOCTOR_NOTE, "VPort %s: its VM's driver works without %s: %s",
+				   doctor_text(v, "name"), rows[i].name, rows[i].cost);
+			doctor_mend(d, "a newer driver in the VM; no %s=off at QEMU's device",
+				    strcmp(rows[i].name, "MRG_RXBUF") == 0
+					    ? "mrg_rxbuf"
+					    : "event_idx, indirect_desc or disable-modern");
+		}
+	}
+}
+
+void check_offloads(struct doctor *d)
+{
+	const json_t *lists[] = { json_object_get(d->stats, "vports"), json_object_get(d->stats, "wires") }, *v;
+	size_t i;
+
+	for (int k = 0; k < 2; k++) {
+		json_array_foreach(lists[k], i, v)
+		{
+			long long sums = doctor_number(v, "sw_checksums"), cut = doctor_number(v, "sw_segmented");
+			long long all = doctor_number(v, k ? "tx_frames" : "rx_frames");
+
+			if ((sums + cut) * 10 < all || sums + cut < 1000)
+				continue;
+			doctor_say(d, DOCTOR_NOTE,
+				   "%s %s does not take what its senders leave to it: %lld checksums and %lld long "
+				   "frames were finished in software, of %lld frames",
+				   k ? "the wire of adapter" : "VPort", doctor_text(v, k ? "adapter" : "name"), sums,
+				   cut, all);
+			doctor_mend(d, "%s",
+				    k ? "for a wire by AF_XDP that is so (man vmqd.yaml: port driver packet takes them)"
+				      : "guest_csum=on,guest_tso4=on,guest_tso6=on at QEMU's device, and a driver that "
+					"takes them");
+		}
+	}
+}
+
+void check_bypass(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		if (!doctor_true(v, "bypass"))
+			continue;
+		doctor_say(d, DOCTOR_WARNING, "VPort %s is bypassed: its frames take the default queue's way, and a copy more",
+			   doctor_text(v, "name"));
+		doctor_mend(d, "vmqctl vport set %s bypass off", doctor_text(v, "name"));
+	}
+}
+
+/* ---- filters ---- */
+
+void check_filters(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		if (is_default(v) || !json_is_integer(json_object_get(v, "filters")) || doctor_number(v, "filters"))
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s has no filter: nothing reaches its VM, and nothing it sends is taken",
+			   doctor_text(v, "name"));
+		doctor_mend(d, "vmqctl filter add %s mac MAC", doctor_text(v, "name"));
+	}
+}
+
+void check_orphans(struct doctor *d)
+{
+	const json_t *vports = json_object_get(d->vports, "vports"), *f;
+
+	DOCTOR_EACH(d->filters, "filters", f) {
+		const char *vport = doctor_text(f, "vport");
+
+		if (*vport && doctor_find(vports, "name", vport))
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "filter %lld (%s) is for a VPort that vmqctl does not know: somebody made it by oid.request",
+			   (long long)doctor_number(f, "id"), doctor_text(f, "mac"));
+		doctor_mend(d, "who made it is to clear it: vmqctl oid OID_RECEIVE_FILTER_CLEAR_FILTER FilterId=%lld",
+			    (long long)doctor_number(f, "id"));
+	}
+}
+
+/* Whether two VLAN tests can hold for one frame. */
+static bool same_vlan(const json_t *a, const json_t *b)
+{
+	const char *x = json_string_value(a), *y = json_string_value(b);
+
+	return (x && strcmp(x, "any") == 0) || (y && strcmp(y, "any") == 0) || json_equal(a, b);
+}
+
+/* The device whose own address this is; NULL. */
+static const char *device_with(const struct doctor *d, const char *mac)
+{
+	const json_t *s;
+
+	DOCTOR_EACH(d->switches, "switches", s) {
+		if (strcasecmp(doctor_text(json_object_get(s, "host"), "mac"), mac) == 0)
+			return doctor_text(s, "host_device");
+		if (strcasecmp(doctor_text(json_object_get(s, "port"), "mac"), mac) == 0)
+			return doctor_text(json_object_get(s, "port"), "device");
+	}
+	return NULL;
+}
+
+struct address {
+	const char *mac;
+	const json_t *filter;
+};
+
+static int by_mac(const void *a, const void *b)
+{
+	const struct address *x = a, *y = b;
+	int order = strcasecmp(x->mac, y->mac);
+
+	return order ? order : (x->filter > y->filter) - (x->filter < y->filter);
+}
+
+static void tell_pair(struct doctor *d, const json_t *a, const json_t *b)
+{
+	if (strcmp(doctor_text(a, "vport"), doctor_text(b, "vport")) == 0 ||
+	    !same_vlan(json_object_get(a, "vlan"), json_object_get(b, "vlan")))
+		return;
+	doctor_say(d, DOCTOR_WARNING,
+		   "%s is the address of VPort %s (adapter %s) and of VPort %s (adapter %s): their frames go to one or "
+		   "the other",
+		   doctor_text(a, "mac"), doctor_text(a, "vport"), doctor_text(a, "adapter"), doctor_text(b, "vport"),
+		   doctor_text(b, "adapter"));
+	doctor_mend(d, "vmqctl filter del %lld adapter %s, and another address for the VM",
+		    (long long)doctor_number(b, "id"), doctor_text(b, "adapter"));
+}
+
+void check_duplicate_mac(struct doctor *d)
+{
+	const json_t *f;
+	size_t n = 0, all = json_array_size(json_object_get(d->filters, "filters"));
+	struct address *list = calloc(all + 1, sizeof *list);
+
+	DOCTOR_EACH(d->filters, "filters", f) {
+		const char *mac = doctor_text(f, "mac"), *device;
+
+		if (!list || strtoul(mac, NULL, 16) & 1) /* a group's belongs to many */
+			continue;
+		list[n++] = (struct address){ mac, f };
+		device = device_with(d, mac);
+		if (!device)
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "%s is the address of VPort %s and of the device %s: the host does not get its own frames",
+			   mac, doctor_text(f, "vport"), device);
+		doctor_mend(d, "another address for the VM, or: ip link set %s address MAC", device);
+	}
+	if (list)
+		qsort(list, n, sizeof *list, by_mac);
+	for (size_t i = 1; i < n; i++)
+		if (strcasecmp(list[i].mac, list[i - 1].mac) == 0)
+			tell_pair(d, list[i - 1].filter, list[i].filter);
+	free(list);
+}
+
+/* ---- rings ---- */
+
+/* More than one of a thousand frames, and more than a handful. */
+static bool many(long long lost, long long all)
+{
+	return lost > 100 && lost * 1000 > all;
+}
+
+void check_guest_slow(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->stats, "vports", v) {
+		long long lost = doctor_number(json_object_get(v, "drops"), "rx_no_buffer"),
+			  got = doctor_number(v, "rx_frames");
+
+		if (!many(lost, lost + got))
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s: %lld of %lld frames found no receive buffer (rx_no_buffer): its VM is too slow "
+			   "for them",
+			   doctor_text(v, "name"), lost, lost + got);
+		doctor_mend(d, "rx_queue_size=1024 at QEMU's device; more virtual processors and vmqctl vport set "
+			       "queue_pairs; or max_rx_… limits for the senders");
+	}
+}
+
+void check_ring(struct doctor *d)
+{
+	const json_t *q;
+
+	DOCTOR_EACH(d->queues, "queues", q) {
+		long long size = doctor_number(q, "rx_ring");
+
+		if (size <= 0 || size >= 256)
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s, queue %lld: a receive ring of %lld buffers overflows at the first burst",
+			   doctor_text(q, "vport"), (long long)doctor_number(q, "queue"), size);
+		doctor_mend(d, "rx_queue_size=1024 at QEMU's device (<driver rx_queue_size='1024'/> in libvirt)");
+	}
+}
+
+void check_buffers(struct doctor *d)
+{
+	const json_t *q;
+
+	DOCTOR_EACH(d->queues, "queues", q) {
+		if (doctor_number(q, "rx_ring") <= 0 || strcmp(doctor_text(q, "state"), "running") != 0 ||
+		    !json_is_integer(json_object_get(q, "rx_free")) || doctor_number(q, "rx_free"))
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s, queue %lld: its VM has posted no receive buffer: whatever comes is dropped",
+			   doctor_text(q, "vport"), (long long)doctor_number(q, "queue"));
+		doctor_mend(
+			d,
+			"look into the VM: is it paused, out of memory, or its driver not up (ip link set eth0 up)?");
+	}
+}
+
+void check_notifications(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		const json_t *s = stats_of(d, v);
+		long long frames = doctor_number(s, "rx_frames"), interrupts = doctor_number(s, "rx_notifications");
+
+		if (is_default(v) || frames < 10000 || !json_is_integer(json_object_get(s, "rx_notifications")))
+			continue;
+		if (interrupts == 0) {
+			doctor_say(d, DOCTOR_NOTE,
+				   "VPort %s: its VM was never interrupted for %lld frames: its driver polls, or has "
+				   "switched interrupts off",
+				   doctor_text(v, "name"), frames);
+			doctor_mend(d, "none for a VM that polls (DPDK); else a driver that asks for interrupts");
+		} else if (interrupts * 2 > frames && strcmp(doctor_text(v, "moderation"), "off") == 0) {
+			doctor_say(d, DOCTOR_NOTE, "VPort %s: %lld interrupts for %lld frames: its moderation is off",
+				   doctor_text(v, "name"), interrupts, frames);
+			doctor_mend(d, "vmqctl vport set %s moderation adaptive", doctor_text(v, "name"));
+		}
+	}
+}
+
+/* ---- drops ---- */
+
+/* What is behind a reason, and what mends it; those without a row are other checks' affair, or of no harm. */
+static const struct {
+	const char *reason, *cause, *mend;
+} causes[] = {
+	{ "rx_port_full", "the host reads its TAP too slowly", "ip link set DEVICE txqueuelen 5000; a faster reader" },
+	{ "rx_inbox_full", "the worker of its CPU is overloaded", "vmqctl cpu plan check" },
+	{ "rx_limit", "its rate limit is reached",
+	  "vmqctl vport set VPORT max_rx_frames_per_s N max_rx_bytes_per_s N" },
+	{ "tx_runt", "its VM sends frames without a whole header", "the driver in the VM" },
+	{ "tx_bad_offload", "its VM asks for a checksum or segments that do not fit the frame",
+	  "the driver in the VM" },
+	{ "tx_vport_inactive", "it is not activated, or has no filter", "vmqctl filter add VPORT mac MAC" },
+	{ "tx_source_mac", "its VM uses an address that is not its own",
+	  "vmqctl filter add VPORT mac MAC; or it is a forgery" },
+	{ "tx_vlan", "its VM uses a VLAN that is not its own", "vmqctl filter add VPORT mac MAC vlan N" },
+	{ "tx_storm", "its VM sends more broadcasts than its limit",
+	  "vmqctl vport set VPORT max_group_frames_per_s N; or look into the VM" },
+	{ "tx_wire_full", "the wire takes no more", "a faster card; max_rx_… limits" },
+	{ "tx_no_reference", "too many of its frames wait for other CPUs", "vmqctl cpu plan check" },
+};
+
+void check_drops(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->stats, "vports", v) {
+		long long all = doctor_number(v, "rx_frames") + doctor_number(v, "tx_frames");
+
+		for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+			long long lost = doctor_number(json_object_get(v, "drops"), causes[i].reason);
+
+			if (!many(lost, all + lost))
+				continue;
+			doctor_say(d, DOCTOR_WARNING, "VPort %s lost %lld frames of %lld: %s (%s)",
+				   doctor_text(v, "name"), lost, all + lost, causes[i].cause, causes[i].reason);
+			doctor_mend(d, "%s", causes[i].mend);
+		}
+	}
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the doctor looks at: vmqd's answers and the kernel's files, gathered once (doctor.h). */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmqctl/doctor/doctor.h"
+#include "vmqctl/host_json.h"
+
+const char *doctor_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+json_int_t doctor_number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+bool doctor_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+const json_t *doctor_find(const json_t *list, const char *key, const char *text)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) if (strcmp(doctor_text(v, key), text) == 0) return v;
+	return NULL;
+}
+
+long long doctor_line(const struct doctor *d, const char *file, const char *key)
+{
+	char *text = host_read_all(d->root, "proc/%s", file), *rest = text, *line;
+	long long found = -1;
+
+	while (rest && (line = strsep(&rest, "\n")) != NULL) {
+		const char *at = line + strlen(key);
+
+		if (strncmp(line, key, strlen(key)) != 0)
+			continue;
+		at += strspn(at, ": \t");
+		if (isdigit((unsigned char)*at))
+			found = strtoll(at, NULL, 10);
+		else if (strncmp(at, "unlimited", 9) == 0)
+			found = INT64_MAX;
+		break;
+	}
+	free(text);
+	return found;
+}
+
+/* An answer; NULL: vmqd does not know the method, or says no. */
+static json_t *ask(struct vmq_client *client, const char *method, const char *params)
+{
+	char *text = NULL;
+	json_t *result = NULL;
+
+	if (vmq_call(client, method, params, &text, NULL) == 0)
+		result = json_loads(text, 0, NULL);
+	free(text);
+	return result;
+}
+
+static void ask_all(struct doctor *d, struct vmq_client *client)
+{
+	json_t *params, *w;
+	char *text;
+
+	d->daemon = ask(client, "daemon.show", NULL);
+	d->switches = ask(client, "switch.show", NULL);
+	d->vports = ask(client, "vport.show", NULL);
+	d->filters = ask(client, "filter.show", NULL);
+	d->queues = ask(client, "queue.show", NULL);
+	d->stats = ask(client, "stats.show", NULL);
+	params = json_pack("{s:o}", "host", host_json(d->root, d->pid, d->switches, d->vports));
+	text = json_dumps(params, JSON_COMPACT);
+	d->plan = ask(client, "cpu.plan.show", text);
+	free(text);
+	json_decref(params);
+	for (size_t i = 0; (w = json_array_get(json_object_get(d->plan, "workers"), i)) != NULL; i++)
+		host_cpus_add(&d->workers, (unsigned)doctor_number(w, "cpu"));
+}
+
+void doctor_gather(struct doctor *d, const struct cmd_options *opt)
+{
+	struct vmq_error err = VMQ_ERROR_INIT;
+	struct vmq_client *client;
+	char *text = NULL;
+
+	if (vmq_connect(opt->socket, &client, &err) != 0 || vmq_call(client, "version", NULL, &text, &err) != 0) {
+		(void)snprintf(d->unreachable, sizeof d->unreachable, "%s", err.message);
+	} else {
+		d->version = json_loads(text, 0, NULL);
+		d->pid = (pid_t)doctor_number(d->version, "pid");
+		ask_all(d, client);
+	}
+	free(text);
+	vmq_disconnect(client);
+}
+
+void doctor_discard(struct doctor *d)
+{
+	json_decref(d->version);
+	json_decref(d->daemon);
+	json_decref(d->switches);
+	json_decref(d->vports);
+	json_decref(d->filters);
+	json_decref(d->queues);
+	json_decref(d->stats);
+	json_decref(d->plan);
+}

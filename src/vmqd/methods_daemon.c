@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* daemon.show (docs/rpc.md): what vmqd was started with, so that somebody can compare it with what there is. */
+#include "vmqd/methods.h"
+
+static json_t *mode_json(unsigned mode)
+{
+	return json_sprintf("%04o", mode);
+}
+
+static json_t *port_json(const struct config_port *p)
+{
+	json_t *out = json_pack("{s:s, s:s, s:i}", "driver", config_drivers[p->driver], "device", p->device, "cpu",
+				(int)p->cpu);
+
+	if (p->netns[0])
+		(void)json_object_set_new(out, "netns", json_string(p->netns));
+	return out;
+}
+
+static json_t *adapter_json(const struct config_adapter *a)
+{
+	json_t *vports = json_array();
+
+	for (size_t i = 0; i < a->nvports; i++)
+		(void)json_array_append_new(vports, json_string(a->vports[i].want.name));
+	return json_pack("{s:s, s:o, s:o, s:o}", "adapter", a->name, "port", port_json(&a->port), "host",
+			 port_json(&a->host), "vports", vports);
+}
+
+int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	const struct daemon *d = ctx;
+	const struct config *c = d->cfg;
+	json_t *adapters, *cpus;
+
+	(void)client;
+	(void)e;
+	if (params_close(p) < 0)
+		return -1;
+	adapters = json_array();
+	cpus = json_array();
+	for (size_t i = 0; i < c->nadapters; i++)
+		(void)json_array_append_new(adapters, adapter_json(&c->adapters[i]));
+	for (unsigned i = 0; i < c->ncpus; i++)
+		(void)json_array_append_new(cpus, json_integer(c->cpus[i]));
+	*result = json_pack("{s:b, s:b, s:s, s:{s:s, s:o}, s:{s:o, s:i}, s:o, s:o}", "sandbox", c->sandbox, "cpu_auto",
+			    c->cpu_auto, "run_dir", c->run_dir, "control", "socket", c->socket, "mode",
+			    mode_json(c->socket_mode), "vport_sockets", "mode", mode_json(c->vport_socket_mode), "gid",
+			    (int)c->vport_socket_group, "cpus", cpus, "adapters", adapters);
+	if (c->user)
+		(void)json_object_set_new(*result, "user", json_string(c->user));
+	if (c->path) {
+		(void)json_object_set_new(*result, "config", json_string(c->path));
+		(void)json_object_set_new(*result, "config_time", json_integer(c->modified));
+	}
+	return 0;
+}

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every check of the doctor, provoked: a host and a vmqd with nothing wrong, and one thing changed at a time. Then the same
+program on a real vmqd and a real host."""
+import copy
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from fake_vmqd import FakeVmqd, vmqctl_env
+from vmqtest import daemon, guest, procs
+
+ROOT = guest.ROOT
+MAC, FEATURES = '52:54:00:00:00:01', ['VERSION_1', 'MRG_RXBUF', 'EVENT_IDX', 'INDIRECT_DESC', 'GUEST_TSO4']
+CPU = 'sys/devices/system/cpu'
+
+
+def healthy_files():
+    return {
+        'proc/sys/kernel/osrelease': '6.1.0-18-amd64', 'proc/net/protocols': 'protocol size\nXDP 1088\nUNIX 1024',
+        'proc/sys/net/core/bpf_jit_enable': '1', 'proc/sys/vm/max_map_count': '65530', 'proc/meminfo': 'HugePages_Total:  16',
+        'sys/devices/system/clocksource/clocksource0/current_clocksource': 'tsc', 'sys/kernel/security/lsm': 'capability,landlock',
+        f'{CPU}/present': '0-3', f'{CPU}/online': '0-3', f'{CPU}/cpu1/cpufreq/scaling_governor': 'performance',
+        'proc/77/status': 'Name:\tvmqd\nUid:\t900\t900\nSeccomp:\t2\nCpus_allowed_list:\t0-3',
+        'proc/77/limits': 'Max locked memory  unlimited  unlimited bytes\nMax open files  1048576  1048576 files',
+        'proc/90/maps': '7f0000000000-7f0040000000 rw-s 00000000 00:01 99 /memfd:ram',
+        'proc/90/task/91/comm': 'CPU 0/KVM', 'proc/90/task/91/status': 'Cpus_allowed_list:\t3',
+        'proc/interrupts': '  CPU0 CPU1\n 45:  0  9  PCI-MSI  nvme0q1\n', 'proc/irq/45/effective_affinity_list': '0',
+        'net/eth1': 'driver ice\nmtu 1500\ngro on\nlro off\nrx-vlan-offload off', 'net/vmq0': 'driver tun\nmtu 1500\naddress on',
+        'etc/passwd': 'libvirt-qemu:x:64055:109::/:/bin/false', 'etc/group': 'kvm:x:0:libvirt-qemu',
+        'run/vmq/vmqd.sock': '', 'run/vmq/web1.sock': '', 'etc/vmq/vmqd.yaml': '',
+    }
+
+
+def counters(**more):
+    return {'rx_frames': 100000, 'tx_frames': 100000, 'rx_notifications': 9000, 'sw_checksums': 0, 'sw_segmented': 0, 'drops': {}, **more}
+
+
+def healthy_answers():
+    version = re.search(r"version: '([\d.]+)'", open(f'{ROOT}/meson.build').read()).group(1)
+    return {
+        'version': {'version': version, 'pid': 77, 'uptime_s': 5},
+        'daemon.show': {'config': '/etc/vmq/vmqd.yaml', 'config_time': 1000, 'sandbox': True, 'cpu_auto': True, 'user': 'vmq',
+                        'run_dir': '/run/vmq', 'control': {'socket': '/run/vmq/vmqd.sock', 'mode': '0660'}, 'cpus': [1],
+                        'adapters': [{'adapter': 'ext0', 'port': {'driver': 'auto', 'device': 'eth1'}, 'host': {'device': 'vmq0'},
+                                      'vports': ['web1']}]},
+        'switch.show': {'switches': [{'adapter': 'ext0', 'mode': 'SR-IOV', 'mode_reason': 'why', 'num_vports': 2, 'max_vports': 1024,
+                                      'port': {'driver': 'xdp', 'device': 'eth1', 'describe': 'AF_XDP, native, copy', 'link': True,
+                                               'mac': '02:00:00:00:00:99', 'mtu': 1500},
+                                      'host_device': 'vmq0', 'host': {'link': True, 'promiscuous': False, 'mac': '02:00:00:00:00:98'}}]},
+        'vport.show': {'vports': [
+            {'name': 'default', 'id': 0, 'adapter': 'ext0', 'state': 'activated', 'status': 'running', 'filters': 0, 'host_device': 'vmq0'},
+            {'name': 'web1', 'id': 1, 'adapter': 'ext0', 'state': 'activated', 'status': 'running', 'connected': True, 'peer_pid': 90,
+             'socket': '/run/vmq/web1.sock', 'socket_mode': 'server', 'moderation': 'adaptive', 'features': FEATURES, 'filters': 2}]},
+        'filter.show': {'filters': [{'id': 1, 'vport': 'web1', 'adapter': 'ext0', 'mac': MAC, 'vlan': 'untagged'},
+                                    {'id': 2, 'vport': 'web1', 'adapter': 'ext0', 'mac': 'ff:ff:ff:ff:ff:ff', 'vlan': 'untagged'}]},
+        'queue.show': {'queues': [{'queue': 0, 'vport': 'web1', 'state': 'running', 'rx_ring': 1024, 'rx_free': 1000}]},
+        'stats.show': {'vports': [{'name': 'default', 'adapter': 'ext0', **counters()}, {'name': 'web1', 'adapter': 'ext0', **counters()}],
+                       'wires': [{'adapter': 'ext0', 'port': {}, **counters()}]},
+        'cpu.plan.show': {'auto': True, 'workers': [{'cpu': 1, 'busy_pct': 3.0}], 'places': [], 'findings': []},
+    }
+
+
+class Case:
+    """The healthy world, as a case changes it: a.files, a.answers and what they hold."""
+
+    def __init__(self, root):
+        self.root, self.files, self.answers, self.modes = str(root), healthy_files(), healthy_answers(), {'run/vmq/web1.sock': 0o660}
+
+    def __getattr__(self, name):
+        a = self.answers
+        return {'daemon': a['daemon.show'], 'switch': a['switch.show']['switches'][0], 'vport': a['vport.show']['vports'][1],
+                'port': a['switch.show']['switches'][0]['port'], 'host': a['switch.show']['switches'][0]['host'],
+                'stats': a['stats.show']['vports'][1], 'wire': a['stats.show']['wires'][0], 'queue': a['queue.show']['queues'][0],
+                'filters': a['filter.show']['filters'], 'plan': a['cpu.plan.show'], 'vports': a['vport.show']['vports']}[name]
+
+    def run(self, *words):
+        for path, text in self.files.items():
+            os.makedirs(os.path.dirname(f'{self.root}/{path}'), exist_ok=True)
+            with open(f'{self.root}/{path}', 'w') as f:
+                f.write(text + '\n')
+        if os.path.exists(f'{self.root}/etc/vmq/vmqd.yaml'):
+            os.utime(f'{self.root}/etc/vmq/vmqd.yaml', (1000, 1000))
+        for path, mode in self.modes.items():
+            os.chmod(f'{self.root}/{path}', mode)
+        with FakeVmqd(self.answers) as d:
+            return doctor(d.path, '--topology', self.root, *words)
+
+
+def doctor(socket, *words):
+    p = subprocess.run([daemon.program('vmqctl'), '--socket', socket, *words[:2], 'doctor', '--json', *words[2:]], capture_output=True,
+                       text=True, timeout=60, env=vmqctl_env())
+    assert p.stderr == '', p.stderr
+    return p.returncode, json.loads(p.stdout)
+
+
+def verdicts(result):
+    return {c['check']: c['verdict'] for c in result['checks']}
+
+
+def finding(check):
+    return {'findings': [{'check': check, 'verdict': 'warning', 'text': f'the plan says {check}'}]}
+
+
+def file(path, text):
+    return lambda c: c.files.update({path: text})
+
+
+def two_macs(c):
+    c.filters.append({'id': 9, 'vport': 'db1', 'adapter': 'ext1', 'mac': MAC.upper(), 'vlan': 'any'})
+    c.vports.append({'name': 'db1', 'adapter': 'ext1', 'status': 'running', 'state': 'activated', 'features': FEATURES})
+
+
+def nobody_connected(c):
+    c.vport.update(status='no VM', connected=False, peer_pid=0)
+
+
+# check: (verdict, what the evidence says, what mends it, the change that provokes it)
+PROVOKED = {
+    'daemon': ('warning', 'does not answer', 'systemctl start vmqd', None),  # below
+    'kernel': ('warning', 'Linux 5.4.0', 'newer kernel', file('proc/sys/kernel/osrelease', '5.4.0')),
+    'xdp_sockets': ('warning', 'no AF_XDP', 'CONFIG_XDP_SOCKETS', file('proc/net/protocols', 'protocol\nUNIX 1')),
+    'bpf_jit': ('warning', 'bpf_jit_enable is 0', 'sysctl -w', file('proc/sys/net/core/bpf_jit_enable', '0')),
+    'clocksource': ('warning', 'the clock is hpet', 'current_clocksource',
+                    file('sys/devices/system/clocksource/clocksource0/current_clocksource', 'hpet')),
+    'hugepages': ('note', 'none are needed', 'nr_hugepages', file('proc/meminfo', 'HugePages_Total:  0')),
+    'max_map_count': ('warning', 'is 3000', 'vm.max_map_count=', file('proc/sys/vm/max_map_count', '3000')),
+    'governor': ('warning', 'CPU 1 is governed by "powersave"', 'performance', file(f'{CPU}/cpu1/cpufreq/scaling_governor', 'powersave')),
+    'irqs': ('note', r'CPU 1, a worker\'s, serves 1 interrupt of devices: 45 \(nvme0q1\)', 'smp_affinity_list',
+             file('proc/irq/45/effective_affinity_list', '1')),
+    'version': ('warning', 'vmqd is 0.0.9', 'restart vmqd', lambda c: c.answers['version'].update(version='0.0.9')),
+    'user': ('note', 'runs as root', 'user: vmq in /etc/vmq', file('proc/77/status', 'Uid:\t0\t0\nSeccomp:\t2\nCpus_allowed_list:\t0-3')),
+    'sandbox': ('warning', 'switched off', 'sandbox: true', lambda c: c.daemon.update(sandbox=False)),
+    'run_dir': ('wrong', 'writable by everybody', 'chmod o-w /run/vmq', lambda c: c.modes.update({'run/vmq': 0o777})),
+    'control_socket': ('warning', 'open to everybody', 'mode: 0660', lambda c: c.modes.update({'run/vmq/vmqd.sock': 0o666})),
+    'vport_sockets': ('wrong', 'web1.sock .* cannot be reached by user libvirt-qemu', 'usermod',
+                      lambda c: (nobody_connected(c), c.modes.update({'run/vmq/web1.sock': 0o600}))),
+    'nofile': ('warning', 'may open 1024 files', 'LimitNOFILE',
+               file('proc/77/limits', 'Max open files  1024  4096 files\nMax locked memory  unlimited')),
+    'memlock': ('warning', 'may lock 8192 KiB', 'LimitMEMLOCK',
+                file('proc/77/limits', 'Max open files  65536  65536 files\nMax locked memory  8388608  8388608 bytes')),
+    'config': ('note', 'has changed since', 'vmqd --check', lambda c: c.daemon.update(config_time=999)),
+    'mode': ('warning', 'in mode none, and no VM is served: the keyword', 'keywords:',
+             lambda c: c.switch.update(mode='none', mode_reason='the keyword *SRIOV is 0')),
+    'limits': ('warning', '1000 of 1024 VPorts', 'vport del', lambda c: c.switch.update(num_vports=1000)),
+    **{f'cpu_{name}': (verdict, f'the plan says {check}', mend, lambda c, check=check: c.plan.update(finding(check)))
+       for name, check, verdict, mend in (
+           ('worker', 'no_worker', 'wrong', 'cpu plan'), ('offline', 'offline', 'wrong', 'cpu plan'),
+           ('allowed', 'not_allowed', 'wrong', 'AllowedCPUs'), ('vcpu', 'vcpu', 'warning', 'vcpupin'),
+           ('overlap', 'overlap', 'warning', 'cpu plan'), ('queues', 'queues', 'note', 'queue_pairs'),
+           ('siblings', 'siblings', 'note', 'cpus:'), ('numa_device', 'numa_device', 'warning', 'cpus:'),
+           ('numa_memory', 'numa_memory', 'warning', 'numatune'), ('housekeeping', 'housekeeping', 'note', 'CPU 0'),
+           ('isolated', 'not_isolated', 'note', 'cpus:'), ('quota', 'quota', 'warning', 'CPUQuota'))},
+    'cpu_load': ('warning', 'CPU 1 is busy 97 %', 'cpu plan', lambda c: c.plan['workers'][0].update(busy_pct=97)),
+    'cpu_auto': ('note', 'is off', 'cpu auto on', lambda c: c.plan.update(auto=False)),
+    'link': ('wrong', 'the link of eth1 is down', 'ip link set eth1 up', lambda c: c.port.update(link=False)),
+    'port_driver': ('warning', 'by packet, not AF_XDP: no room', 'restart',
+                    lambda c: c.port.update(driver='packet', fallback='no room', describe='AF_PACKET')),
+    'xdp_mode': ('warning', 'generic.*although its driver ice', 'ethtool -L', lambda c: c.port.update(describe='AF_XDP, generic, copy')),
+    'gro': ('note', 'joins the frames of eth1 .* for VPort web1', 'gro off',
+            lambda c: (c.port.update(driver='packet'), c.vport.update(features=[f for f in FEATURES if f != 'GUEST_TSO4']))),
+    'lro': ('warning', 'large-receive-offload', 'lro off', file('net/eth1', 'driver ice\nmtu 1500\nlro on')),
+    'rx_vlan': ('wrong', 'rx-vlan-offload', 'rxvlan off', file('net/eth1', 'driver ice\nmtu 1500\nrx-vlan-offload on')),
+    'mtu': ('warning', 'of eth1 is 1500, that of vmq0 is 9000', 'ip link set vmq0 mtu 1500', file('net/vmq0', 'mtu 9000')),
+    'wire_loss': ('warning', r'7 frames came while .* \(rx_no_buffer\)', 'cpu plan', lambda c: c.wire['port'].update(rx_no_buffer=7)),
+    'host_link': ('note', 'vmq0 is down', 'ip link set vmq0 up', lambda c: c.host.update(link=False)),
+    'host_address': ('note', 'without an address', 'ip addr add', file('net/vmq0', 'mtu 1500\naddress off')),
+    'promiscuous': ('note', 'vmq0 is promiscuous', 'promisc off', lambda c: c.host.update(promiscuous=True)),
+    'vm': ('note', 'web1 has no VM', 'path=/run/vmq/web1.sock', nobody_connected),
+    'broken': ('wrong', 'web1 is broken: it lies', 'modprobe', lambda c: c.vport.update(status='broken: it lies')),
+    'active': ('wrong', 'web1 is not activated', 'active on', lambda c: c.vport.update(state='deactivated')),
+    'filters': ('warning', 'web1 has no filter', 'filter add web1', lambda c: c.vport.update(filters=0)),
+    'orphans': ('warning', 'filter 7 .* vmqctl does not know', 'FilterId=7',
+                lambda c: c.filters.append({'id': 7, 'vport': 'gone', 'adapter': 'ext0', 'mac': '52:54:00:00:00:07', 'vlan': 'any'})),
+    'duplicate_mac': ('warning', 'web1 .* and of VPort db1|db1 .* and of VPort web1', 'filter del', two_macs),
+    'guest_slow': ('warning', '5000 of 105000 frames', 'rx_queue_size=1024', lambda c: c.stats['drops'].update(rx_no_buffer=5000)),
+    'ring': ('warning', 'ring of 64 buffers', 'rx_queue_size', lambda c: c.queue.update(rx_ring=64)),
+    'buffers': ('warning', 'posted no receive buffer', 'VM', lambda c: c.queue.update(rx_free=0)),
+    'drops': ('warning', 'web1 lost 3000 frames of 203000: .* VLAN', 'filter add', lambda c: c.stats['drops'].update(tx_vlan=3000)),
+    'notifications': ('note', 'never interrupted', 'polls', lambda c: c.stats.update(rx_notifications=0)),
+    'features': ('note', 'without MRG_RXBUF', 'mrg_rxbuf', lambda c: c.vport.update(features=[f for f in FEATURES if f != 'MRG_RXBUF'])),
+    'offloads': ('note', '20000 checksums', 'guest_csum', lambda c: c.stats.update(sw_checksums=20000)),
+    'memory': ('wrong', 'process 90 maps .* for itself alone', 'share=on',
+               file('proc/90/maps', '7f0000000000-7f0040000000 rw-p 00000000 00:01 99 /memfd:ram')),
+    'bypass': ('warning', 'web1 is bypassed', 'bypass off', lambda c: c.vport.update(bypass=True)),
+    'driver_faults': ('warning', '3 times, last: it', 'report', lambda c: c.switch.update(driver_faults=3, last_driver_fault='it')),
+}
+
+
+def table():
+    with open(f'{ROOT}/src/vmqctl/doctor/doctor.h') as f:
+        return re.findall(r'^\tX\((\w+), check_\w+, (HOST|DAEMON), "(.*)"\)', f.read(), re.M)
+
+
+def test_nothing_is_wrong(tmp_path):
+    status, result = Case(tmp_path).run()
+    assert {k: v for k, v in verdicts(result).items() if v != 'ok'} == {}
+    assert (status, result['verdict']) == (0, 'ok')
+
+
+def test_every_check_is_provoked_here():
+    names = [name for name, _, _ in table()]
+    assert len(names) >= 25 and sorted(PROVOKED) == sorted(names)
+
+
+@pytest.mark.parametrize('check', [c for c in PROVOKED if PROVOKED[c][3]])
+def test_check(tmp_path, check):
+    verdict, evidence, mend, change = PROVOKED[check]
+    c = Case(tmp_path)
+    change(c)
+    status, result = c.run()
+    [found] = [x for x in result['checks'] if x['check'] == check]
+    assert found['verdict'] == verdict, result
+    assert [f for f in found['findings'] if re.search(evidence, f['text']) and mend in f['mend']], found
+    worst = {'ok': 0, 'note': 0, 'warning': 4, 'wrong': 5}
+    assert status == max(worst[v] for v in verdicts(result).values() if v != 'unknown')
+    # Nothing else goes off, but for what the same change brings along.
+    others = {k for k, v in verdicts(result).items() if v not in ('ok', 'unknown') and k != check}
+    assert others <= {'vport_sockets': {'vm'}, 'gro': {'port_driver'}}.get(check, set()), others
+
+
+def test_more_of_what_a_check_sees(tmp_path):
+    """Several changes in one world: checks that look at more than one thing."""
+    c = Case(tmp_path)
+    c.files['sys/kernel/security/lsm'] = 'capability'
+    c.files['proc/77/status'] = 'Uid:\t900\t900\nSeccomp:\t0'
+    c.daemon['adapters'][0]['vports'] = ['gone']
+    c.stats['drops'] = {'rx_too_long': 3}
+    c.stats['rx_notifications'] = 90000
+    c.vport.update(status='connected', moderation='off', waits_for='its driver to be ready')
+    c.filters[0]['mac'] = '02:00:00:00:00:98'
+    del c.files['etc/vmq/vmqd.yaml']
+    _, result = c.run()
+    text = ' '.join(f['text'] for x in result['checks'] for f in x['findings'])
+    for says in ('Seccomp: 0', 'without Landlock', 'web1 is not in the file', 'gone of the file is not there', 'would not start again',
+                 'longer than its VM', 'its moderation is off', 'its driver to be ready', 'of the device vmq0'):
+        assert says in text, says
+
+
+def test_without_vmqd(tmp_path):
+    """The host is looked at all the same; what needs vmqd is not known, and that is no fault of the host's."""
+    c = Case(tmp_path)
+    c.run()
+    status, result = doctor('/nowhere/vmqd.sock', '--topology', str(tmp_path))
+    needs = {name: needs for name, needs, _ in table()}
+    got = verdicts(result)
+    assert {k for k, v in got.items() if v == 'unknown'} == {k for k, n in needs.items() if n == 'DAEMON'}
+    assert got['daemon'] == 'warning' and got['kernel'] == 'ok' and status == 4
+    [found] = [x for x in result['checks'] if x['check'] == 'daemon']
+    assert 'does not answer' in found['findings'][0]['text'] and 'systemctl start vmqd' in found['findings'][0]['mend']
+
+
+def test_some_checks_and_text(tmp_path):
+    c = Case(tmp_path)
+    PROVOKED['ring'][3](c)
+    status, result = c.run('link', 'ring')
+    assert [x['check'] for x in result['checks']] == ['link', 'ring'] and status == 4
+    with FakeVmqd(c.answers) as d:
+        def text(*words):
+            p = subprocess.run([daemon.program('vmqctl'), '--socket', d.path, '--topology', str(tmp_path), *words], capture_output=True,
+                               text=True, timeout=60, env=vmqctl_env())
+            return p.returncode, p.stdout, p.stderr
+        status, out, _ = text('doctor', 'link', 'ring')
+        assert status == 4 and out.startswith('warning: ring: VPort web1, queue 0: ') and '\n    mend: rx_queue_size' in out
+        assert out.endswith('1 ok, 0 note, 1 warning, 0 wrong\n')
+        assert text('-d', 'doctor', 'link')[1].startswith("ok: link: the wire's link is up\n")
+        status, _, err = text('doctor', 'lnk')
+        assert status == 2 and err.startswith('vmqctl: doctor has no check "lnk"; checks: daemon kernel ')
+    out = procs.run([daemon.program('vmqctl'), 'complete', 'doctor', 'link', 'r'])
+    assert {'ring', 'run_dir'} <= set(out.split()) and 'link' not in out.split()
+
+
+@pytest.mark.parametrize('answer', [None, 3, [], {}, {'vports': 3}, {'vports': [3, None, {}, {'name': 7, 'features': 'x', 'filters': {}}]}],
+                         ids=str)
+def test_answers_of_the_wrong_shape(tmp_path, answer):
+    """A check stands whatever vmqd says; what is not there proves nothing."""
+    c = Case(tmp_path)
+    for method in c.answers:
+        if method != 'version':
+            c.answers[method] = copy.deepcopy(answer)
+    status, result = c.run()
+    assert status in (0, 4, 5) and len(result['checks']) == len(table())
+    c.answers = healthy_answers()
+    for method, key in (('switch.show', 'switches'), ('vport.show', 'vports'), ('filter.show', 'filters'), ('queue.show', 'queues'),
+                        ('stats.show', 'wires'), ('cpu.plan.show', 'findings'), ('daemon.show', 'adapters')):
+        c.answers[method][key] = [{}, 'x', [], {'port': 3, 'host': [], 'drops': 'x', 'mac': 5, 'vlan': {}, 'name': None}]
+    assert len(c.run()[1]['checks']) == len(table())
+
+
+def test_a_real_switch(lab):
+    """On this host, as it is: what was provoked is told, with the kernel's own evidence."""
+    x = lab(vports=[{'name': 'web1', 'mac': MAC}, {'name': 'bare'}], driver='packet')
+    x.vm('web1')
+    x.vmqd.call('vport.add', name='extra', mac='52:54:00:00:00:05')
+    procs.run(['touch', '-d', '2001-01-01', x.vmqd.config_path])
+    x.host_ns.run('ip', 'link', 'set', 'vmq0', 'mtu', '1400')
+    x.far.run('ip', 'link', 'set', 'w0', 'down')
+    procs.wait_for(lambda: not x.switch()['port']['link'], 10, 'the link to go down')
+    status, out, err = x.vmqd.vmqctl('doctor', '--json', check=False)
+    assert status == 5 and err == ''
+    result = json.loads(out)
+    got = verdicts(result)
+    text = {c['check']: ' '.join(f['text'] for f in c['findings']) for c in result['checks']}
+    assert got['link'] == 'wrong' and got['filters'] == 'warning' and 'bare' in text['filters']
+    assert got['port_driver'] == 'note' and got['mtu'] == 'warning' and 'that of vmq0 is 1400' in text['mtu']
+    assert got['config'] == 'note' and 'extra is not in the file' in text['config'] and 'has changed since' in text['config']
+    assert got['sandbox'] != 'wrong' and got['version'] == got['run_dir'] == got['broken'] == got['memory'] == 'ok'
+    assert (got['user'] == 'note') == (os.getuid() == 0)
+    # From another network namespace than the devices' and by another socket: this process's own is not the switch's.
+    assert 'unknown' not in {got[c] for c in ('mtu', 'lro', 'gro', 'host_address')}
+
+
+def test_a_fallback_is_told(lab):
+    """auto on a device AF_XDP does not take."""
+    x = lab(driver='auto', mtu=6000)
+    port = x.switch()['port']
+    assert port['driver'] == 'packet' and 'MTU' in port['fallback']
+    _, out, _ = x.vmqd.vmqctl('doctor', 'port_driver', check=False)
+    assert port['fallback'] in out
+
+
+def test_the_manual_has_every_check():
+    with open(f'{ROOT}/docs/man/vmqctl.1.scd') as f:
+        page = f.read().split('## doctor:', 1)[1].split('\n## ', 1)[0]
+    assert re.findall(r'^\t- \*(\w+)\*: (.*)$', page, re.M) == [(name, looks) for name, _, looks in table()]
