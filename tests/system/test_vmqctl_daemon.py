@@ -293,6 +293,7 @@ VERBS = {
     'migrate export X': ('migrate.export', 'name', {'name': 'web1'}),
     'migrate check X': ('migrate.check', 'vport', {'vport': {}}),
     'migrate import X': ('migrate.import', 'vport', {'vport': {}}),
+    'vf show': ('vf.show', None, {}),
     'cpu plan check': ('cpu.plan.check', 'host', {}),
     'version': ('version', None, {}),
     'monitor': ('monitor.start', None, {}),
