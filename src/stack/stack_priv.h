@@ -14,6 +14,7 @@
 
 #define STACK_MAX_VPORT_ID  65535u /* ids travel beside frames in 16 bits (spec/70 Q20) */
 #define STACK_MAX_FILTER_ID 65536u
+#define STACK_BUCKETS	    2048u /* of the tables of names and sockets */
 
 /* The broadcast filter of one VLAN test on one VPort. */
 struct stack_broadcast {
@@ -42,6 +43,7 @@ struct stack_vport {
 	void *endpoint;
 	LIST_HEAD(, stack_broadcast) broadcasts;
 	TAILQ_ENTRY(stack_vport) link;
+	LIST_ENTRY(stack_vport) by_name, by_socket;
 };
 
 struct stack_adapter {
@@ -64,7 +66,17 @@ struct stack {
 	const struct stack_ops *ops;
 	void *ctx;
 	TAILQ_HEAD(, stack_adapter) adapters;
+	LIST_HEAD(, stack_vport) by_name[STACK_BUCKETS], by_socket[STACK_BUCKETS];
 };
+
+/* ---- stack_find.c ---- */
+
+/* Enter and leave the tables; a change of name or socket lies between. */
+void stack_index_add(struct stack_vport *v);
+void stack_index_remove(struct stack_vport *v);
+/* NULL: there is none, or none on adapter `only`. */
+struct stack_vport *stack_by_name(const struct stack *s, const struct stack_adapter *only, const char *name);
+const struct stack_vport *stack_by_socket(const struct stack *s, const char *path);
 
 /* ---- stack.c ---- */
 

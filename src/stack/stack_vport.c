@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* VPorts: added, changed, deleted and found (stack.h). Control thread. */
+/* VPorts: added, changed and deleted (stack.h). Control thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,39 +8,9 @@
 #include "stack/cpu_plan.h"
 #include "stack/stack_priv.h"
 
-static struct stack_vport *by_name(const struct stack *s, const struct stack_adapter *only, const char *name)
-{
-	struct stack_adapter *a;
-	struct stack_vport *v;
-
-	TAILQ_FOREACH (a, &s->adapters, link) {
-		if (only && a != only)
-			continue;
-		TAILQ_FOREACH (v, &a->vports, link) {
-			if (strcmp(v->name, name) == 0)
-				return v;
-		}
-	}
-	return NULL;
-}
-
-static const struct stack_vport *by_socket(const struct stack *s, const char *path)
-{
-	const struct stack_adapter *a;
-	const struct stack_vport *v;
-
-	TAILQ_FOREACH (a, &s->adapters, link) {
-		TAILQ_FOREACH (v, &a->vports, link) {
-			if (strcmp(v->socket, path) == 0)
-				return v;
-		}
-	}
-	return NULL;
-}
-
 static int check_name(const struct stack *s, const char *field, const char *name, struct stack_error *e)
 {
-	const struct stack_vport *v = by_name(s, NULL, name);
+	const struct stack_vport *v = stack_by_name(s, NULL, name);
 
 	if (!stack_name_ok(name))
 		return stack_fail(e, STACK_PARAM, field, "is not a name; 1 to 64 characters of A-Z a-z 0-9 _ . -");
@@ -60,7 +30,7 @@ static int check_want(const struct stack *s, const struct stack_vport_want *want
 		return -1;
 	if (want->cpu_given && stack_check_cpu(s, want->cpu, e) < 0)
 		return -1;
-	other = by_socket(s, want->socket);
+	other = stack_by_socket(s, want->socket);
 	if (other)
 		return stack_fail(e, STACK_EXISTS, "socket", "%s is VPort %s's socket", want->socket, other->name);
 	return 0;
@@ -151,6 +121,7 @@ static void enlist(struct stack_vport *v)
 	struct stack_adapter *a = v->adapter;
 
 	TAILQ_INSERT_TAIL(&a->vports, v, link);
+	stack_index_add(v);
 	a->by_id[v->id] = v;
 	load(a->stack, v->cpu, 1);
 }
@@ -163,6 +134,7 @@ void stack_vport_forget(struct stack_vport *v)
 	load(a->stack, v->cpu, -1);
 	a->by_id[v->id] = NULL;
 	TAILQ_REMOVE(&a->vports, v, link);
+	stack_index_remove(v);
 	free(v);
 }
 
@@ -364,8 +336,11 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		spread(v);
 	if (c->let_plan)
 		v->cpu_chosen = false;
-	if (c->set_name)
+	if (c->set_name) {
+		stack_index_remove(v);
 		memcpy(v->name, c->name, sizeof v->name);
+		stack_index_add(v);
+	}
 	if (asked || policy || early)
 		stack_event(v, "vport_changed", NULL);
 	return 0;
@@ -404,24 +379,6 @@ int stack_vport_del(struct stack_vport *v, struct stack_error *e)
 	stack_vf_release(v);
 	stack_vport_forget(v);
 	return 0;
-}
-
-struct stack_vport *stack_vport_find(const struct stack *s, const struct stack_adapter *a, const char *name,
-				     struct stack_error *e)
-{
-	struct stack_adapter *first = TAILQ_FIRST(&s->adapters);
-	struct stack_vport *v;
-
-	if (!a && strcmp(name, STACK_DEFAULT_NAME) == 0 && first && TAILQ_NEXT(first, link)) {
-		(void)stack_fail(e, STACK_PARAM, "adapter", "is missing: each adapter has a default VPort");
-		return NULL;
-	}
-	v = by_name(s, a, name);
-	if (!v && a)
-		(void)stack_fail(e, STACK_NOT_FOUND, "name", "there is no VPort %.64s on adapter %s", name, a->name);
-	else if (!v)
-		(void)stack_fail(e, STACK_NOT_FOUND, "name", "there is no VPort %.64s", name);
-	return v;
 }
 
 struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id)

@@ -6,6 +6,7 @@
 #define VMQ_VMQD_METHODS_H
 
 #include "vmqd/daemon.h"
+#include "vmqd/json_text.h"
 #include "vmqd/params.h"
 #include "vmqd/rpc.h"
 
@@ -80,14 +81,26 @@ void snapshot_free(struct snapshot *s);
 /* The first filter of VPort `id`, and how many it has. */
 const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint32_t id, size_t *n);
 
+/*
+ * A `show` whose answer is one list: takes the parameters like select_shown, has `show` write the elements of each
+ * adapter meant, each after json_text_element(), and makes {LIST: […]} of it. `snapshot` is what snapshot_take() gives.
+ */
+typedef int show_fn(struct adapter *a, const struct snapshot *s, struct json_text *t, struct stack_error *e);
+int show_list(struct daemon *d, struct params *p, const char *key, const char *list, show_fn *show, json_t **result,
+	      struct stack_error *e);
+/* The comma between two. */
+void json_text_element(struct json_text *t);
+
 /* ---- descriptions ---- */
 
 /* One VPort as vport.add, vport.set and migrate.import answer it. */
 int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e);
 /* What the contract has behind a VPort: "VPort" or "VM queue". */
 const char *object_name(const struct stack_vport_info *i);
-/* [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
-json_t *macs_json(const struct stack_filter_info *f, size_t n);
+/* Writes [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
+void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n);
+/* Writes a filter's `"mac":…,"vlan":…`. */
+void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */
 const char *vport_name_of(const struct adapter *a, uint32_t id);
 

@@ -58,31 +58,70 @@ int method_filter_move(void *ctx, struct rpc_client *client, struct params *p, j
 	return 0;
 }
 
+struct line {
+	const struct stack_filter_info *f;
+	size_t at, len; /* of what its VPort's filters have in common */
+};
+
+/* Appends what the filters of one VPort have in common: `"vport":…,"vport_id":…,"adapter":…,`. */
+static void common_text(const struct adapter *a, uint32_t vport, struct json_text *t)
+{
+	const char *target = stack_adapter_model(a->stack) == STACK_MODEL_SWITCH ? "vport_id" : "queue_id";
+
+	json_text_open(t, json_pack("{s:s, s:i, s:s}", "vport", vport_name_of(a, vport), target, (int)vport, "adapter",
+				    a->cfg->name));
+	JSON_TEXT(t, ",");
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+
+	return x->f->id < y->f->id ? -1 : x->f->id > y->f->id;
+}
+
+static void line_text(const struct line *l, const struct json_text *common, struct json_text *t)
+{
+	json_text_element(t);
+	json_text_add(t, common->s + l->at, l->len);
+	mac_vlan_text(t, l->f);
+	JSON_TEXT(t, ",\"id\":");
+	json_text_number(t, l->f->id);
+	if (l->f->companion)
+		JSON_TEXT(t, ",\"companion\":true}");
+	else
+		JSON_TEXT(t, ",\"companion\":false}");
+}
+
+/* The snapshot has them VPort by VPort; they are shown by their numbers. */
+static int show_filters(struct adapter *a, const struct snapshot *s, struct json_text *t, struct stack_error *e)
+{
+	struct line *lines = calloc(s->nfilters + 1, sizeof *lines);
+	struct json_text common = { NULL };
+
+	if (!lines)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	for (size_t i = 0; i < s->nfilters; i++) {
+		lines[i] = (struct line){ &s->filters[i], common.len, 0 };
+		if (i && s->filters[i].vport == s->filters[i - 1].vport) {
+			lines[i].at = lines[i - 1].at;
+			lines[i].len = lines[i - 1].len;
+			continue;
+		}
+		common_text(a, s->filters[i].vport, &common);
+		lines[i].len = common.len - lines[i].at;
+	}
+	qsort(lines, s->nfilters, sizeof *lines, by_id);
+	for (size_t i = 0; i < s->nfilters && !common.failed; i++)
+		line_text(&lines[i], &common, t);
+	t->failed |= common.failed;
+	free(common.s);
+	free(lines);
+	return 0;
+}
+
 int method_filter_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
-	struct daemon *d = ctx;
-	struct selection sel;
-	json_t *list;
-
 	(void)client;
-	if (select_shown(d, p, "vport", &sel, e) < 0)
-		return -1;
-	list = json_array();
-	for (size_t i = 0; i < d->nadapters; i++) {
-		struct adapter *a = &d->adapters[i];
-		struct stack_filter_info *f;
-		size_t n;
-
-		if (!selection_has(&sel, a))
-			continue;
-		if (stack_filter_list(a->stack, sel.one ? stack_vport_by_id(a->stack, sel.id) : NULL, &f, &n, e) < 0) {
-			json_decref(list);
-			return -1;
-		}
-		for (size_t k = 0; k < n; k++)
-			(void)json_array_append_new(list, filter_json(a, vport_name_of(a, f[k].vport), &f[k]));
-		free(f);
-	}
-	*result = json_pack("{s:o}", "filters", list);
-	return 0;
+	return show_list(ctx, p, "vport", "filters", show_filters, result, e);
 }

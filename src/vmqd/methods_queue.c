@@ -31,8 +31,8 @@ static void add_frames(const struct adapter *a, uint32_t vport, json_t *out)
 	(void)json_object_set_new(out, "tx_bytes", json_integer((json_int_t)c.tx_bytes));
 }
 
-static json_t *queue_json(const struct adapter *a, const struct stack_vport_info *v, const struct snapshot *s,
-			  unsigned qp)
+static void queue_text(const struct adapter *a, const struct stack_vport_info *v, const struct snapshot *s,
+		       unsigned qp, struct json_text *t)
 {
 	struct nic_queue_info q = { 0 };
 	const struct stack_filter_info *filters;
@@ -42,43 +42,33 @@ static json_t *queue_json(const struct adapter *a, const struct stack_vport_info
 	filters = snapshot_filters(s, v->id, &n);
 	if (nic_queue_info(a->nic, v->id, qp, &q) < 0)
 		q.cpu = v->cpu;
-	out = json_pack("{s:i, s:s, s:s, s:o, s:i, s:o, s:i, s:i, s:I}", "queue", (int)(v->is_queue ? v->id : qp), "vport",
-			v->name, "adapter", a->cfg->name, "macs", macs_json(filters, n), "cpu",
-			(int)q.cpu, "state", state_json(a, v, qp, &q, n), "rx_ring",
+	out = json_pack("{s:i, s:s, s:s, s:i, s:o, s:i, s:i, s:I}", "queue", (int)(v->is_queue ? v->id : qp), "vport",
+			v->name, "adapter", a->cfg->name, "cpu", (int)q.cpu, "state", state_json(a, v, qp, &q, n), "rx_ring",
 			(int)q.rx_size, "tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
 	if (!v->is_queue)
 		(void)json_object_set_new(out, "vport_id", json_integer(v->id));
 	if (qp == 0)
 		add_frames(a, v->id, out);
-	return out;
+	json_text_open(t, out);
+	JSON_TEXT(t, ",\"macs\":");
+	macs_text(t, filters, n);
+	JSON_TEXT(t, "}");
+}
+
+static int show_queues(struct adapter *a, const struct snapshot *s, struct json_text *t, struct stack_error *e)
+{
+	(void)e;
+	for (size_t i = 0; i < s->nvports; i++) {
+		for (unsigned qp = 0; qp < s->vports[i].queue_pairs; qp++) {
+			json_text_element(t);
+			queue_text(a, &s->vports[i], s, qp, t);
+		}
+	}
+	return 0;
 }
 
 int method_queue_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
-	struct daemon *d = ctx;
-	struct selection sel;
-	json_t *list;
-
 	(void)client;
-	if (select_shown(d, p, "vport", &sel, e) < 0)
-		return -1;
-	list = json_array();
-	for (size_t i = 0; i < d->nadapters; i++) {
-		struct adapter *a = &d->adapters[i];
-		struct snapshot s;
-
-		if (!selection_has(&sel, a))
-			continue;
-		if (snapshot_take(a, &sel, &s, e) < 0) {
-			json_decref(list);
-			return -1;
-		}
-		for (size_t k = 0; k < s.nvports; k++) {
-			for (unsigned qp = 0; qp < s.vports[k].queue_pairs; qp++)
-				(void)json_array_append_new(list, queue_json(a, &s.vports[k], &s, qp));
-		}
-		snapshot_free(&s);
-	}
-	*result = json_pack("{s:o}", "queues", list);
-	return 0;
+	return show_list(ctx, p, "vport", "queues", show_queues, result, e);
 }

@@ -120,6 +120,46 @@ const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint3
 	return s->filters + first;
 }
 
+void json_text_element(struct json_text *t)
+{
+	if (t->len && t->s[t->len - 1] != '[')
+		JSON_TEXT(t, ",");
+}
+
+int show_list(struct daemon *d, struct params *p, const char *key, const char *list, show_fn *show, json_t **result,
+	      struct stack_error *e)
+{
+	struct json_text t = { NULL };
+	struct selection sel;
+
+	if (select_shown(d, p, key, &sel, e) < 0)
+		return -1;
+	JSON_TEXT(&t, "{\"");
+	json_text_add(&t, list, strlen(list));
+	JSON_TEXT(&t, "\":[");
+	for (size_t i = 0; i < d->nadapters; i++) {
+		struct adapter *a = &d->adapters[i];
+		struct snapshot s;
+		int rc;
+
+		if (!selection_has(&sel, a))
+			continue;
+		if (snapshot_take(a, &sel, &s, e) < 0) {
+			free(t.s);
+			return -1;
+		}
+		rc = show(a, &s, &t, e);
+		snapshot_free(&s);
+		if (rc < 0) {
+			free(t.s);
+			return -1;
+		}
+	}
+	JSON_TEXT(&t, "]}");
+	*result = json_text_result(&t);
+	return *result ? 0 : stack_fail(e, STACK_FAILED, NULL, "out of memory");
+}
+
 const char *vport_name_of(const struct adapter *a, uint32_t id)
 {
 	const struct stack_vport *v = stack_vport_by_id(a->stack, id);

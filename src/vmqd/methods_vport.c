@@ -7,16 +7,36 @@
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
 
-json_t *macs_json(const struct stack_filter_info *f, size_t n)
+void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f)
 {
-	json_t *list = json_array();
+	char mac[MAC_TEXT_SIZE];
 
+	mac_format(f->mac, mac);
+	JSON_TEXT(t, "\"mac\":\"");
+	json_text_add(t, mac, MAC_TEXT_SIZE - 1);
+	JSON_TEXT(t, "\",\"vlan\":");
+	if (f->vlan.kind == STACK_VLAN_ID)
+		json_text_number(t, f->vlan.id);
+	else if (f->vlan.kind == STACK_VLAN_ANY)
+		JSON_TEXT(t, "\"any\"");
+	else
+		JSON_TEXT(t, "\"untagged\"");
+}
+
+void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n)
+{
+	JSON_TEXT(t, "[");
 	for (size_t i = 0; i < n; i++) {
-		if (!f[i].companion)
-			(void)json_array_append_new(list, json_pack("{s:o, s:o, s:i}", "mac", mac_json(f[i].mac),
-								    "vlan", vlan_json(&f[i].vlan), "id", (int)f[i].id));
+		if (f[i].companion)
+			continue;
+		json_text_element(t);
+		JSON_TEXT(t, "{");
+		mac_vlan_text(t, &f[i]);
+		JSON_TEXT(t, ",\"id\":");
+		json_text_number(t, f[i].id);
+		JSON_TEXT(t, "}");
 	}
-	return list;
+	JSON_TEXT(t, "]");
 }
 
 /* What the stack and the endpoint know; nothing of a VPort that was made by raw requests. */
@@ -56,9 +76,9 @@ static const char *state_word(const struct stack_vport_info *i)
 	return i->active ? "activated" : "deactivated";
 }
 
-/* One VPort of a snapshot; NULL with the error filled. */
-static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, const struct snapshot *s,
-			  struct stack_error *e)
+/* One VPort of a snapshot, written; -1 with the error filled. */
+static int vport_text(struct adapter *a, const struct stack_vport_info *i, const struct snapshot *s,
+		      struct json_text *t, struct stack_error *e)
 {
 	struct stack_vport *v = stack_vport_by_id(a->stack, i->id);
 	const struct stack_filter_info *filters;
@@ -66,31 +86,38 @@ static json_t *vport_json(struct adapter *a, const struct stack_vport_info *i, c
 	size_t n;
 
 	filters = snapshot_filters(s, i->id, &n);
-	out = json_pack("{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:o}", "name", i->name, "id", (int)i->id, "object",
+	out = json_pack("{s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:i}", "name", i->name, "id", (int)i->id, "object",
 			object_name(i), "adapter", a->cfg->name, "state", state_word(i), "cpu",
 			(int)i->cpu, "queue_pairs", (int)i->queue_pairs, "moderation", moderation_name(i->moderation),
-			"filters", (int)n, "macs", macs_json(filters, n));
+			"filters", (int)n);
 	if (out && !i->is_queue)
 		(void)json_object_set_new(out, "function", i->on_pf ? json_string("PF") : json_integer(i->vf));
-	if (!out) {
-		(void)stack_fail(e, STACK_FAILED, NULL, "out of memory");
-	} else if (v && describe_own(a, v, out, e) < 0) {
+	if (out && v && describe_own(a, v, out, e) < 0) {
 		json_decref(out);
-		out = NULL;
+		return -1;
 	}
-	return out;
+	json_text_open(t, out);
+	JSON_TEXT(t, ",\"macs\":");
+	macs_text(t, filters, n);
+	JSON_TEXT(t, "}");
+	return 0;
 }
 
 int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e)
 {
 	struct selection sel = { adapter_of(v), true, stack_vport_id(v) };
+	struct json_text t = { NULL };
 	struct snapshot s;
+	int rc;
 
 	if (snapshot_take(sel.adapter, &sel, &s, e) < 0)
 		return -1;
-	*result = vport_json(sel.adapter, &s.vports[0], &s, e);
+	rc = vport_text(sel.adapter, &s.vports[0], &s, &t, e);
 	snapshot_free(&s);
-	return *result ? 0 : -1;
+	*result = json_text_result(&t);
+	if (rc == 0 && !*result)
+		rc = stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	return rc;
 }
 
 int method_vport_add(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
@@ -221,38 +248,18 @@ int method_vport_del(void *ctx, struct rpc_client *client, struct params *p, jso
 	return params_close(p) < 0 ? -1 : stack_vport_del(v, e);
 }
 
+static int show_vports(struct adapter *a, const struct snapshot *s, struct json_text *t, struct stack_error *e)
+{
+	for (size_t i = 0; i < s->nvports; i++) {
+		json_text_element(t);
+		if (vport_text(a, &s->vports[i], s, t, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int method_vport_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
-	struct daemon *d = ctx;
-	struct selection sel;
-	json_t *list;
-
 	(void)client;
-	if (select_shown(d, p, "name", &sel, e) < 0)
-		return -1;
-	list = json_array();
-	for (size_t i = 0; i < d->nadapters; i++) {
-		struct adapter *a = &d->adapters[i];
-		struct snapshot s;
-
-		if (!selection_has(&sel, a))
-			continue;
-		if (snapshot_take(a, &sel, &s, e) < 0)
-			goto fail;
-		for (size_t k = 0; k < s.nvports; k++) {
-			json_t *v = vport_json(a, &s.vports[k], &s, e);
-
-			if (!v) {
-				snapshot_free(&s);
-				goto fail;
-			}
-			(void)json_array_append_new(list, v);
-		}
-		snapshot_free(&s);
-	}
-	*result = json_pack("{s:o}", "vports", list);
-	return 0;
-fail:
-	json_decref(list);
-	return -1;
+	return show_list(ctx, p, "name", "vports", show_vports, result, e);
 }

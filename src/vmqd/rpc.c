@@ -110,11 +110,35 @@ static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_
 	return NULL;
 }
 
+/* An answer whose result is there as text. */
+static char *dump_text(const json_t *answer, const json_t *result, size_t *len)
+{
+	char *id = json_dumps(json_object_get(answer, "id"), JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+	char *line = id ? malloc(json_string_length(result) + strlen(id) + 64) : NULL;
+
+	if (line) {
+		*len = (size_t)sprintf(line, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":", id);
+		memcpy(line + *len, json_string_value(result), json_string_length(result));
+		*len += json_string_length(result);
+		memcpy(line + *len, "}\n", 3);
+		*len += 2;
+	}
+	free(id);
+	return line;
+}
+
 /* With its newline; takes the reference. */
 static char *dump(json_t *v, size_t *len)
 {
-	char *s = v ? json_dumps(v, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-	char *line;
+	const json_t *result = json_object_get(v, "result");
+	char *line, *s;
+
+	if (json_is_string(result)) {
+		line = dump_text(v, result, len);
+		json_decref(v);
+		return line;
+	}
+	s = v ? json_dumps(v, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 
 	json_decref(v);
 	if (!s)

@@ -17,7 +17,8 @@
 struct rpc_client; /* who asks; opaque here */
 
 /* A method takes its parameters out of `p` and must see params_close() succeed before it does anything. On success it
- * returns 0 and a new reference in *result (NULL stands for {}); on failure -1 with the error filled. */
+ * returns 0 and a new reference in *result (NULL stands for {}; a string is the result's JSON text, already written);
+ * on failure -1 with the error filled. */
 struct rpc_method {
 	const char *name;
 	int (*fn)(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e);

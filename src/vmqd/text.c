@@ -49,8 +49,13 @@ bool mac_parse(const char *s, uint8_t out[6])
 
 void mac_format(const uint8_t mac[6], char out[MAC_TEXT_SIZE])
 {
-	(void)snprintf(out, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-		       mac[5]);
+	static const char hex[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < 6; i++, out += 3) {
+		out[0] = hex[mac[i] >> 4];
+		out[1] = hex[mac[i] & 15];
+		out[2] = i < 5 ? ':' : '\0';
+	}
 }
 
 json_t *mac_json(const uint8_t mac[6])

@@ -56,9 +56,10 @@ static int large(void *ctx, struct rpc_client *client, struct params *p, json_t 
 	(void)params_uint(p, "bytes", true, 1, 64u << 20, &bytes);
 	if (params_close(p) < 0)
 		return -1;
-	s = malloc(bytes);
-	memset(s, 'x', bytes);
-	*result = json_stringn(s, bytes);
+	s = malloc(bytes + 2); /* as text, with its quotes */
+	memset(s, 'x', bytes + 2);
+	s[0] = s[bytes + 1] = '"';
+	*result = json_stringn(s, bytes + 2);
 	free(s);
 	return 0;
 }
