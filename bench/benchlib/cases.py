@@ -19,6 +19,7 @@ MANY = 1000         # VPorts
 FILTERS = 65536
 CHURN_PER_S = 1000  # filter changes
 CHURN_BATCH = 20
+PER_VPORT = 64      # filters, where the control socket is measured
 WAKES = 600
 IDLE_S = 5
 
@@ -191,6 +192,29 @@ def churn(env, sw):
     return r
 
 
+def control(env, sw):
+    """How long the control socket takes: VPorts and filters made in batches, all of them shown and enumerated, removed."""
+    c = sw.client
+    values, begin = {}, time.monotonic()
+    c.batch([('vport.add', {'name': f'c{i}'}) for i in range(MANY)])
+    for first in range(0, MANY, 50): # 3,200 filters a line
+        c.batch([('filter.add', {'vport': f'c{i}', 'mac': f'02:02:{i >> 8:02x}:{i & 255:02x}:00:{k:02x}', 'broadcast': False})
+                 for i in range(first, min(first + 50, MANY)) for k in range(PER_VPORT)])
+    values['made'] = time.monotonic() - begin
+    vports = '80011c00' + '00' * 24   # an empty NDIS_NIC_SWITCH_VPORT_INFO_ARRAY,
+    filters = '80021c00' + '00' * 24  # and NDIS_RECEIVE_FILTER_INFO_ARRAY
+    for name, method, params in (
+            ('vport.show', 'vport.show', {}), ('filter.show', 'filter.show', {}),
+            ('ENUM_VPORTS', 'oid.request', {'oid': 'OID_NIC_SWITCH_ENUM_VPORTS', 'type': 'method', 'in': vports, 'out_len': 4 << 20}),
+            ('ENUM_FILTERS', 'oid.request', {'oid': 'OID_RECEIVE_FILTER_ENUM_FILTERS', 'type': 'method', 'in': filters,
+                                             'out_len': 4 << 20})):
+        begin = time.monotonic()
+        c.unread(method, **params)
+        values[name] = time.monotonic() - begin
+    c.batch([('vport.del', {'name': f'c{i}'}) for i in range(MANY)])
+    return {'values': {f'vmq, {k}': v * 1000 for k, v in values.items()}}
+
+
 def through_wire(size, out):
     """Between a VM and the far end of the physical port: out, or in."""
     def measure(env, sw):
@@ -248,6 +272,7 @@ SETUPS = {
     'ovs-wire': lambda env: Ovs(env, wire=True),
     'vmq-wire': lambda env: Vmq(env),
     'vmq-none': lambda env: Vmq(env, active=0),
+    'vmq-control': lambda env: Vmq(env, active=0),
     'vmq-two': lambda env: Vmq(env, active=4, cpus=[_second(env), env.cpu],
                                place=[_second(env)] * 2 + [env.cpu] * 2),
     'vmq-over': lambda env: Vmq(env, cpus=[_second(env), env.cpu], place=[_second(env), env.cpu]),
@@ -313,7 +338,11 @@ CASES = [
          [('ovs', None, half_load), ('vmq', None, half_load)],
          [Aim('vmq p99', ('half-load', f'{OVS} p99'), '<=', 0.5)]),
     Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps',
-         [('vmq', VMQ, churn)], [Aim(VMQ, ('pair-64', VMQ))]),
+         [('vmq', VMQ, churn)], [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97)]),
+    Case('control', f'{MANY:,} VPorts with {PER_VPORT} filters each through the control socket', 'ms',
+         [('vmq-control', None, control)],
+         [Aim('vmq, made', None, '<=', 2000), *(Aim(f'vmq, {what}', None, '<=', 100) for what in (
+             'vport.show', 'filter.show', 'ENUM_VPORTS', 'ENUM_FILTERS'))]),
     Case('wire-in', 'Wire (AF_XDP on veth) to VM, 64 bytes', 'Mpps',
          [('ovs-wire', OVS, through_wire(64, False)), ('vmq-wire', VMQ, through_wire(64, False))],
          [Aim(VMQ, ('wire-in', OVS), '>=', 1.3)]),
