@@ -286,7 +286,6 @@ VERBS = {
     'vf show': ('vf.show', None, {}),
     'queue show X': ('queue.show', 'vport', {}),
     'switch show X': ('switch.show', 'adapter', {}),
-    'vf show': ('vf.show', None, {}),
     'stats show X': ('stats.show', 'vport', {}),
     'capture X': ('capture.start', 'vport', {}),
     'trace X': ('trace.start', 'vport', {}),
