@@ -47,8 +47,8 @@ static void counter_cells(struct table *t, const struct cmd_options *opt, const 
 	}
 }
 
-/* All of them are VM queues. */
-static bool vm_queues(const json_t *vports)
+/* None of them is a VPort. */
+static bool all_queues(const json_t *vports)
 {
 	const json_t *object;
 	size_t i;
@@ -57,7 +57,7 @@ static bool vm_queues(const json_t *vports)
 	{
 		const char *name = json_string_value(json_object_get(object, "object"));
 
-		if (!name || strcmp(name, "VM queue") != 0)
+		if (!name || strcmp(name, "VPort") == 0)
 			return false;
 	}
 	return true;
@@ -70,7 +70,7 @@ static void print_counters(FILE *out, const struct cmd_options *opt, const json_
 	const json_t *object;
 	size_t i;
 
-	table_column(t, vm_queues(vports) ? "QUEUE" : "VPORT", TABLE_RIGHT);
+	table_column(t, all_queues(vports) ? "QUEUE" : "VPORT", TABLE_RIGHT);
 	table_column(t, "NAME", TABLE_LEFT);
 	if (adapters)
 		table_column(t, "ADAPTER", TABLE_LEFT);

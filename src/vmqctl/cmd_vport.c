@@ -9,11 +9,14 @@
 #include "vmqctl/json_list.h"
 #include "vmqctl/table.h"
 
-static bool is_queue(const json_t *vport)
+/* "vport", or what stands in its place. */
+static const char *label(const json_t *vport)
 {
 	const char *object = json_string_value(json_object_get(vport, "object"));
 
-	return object && strcmp(object, "VM queue") == 0;
+	if (!object || strcmp(object, "VPort") == 0)
+		return "vport";
+	return strcmp(object, "VM queue") == 0 ? "vm queue" : "default queue";
 }
 
 /* One VPort, all of it: a line for what it is, one for its VM, one for its policies, one a filter. */
@@ -22,7 +25,7 @@ static void print_details(FILE *out, const json_t *vport)
 	const json_t *filter;
 	size_t i;
 
-	text_pair(out, "", is_queue(vport) ? "vm queue" : "vport", vport, "id");
+	text_pair(out, "", label(vport), vport, "id");
 	text_pair(out, ": ", "name", vport, "name");
 	text_pair(out, " ", "adapter", vport, "adapter");
 	text_pair(out, " ", "function", vport, "function");

@@ -95,7 +95,7 @@ void json_text_element(struct json_text *t);
 
 /* One VPort as vport.add, vport.set and migrate.import answer it. */
 int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e);
-/* What the contract has behind a VPort: "VPort" or "VM queue". */
+/* What the contract has behind a VPort: "VPort", "VM queue" or "default queue". */
 const char *object_name(const struct stack_vport_info *i);
 /* Writes [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
 void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n);

@@ -122,7 +122,9 @@ static json_t *dest_line(const struct question *q, const struct nic_explain_dest
 	char why[64], object[STACK_NAME_SIZE + 32], pair[24] = "";
 	char tagged[48] = "";
 
-	if (has_queues(q)) {
+	if (has_queues(q) && d->vport == 0) {
+		(void)snprintf(object, sizeof object, "the default queue");
+	} else if (has_queues(q)) {
 		(void)snprintf(object, sizeof object, "VM queue %u, of %s", d->vport, vport);
 	} else {
 		(void)snprintf(object, sizeof object, "VPort %s", vport);

@@ -65,7 +65,9 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 
 const char *object_name(const struct stack_vport_info *i)
 {
-	return i->is_queue ? "VM queue" : "VPort";
+	if (i->is_queue)
+		return i->id == 0 ? "default queue" : "VM queue";
+	return "VPort";
 }
 
 /* A VPort is activated or not, a VM queue runs or not: the contract's words. */

@@ -71,7 +71,7 @@ def test_vm_queues_carry_the_traffic(lab, vlan, limits):
     assert '*SRIOV is 0' in s['mode_reason'] and 'id' not in s
     carries(x, vlan)
     assert [(v['object'], v['id'], v['state']) for v in x.vmqd.call('vport.show')['vports']] == [
-        ('VM queue', 0, 'running'), ('VM queue', 1, 'running'), ('VM queue', 2, 'running')]
+        ('default queue', 0, 'running'), ('VM queue', 1, 'running'), ('VM queue', 2, 'running')]
     q = x.vmqd.queue('b')
     assert (q['queue'], q['state'], q['macs'][0]['mac']) == (2, 'running', B) and 'vport_id' not in q
     assert q['rx_frames'] == x.vmqd.stats('b')['rx_frames'] > 2
@@ -103,6 +103,8 @@ def test_the_host_alone_has_the_adapter(lab, keywords, mode, word):
     assert word in refused(x.vmqd.call, 'switch.add').message
     assert len(x.vmqd.call('queue.show')['queues']) == len(x.vmqd.call('stats.show')['vports']) == 1
     assert x.vmqd.call('filter.show')['filters'] == []
+    assert x.vmqd.vmqctl('-d', 'vport').startswith('default queue 0: name default')
+    assert 'to the default queue' in x.vmqd.vmqctl('explain', 'from', 'wire', 'dst', A)
 
 
 def allocate_queue(x):
@@ -329,7 +331,7 @@ def test_two_adapters_differ(tmp_path):
     one, two = d.call('switch.show')['switches']
     assert (one['mode'], one['max_vports']) == ('SR-IOV', 8)
     assert (two['mode'], two['max_queues']) == ('VMQ', 5)
-    assert [v['object'] for v in d.call('vport.show')['vports']] == ['VPort'] * 2 + ['VM queue'] * 2
+    assert [v['object'] for v in d.call('vport.show')['vports']] == ['VPort'] * 2 + ['default queue', 'VM queue']
     rows = [line.split() for line in d.vmqctl('filter').splitlines()]
     assert rows[0] == ['ID', 'MAC', 'VLAN', 'VPORT', 'QUEUE', 'NAME', 'ADAPTER']
     assert ['1', A, 'untagged', '1', '-', 'a', 'one'] in rows and ['1', A, 'untagged', '-', '1', 'b', 'two'] in rows
