@@ -57,4 +57,35 @@ typedef struct _VMQ_VF_CPUS {
 #define VMQ_VF_CPUS_REVISION_1        1
 #define VMQ_SIZEOF_VF_CPUS_REVISION_1 NDIS_SIZEOF_THROUGH(VMQ_VF_CPUS, Cpu)
 
+/*
+ * OID_VMQ_VPORT_TUNING, set: a VPort's rate limits, and numbers for its interrupt moderation instead of its level's
+ * (spec/50-scaling.md §3). Structure: VMQ_VPORT_TUNING. Takes effect under traffic; a limit that changes begins with its
+ * burst. NDIS_STATUS_SUCCESS; INVALID_LENGTH (BytesNeeded set); INVALID_PARAMETER: bad header, unknown VPort, a number
+ * beyond its range, a rate for the default VPort.
+ * method: VPortId in, the rest out.
+ */
+#define OID_VMQ_VPORT_TUNING 0xFF010103u
+
+/* Rates: 0 is no limit. Bursts are what may pass at once: 0 is what passes in 10 ms, at least 64 frames (group frames:
+ * 1,000) or 65,536 bytes. Both at most 10^12. */
+typedef struct _VMQ_VPORT_TUNING {
+	NDIS_OBJECT_HEADER Header; /* type NDIS_OBJECT_TYPE_DEFAULT, revision VMQ_VPORT_TUNING_REVISION_1 */
+	NDIS_NIC_SWITCH_VPORT_ID VPortId;
+	ULONG64 MaxTxBytesPerSecond; /* sent through the VPort; more waits in its rings */
+	ULONG64 TxBurstBytes;
+	ULONG64 MaxTxFramesPerSecond;
+	ULONG64 TxBurstFrames;
+	ULONG64 MaxRxBytesPerSecond; /* delivered to it; more is dropped */
+	ULONG64 RxBurstBytes;
+	ULONG64 MaxRxFramesPerSecond;
+	ULONG64 RxBurstFrames;
+	ULONG64 MaxGroupFramesPerSecond; /* broadcast and multicast frames sent through it; more are dropped */
+	ULONG64 GroupBurstFrames;
+	ULONG ModerationMicroseconds; /* 0: the level's; at most 10,000 */
+	ULONG ModerationFrames;       /* 0: as many as a level has for so long a time; at most 32,768, and only beside the above */
+} VMQ_VPORT_TUNING;
+
+#define VMQ_VPORT_TUNING_REVISION_1        1
+#define VMQ_SIZEOF_VPORT_TUNING_REVISION_1 NDIS_SIZEOF_THROUGH(VMQ_VPORT_TUNING, ModerationFrames)
+
 #endif

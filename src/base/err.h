@@ -9,7 +9,7 @@
 
 #include <stdarg.h>
 
-#define VMQ_ERR_TEXT 320
+#define VMQ_ERR_TEXT 1024
 
 struct vmq_err {
 	char text[VMQ_ERR_TEXT]; /* empty: nothing was said */

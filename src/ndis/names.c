@@ -16,6 +16,7 @@ struct name {
 static const struct name oid_names[] = {
 	NDIS_OID_TABLE(NAME){ OID_VMQ_VPORT_POLICY, "OID_VMQ_VPORT_POLICY" },
 	{ OID_VMQ_VF_CPUS, "OID_VMQ_VF_CPUS" },
+	{ OID_VMQ_VPORT_TUNING, "OID_VMQ_VPORT_TUNING" },
 };
 
 static const struct name status_names[] = { NDIS_STATUS_TABLE(NAME) NDIS_INDICATION_TABLE(NAME) };

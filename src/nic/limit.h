@@ -20,6 +20,7 @@
 
 #define LIMIT_MAX_PER_S 1000000000000ull /* of a rate: 8 Tbit/s */
 #define LIMIT_BURST_FRAMES 64u           /* the least that a burst is when nobody says */
+#define LIMIT_BURST_GROUP 1000u
 #define LIMIT_BURST_BYTES 65536u
 #define LIMIT_BURST_SHARE 100u           /* and else what the rate gives in a hundredth of a second */
 #define LIMIT_WAIT_US 250u               /* who waits for tokens waits for several, if so many fit into the bucket */

@@ -167,12 +167,12 @@ bool nic_vport_bypassed(const struct nic *n, uint32_t id);
 int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_policy *p);
 
 /* A rate a second and how much may pass at once (nic/limit.h). per_s 0: no limit; burst 0: what passes in 10 ms, at least
- * 64 frames or 65,536 bytes. */
+ * 64 frames (group frames: 1,000) or 65,536 bytes. */
 struct nic_rate {
 	uint64_t per_s, burst;
 };
 
-struct nic_vport_limits {
+struct nic_vport_tuning {
 	struct nic_rate tx_bytes, tx_frames; /* what the VM sends; more stays in its ring until it may */
 	struct nic_rate rx_bytes, rx_frames; /* what it receives; more is dropped: NIC_DROP_RX_LIMIT */
 	struct nic_rate group_frames;        /* broadcast and multicast it sends; more is dropped: NIC_DROP_TX_STORM */
@@ -185,8 +185,8 @@ struct nic_vport_limits {
 
 /* Under traffic; a limit that changes begins with a full burst. -ENOENT; -EINVAL with the sentence: a number beyond its
  * range, moderation_frames without moderation_us, or rates for the default VPort, which has no rings. */
-int nic_vport_set_limits(struct nic *n, uint32_t id, const struct nic_vport_limits *l, struct vmq_err *err);
-int nic_vport_limits(const struct nic *n, uint32_t id, struct nic_vport_limits *out);
+int nic_vport_set_tuning(struct nic *n, uint32_t id, const struct nic_vport_tuning *l, struct vmq_err *err);
+int nic_vport_tuning(const struct nic *n, uint32_t id, struct nic_vport_tuning *out);
 
 /* ---- several queue pairs: RSS inside a VPort (spec/50-scaling.md §7, §8) ---- */
 

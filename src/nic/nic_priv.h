@@ -138,7 +138,7 @@ struct nic_vport {
 	enum nic_moderation moderation; /* workers read */
 	uint64_t moderation_own;        /* frames << 32 | microseconds instead of the level's; 0: the level's. Workers read */
 	struct nic_vport_policy policy;
-	struct nic_vport_limits limits;
+	struct nic_vport_tuning tuning;
 	unsigned cpu;
 	unsigned queue_pairs;
 	struct vlan_use { /* VLAN tests of its filters, counted; grown by control */

@@ -155,7 +155,7 @@ static int check_rate(const char *what, const struct nic_rate *r, struct vmq_err
 	return 0;
 }
 
-static int check_limits(const struct nic_vport *v, const struct nic_vport_limits *l, struct vmq_err *err)
+static int check_limits(const struct nic_vport *v, const struct nic_vport_tuning *l, struct vmq_err *err)
 {
 	if (check_rate("TxBytes", &l->tx_bytes, err) || check_rate("TxFrames", &l->tx_frames, err) ||
 	    check_rate("RxBytes", &l->rx_bytes, err) || check_rate("RxFrames", &l->rx_frames, err) ||
@@ -199,22 +199,22 @@ static void release_queues(const struct nic_vport *v)
 			(void)engine_command(v->started[i]->worker, &(struct command){ .run = cmd_release, .arg = v->started[i] });
 }
 
-int nic_vport_set_limits(struct nic *n, uint32_t id, const struct nic_vport_limits *l, struct vmq_err *err)
+int nic_vport_set_tuning(struct nic *n, uint32_t id, const struct nic_vport_tuning *l, struct vmq_err *err)
 {
 	struct nic_vport *v = vport_of(n, id);
-	const struct nic_vport_limits was = v ? v->limits : (struct nic_vport_limits){ 0 };
+	const struct nic_vport_tuning was = v ? v->tuning : (struct nic_vport_tuning){ 0 };
 	bool tx;
 
 	if (!v)
 		return vmq_err(err, -ENOENT, "VPortId: there is no VPort %u", id);
 	if (check_limits(v, l, err) < 0)
 		return -EINVAL;
-	v->limits = *l;
+	v->tuning = *l;
 	change_bucket(v, &v->limit.tx.bytes, &was.tx_bytes, &l->tx_bytes, LIMIT_BURST_BYTES);
 	change_bucket(v, &v->limit.tx.frames, &was.tx_frames, &l->tx_frames, LIMIT_BURST_FRAMES);
 	change_bucket(v, &v->limit.rx.bytes, &was.rx_bytes, &l->rx_bytes, LIMIT_BURST_BYTES);
 	change_bucket(v, &v->limit.rx.frames, &was.rx_frames, &l->rx_frames, LIMIT_BURST_FRAMES);
-	change_bucket(v, &v->limit.group.frames, &was.group_frames, &l->group_frames, LIMIT_BURST_FRAMES);
+	change_bucket(v, &v->limit.group.frames, &was.group_frames, &l->group_frames, LIMIT_BURST_GROUP);
 	tx = v->tx_limited;
 	store_bool(&v->tx_limited, l->tx_bytes.per_s || l->tx_frames.per_s);
 	store_bool(&v->rx_limited, l->rx_bytes.per_s || l->rx_frames.per_s);
@@ -225,11 +225,11 @@ int nic_vport_set_limits(struct nic *n, uint32_t id, const struct nic_vport_limi
 	return 0;
 }
 
-int nic_vport_limits(const struct nic *n, uint32_t id, struct nic_vport_limits *out)
+int nic_vport_tuning(const struct nic *n, uint32_t id, struct nic_vport_tuning *out)
 {
 	const struct nic_vport *v = vport_of(n, id);
 
-	*out = v ? v->limits : (struct nic_vport_limits){ 0 };
+	*out = v ? v->tuning : (struct nic_vport_tuning){ 0 };
 	return v ? 0 : -ENOENT;
 }
 

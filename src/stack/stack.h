@@ -51,6 +51,17 @@ struct stack_policy {
 	bool source_check, vlan_check, all_multicast;
 };
 
+/* A rate a second (0: no limit) and what may pass at once (0: the adapter's choice). */
+struct stack_rate {
+	uint64_t per_s, burst;
+};
+
+/* Rate limits, and numbers for interrupt moderation instead of its level's (0: the level's). */
+struct stack_tuning {
+	struct stack_rate tx_bytes, tx_frames, rx_bytes, rx_frames, group_frames;
+	uint32_t moderation_us, moderation_frames;
+};
+
 enum stack_socket_mode { STACK_SOCKET_SERVER, STACK_SOCKET_CLIENT };
 
 struct stack_vport_want {
@@ -61,6 +72,7 @@ struct stack_vport_want {
 	bool on_vf; /* a VF is allocated for it; its address is the first filter's that is no group's, which must be there */
 	uint32_t moderation; /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION */
 	struct stack_policy policy;
+	struct stack_tuning tuning;
 	char socket[STACK_PATH_SIZE]; /* not empty */
 	enum stack_socket_mode socket_mode;
 	const struct stack_filter_want *filters; /* set in this order */
@@ -70,7 +82,7 @@ struct stack_vport_want {
 /* What shall change; members without their flag are not looked at. */
 struct stack_vport_change {
 	bool set_cpu, set_moderation, set_name, set_active, set_queue_pairs;
-	bool set_source_check, set_vlan_check, set_all_multicast;
+	bool set_source_check, set_vlan_check, set_all_multicast, set_tuning;
 	bool by_plan;  /* with set_cpu: no person's choice, so that plans may change it again */
 	bool let_plan; /* the CPU stays as it is, and plans may change it from now on */
 	unsigned cpu;
@@ -78,6 +90,7 @@ struct stack_vport_change {
 	uint32_t moderation;
 	char name[STACK_NAME_SIZE];
 	struct stack_policy policy;
+	struct stack_tuning tuning; /* all of it */
 };
 
 /* ---- what there is ---- */
@@ -195,6 +208,7 @@ struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id
 /* Read from the contract. */
 int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e);
 int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e);
+int stack_vport_tuning(struct stack_vport *v, struct stack_tuning *out, struct stack_error *e);
 /* All of an adapter by one request, ascending ids, those included that somebody else made by requests of his own;
  * free() the array. */
 int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);

@@ -105,6 +105,8 @@ int stack_req_get_vport(struct stack_adapter *a, uint32_t id, NDIS_NIC_SWITCH_VP
 int stack_req_enum_vports(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_INFO_ARRAY **out, struct stack_error *e);
 int stack_req_set_policy(struct stack_adapter *a, uint32_t id, const struct stack_policy *p, struct stack_error *e);
 int stack_req_get_policy(struct stack_adapter *a, uint32_t id, struct stack_policy *p, struct stack_error *e);
+int stack_req_set_tuning(struct stack_adapter *a, uint32_t id, const struct stack_tuning *t, struct stack_error *e);
+int stack_req_get_tuning(struct stack_adapter *a, uint32_t id, struct stack_tuning *t, struct stack_error *e);
 int stack_req_set_filter(struct stack_adapter *a, uint32_t vport, const uint8_t mac[6], const struct stack_vlan *vlan,
 			 uint32_t *id, struct stack_error *e);
 int stack_req_clear_filter(struct stack_adapter *a, uint32_t id, struct stack_error *e);

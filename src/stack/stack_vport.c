@@ -217,7 +217,8 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 		goto none;
 	}
 	enlist(v);
-	if (stack_req_set_policy(a, v->id, &want->policy, e) < 0 || set_filters(v, want, made, &nmade, e) < 0)
+	if (stack_req_set_policy(a, v->id, &want->policy, e) < 0 || stack_req_set_tuning(a, v->id, &want->tuning, e) < 0 ||
+	    set_filters(v, want, made, &nmade, e) < 0)
 		goto undo;
 	if (s->ops->open_endpoint(s->ctx, v, e) < 0)
 		goto undo;
@@ -289,40 +290,72 @@ static int change(const struct stack_vport *v, const struct stack_vport_change *
 	return *asked ? stack_req_set_vport(v->adapter, p, e) : 0;
 }
 
-static int set_policy(struct stack_vport *v, const struct stack_vport_change *c, struct stack_policy *old,
-		      struct stack_error *e)
+/* What the adapter's own requests change, as it was before. */
+struct own {
+	bool policy, tuning;
+	struct stack_policy old_policy;
+	struct stack_tuning old_tuning;
+};
+
+static void undo_own(const struct stack_vport *v, const struct own *o)
+{
+	struct stack_error e;
+
+	if (o->tuning)
+		(void)stack_req_set_tuning(v->adapter, v->id, &o->old_tuning, &e);
+	if (o->policy)
+		(void)stack_req_set_policy(v->adapter, v->id, &o->old_policy, &e);
+}
+
+static int change_policy(const struct stack_vport *v, const struct stack_vport_change *c, struct own *o, struct stack_error *e)
 {
 	struct stack_policy new;
 
-	if (stack_req_get_policy(v->adapter, v->id, old, e) < 0)
+	if (!c->set_source_check && !c->set_vlan_check && !c->set_all_multicast)
+		return 0;
+	if (stack_req_get_policy(v->adapter, v->id, &o->old_policy, e) < 0)
 		return -1;
-	new = *old;
+	new = o->old_policy;
 	if (c->set_source_check)
 		new.source_check = c->policy.source_check;
 	if (c->set_vlan_check)
 		new.vlan_check = c->policy.vlan_check;
 	if (c->set_all_multicast)
 		new.all_multicast = c->policy.all_multicast;
-	return stack_req_set_policy(v->adapter, v->id, &new, e);
+	o->policy = stack_req_set_policy(v->adapter, v->id, &new, e) == 0;
+	return o->policy ? 0 : -1;
+}
+
+static int change_own(const struct stack_vport *v, const struct stack_vport_change *c, struct own *o, struct stack_error *e)
+{
+	*o = (struct own){ 0 };
+	if (change_policy(v, c, o, e) < 0)
+		return -1;
+	if (!c->set_tuning)
+		return 0;
+	if (stack_req_get_tuning(v->adapter, v->id, &o->old_tuning, e) == 0)
+		o->tuning = stack_req_set_tuning(v->adapter, v->id, &c->tuning, e) == 0;
+	if (o->tuning)
+		return 0;
+	undo_own(v, o);
+	return -1;
 }
 
 int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
 {
-	bool policy = c->set_source_check || c->set_vlan_check || c->set_all_multicast;
 	unsigned cpu = c->set_cpu ? c->cpu : v->cpu, pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
 	/* a VF's CPUs are not among the VPort's parameters; RSS shrinks before the queue pairs do (spec/50 §8) */
 	bool early = (v->on_vf && c->set_cpu) || pairs < v->queue_pairs, asked;
-	struct stack_policy old = { 0 };
-	struct stack_error undo;
+	struct own own;
 
-	if (check_change(v, c, e) < 0 || (policy && set_policy(v, c, &old, e) < 0))
+	if (check_change(v, c, e) < 0 || change_own(v, c, &own, e) < 0)
 		return -1;
 	if (early && spread_over(v, v->on_vf ? cpu : v->cpu, pairs, e) < 0)
-		goto undo_policy;
+		goto undo;
 	if (change(v, c, &asked, e) < 0) {
 		if (early)
 			spread(v);
-		goto undo_policy;
+		goto undo;
 	}
 	v->queue_pairs = pairs;
 	if (c->set_cpu) {
@@ -341,12 +374,11 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		memcpy(v->name, c->name, sizeof v->name);
 		stack_index_add(v);
 	}
-	if (asked || policy || early)
+	if (asked || own.policy || own.tuning || early)
 		stack_event(v, "vport_changed", NULL);
 	return 0;
-undo_policy:
-	if (policy)
-		(void)stack_req_set_policy(v->adapter, v->id, &old, &undo);
+undo:
+	undo_own(v, &own);
 	return -1;
 }
 
@@ -512,6 +544,11 @@ int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct s
 bool stack_vport_cpu_chosen(const struct stack_vport *v)
 {
 	return v->cpu_chosen;
+}
+
+int stack_vport_tuning(struct stack_vport *v, struct stack_tuning *out, struct stack_error *e)
+{
+	return stack_req_get_tuning(v->adapter, v->id, out, e);
 }
 
 void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint)

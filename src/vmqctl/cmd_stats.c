@@ -29,7 +29,10 @@ static void counter_columns(struct table *t, const struct cmd_options *opt)
 	if (opt->statistics) {
 		table_column(t, "RX-BATCHES", TABLE_RIGHT);
 		table_column(t, "RX-NOTIFY", TABLE_RIGHT);
+		table_column(t, "RX-SPURIOUS", TABLE_RIGHT);
 		table_column(t, "TX-KICKS", TABLE_RIGHT);
+		table_column(t, "TX-SPURIOUS", TABLE_RIGHT);
+		table_column(t, "TX-NOTIFY", TABLE_RIGHT);
 	}
 }
 
@@ -43,7 +46,10 @@ static void counter_cells(struct table *t, const struct cmd_options *opt, const 
 	if (opt->statistics) {
 		table_member(t, object, "rx_batches");
 		table_member(t, object, "rx_notifications");
+		table_member(t, object, "rx_spurious_notifications");
 		table_member(t, object, "tx_kicks");
+		table_member(t, object, "tx_spurious_kicks");
+		table_member(t, object, "tx_notifications");
 	}
 }
 

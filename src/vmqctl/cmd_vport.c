@@ -19,6 +19,34 @@ static const char *label(const json_t *vport)
 	return strcmp(object, "VM queue") == 0 ? "vm queue" : "default queue";
 }
 
+/* The numbers of a VPort that are off while they are 0: the rest of what vport.set takes. */
+#define TUNING(X)                                                                                                      \
+	X("max_tx_bytes_per_s", "what the VM sends beyond this many bytes a second waits in its ring")                 \
+	X("tx_burst_bytes", "of them at once (0: what passes in 10 ms, at least 65536)")                               \
+	X("max_tx_frames_per_s", "the same in frames")                                                                 \
+	X("tx_burst_frames", "of them at once (0: what passes in 10 ms, at least 64)")                                 \
+	X("max_rx_bytes_per_s", "what it would receive beyond this many bytes a second is dropped")                    \
+	X("rx_burst_bytes", "of them at once")                                                                         \
+	X("max_rx_frames_per_s", "the same in frames")                                                                 \
+	X("rx_burst_frames", "of them at once")                                                                        \
+	X("max_group_frames_per_s", "broadcast and multicast it sends beyond this is dropped (default 10000)")         \
+	X("group_burst_frames", "of them at once (0: what passes in 10 ms, at least 1000)")                            \
+	X("moderation_us", "hold interrupts back for so long instead of the level's time, up to 10000")                \
+	X("moderation_frames", "but not with so many frames waiting, up to 32768")
+
+static void print_tuning(FILE *out, const json_t *vport)
+{
+	const char *before = "\n    ";
+
+#define X(key, help)                                                 \
+	if (json_integer_value(json_object_get(vport, key))) {       \
+		text_pair(out, before, key, vport, key);             \
+		before = " ";                                        \
+	}
+	TUNING(X)
+#undef X
+}
+
 /* One VPort, all of it: a line for what it is, one for its VM, one for its policies, one a filter. */
 static void print_details(FILE *out, const json_t *vport)
 {
@@ -39,6 +67,7 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, " ", "all_multicast", vport, "all_multicast");
 	if (json_is_true(json_object_get(vport, "bypass")))
 		text_pair(out, " ", "bypass", vport, "bypass");
+	print_tuning(out, vport);
 	text_pair(out, "\n    ", "host_device", vport, "host_device");
 	text_pair(out, "\n    ", "socket", vport, "socket");
 	text_pair(out, " ", "socket_mode", vport, "socket_mode");
@@ -108,9 +137,10 @@ static void print_vport(FILE *out, const struct cmd_options *opt, const json_t *
 
 #define MODERATION_KEY                                                                                                 \
 	{                                                                                                              \
-		"moderation", CMD_TEXT, "adaptive|off|low|medium|high",                                                \
+		"moderation", CMD_TEXT, "adaptive|off|low|medium|high|undefined",                                                \
 		    .help = "how much notifications to the VM are held back"                                           \
 	}
+#define TUNING_KEY(name, text) { name, CMD_NUMBER, "N", .help = text },
 #define SOURCE_CHECK_KEY                                                                                               \
 	{                                                                                                              \
 		"source_check", CMD_SWITCH, "on|off",                                                                  \
@@ -148,6 +178,7 @@ static const struct cmd_key add_keys[] = {
 	SOURCE_CHECK_KEY,
 	VLAN_CHECK_KEY,
 	ALL_MULTICAST_KEY,
+	TUNING(TUNING_KEY)
 	CMD_KEY_ADAPTER,
 	CMD_KEY_END,
 };
@@ -160,6 +191,7 @@ static const struct cmd_key set_keys[] = {
 	SOURCE_CHECK_KEY,
 	VLAN_CHECK_KEY,
 	ALL_MULTICAST_KEY,
+	TUNING(TUNING_KEY)
 	{ "active", CMD_SWITCH, "on", .help = "activate it (the contract knows no way back)" },
 	{ "bypass", CMD_SWITCH, "on|off", .help = "its frames go through the default queue, as without VMQ" },
 	CMD_KEY_ADAPTER,

@@ -330,6 +330,24 @@ static void default_cpu(struct config *c, const cpu_set_t *allowed)
 	c->ncpus = 1;
 }
 
+/* One CPU of the list: its number, or a mapping with its number and its worker's policy. */
+static json_int_t read_worker(struct reader *r, const json_t *v, const char *path, unsigned *policy)
+{
+	struct params p;
+	uint32_t cpu = 0;
+
+	*policy = NIC_POLICY_ADAPTIVE;
+	if (json_is_integer(v))
+		return json_integer_value(v);
+	if (!json_is_object(v))
+		return -1;
+	params_open(&p, v, path, &r->e);
+	(void)params_uint(&p, "cpu", true, 0, CPU_SETSIZE - 1, &cpu);
+	(void)params_choice(&p, "policy", policy_names, policy);
+	(void)params_close(&p);
+	return cpu;
+}
+
 static void read_cpus(struct reader *r, struct params *p, const json_t *list)
 {
 	struct config *c = r->c;
@@ -346,19 +364,22 @@ static void read_cpus(struct reader *r, struct params *p, const json_t *list)
 		(void)params_fault(p, "cpus", "is not a list of 1 to %u CPU numbers", STACK_MAX_CPUS);
 		return;
 	}
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *v = json_array_get(list, i);
-		json_int_t cpu = json_is_integer(v) ? json_integer_value(v) : -1;
+	for (size_t i = 0; i < json_array_size(list) && params_ok(p); i++) {
+		unsigned policy;
+		json_int_t cpu;
 
 		(void)snprintf(key, sizeof key, "cpus[%zu]", i);
-		if (cpu < 0 || cpu >= CPU_SETSIZE)
+		cpu = read_worker(r, json_array_get(list, i), key, &policy);
+		if (cpu < 0 || cpu >= CPU_SETSIZE) {
 			(void)params_fault(p, key, "is not a CPU number");
-		else if (!CPU_ISSET((size_t)cpu, &allowed))
+		} else if (!CPU_ISSET((size_t)cpu, &allowed)) {
 			(void)params_fault(p, key, "%d is not a CPU this process may run on", (int)cpu);
-		else if (has_cpu(c, (unsigned)cpu))
+		} else if (has_cpu(c, (unsigned)cpu)) {
 			(void)params_fault(p, key, "%d is given twice", (int)cpu);
-		else
+		} else {
+			c->policies[c->ncpus] = policy;
 			c->cpus[c->ncpus++] = (uint16_t)cpu;
+		}
 	}
 }
 

@@ -59,6 +59,7 @@ struct config {
 	uid_t uid;
 	gid_t gid;
 	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned policies[STACK_MAX_CPUS]; /* of each CPU's worker: index in policy_names */
 	unsigned ncpus;
 	bool cpu_auto; /* automatic placement */
 	struct config_adapter *adapters;

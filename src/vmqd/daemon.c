@@ -69,6 +69,8 @@ static int start_engine(struct daemon *d, struct vmq_err *err)
 	int rc;
 
 	memcpy(cfg.cpus, d->cfg->cpus, d->cfg->ncpus * sizeof *cfg.cpus);
+	for (unsigned i = 0; i < d->cfg->ncpus; i++)
+		cfg.policy[i] = (enum nic_policy)d->cfg->policies[i];
 	if (nic_engine_create(&cfg, &d->engine, err) < 0) {
 		config_blame(d->cfg, err, "cpus");
 		return -1;

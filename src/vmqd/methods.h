@@ -29,6 +29,8 @@ extern const struct rpc_method methods[];
 	X("switch.del", method_switch_del)                                                                            \
 	X("switch.show", method_switch_show)                                                                          \
 	X("stats.show", method_stats_show)                                                                            \
+	X("worker.show", method_worker_show)                                                                          \
+	X("worker.set", method_worker_set)                                                                            \
 	X("explain", method_explain)                                                                                  \
 	X("capture.start", method_capture_start)                                                                      \
 	X("capture.stop", method_capture_stop)                                                                        \
@@ -101,6 +103,8 @@ const char *object_name(const struct stack_vport_info *i);
 void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n);
 /* Writes a filter's `"mac":…,"vlan":…`. */
 void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f);
+/* All workers, as worker.show and stats.show have them. */
+json_t *workers_json(const struct daemon *d);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */
 const char *vport_name_of(const struct adapter *a, uint32_t id);
 

@@ -11,6 +11,7 @@
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
+#include "vmqd/tuning.h"
 
 #define FORMAT 1 /* of the document */
 
@@ -36,12 +37,13 @@ int method_migrate_export(void *ctx, struct rpc_client *client, struct params *p
 	struct stack_vport_info info;
 	struct stack_filter_info *f;
 	struct stack_policy policy;
+	struct stack_tuning tuning;
 	size_t n;
 
 	(void)client;
 	if (v && stack_vport_id(v) == 0)
 		(void)params_fault(p, "name", "%s is the host's own VPort; it stays with its host", stack_vport_name(v));
-	if (params_close(p) < 0 || stack_vport_info(v, &info, e) < 0 || stack_vport_policy(v, &policy, e) < 0 ||
+	if (params_close(p) < 0 || stack_vport_info(v, &info, e) < 0 || stack_vport_policy(v, &policy, e) < 0 || stack_vport_tuning(v, &tuning, e) < 0 ||
 	    stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
 		return -1;
 	*result = json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:b, s:b, s:b, s:o, s:o}", "format", FORMAT, "name", info.name,
@@ -50,7 +52,10 @@ int method_migrate_export(void *ctx, struct rpc_client *client, struct params *p
 			    policy.vlan_check, "all_multicast", policy.all_multicast, "filters", filters_json(f, n),
 			    "features", endpoint_features(v));
 	free(f);
-	return *result ? 0 : stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	if (!*result)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	tuning_describe(&tuning, *result);
+	return 0;
 }
 
 /* ---- a document, read ---- */

@@ -19,16 +19,23 @@ static json_t *state_json(const struct adapter *a, const struct stack_vport_info
 	return json_string(nfilters && v->active ? "running" : "paused");
 }
 
-/* Frames are counted a VPort: they stand at its first queue pair. */
-static void add_frames(const struct adapter *a, uint32_t vport, json_t *out)
+/* What the default VPort's device has is counted for the VPort only. */
+static struct nic_queue_counters counters_of(const struct adapter *a, uint32_t vport, const struct nic_queue_info *q)
 {
-	struct nic_vport_counters c = { 0 };
+	struct nic_vport_counters c;
 
+	if (vport != 0)
+		return q->count;
 	(void)nic_vport_counters(a->nic, vport, &c);
-	(void)json_object_set_new(out, "rx_frames", json_integer((json_int_t)c.rx_frames));
-	(void)json_object_set_new(out, "tx_frames", json_integer((json_int_t)c.tx_frames));
-	(void)json_object_set_new(out, "rx_bytes", json_integer((json_int_t)c.rx_bytes));
-	(void)json_object_set_new(out, "tx_bytes", json_integer((json_int_t)c.tx_bytes));
+	return (struct nic_queue_counters){ c.rx_frames, c.rx_bytes, c.tx_frames, c.tx_bytes };
+}
+
+static void add_frames(const struct nic_queue_counters *c, json_t *out)
+{
+	(void)json_object_set_new(out, "rx_frames", json_integer((json_int_t)c->rx_frames));
+	(void)json_object_set_new(out, "tx_frames", json_integer((json_int_t)c->tx_frames));
+	(void)json_object_set_new(out, "rx_bytes", json_integer((json_int_t)c->rx_bytes));
+	(void)json_object_set_new(out, "tx_bytes", json_integer((json_int_t)c->tx_bytes));
 }
 
 static void queue_text(const struct adapter *a, const struct stack_vport_info *v, const struct snapshot *s,
@@ -36,6 +43,7 @@ static void queue_text(const struct adapter *a, const struct stack_vport_info *v
 {
 	struct nic_queue_info q = { 0 };
 	const struct stack_filter_info *filters;
+	struct nic_queue_counters count;
 	json_t *out;
 	size_t n;
 
@@ -47,8 +55,9 @@ static void queue_text(const struct adapter *a, const struct stack_vport_info *v
 			(int)q.rx_size, "tx_ring", (int)q.tx_size, "rx_free", (json_int_t)q.rx_free);
 	if (!v->is_queue)
 		(void)json_object_set_new(out, "vport_id", json_integer(v->id));
-	if (qp == 0)
-		add_frames(a, v->id, out);
+	(void)json_object_set_new(out, "held", json_boolean(q.held));
+	count = counters_of(a, v->id, &q);
+	add_frames(&count, out);
 	json_text_open(t, out);
 	JSON_TEXT(t, ",\"macs\":");
 	macs_text(t, filters, n);

@@ -3,6 +3,18 @@
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 
+/* Upper bounds in µs, and how many interrupts waited so long. */
+static json_t *delays_json(const struct nic_vport_counters *c)
+{
+	json_t *out = json_object();
+
+#define X(i, us) (void)json_object_set_new(out, #us, json_integer((json_int_t)c->notify_delay[i]));
+	NIC_DELAY_BOUNDS(X)
+#undef X
+	(void)json_object_set_new(out, "more", json_integer((json_int_t)c->notify_delay[NIC_DELAY_CLASSES - 1]));
+	return out;
+}
+
 static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 {
 	json_t *drops = json_object();
@@ -12,14 +24,18 @@ static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 	X(rx_bytes)
 	X(rx_batches)
 	X(rx_notifications)
+	X(rx_spurious_notifications)
 	X(tx_frames)
 	X(tx_bytes)
 	X(tx_kicks)
+	X(tx_spurious_kicks)
+	X(tx_notifications)
 	X(bypass_frames)
 	X(sw_checksums)
 	X(sw_segmented)
 	X(sw_segments)
 #undef X
+	(void)json_object_set_new(out, "notify_delay", delays_json(c));
 	for (unsigned i = 0; i < NIC_DROP_COUNT; i++)
 		(void)json_object_set_new(drops, nic_drop_name(i), json_integer((json_int_t)c->drops[i]));
 	(void)json_object_set_new(out, "drops", drops);
@@ -61,38 +77,17 @@ static json_t *wire_stats(const struct adapter *a)
 	return w;
 }
 
-/* Percent with one digit behind the point. */
-static double percent(uint64_t part, uint64_t whole)
-{
-	return whole ? (double)(part * 1000 / whole) / 10.0 : 0.0;
-}
-
-static json_t *worker_stats(const struct nic_worker_stats *w)
-{
-	uint64_t all = w->busy_ns + w->poll_ns + w->sleep_ns;
-
-	return json_pack("{s:i, s:I, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "cpu", (int)w->cpu, "frames",
-			 (json_int_t)w->frames, "busy_pct", percent(w->busy_ns, all), "poll_pct",
-			 percent(w->poll_ns, all), "sleep_pct", percent(w->sleep_ns, all), "busy_ns",
-			 (json_int_t)w->busy_ns, "poll_ns", (json_int_t)w->poll_ns, "sleep_ns", (json_int_t)w->sleep_ns,
-			 "turns", (json_int_t)w->turns, "sleeps", (json_int_t)w->sleeps, "rings", (int)w->rings,
-			 "rings_armed", (int)w->rings_armed);
-}
-
 int method_stats_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	struct daemon *d = ctx;
-	struct nic_worker_stats w[NIC_MAX_WORKERS];
-	json_t *vports, *wires, *workers;
+	json_t *vports, *wires;
 	struct selection sel;
-	unsigned n;
 
 	(void)client;
 	if (select_shown(d, p, "vport", &sel, e) < 0)
 		return -1;
 	vports = json_array();
 	wires = json_array();
-	workers = json_array();
 	for (size_t i = 0; i < d->nadapters; i++) {
 		struct adapter *a = &d->adapters[i];
 
@@ -101,14 +96,10 @@ int method_stats_show(void *ctx, struct rpc_client *client, struct params *p, js
 		if (vport_stats(a, &sel, vports, e) < 0) {
 			json_decref(vports);
 			json_decref(wires);
-			json_decref(workers);
 			return -1;
 		}
 		(void)json_array_append_new(wires, wire_stats(a));
 	}
-	n = nic_engine_stats(d->engine, w, NIC_MAX_WORKERS);
-	for (unsigned i = 0; i < n; i++)
-		(void)json_array_append_new(workers, worker_stats(&w[i]));
-	*result = json_pack("{s:o, s:o, s:o}", "vports", vports, "wires", wires, "workers", workers);
+	*result = json_pack("{s:o, s:o, s:o}", "vports", vports, "wires", wires, "workers", workers_json(d));
 	return 0;
 }

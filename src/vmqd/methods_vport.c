@@ -6,6 +6,7 @@
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
+#include "vmqd/tuning.h"
 
 void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f)
 {
@@ -43,14 +44,16 @@ void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n)
 static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, struct stack_error *e)
 {
 	struct stack_policy policy;
+	struct stack_tuning tuning;
 
-	if (stack_vport_policy(v, &policy, e) < 0)
+	if (stack_vport_policy(v, &policy, e) < 0 || stack_vport_tuning(v, &tuning, e) < 0)
 		return -1;
 	(void)json_object_set_new(out, "cpu_auto", json_boolean(!stack_vport_cpu_chosen(v)));
 	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
 	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));
 	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));
 	(void)json_object_set_new(out, "bypass", json_boolean(nic_vport_bypassed(a->nic, stack_vport_id(v))));
+	tuning_describe(&tuning, out);
 	if (stack_vport_id(v) == 0) {
 		(void)json_object_set_new(out, "host_device", json_string(a->cfg->host.device));
 	} else {
@@ -145,12 +148,12 @@ static bool is_auto(const json_t *cpu)
 	return json_is_string(cpu) && strcmp(json_string_value(cpu), "auto") == 0;
 }
 
+/* c->tuning holds what there is. */
 static void read_change(struct params *p, struct stack_vport_change *c)
 {
 	bool active = true;
 	uint32_t cpu = 0, pairs = 0;
 
-	*c = (struct stack_vport_change){ 0 };
 	c->let_plan = is_auto(params_any(p, "cpu", false));
 	c->set_cpu = !c->let_plan && params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
 	c->cpu = cpu;
@@ -161,6 +164,7 @@ static void read_change(struct params *p, struct stack_vport_change *c)
 	c->set_source_check = params_bool(p, "source_check", &c->policy.source_check);
 	c->set_vlan_check = params_bool(p, "vlan_check", &c->policy.vlan_check);
 	c->set_all_multicast = params_bool(p, "all_multicast", &c->policy.all_multicast);
+	c->set_tuning = tuning_read(p, &c->tuning);
 	c->set_active = params_bool(p, "active", &active);
 	if (!active)
 		(void)params_fault(p, "active", "false is not possible: a VPort is deactivated only by its deletion");
@@ -228,10 +232,12 @@ int method_bypass_hold(void *ctx, struct rpc_client *client, struct params *p, j
 int method_vport_set(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	struct stack_vport *v = select_vport(ctx, p, "name", e);
-	struct stack_vport_change c;
+	struct stack_vport_change c = { 0 };
 	bool bypass = false, set;
 
 	(void)client;
+	if (v && stack_vport_tuning(v, &c.tuning, e) < 0)
+		return -1;
 	read_change(p, &c);
 	set = params_bool(p, "bypass", &bypass);
 	if (set)

@@ -73,7 +73,7 @@ int params_close(struct params *p)
 		return 0;
 	json_object_foreach ((json_t *)p->obj, key, v) {
 		bool known = false;
-		char list[160] = "";
+		char list[800] = "";
 		size_t len = 0;
 
 		for (unsigned i = 0; i < p->ntaken && !known; i++)
@@ -181,6 +181,18 @@ bool params_uint(struct params *p, const char *key, bool required, uint32_t min,
 	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
 		return wrong(p, key, v, "is not a number from %u to %u", min, max);
 	*out = (uint32_t)json_integer_value(v);
+	return true;
+}
+
+bool params_u64(struct params *p, const char *key, uint64_t max, uint64_t *out)
+{
+	const json_t *v = params_any(p, key, false);
+
+	if (!v)
+		return false;
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) > max)
+		return wrong(p, key, v, "is not a number from 0 to %llu", (unsigned long long)max);
+	*out = (uint64_t)json_integer_value(v);
 	return true;
 }
 

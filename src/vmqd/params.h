@@ -17,7 +17,7 @@
 
 #include "stack/stack.h"
 
-#define PARAMS_MAX 32u
+#define PARAMS_MAX 64u
 
 struct params {
 	const json_t *obj;
@@ -43,6 +43,8 @@ bool params_has(const struct params *p, const char *key);
 bool params_str(struct params *p, const char *key, bool required, const char **out); /* not empty, no control bytes */
 bool params_bool(struct params *p, const char *key, bool *out);
 bool params_uint(struct params *p, const char *key, bool required, uint32_t min, uint32_t max, uint32_t *out);
+/* 0 … max. */
+bool params_u64(struct params *p, const char *key, uint64_t max, uint64_t *out);
 bool params_name(struct params *p, const char *key, bool required, char out[STACK_NAME_SIZE]);
 /* An absolute path that fits `size` bytes with its NUL. */
 bool params_path(struct params *p, const char *key, bool required, char *out, size_t size);

@@ -12,7 +12,8 @@
 	X("off", 2)                                                                                                   \
 	X("low", 100)                                                                                                 \
 	X("medium", 200)                                                                                              \
-	X("high", 300)
+	X("high", 300)                                                                                                 \
+	X("undefined", 0)
 
 #define X(name, value) name,
 const char *const moderation_names[] = { MODERATIONS(X) NULL };
@@ -27,8 +28,12 @@ const char *moderation_name(uint32_t value)
 		if (moderation_values[i] == value)
 			return moderation_names[i];
 	}
-	return "undefined";
+	return "unknown";
 }
+
+#define X(id, name) name,
+const char *const policy_names[] = { NIC_POLICIES(X) NULL };
+#undef X
 
 static int digit(char c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Values as people write them: MAC addresses, VLAN tests, moderation levels. Pure functions, any thread.
+ * Values as people write them: MAC addresses, VLAN tests, moderation levels, workers' policies. Pure functions, any thread.
  */
 #ifndef VMQ_VMQD_TEXT_H
 #define VMQ_VMQD_TEXT_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "nic/nic.h"
 #include "stack/stack.h"
 
 #define MAC_TEXT_SIZE 18
@@ -24,7 +25,9 @@ json_t *vlan_json(const struct stack_vlan *v);
 /* NULL-terminated names and, in the same order, the contract's values. */
 extern const char *const moderation_names[];
 extern const uint32_t moderation_values[];
-/* "undefined" for a value that has no name. */
+/* "unknown" for a value that has no name. */
 const char *moderation_name(uint32_t value);
+/* A worker's policies by name, NULL-terminated, in the order of enum nic_policy. */
+extern const char *const policy_names[];
 
 #endif

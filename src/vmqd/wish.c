@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "vmqd/text.h"
+#include "vmqd/tuning.h"
 
 #define MAX_QUEUE_PAIRS 16u /* nic.h's NIC_MAX_QUEUE_PAIRS; the adapter may refuse fewer */
 
@@ -41,7 +42,8 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	uint32_t cpu = 0, pairs = 1;
 	unsigned mode = 0, function = 0;
 
-	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true } };
+	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true },
+				    .want.tuning.group_frames.per_s = TUNING_GROUP_FRAMES };
 	w->moderation = moderation_values[0];
 	(void)params_name(p, "name", true, w->name);
 	w->cpu_given = params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
@@ -55,6 +57,7 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	(void)params_bool(p, "source_check", &w->policy.source_check);
 	(void)params_bool(p, "vlan_check", &w->policy.vlan_check);
 	(void)params_bool(p, "all_multicast", &w->policy.all_multicast);
+	(void)tuning_read(p, &w->tuning);
 	if (!params_ok(p))
 		return -1;
 	w->cpu = cpu;

@@ -253,13 +253,27 @@ def drop_reasons():
     return re.findall(r'^\s*X\(\w+, "(\w+)"', read('src/nic/drop.h'), re.M)
 
 
+def tuning_keys():
+    return re.findall(r'^\s*X\("(\w+)"', read('src/vmqd/tuning.h'), re.M)
+
+
+def test_tuning_keys():
+    """The client has the daemon's names, and docs/rpc.md has a word on each."""
+    keys = tuning_keys()
+    assert len(keys) == 12
+    assert re.findall(r'^\s*X\("(\w+)"', read('src/vmqctl/cmd_vport.c'), re.M) == keys
+    said = read('docs/rpc.md').split('\nTUNING:', 1)[1].split('\nWORKER:', 1)[0]
+    for key in keys:
+        assert key in said, key
+
+
 def test_drop_reasons():
     reasons = drop_reasons()
     assert len(reasons) > 10
     assert first_column('docs/guide.md', 'reason') == reasons
     counters = re.findall(r'uint64_t (\w+);', re.search(r'struct port_counters \{.*?\};', read('src/port/port.h'), re.S).group(0))
     for page in WITH_EXAMPLES:
-        for name in set(re.findall(r'\b[rt]x_[a-z_]+\b', prose(page))) - {'rx_queue_size', 'rx_', 'tx_'}:
+        for name in set(re.findall(r'\b[rt]x_[a-z_]+\b', prose(page))) - {'rx_queue_size', 'rx_', 'tx_', *tuning_keys()}:
             assert name in reasons + counters, f'{page}: {name}'
 
 
@@ -267,7 +281,7 @@ def test_rpc_methods():
     methods = re.findall(r'X\("([\w.]+)", method_', read('src/vmqd/methods.h'))
     assert first_column('docs/rpc.md', 'method') == methods
     for page in PAGES:
-        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|monitor|oid|migrate|cpu|capture|trace|bypass)\.[a-z]+)`', prose(page)):
+        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|worker|monitor|oid|migrate|cpu|capture|trace|bypass)\.[a-z]+)`', prose(page)):
             assert name in methods, f'{page}: {name}'
 
 
@@ -297,11 +311,12 @@ def test_keywords():
 
 def test_configuration_keys():
     code = read('src/vmqd/config.c') + read('src/vmqd/config_mode.c') + read('src/vmqd/wish.c')
+    tuning = set(tuning_keys())
     known = set(re.findall(r'params_(?:any|str|path|name|mode|uint|bool|choice|has|open|socket|mac|vlan|fault)\([^"\n]*"([a-z_]+)"', code))
     rows = re.findall(r'^\| (`.*?) \|', read('docs/guide.md').split('\n| key |', 1)[1].split('\n\n', 1)[0], re.M)
     named = {n for row in rows for n in re.findall(r'`(\w+)`', row)}
-    assert limits() <= named
-    assert named - limits() <= set(re.findall(r'"([a-z_]+)"', code)), named
+    assert limits() | tuning <= named
+    assert named - limits() - tuning <= set(re.findall(r'"([a-z_]+)"', code)), named
     assert known - {'id', 'to', 'adapter'} <= named
 
 

@@ -12,6 +12,12 @@ from vmqtest.rpc import RpcError
 
 WEB, MORE, OTHER = '52:54:00:00:00:01', '52:54:00:00:00:11', '52:54:00:00:00:02'
 
+#: Rate limits and moderation numbers, as they are when nobody says anything.
+NUMBERS = dict.fromkeys(
+    ('max_tx_bytes_per_s', 'tx_burst_bytes', 'max_tx_frames_per_s', 'tx_burst_frames', 'max_rx_bytes_per_s', 'rx_burst_bytes',
+     'max_rx_frames_per_s', 'rx_burst_frames', 'group_burst_frames', 'moderation_us', 'moderation_frames'), 0)
+NUMBERS['max_group_frames_per_s'] = 10000
+
 
 @pytest.fixture
 def two(lab):
@@ -36,7 +42,7 @@ def test_what_goes_out_comes_in_again(two):
         'format': 1, 'name': 'web', 'function': 'pf', 'cpu': cpu, 'queue_pairs': 2, 'moderation': 'high', 'source_check': True,
         'vlan_check': False, 'all_multicast': False, 'features': [],
         'filters': [{'mac': WEB, 'vlan': 100, 'broadcast': True}, {'mac': MORE, 'vlan': 'any', 'broadcast': False},
-                    {'mac': '01:00:5e:00:00:05', 'vlan': 'untagged', 'broadcast': False}]}
+                    {'mac': '01:00:5e:00:00:05', 'vlan': 'untagged', 'broadcast': False}], **NUMBERS}
     assert b.call('migrate.check', vport=document) == {'fits': True, 'lacks': []}
     made = b.call('migrate.import', vport=document)
     assert made['socket'] == b.path('web') and os.path.exists(b.path('web'))

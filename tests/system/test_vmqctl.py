@@ -234,7 +234,7 @@ def test_stats():
         ['1', '15', '12.3', '0.7', '87', '4', '3'],
     ]
     more = lines('-s', 'stats', stats_show=STATS)
-    assert squeeze(more[0])[7:] == ['RX-BATCHES', 'RX-NOTIFY', 'TX-KICKS']
+    assert squeeze(more[0])[7:] == ['RX-BATCHES', 'RX-NOTIFY', 'RX-SPURIOUS', 'TX-KICKS', 'TX-SPURIOUS', 'TX-NOTIFY']
     assert more[-1] == 'port of ext0: rx_missed 17'
 
 
@@ -609,9 +609,9 @@ COMPLETIONS = [
     ('vport set ', ['default', 'web1']),
     ('vport set w', ['web1']),
     ('vport set web1 v', ['vlan_check']),
-    ('vport set web1 moderation ', ['adaptive', 'off', 'low', 'medium', 'high']),
+    ('vport set web1 moderation ', ['adaptive', 'off', 'low', 'medium', 'high', 'undefined']),
     ('vport add new mac 52:54:00:00:00:01 vlan ', ['untagged', 'any']),
-    ('vport add new mac 52:54:00:00:00:01 m', ['moderation']),
+    ('vport add new mac 52:54:00:00:00:01 mo', ['moderation', 'moderation_us', 'moderation_frames']),
     ('vport add ', []),
     ('filter del ', ['7']),
     ('filter move 7 ', ['to', 'adapter']),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "vmqd/config.h"
+#include "vmqd/tuning.h"
 
 /* CPU 0 is in the affinity of every process that these tests run in. */
 #define HEAD "cpus: [0]\nadapters:\n  - name: ext0\n    port: {device: eth1}\n"
@@ -35,6 +36,7 @@ static void defaults(void **state)
 	assert_int_equal(c->socket_group, 0);
 	assert_string_equal(c->run_dir, "/run/vmq");
 	assert_int_equal(c->ncpus, 1);
+	assert_int_equal(c->policies[0], NIC_POLICY_ADAPTIVE);
 	assert_int_equal(c->nadapters, 1);
 	assert_string_equal(c->adapters[0].switch_name, "Default Switch");
 	assert_string_equal(config_drivers[c->adapters[0].port.driver], "auto");
@@ -50,7 +52,7 @@ static void everything(void **state)
 	struct config *c = good("control: {socket: /run/x/ctl, mode: 0600, group: root}\n"
 				"vport_sockets: {mode: 0666}\n"
 				"run_dir: /run/x\n"
-				"cpus: [0]\n"
+				"cpus: [{cpu: 0, policy: interrupt}]\n"
 				"adapters:\n"
 				"  - name: a\n"
 				"    port: {driver: pcap, in: /a.pcap, out: /b.pcap, rate: 10, loop: true, cpu: 0}\n"
@@ -64,6 +66,12 @@ static void everything(void **state)
 				"        moderation: off\n"
 				"        source_check: true\n"
 				"        all_multicast: false\n"
+				"        max_tx_bytes_per_s: 125000000\n"
+				"        tx_burst_bytes: 1000000\n"
+				"        max_rx_frames_per_s: 5\n"
+				"        max_group_frames_per_s: 0\n"
+				"        moderation_us: 70\n"
+				"        moderation_frames: 9\n"
 				"        filters:\n"
 				"          - {mac: 52-54-00-00-00-11, vlan: any, broadcast: false}\n"
 				"          - {mac: 52:54:00:00:00:12}\n"
@@ -85,6 +93,11 @@ static void everything(void **state)
 	assert_true(w->cpu_given);
 	assert_int_equal(w->moderation, 2);
 	assert_true(w->policy.source_check && w->policy.vlan_check && !w->policy.all_multicast);
+	assert_true(w->tuning.tx_bytes.per_s == 125000000 && w->tuning.tx_bytes.burst == 1000000);
+	assert_true(w->tuning.tx_frames.per_s == 0 && w->tuning.rx_frames.per_s == 5 && w->tuning.group_frames.per_s == 0);
+	assert_true(w->tuning.moderation_us == 70 && w->tuning.moderation_frames == 9);
+	assert_int_equal(c->policies[0], NIC_POLICY_INTERRUPT);
+	assert_int_equal(c->adapters[0].vports[1].want.tuning.group_frames.per_s, TUNING_GROUP_FRAMES);
 	assert_int_equal(w->nfilters, 3);
 	assert_int_equal(w->filters[0].vlan.kind, STACK_VLAN_ID);
 	assert_int_equal(w->filters[0].vlan.id, 100);
@@ -154,6 +167,11 @@ static const struct bad {
 	{ "cpus: [0, 0]\nadapters: []\n", "f:1: cpus[1]: 0 is given twice" },
 	{ "cpus: [0, 1023]\nadapters: []\n", "f:1: cpus[1]: 1023 is not a CPU this process may run on" },
 	{ "cpus:\n  - 0\n  - one\nadapters: []\n", "f:3: cpus[1]: is not a CPU number" },
+	{ "cpus:\n  - {cpu: 0, policy: lazy}\nadapters: []\n",
+	  "f:2: cpus[0].policy: \"lazy\" is not possible; adaptive, poll or interrupt" },
+	{ "cpus: [{policy: poll}]\nadapters: []\n", "f:1: cpus[0].cpu: is missing" },
+	{ "cpus: [{cpu: 0, nice: 3}]\nadapters: []\n", "f:1: cpus[0].nice: is not known here; known are cpu, policy" },
+	{ "cpus: [0, {cpu: 0}]\nadapters: []\n", "f:1: cpus[1]: 0 is given twice" },
 	/* control */
 	{ HEAD "control: 7\n", "f:5: control: is not an object of named parameters" },
 	{ HEAD "control:\n  mode: 432\n",
@@ -211,7 +229,8 @@ static const struct bad {
 	{ HEAD "    limits: 5\n", "f:5: adapters[0].limits: is not an object of named parameters" },
 	{ HEAD "    limits: {ports: 5}\n",
 	  "f:5: adapters[0].limits.ports: is not known here; known are vports, vfs, vm_queues, queue_pairs, "
-	  "queue_pairs_per_vport, filters, mac_addresses, mac_addresses_per_vport, vlans_per_vport, single_vport_pool" },
+	  "queue_pairs_per_vport, filters, mac_addresses, mac_addresses_per_vport, vlans_per_vport, single_vport_pool, "
+	  "asymmetric_queue_pairs, switch_without_sriov" },
 	{ HEAD "    limits: {vports: 1025}\n", "f:5: adapters[0].limits.vports: 1025 is not a number from 2 to 1024" },
 	{ HEAD "    limits:\n      vports: 16\n      vfs: 16\n",
 	  "f:7: adapters[0].limits.vfs: is 16; 0 to 15 is right with 16 VPorts (vports), one of them the default" },
@@ -256,7 +275,9 @@ static const struct bad {
 	{ VPORT("{name: web1, adapter: ext0}"),
 	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, "
 	  "socket, "
-	  "socket_mode, function, queue_pairs, moderation, source_check, vlan_check, all_multicast" },
+	  "socket_mode, function, queue_pairs, moderation, source_check, vlan_check, all_multicast, max_tx_bytes_per_s, tx_burst_bytes, max_tx_frames_per_s, tx_burst_frames, "
+	  "max_rx_bytes_per_s, rx_burst_bytes, max_rx_frames_per_s, rx_burst_frames, max_group_frames_per_s, "
+	  "group_burst_frames, moderation_us, moderation_frames" },
 	{ VPORT("name: web1\n        mac: 52:54:00:00:00:01\n        vlan: 5000"),
 	  "f:8: adapters[0].vports[0].vlan: 5000 is not a VLAN id; 1 to 4094, untagged or any" },
 	{ VPORT("{name: web1, mac: 52:54:00:00:00:01, vlan: 0}"),
@@ -270,7 +291,17 @@ static const struct bad {
 	  "f:6: adapters[0].vports[0].mac: \"00:00:00:00:00:00\" is no station's address" },
 	{ VPORT("{name: web1, cpu: 5}"), "f:6: adapters[0].vports[0].cpu: 5 is no worker's CPU; cpus lists 0" },
 	{ VPORT("{name: web1, moderation: none}"),
-	  "f:6: adapters[0].vports[0].moderation: \"none\" is not possible; adaptive, off, low, medium or high" },
+	  "f:6: adapters[0].vports[0].moderation: \"none\" is not possible; adaptive, off, low, medium, high or undefined" },
+	{ VPORT("{name: web1, max_tx_bytes_per_s: -1}"),
+	  "f:6: adapters[0].vports[0].max_tx_bytes_per_s: -1 is not a number from 0 to 1000000000000" },
+	{ VPORT("{name: web1, rx_burst_frames: 1000000000001}"),
+	  "f:6: adapters[0].vports[0].rx_burst_frames: 1000000000001 is not a number from 0 to 1000000000000" },
+	{ VPORT("{name: web1, max_group_frames_per_s: none}"),
+	  "f:6: adapters[0].vports[0].max_group_frames_per_s: \"none\" is not a number from 0 to 1000000000000" },
+	{ VPORT("{name: web1, moderation_us: 10001}"),
+	  "f:6: adapters[0].vports[0].moderation_us: 10001 is not a number from 0 to 10000" },
+	{ VPORT("{name: web1, moderation_frames: 8}"),
+	  "f:6: adapters[0].vports[0].moderation_frames: needs moderation_us beside it, or few frames would wait for ever" },
 	{ VPORT("{name: web1, queue_pairs: 17}"),
 	  "f:6: adapters[0].vports[0].queue_pairs: 17 is not a number from 1 to 16" },
 	{ VPORT("{name: web1, socket_mode: both}"),

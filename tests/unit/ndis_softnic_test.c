@@ -26,6 +26,7 @@ struct vport {
 	bool there;
 	struct nic_vport_config cfg;
 	struct nic_vport_policy policy;
+	struct nic_vport_tuning tuning;
 	struct nic_rss_config rss;
 	bool rss_on, busy;
 };
@@ -107,6 +108,22 @@ int nic_vport_set_policy(struct nic *n, uint32_t id, const struct nic_vport_poli
 		return -ENOENT;
 	vports[id].policy = *p;
 	return 0;
+}
+
+int nic_vport_set_tuning(struct nic *n, uint32_t id, const struct nic_vport_tuning *t, struct vmq_err *e)
+{
+	(void)n;
+	if (id == 0 && t->tx_bytes.per_s)
+		return vmq_err(e, -EINVAL, "not the host's");
+	vports[id].tuning = *t;
+	return 0;
+}
+
+int nic_vport_tuning(const struct nic *n, uint32_t id, struct nic_vport_tuning *out)
+{
+	(void)n;
+	*out = vports[id].tuning;
+	return vports[id].there ? 0 : -ENOENT;
 }
 
 int nic_vport_set_rss(struct nic *n, uint32_t id, const struct nic_rss_config *cfg, struct vmq_err *err)
@@ -447,6 +464,43 @@ static void policies(void **state)
 			 NDIS_STATUS_INVALID_PARAMETER);
 	assert_int_equal(ndis_query(driver, OID_VMQ_VPORT_POLICY, buf, 64, NULL, &err), NDIS_STATUS_NOT_SUPPORTED);
 	assert_int_equal(ndis_query(driver, 0xFF010199, buf, 64, NULL, &err), NDIS_STATUS_INVALID_OID);
+}
+
+static void tuning(void **state)
+{
+	VMQ_VPORT_TUNING t = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof t }, .MaxTxBytesPerSecond = 1, .TxBurstBytes = 2,
+			       .MaxTxFramesPerSecond = 3, .TxBurstFrames = 4, .MaxRxBytesPerSecond = 5, .RxBurstBytes = 6,
+			       .MaxRxFramesPerSecond = 7, .RxBurstFrames = 8, .MaxGroupFramesPerSecond = 9,
+			       .GroupBurstFrames = 10,
+			       .ModerationMicroseconds = 11, .ModerationFrames = 12 };
+	const VMQ_VPORT_TUNING empty = { .Header = t.Header };
+	const struct nic_vport_tuning *n;
+	uint32_t needed, id;
+	VMQ_VPORT_TUNING out;
+
+	(void)state;
+	assert_int_equal(sizeof t, 96);
+	t.VPortId = id = make_vport();
+	n = &vports[id].tuning;
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_TUNING, &t, sizeof t, NULL, &err), NDIS_STATUS_SUCCESS);
+	assert_true(n->tx_bytes.per_s == 1 && n->tx_bytes.burst == 2 && n->tx_frames.per_s == 3 && n->tx_frames.burst == 4);
+	assert_true(n->rx_bytes.per_s == 5 && n->rx_bytes.burst == 6 && n->rx_frames.per_s == 7 && n->rx_frames.burst == 8);
+	assert_true(n->group_frames.per_s == 9 && n->group_frames.burst == 10);
+	assert_true(n->moderation_us == 11 && n->moderation_frames == 12);
+	out = empty;
+	out.VPortId = id;
+	assert_int_equal(method(OID_VMQ_VPORT_TUNING, &out, sizeof out, sizeof out), NDIS_STATUS_SUCCESS);
+	memcpy(&out, buf, sizeof out);
+	assert_memory_equal(&out, &t, sizeof t);
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_TUNING, &t, sizeof t - 1, &needed, &err), NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(needed, sizeof t);
+	t.VPortId = 0; /* the data path's refusal is a refusal here */
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_TUNING, &t, sizeof t, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
+	t.VPortId = 999;
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_TUNING, &t, sizeof t, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
+	t.VPortId = id;
+	t.Header.Revision = 0;
+	assert_int_equal(ndis_set(driver, OID_VMQ_VPORT_TUNING, &t, sizeof t, NULL, &err), NDIS_STATUS_INVALID_PARAMETER);
 }
 
 static void rss(void **state)
@@ -871,6 +925,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cpu_without_worker, start, stop),
 		cmocka_unit_test_setup_teardown(filter_kinds, start, stop),
 		cmocka_unit_test_setup_teardown(policies, start, stop),
+		cmocka_unit_test_setup_teardown(tuning, start, stop),
 		cmocka_unit_test_setup_teardown(rss, start, stop),
 		cmocka_unit_test_setup_teardown(vf, start, stop),
 		cmocka_unit_test_setup_teardown(vf_socket, start, stop),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What control sets for a VPort or worker and the data path keeps to: rate limits, storm limit, the worker's policy,
- * moderation by numbers. Counts, never times: rates are so low that nothing but the burst passes (a frame in some hours).
+ * moderation by numbers. Counts, never times: rates are so low that nothing but the burst passes while a test runs.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "nic/limit.h"
 #include "nic_fixture.h"
 
-/* A byte a second: after a frame of 60 bytes beyond the burst nothing passes for a minute. */
+/* A byte a second: the last frame of 60 bytes overdraws the burst by 59, and nothing passes for a minute. */
 #define LONG_DEBT 1u
 
 static void pause_ms(unsigned ms)
@@ -25,13 +25,13 @@ static void pause_ms(unsigned ms)
 	nanosleep(&t, NULL);
 }
 
-static void limits(uint32_t vp, const struct nic_vport_limits *l)
+static void limits(uint32_t vp, const struct nic_vport_tuning *l)
 {
-	struct nic_vport_limits is;
+	struct nic_vport_tuning is;
 	struct vmq_err err = { "" };
 
-	assert_int_equal(nic_vport_set_limits(nic, vp, l, &err), 0);
-	assert_int_equal(nic_vport_limits(nic, vp, &is), 0);
+	assert_int_equal(nic_vport_set_tuning(nic, vp, l, &err), 0);
+	assert_int_equal(nic_vport_tuning(nic, vp, &is), 0);
 	assert_memory_equal(&is, l, sizeof is);
 }
 
@@ -78,8 +78,8 @@ static void send_n(unsigned n, unsigned dst, uint32_t len)
 /* Over its limit a VM's frames stay in its ring, all of them, and go on when they may. */
 static void test_sent_frames_wait_in_the_ring(void **s)
 {
-	const struct nic_vport_limits some = { .tx_bytes = { LONG_DEBT, 10 * 60 - 1 } };
-	const struct nic_vport_limits more = { .tx_bytes = { LONG_DEBT, 5 * 60 - 1 } };
+	const struct nic_vport_tuning some = { .tx_bytes = { LONG_DEBT, 9 * 60 + 1 } };
+	const struct nic_vport_tuning more = { .tx_bytes = { LONG_DEBT, 4 * 60 + 1 } };
 	struct nic_queue_info info;
 	struct vring_used_elem e;
 
@@ -102,7 +102,7 @@ static void test_sent_frames_wait_in_the_ring(void **s)
 	wait_held(1);
 	assert_int_equal(counters(1).tx_frames, 15);
 
-	limits(1, &(struct nic_vport_limits){ 0 });
+	limits(1, &(struct nic_vport_tuning){ 0 });
 	expect_frames(&vb, 15);
 	assert_false(ring_held(1));
 	assert_int_equal(counters(1).tx_frames, 30);
@@ -120,7 +120,7 @@ static void test_sent_frames_wait_in_the_ring(void **s)
 /* The worker sleeps while the ring waits, and wakes for it by itself: no kick comes. */
 static void test_worker_wakes_for_tokens(void **s)
 {
-	const struct nic_vport_limits slow = { .tx_frames = { 50, 1 } };
+	const struct nic_vport_tuning slow = { .tx_frames = { 50, 1 } };
 
 	(void)s;
 	pair(V1 | MRG | EVENT, 1, cpu[0], cpu[0]);
@@ -137,7 +137,7 @@ static void test_worker_wakes_for_tokens(void **s)
 /* A ring that waits for tokens is stopped and moved like any other. */
 static void test_held_ring_moves_and_stops(void **s)
 {
-	const struct nic_vport_limits some = { .tx_bytes = { LONG_DEBT, 3 * 60 - 1 } };
+	const struct nic_vport_tuning some = { .tx_bytes = { LONG_DEBT, 2 * 60 + 1 } };
 	struct nic_queue_config c = { 0 };
 	struct vmq_err err;
 	uint16_t rx, tx;
@@ -161,7 +161,7 @@ static void test_held_ring_moves_and_stops(void **s)
 	c.tx.last_avail = tx;
 	assert_int_equal(nic_queue_start(nic, 1, 0, &c, &err), 0);
 	wait_held(1);
-	limits(1, &(struct nic_vport_limits){ 0 });
+	limits(1, &(struct nic_vport_tuning){ 0 });
 	expect_frames(&vb, 7);
 	unpair();
 }
@@ -169,7 +169,7 @@ static void test_held_ring_moves_and_stops(void **s)
 /* Toward the VM what is beyond the limit is dropped, and counted for what it is. */
 static void test_received_frames_beyond_the_limit_are_dropped(void **s)
 {
-	const struct nic_vport_limits some = { .rx_bytes = { LONG_DEBT, 12 * 60 - 1 } };
+	const struct nic_vport_tuning some = { .rx_bytes = { LONG_DEBT, 11 * 60 + 1 } };
 
 	(void)s;
 	pair(V1 | MRG, 1, cpu[0], cpu[1]);
@@ -181,7 +181,7 @@ static void test_received_frames_beyond_the_limit_are_dropped(void **s)
 	expect_drop(2, NIC_DROP_RX_LIMIT, 18);
 	assert_int_equal(counters(2).rx_frames, 12);
 	assert_int_equal(counters(1).tx_frames, 30);
-	limits(2, &(struct nic_vport_limits){ 0 });
+	limits(2, &(struct nic_vport_tuning){ 0 });
 	send_n(5, 2, 60);
 	expect_frames(&vb, 5);
 	expect_drop(2, NIC_DROP_RX_LIMIT, 18);
@@ -191,7 +191,7 @@ static void test_received_frames_beyond_the_limit_are_dropped(void **s)
 /* In one burst frames of a limited and an unlimited receiver: each its own. */
 static void test_limit_is_of_one_receiver(void **s)
 {
-	const struct nic_vport_limits some = { .rx_frames = { 1, 4 } };
+	const struct nic_vport_tuning some = { .rx_frames = { 1, 4 } };
 	struct vm vc;
 	uint64_t sent = 0;
 
@@ -225,7 +225,7 @@ static void test_limit_is_of_one_receiver(void **s)
 /* Broadcasts beyond the storm limit go nowhere; what the VM sends to one receiver is not concerned. */
 static void test_storm_limit(void **s)
 {
-	const struct nic_vport_limits some = { .group_frames = { 1, 6 } };
+	const struct nic_vport_tuning some = { .group_frames = { 1, 6 } };
 	uint8_t f[60];
 	uint64_t storm;
 
@@ -252,28 +252,28 @@ static void test_storm_limit(void **s)
 
 static void test_bad_limits_are_refused(void **s)
 {
-	const struct nic_vport_limits bad[] = {
+	const struct nic_vport_tuning bad[] = {
 		{ .tx_bytes = { LIMIT_MAX_PER_S + 1, 0 } },
 		{ .rx_frames = { 1, LIMIT_MAX_PER_S + 1 } },
 		{ .moderation_us = NIC_MAX_MODERATION_US + 1 },
 		{ .moderation_us = 1, .moderation_frames = NIC_MAX_MODERATION_FRAMES + 1 },
 		{ .moderation_frames = 5 },
 	};
-	const struct nic_vport_limits good = { .group_frames = { 7, 8 } };
-	struct nic_vport_limits is;
+	const struct nic_vport_tuning good = { .group_frames = { 7, 8 } };
+	struct nic_vport_tuning is;
 	struct vmq_err err;
 
 	(void)s;
 	vport(1, cpu[0]);
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		err.text[0] = '\0';
-		assert_int_equal(nic_vport_set_limits(nic, 1, &bad[i], &err), -EINVAL);
+		assert_int_equal(nic_vport_set_tuning(nic, 1, &bad[i], &err), -EINVAL);
 		assert_true(err.text[0]);
 	}
-	assert_int_equal(nic_vport_limits(nic, 1, &is), 0);
-	assert_memory_equal(&is, &(struct nic_vport_limits){ 0 }, sizeof is);
-	assert_int_equal(nic_vport_set_limits(nic, 0, &good, &err), -EINVAL); /* the host's own */
-	assert_int_equal(nic_vport_set_limits(nic, 5, &good, &err), -ENOENT);
+	assert_int_equal(nic_vport_tuning(nic, 1, &is), 0);
+	assert_memory_equal(&is, &(struct nic_vport_tuning){ 0 }, sizeof is);
+	assert_int_equal(nic_vport_set_tuning(nic, 0, &good, &err), -EINVAL); /* the host's own */
+	assert_int_equal(nic_vport_set_tuning(nic, 5, &good, &err), -ENOENT);
 	limits(1, &good);
 }
 
@@ -319,7 +319,7 @@ static void test_worker_policy(void **s)
 /* Interrupts held back are sent when their time has come although the worker sleeps; each is counted by its delay. */
 static void test_moderation_by_numbers_while_asleep(void **s)
 {
-	const struct nic_vport_limits l = { .moderation_us = 5000, .moderation_frames = 4 };
+	const struct nic_vport_tuning l = { .moderation_us = 5000, .moderation_frames = 4 };
 	uint64_t classes = 0;
 
 	(void)s;

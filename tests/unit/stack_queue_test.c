@@ -136,7 +136,7 @@ static void add_is_these_requests(void **state)
 	w.filters = f;
 	w.nfilters = 2;
 	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
-	assert_string_equal(s.log, "ALLOCATE_QUEUE(1) POLICY(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) "
+	assert_string_equal(s.log, "ALLOCATE_QUEUE(1) POLICY(1) TUNING(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) "
 				   "COMPLETE(1)");
 	assert_string_equal(s.events, "vport_added(1) filter_set(1) filter_set(2) filter_set(3) filter_set(4)");
 	assert_string_equal(filters(), "1:01/7 1:ff/7* 1:02/0 1:ff/0*");
@@ -331,7 +331,7 @@ static void neutral(void **state)
 	assert_int_equal(stack_adapter_model(s.adapter), STACK_MODEL_SWITCH);
 	s.log[0] = '\0';
 	v = add("web1", 0, 0);
-	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) VPORT_PARAMETERS(1)");
+	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) TUNING(1) VPORT_PARAMETERS(1)");
 	assert_false(stack_vport_is_queue(v));
 	assert_int_equal(stack_switch_del(s.adapter, &e), -1);
 	assert_int_equal(stack_vport_del(v, &e), 0);

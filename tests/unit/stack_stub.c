@@ -101,6 +101,7 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 	const NDIS_RECEIVE_QUEUE_PARAMETERS *queue = buf;
 	const NDIS_RECEIVE_QUEUE_FREE_PARAMETERS *gone = buf;
 	const VMQ_VPORT_POLICY *policy = buf;
+	const VMQ_VPORT_TUNING *tuning = buf;
 
 	switch (oid) {
 	case OID_RECEIVE_FILTER_ALLOCATE_QUEUE:
@@ -141,6 +142,10 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 			note(s->log, sizeof s->log, "POLICY", policy->VPortId);
 			s->policy[policy->VPortId] = policy->Policies;
 		}
+		if (oid == OID_VMQ_VPORT_TUNING) {
+			note(s->log, sizeof s->log, "TUNING", tuning->VPortId);
+			s->tuning[tuning->VPortId] = *tuning;
+		}
 		break;
 	}
 	return NDIS_STATUS_SUCCESS;
@@ -169,6 +174,16 @@ static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err 
 		p->Policies = s->policy[p->VPortId];
 		req->DATA.METHOD_INFORMATION.BytesWritten = sizeof *p;
 		req->DATA.METHOD_INFORMATION.BytesRead = sizeof *p;
+		return NDIS_STATUS_SUCCESS;
+	}
+	if (oid == OID_VMQ_VPORT_TUNING && req->RequestType == NdisRequestMethod) {
+		VMQ_VPORT_TUNING *t = buf;
+		uint32_t id = t->VPortId;
+
+		*t = s->tuning[id];
+		t->VPortId = id;
+		req->DATA.METHOD_INFORMATION.BytesWritten = sizeof *t;
+		req->DATA.METHOD_INFORMATION.BytesRead = sizeof *t;
 		return NDIS_STATUS_SUCCESS;
 	}
 	s->requests++;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A driver for the contract's keeper that moves no frames: it notes the requests it gets, keeps policies, and refuses
+ * A driver for the contract's keeper that moves no frames: it notes the requests it gets, keeps policies and tuning, and refuses
  * the one it is told to refuse. And the stack's callbacks, which count endpoints.
  */
 #ifndef VMQ_TEST_STACK_STUB_H
 #define VMQ_TEST_STACK_STUB_H
+
+#include <vmq/ndis.h>
+#include <vmq/ndis_vmq.h>
 
 #include "ndis/ndis_adapter.h"
 #include "stack/stack.h"
@@ -23,6 +26,7 @@ struct stub {
 	bool refuse_endpoint;
 	int endpoints;      /* open ones */
 	uint32_t policy[STUB_MAX_VPORTS];
+	VMQ_VPORT_TUNING tuning[STUB_MAX_VPORTS];
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS created; /* of the last CREATE_VPORT */
 	NDIS_RECEIVE_QUEUE_PARAMETERS allocated;  /* of the last ALLOCATE_QUEUE */
 	NDIS_STATUS element_status;               /* what becomes of a QUEUE_ALLOCATION_COMPLETE's element */

@@ -126,7 +126,7 @@ static void add_is_these_requests(void **state)
 	w.filters = f;
 	w.nfilters = 2;
 	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
-	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) "
+	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) TUNING(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) SET_FILTER(1) "
 				   "VPORT_PARAMETERS(1)");
 	assert_string_equal(s.events, "vport_added(1) filter_set(1) filter_set(2) filter_set(3) filter_set(4)");
 	assert_string_equal(filters(v), "1:01/7 1:ff/7* 1:02/any 1:ff/any*");
@@ -160,7 +160,7 @@ static void add_undone(void **state)
 	(void)state;
 	w.filters = f;
 	w.nfilters = 2;
-	for (unsigned at = 1; at <= 6; at++) {
+	for (unsigned at = 1; at <= 7; at++) {
 		s.refuse_at = at;
 		assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
 		assert_int_equal(s.refuse_at, 0);
@@ -307,6 +307,40 @@ static void set_all_or_nothing(void **state)
 	c = (struct stack_vport_change){ .set_name = true, .name = "x" };
 	assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, 0), &c, &e), -1);
 	assert_string_equal(e.field, "new_name");
+}
+
+/* Limits and policy are two requests of the adapter's own, the rest is the contract's: all three or none. */
+static void tuning(void **state)
+{
+	const struct stack_tuning had = { .group_frames = { 7, 8 } };
+	struct stack_vport_change c = { .set_tuning = true,
+					.tuning = { .tx_bytes = { 1000, 0 }, .moderation_us = 9 },
+					.set_source_check = true,
+					.policy.source_check = true,
+					.set_moderation = true,
+					.moderation = 2 };
+	struct stack_vport_want w = want_vport("web1");
+	struct stack_vport *v;
+	struct stack_policy policy;
+	struct stack_tuning is;
+	struct stack_error e;
+
+	(void)state;
+	w.tuning = had;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	for (unsigned at = 1; at <= 3; at++) {
+		s.refuse_at = at;
+		assert_int_equal(stack_vport_set(v, &c, &e), -1);
+		assert_int_equal(stack_vport_tuning(v, &is, &e), 0);
+		assert_memory_equal(&is, &had, sizeof is);
+		assert_int_equal(stack_vport_policy(v, &policy, &e), 0);
+		assert_false(policy.source_check);
+	}
+	s.events[0] = '\0';
+	assert_int_equal(stack_vport_set(v, &c, &e), 0);
+	assert_int_equal(stack_vport_tuning(v, &is, &e), 0);
+	assert_memory_equal(&is, &c.tuning, sizeof is);
+	assert_string_equal(s.events, "vport_changed(1)");
 }
 
 static void del(void **state)
@@ -628,7 +662,7 @@ int main(void)
 		T(add_refused),
 		T(limit),
 		T(least_loaded),
-		T(set_all_or_nothing),
+		T(set_all_or_nothing), T(tuning),
 		T(del),
 		T(one_broadcast_a_vlan_test),
 		T(no_broadcast),

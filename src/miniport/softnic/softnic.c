@@ -21,6 +21,7 @@ static const struct {
 	{ OID_GEN_RECEIVE_SCALE_PARAMETERS, softnic_vport_rss },
 	{ OID_VMQ_VPORT_POLICY, softnic_vport_policy },
 	{ OID_VMQ_VF_CPUS, softnic_vf_cpus },
+	{ OID_VMQ_VPORT_TUNING, softnic_vport_tuning },
 	{ OID_RECEIVE_FILTER_SET_FILTER, softnic_set_filter },
 	{ OID_RECEIVE_FILTER_CLEAR_FILTER, softnic_clear_filter },
 	{ OID_RECEIVE_FILTER_MOVE_FILTER, softnic_move_filter },

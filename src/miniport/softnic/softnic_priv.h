@@ -62,6 +62,7 @@ NDIS_STATUS softnic_set_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct v
 NDIS_STATUS softnic_delete_vport(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_vport_rss(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
+NDIS_STATUS softnic_vport_tuning(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 
 NDIS_STATUS softnic_set_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
 NDIS_STATUS softnic_clear_filter(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err);
