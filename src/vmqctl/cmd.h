@@ -76,6 +76,8 @@ struct cmd_verb {
 	bool watch;		       /* has the key `watch SECONDS` */
 	/* Text for people. NULL: nothing is printed when all went well. */
 	void (*print)(FILE *out, const struct cmd_options *opt, const json_t *result);
+	/* Once the call is done and printed, over the same connection: what there is to say about it. May be NULL. */
+	void (*after)(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 	/* Instead of one call and its print; returns the exit code. */
 	int (*run)(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params);
 	/* An object whose words are not subject and keys: how they look, what is done with them, which come next. */
@@ -119,6 +121,9 @@ int cmd_parse(const struct cmd_object *object, const struct cmd_verb *verb, char
 
 /* Connects, calls, prints, once or again and again. Returns the exit code. */
 int cmd_run(const struct cmd_options *opt, const struct cmd_verb *verb, const struct cmd_args *args);
+
+/* For `after` of what places a VPort: what is wrong with the CPU that `params` name, as warnings on stderr (cmd_cpu.c). */
+void cmd_cpu_warn(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 
 /* Says on stderr what went wrong (with -j also on stdout, as JSON) and returns the exit code that belongs to rc. */
 int cmd_failed(const struct cmd_options *opt, int rc, const struct vmq_error *err);

@@ -236,6 +236,34 @@ static int describe_host(struct vmq_client *client, const struct cmd_options *op
 	return rc;
 }
 
+void cmd_cpu_warn(struct vmq_client *client, const struct cmd_options *opt, const char *params)
+{
+	json_t *said = json_loads(params, 0, NULL), *ask = json_object(), *plan = NULL, *cpu, *f;
+	char *text = NULL, *result = NULL;
+	size_t i;
+
+	cpu = json_object_get(said, "cpu");
+	/* It is done; a daemon that does not answer this has no more to say. */
+	if (json_is_integer(cpu) && describe_host(client, opt, ask, NULL) == 0) {
+		text = json_dumps(ask, JSON_COMPACT);
+		if (vmq_call(client, "cpu.plan.show", text, &result, NULL) == 0)
+			plan = json_loads(result, 0, NULL);
+	}
+	json_array_foreach(json_object_get(plan, "findings"), i, f)
+	{
+		if (!json_equal(json_object_get(f, "cpu"), cpu))
+			continue;
+		text_value(stderr, "vmqctl: warning: ", f, "check");
+		text_value(stderr, ": ", f, "text");
+		(void)fputc('\n', stderr);
+	}
+	json_decref(plan);
+	json_decref(ask);
+	json_decref(said);
+	free(text);
+	free(result);
+}
+
 static int carry_out(const struct cmd_options *opt, const struct action *action, json_t *params)
 {
 	struct vmq_error err = VMQ_ERROR_INIT;

@@ -201,8 +201,10 @@ static const struct cmd_key set_keys[] = {
 static const struct cmd_key adapter_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
 
 static const struct cmd_verb verbs[] = {
-	{ "add", "vport.add", "a new VPort with a socket for its VM", &new_name, add_keys, .print = print_vport },
-	{ "set", "vport.set", "change a VPort, under traffic", &name, set_keys, .print = print_vport },
+	{ "add", "vport.add", "a new VPort with a socket for its VM", &new_name, add_keys, .print = print_vport,
+	  .after = cmd_cpu_warn },
+	{ "set", "vport.set", "change a VPort, under traffic", &name, set_keys, .print = print_vport,
+	  .after = cmd_cpu_warn },
 	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, adapter_keys, .print = NULL },
 	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, adapter_keys, .watch = true,
 	  .print = print_vports },

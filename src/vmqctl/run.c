@@ -173,6 +173,8 @@ static int once(struct vmq_client *client, const struct cmd_options *opt, const 
 		return cmd_failed(opt, rc, &err);
 	print(stdout, opt, verb, result);
 	free(result);
+	if (verb->after)
+		verb->after(client, opt, params);
 	return CMD_DONE;
 }
 

@@ -340,6 +340,7 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 	if (start_stack(d, err) < 0 || start_adapters(d, err) < 0 ||
 	    placement_create(d, &d->placement, err) < 0 || start_server(d, err) < 0)
 		goto fail;
+	placement_warn(d->placement);
 	*out = d;
 	return 0;
 fail:

@@ -191,6 +191,17 @@ void placement_plan_free(struct placement_plan *pp)
 	free(pp->host);
 }
 
+void placement_warn(struct placement *p)
+{
+	struct placement_plan pp = { .host = NULL };
+	struct stack_error e = { STACK_OK };
+
+	if (placement_plan(p, &pp, &e) == 0 && cpu_plan_check(&pp.plan) == 0)
+		for (size_t i = 0; i < pp.plan.nfindings; i++)
+			log_warn("CPUs: %s: %s", cpu_check_name(pp.plan.findings[i].check), pp.plan.findings[i].text);
+	placement_plan_free(&pp);
+}
+
 /* ---- moves ---- */
 
 const char *placement_cause_name(enum placement_cause c)

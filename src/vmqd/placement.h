@@ -20,6 +20,9 @@ struct placement;
 int placement_create(struct daemon *d, struct placement **out, struct vmq_err *err);
 void placement_destroy(struct placement *p); /* NULL is allowed */
 
+/* Says in the log what is wrong with the places that the configuration gives. */
+void placement_warn(struct placement *p);
+
 bool placement_auto(const struct placement *p);
 void placement_set_auto(struct placement *p, bool on);
 

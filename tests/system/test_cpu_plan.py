@@ -67,6 +67,22 @@ def test_a_bad_host_is_told_by_name(lab, tmp_path):
 
 
 @needs_two
+def test_a_bad_place_is_never_silent(lab, tmp_path):
+    """Who names a CPU is told what is wrong with it: in the log at the start, by vmqctl later; and a VPort is where he wants it."""
+    x = lab(vports=[{'name': 'a', 'mac': A, 'queue_pairs': 16}, {'name': 'b', 'mac': B}])
+    d, (_, second) = x.vmqd, x.cpus
+    assert 'CPUs: queues: VPort a has 16 queue pairs' in d.proc.log()
+    x.plug('b')
+    write_tree(tmp_path, bad_host(d.call('version')['pid'], x.cpus, d.vport('b')['peer_pid']))
+    status, out, err = d.vmqctl('--topology', str(tmp_path), 'vport', 'set', 'b', 'cpu', str(second), check=False)
+    assert status == 0 and f'cpu {second}' in out and d.vport('b')['cpu'] == second
+    assert {line.split(': ')[2] for line in err.splitlines()} >= {'vcpu', 'numa_memory', 'not_isolated'}
+    assert all(line.startswith('vmqctl: warning: ') for line in err.splitlines())
+    status, _, err = d.vmqctl('--topology', str(tmp_path), 'vport', 'set', 'b', 'moderation', 'low', check=False)
+    assert (status, err) == (0, '')
+
+
+@needs_two
 def test_a_plan_is_applied_under_traffic_and_undone(lab):
     """Two VPorts change places, again and again: nothing is lost, nothing changes its order."""
     x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B}])
