@@ -229,3 +229,54 @@ def test_monitor_reads_what_the_driver_sends(vmqd, tmp_path):
     finally:
         m.terminate()
         m.wait(10)
+
+
+# ---- a program that knows the contract from mingw-w64's header ----
+
+CLIENT = os.path.join(daemon.BUILD, 'examples/oid_client')
+
+
+@pytest.mark.skipif(not os.path.exists('/usr/share/mingw-w64/include/ntddndis.h'), reason='mingw-w64-common is not installed')
+def test_a_program_of_ntddndis_h_drives_the_switch(vmqd):
+    """Every step, and after it what vmqctl says."""
+    def client(*words, status=0):
+        p = subprocess.run([CLIENT, *map(str, words)], capture_output=True, text=True, timeout=30,
+                           env=dict(os.environ, VMQ_SOCKET=vmqd.socket))
+        assert p.returncode == status, p.stderr
+        return p.stdout + p.stderr
+
+    def by_id(verb):
+        return {x['id']: x for x in vmqd.vmqctl_json(verb)[verb + 's']}
+    cpu = daemon.cpus()[-1]
+    a, b = (int(client('create', name, cpu).removeprefix('VPortId ')) for name in ('alpha', 'beta'))
+    for vport in (a, b):
+        v = by_id('vport')[vport]
+        assert (v['name'], v['state'], v['moderation'], v['cpu'], v['queue_pairs']) == (
+            'alpha' if vport == a else 'beta', 'activated', 'medium', cpu, 1)
+    f = int(client('filter', a, '02:00:00:00:00:0a', 100).removeprefix('FilterId '))
+    g = int(client('filter', b, '02:00:00:00:00:0b').removeprefix('FilterId '))
+    shown = by_id('filter')
+    assert [(shown[i]['vport_id'], shown[i]['mac'], shown[i]['vlan']) for i in (f, g)] == [
+        (a, '02:00:00:00:00:0a', 100), (b, '02:00:00:00:00:0b', 'untagged')]
+    affinity = f'{cpu // 64}:{1 << cpu % 64:#x}'
+
+    def line(vport, name, filters):
+        return (f'VPortId {vport} VPortName {name} VPortState 1 InterruptModeration 200 NumQueuePairs 1 '
+                f'ProcessorAffinity {affinity} NumFilters {filters}')
+    listed = client('list').splitlines()
+    assert listed[1:] == [line(a, 'alpha', 1), f'FilterId {f} VPortId {a}', line(b, 'beta', 1), f'FilterId {g} VPortId {b}']
+    assert listed[0].startswith('VPortId 0 ')
+    client('move', f, a, b)
+    assert [x['vport_id'] for x in by_id('filter').values()] == [b, b]
+    listed = client('list').splitlines()[1:]
+    assert listed[:2] == [line(a, 'alpha', 0), line(b, 'beta', 2)]
+    assert sorted(listed[2:]) == sorted(f'FilterId {i} VPortId {b}' for i in (f, g))
+    assert 'status 0xC001001B: ' in client('clear', 4711, status=1)
+    assert 'status 0xC000000D: ' in client('delete', b, status=1)
+    for i in (f, g):
+        client('clear', i)
+    assert by_id('filter') == {}
+    client('delete', a)
+    client('delete', b)
+    assert list(by_id('vport')) == [0]
+    assert client('nonsense', status=2).startswith('usage: ')
