@@ -280,3 +280,24 @@ def test_a_program_of_ntddndis_h_drives_the_switch(vmqd):
     client('delete', b)
     assert list(by_id('vport')) == [0]
     assert client('nonsense', status=2).startswith('usage: ')
+
+
+def test_a_queues_dma_stops_is_told(tmp_path):
+    """In mode VMQ: a queue's life by requests, and NDIS_STATUS_RECEIVE_QUEUE_STATE with its bytes when it is freed."""
+    config = {'adapters': [{**PCAP['adapters'][0], 'keywords': {'*SRIOV': 0}}]}
+    d = daemon.Vmqd(config, netns=netns.NetNS('oidq'))
+    monitor = d.connect()
+    monitor.call('monitor.start')
+    q = reply(d, 'OID_RECEIVE_FILTER_ALLOCATE_QUEUE', 'QueueType=VMQueue', f'ProcessorAffinity.Mask={1 << daemon.cpus()[0]}',
+              'VmName=vm', 'QueueName=q')['QueueId']
+    done = reply(d, 'OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE', f'Elements[0].QueueId={q}')['Elements']
+    assert [(e['QueueId'], e['CompletionStatus']) for e in done] == [(q, 'NDIS_STATUS_SUCCESS')]
+    f = reply(d, 'OID_RECEIVE_FILTER_SET_FILTER', *FILTER, f'QueueId={q}')['FilterId']
+    [e] = [e for e in reply(d, 'OID_RECEIVE_FILTER_ENUM_QUEUES')['Elements'] if e['QueueId'] == q]
+    assert (e['QueueState'], e['NumFilters']) == ('NdisReceiveQueueOperationalStateRunning', 1)
+    d.vmqctl('oid', 'OID_RECEIVE_FILTER_CLEAR_FILTER', f'QueueId={q}', f'FilterId={f}')
+    d.vmqctl('oid', 'OID_RECEIVE_FILTER_FREE_QUEUE', f'QueueId={q}')
+    e = monitor.event(20)
+    assert (e['event'], e['status_name'], e['buffer']) == ('status_indication', 'NDIS_STATUS_RECEIVE_QUEUE_STATE',
+                                                          struct.pack('<BBHIII', DEFAULT, 1, 16, 0, q, 3).hex())
+    assert d.stop() == 0
