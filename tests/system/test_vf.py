@@ -278,6 +278,58 @@ def test_reset_under_traffic(one):
     exchange(x)
 
 
+def test_freed_and_made_again_under_traffic(one):
+    """Frames for the VF's VM never stop coming while it goes and comes; nobody else misses one."""
+    x = one
+    x.vmqd.call('vport.add', name='q', mac=R)
+    x.vm('q')
+    n, got = 0, []
+    for i in range(15):
+        for _ in range(8):
+            x.wire.send(frame(V, FAR, n := n + 1))
+            x.vms['p'].send([frame(V, P, n), frame(R, P, n)])
+        x.vmqd.call('vport.del', name='v')
+        x.wire.send(frame(V, FAR, n))
+        assert vfs(x) == []
+        x.vms.pop('v').close()
+        x.vmqd.call('vport.add', name='v', mac=V, function='vf', queue_pairs=1 + i % 2)
+        x.vm('v')
+        got += x.vms['q'].received()
+    procs.wait_for(lambda: got.extend(x.vms['q'].received()) or len(got) >= n, 20, 'all that p sent to q')
+    assert [frames.number(f) for f in got] == list(range(1, n + 1))
+    for place in (x.wire, x.host, x.vms['p'], x.vms['v']):
+        place.drain()
+    exchange(x)
+
+
+def test_several_queue_pairs(lab):
+    """A VF spreads what its VM receives over its queue pairs by itself."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip('there is one CPU')
+    x = lab(vports=[{'name': 'v', 'mac': V, 'function': 'vf', 'queue_pairs': 2}])
+    v = x.vm('v', pairs=2)
+    assert sorted(q['cpu'] for q in x.vmqd.call('queue.show', vport='v')['queues']) == x.cpus
+    for i in range(64):
+        ip = bytes.fromhex('4500002800000000401100000a000001') + bytes([10, 0, 1, i])
+        x.wire.send(bytes.fromhex(V.replace(':', '') + FAR.replace(':', '') + '0800') + ip + struct.pack('>HHHH', 1000 + i, 7, 20, 0) + bytes(12))
+    counts = [0, 0]
+
+    def arrived():
+        for i in (0, 1):
+            counts[i] += len(v.received(v.queues[2 * i]))
+        return sum(counts) >= 64
+    procs.wait_for(arrived, 20, 'all frames')
+    assert min(counts) > 8, counts
+
+
+def test_not_without_sriov(lab):
+    x = lab(keywords={'*SRIOV': 0})
+    with pytest.raises(RpcError) as e:
+        x.vmqd.call('vport.add', name='v', mac=V, function='vf')
+    assert (e.value.field, e.value.status) == ('function', 'NDIS_STATUS_NOT_SUPPORTED')
+    assert vfs(x) == []
+
+
 def test_a_reset_keeps_a_vm_from_going_on(one):
     """Not even a kick, another descriptor or an enable starts the rings again: they must be set up."""
     x = one

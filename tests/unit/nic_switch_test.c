@@ -385,6 +385,33 @@ static void test_inject(void **s)
 	fake_port_free(wire);
 }
 
+/* Queue pairs of a VPort that is there: none that is in use goes. */
+static void queue_pairs_change(void **state)
+{
+	struct nic_rss_config rss = { .types = NIC_RSS_IPV4,
+				      .entries = 2,
+				      .cpu = { cpu[0], cpu[1] },
+				      .default_cpu = cpu[0] };
+	struct nic_queue_info info;
+
+	(void)state;
+	vport(1, cpu[0]);
+	assert_int_equal(nic_queue_info(nic, 1, 1, &info), -ENOENT);
+	assert_int_equal(nic_vport_set_queue_pairs(nic, 1, 2, NULL), 0);
+	assert_int_equal(nic_queue_info(nic, 1, 1, &info), 0);
+	assert_int_equal(nic_vport_set_queue_pairs(nic, 1, 0, NULL), -EINVAL);
+	assert_int_equal(nic_vport_set_queue_pairs(nic, 1, NIC_MAX_QUEUE_PAIRS + 1, NULL), -EINVAL);
+	assert_int_equal(nic_vport_set_queue_pairs(nic, 9, 1, NULL), -ENOENT);
+	if (ncpus > 1) {
+		assert_int_equal(nic_vport_set_rss(nic, 1, &rss, NULL), 0);
+		assert_int_equal(nic_vport_set_queue_pairs(nic, 1, 1, NULL), -EBUSY);
+		assert_int_equal(nic_vport_set_rss(nic, 1, NULL, NULL), 0);
+	}
+	assert_int_equal(nic_vport_set_queue_pairs(nic, 1, 1, NULL), 0);
+	assert_int_equal(nic_queue_info(nic, 1, 1, &info), -ENOENT);
+	assert_int_equal(nic_vport_delete(nic, 1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +425,7 @@ int main(void)
 		T(test_source_check),
 		T(test_no_filter_no_traffic),
 		T(test_vlan_check),
+		T(queue_pairs_change),
 		T(test_inject),
 	};
 

@@ -43,6 +43,7 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 					 NDIS_NIC_SWITCH_CAPS_VLAN_SUPPORTED,
 		.MaxNumSwitches = 1,
 		.MaxNumVPorts = STUB_MAX_VPORTS,
+		.MaxNumVFs = STUB_MAX_VFS,
 		.MaxNumQueuePairs = STUB_MAX_VPORTS,
 		.MaxNumQueuePairsPerNonDefaultVPort = 1,
 		.MaxNumMacAddresses = STUB_MAX_FILTERS,
@@ -100,8 +101,12 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 	const NDIS_NIC_SWITCH_VPORT_PARAMETERS *vport = buf;
 	const NDIS_RECEIVE_QUEUE_PARAMETERS *queue = buf;
 	const NDIS_RECEIVE_QUEUE_FREE_PARAMETERS *gone = buf;
+	const NDIS_NIC_SWITCH_FREE_VF_PARAMETERS *free_vf = buf;
+	const NDIS_SRIOV_RESET_VF_PARAMETERS *reset = buf;
 	const VMQ_VPORT_POLICY *policy = buf;
 	const VMQ_VPORT_TUNING *tuning = buf;
+	const VMQ_VF_CPUS *cpus = buf;
+	NDIS_NIC_SWITCH_VF_PARAMETERS *vf = buf;
 
 	switch (oid) {
 	case OID_RECEIVE_FILTER_ALLOCATE_QUEUE:
@@ -122,6 +127,21 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 		note(s->log, sizeof s->log, "CREATE_VPORT", vport->VPortId);
 		s->created = *vport;
 		break;
+	case OID_NIC_SWITCH_ALLOCATE_VF:
+		for (vf->VFId = 0; s->vf[vf->VFId]; vf->VFId++)
+			;
+		s->vf[vf->VFId] = true;
+		vf->RequestorId = NDIS_MAKE_RID(1, 2, vf->VFId);
+		note(s->log, sizeof s->log, "ALLOCATE_VF", vf->VFId);
+		s->allocated_vf = *vf;
+		break;
+	case OID_NIC_SWITCH_FREE_VF:
+		note(s->log, sizeof s->log, "FREE_VF", free_vf->VFId);
+		s->vf[free_vf->VFId] = false;
+		break;
+	case OID_SRIOV_RESET_VF:
+		note(s->log, sizeof s->log, "RESET_VF", reset->VFId);
+		break;
 	case OID_NIC_SWITCH_VPORT_PARAMETERS:
 		note(s->log, sizeof s->log, "VPORT_PARAMETERS", vport->VPortId);
 		break;
@@ -141,6 +161,9 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 		if (oid == OID_VMQ_VPORT_POLICY) {
 			note(s->log, sizeof s->log, "POLICY", policy->VPortId);
 			s->policy[policy->VPortId] = policy->Policies;
+		} else if (oid == OID_VMQ_VF_CPUS) {
+			note(s->log, sizeof s->log, "VF_CPUS", cpus->VPortId);
+			s->cpus = *cpus;
 		}
 		if (oid == OID_VMQ_VPORT_TUNING) {
 			note(s->log, sizeof s->log, "TUNING", tuning->VPortId);
@@ -155,7 +178,7 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 static NDIS_STATUS refusal(NDIS_OID oid)
 {
 	return oid == OID_NIC_SWITCH_DELETE_VPORT || oid == OID_RECEIVE_FILTER_CLEAR_FILTER ||
-		       oid == OID_RECEIVE_FILTER_FREE_QUEUE
+		       oid == OID_RECEIVE_FILTER_FREE_QUEUE || oid == OID_NIC_SWITCH_FREE_VF
 		   ? NDIS_STATUS_NOT_ACCEPTED
 		   : NDIS_STATUS_FAILURE;
 }

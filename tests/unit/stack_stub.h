@@ -13,6 +13,7 @@
 #include "stack/stack.h"
 
 #define STUB_MAX_VPORTS  8u
+#define STUB_MAX_VFS     4u
 #define STUB_MAX_FILTERS 32u
 #define STUB_MAX_QUEUES  3u /* mode VMQ */
 
@@ -27,6 +28,9 @@ struct stub {
 	int endpoints;      /* open ones */
 	uint32_t policy[STUB_MAX_VPORTS];
 	VMQ_VPORT_TUNING tuning[STUB_MAX_VPORTS];
+	bool vf[STUB_MAX_VPORTS]; /* allocated */
+	NDIS_NIC_SWITCH_VF_PARAMETERS allocated_vf; /* of the last ALLOCATE_VF */
+	VMQ_VF_CPUS cpus;                           /* of the last OID_VMQ_VF_CPUS */
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS created; /* of the last CREATE_VPORT */
 	NDIS_RECEIVE_QUEUE_PARAMETERS allocated;  /* of the last ALLOCATE_QUEUE */
 	NDIS_STATUS element_status;               /* what becomes of a QUEUE_ALLOCATION_COMPLETE's element */
