@@ -61,6 +61,7 @@ int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx
 
 	if (hot < 0)
 		return -1;
+	cpu_plan_prepare(p);
 	for (size_t i = 0; i < p->nitems; i++) {
 		const struct cpu_item *item = &p->items[i];
 

@@ -144,29 +144,31 @@ static void check_usable(struct checking *c, unsigned cpu, const struct users *u
 		      cpu, what(&c->p->items[item], name, sizeof name));
 }
 
-static void check_vcpu(struct checking *c, unsigned cpu, const struct users *u)
+static void check_vcpu(struct checking *c, const struct cpu_plan_worker *w, const struct users *u)
 {
-	const struct cpu_vcpu *v = NULL;
-	enum cpu_vcpu_use use = cpu_vcpu_use(c->p, cpu, &v);
+	const struct cpu_vcpu *v = w->vcpu;
+	unsigned cpu = w->cpu;
 	int item = u->moved >= 0 ? u->moved : u->first;
 	char list[64], name[96];
 
-	if (use == CPU_VCPU_NONE)
+	if (!v)
 		return;
 	host_cpus_format(&v->cpus, list, sizeof list);
-	found(c, CPU_CHECK_VCPU, use == CPU_VCPU_PINNED && u->moved >= 0, item, (int)cpu,
+	found(c, CPU_CHECK_VCPU, w->vcpu_only && u->moved >= 0, item, (int)cpu,
 	      "CPU %u, where %s is, is also virtual processor %u's of %s's VM (pinned to %s): they take the CPU from "
 	      "each other",
 	      cpu, what(&c->p->items[item], name, sizeof name), v->vcpu, v->vport, list);
 }
 
-static void check_housekeeping(struct checking *c, unsigned cpu, const struct users *u)
+static void check_housekeeping(struct checking *c, const struct cpu_plan_worker *w, const struct users *u)
 {
+	unsigned cpu = w->cpu;
+
 	if (cpu_is_housekeeping(c->p, cpu))
 		found(c, CPU_CHECK_HOUSEKEEPING, false, u->first, (int)cpu,
 		      "CPU %u does the kernel's own work (timers, interrupts, what nobody pinned); others are quieter",
 		      cpu);
-	if (cpu_is_not_isolated(c->p, cpu))
+	if (w->not_isolated)
 		found(c, CPU_CHECK_NOT_ISOLATED, false, u->first, (int)cpu,
 		      "CPU %u is not isolated although others are (isolcpus): anything may be put on it", cpu);
 }
@@ -278,6 +280,7 @@ int cpu_plan_check(struct cpu_plan *p)
 
 	p->nfindings = 0;
 	p->refused = false;
+	cpu_plan_prepare(p);
 	cpu_expected(p, c.load);
 	for (size_t i = 0; i < p->nitems; i++) {
 		check_worker(&c, i);
@@ -289,8 +292,8 @@ int cpu_plan_check(struct cpu_plan *p)
 		if (!u.n)
 			continue;
 		check_usable(&c, p->worker[w].cpu, &u);
-		check_vcpu(&c, p->worker[w].cpu, &u);
-		check_housekeeping(&c, p->worker[w].cpu, &u);
+		check_vcpu(&c, &p->worker[w], &u);
+		check_housekeeping(&c, &p->worker[w], &u);
 		check_device(&c, p->worker[w].cpu, false);
 		check_device(&c, p->worker[w].cpu, true);
 		check_siblings(&c, w);

@@ -61,37 +61,43 @@ unsigned cpu_item_cpus(const struct cpu_plan *p, const struct cpu_item *i, unsig
 	return cpu_spread(workers, p->nworkers, cpu, i->queue_pairs, out);
 }
 
-enum cpu_vcpu_use cpu_vcpu_use(const struct cpu_plan *p, unsigned cpu, const struct cpu_vcpu **which)
+static void find_vcpu(const struct cpu_plan *p, struct cpu_plan_worker *w, unsigned online)
 {
-	enum cpu_vcpu_use worst = CPU_VCPU_NONE;
-	unsigned online = 0;
+	w->vcpu = NULL;
+	w->vcpu_only = false;
+	for (size_t i = 0; i < p->nvcpus && !w->vcpu_only; i++) {
+		unsigned places;
 
-	for (unsigned c = 0; c < p->host->ncpus; c++)
-		online += p->host->cpu[c].online;
-	for (size_t i = 0; i < p->nvcpus && worst != CPU_VCPU_PINNED; i++) {
-		unsigned places = host_cpus_count(&p->vcpus[i].cpus);
-
-		if (!host_cpus_has(&p->vcpus[i].cpus, cpu) || places >= online)
-			continue; /* not there, or nobody pinned it */
-		worst = places == 1 ? CPU_VCPU_PINNED : CPU_VCPU_SHARED;
-		*which = &p->vcpus[i];
+		if (!host_cpus_has(&p->vcpus[i].cpus, w->cpu))
+			continue;
+		places = host_cpus_count(&p->vcpus[i].cpus);
+		if (places >= online)
+			continue; /* nobody pinned it */
+		w->vcpu = &p->vcpus[i];
+		w->vcpu_only = places == 1;
 	}
-	return worst;
+}
+
+void cpu_plan_prepare(struct cpu_plan *p)
+{
+	const struct host_topology *h = p->host;
+	unsigned online = 0, isolated = 0;
+
+	for (unsigned c = 0; c < h->ncpus; c++) {
+		online += h->cpu[c].online;
+		isolated += h->cpu[c].isolated && (!h->allowed_known || host_cpus_has(&h->allowed, c));
+	}
+	for (unsigned i = 0; i < p->nworkers; i++) {
+		struct cpu_plan_worker *w = &p->worker[i];
+
+		find_vcpu(p, w, online);
+		w->not_isolated = isolated && w->cpu < h->ncpus && !h->cpu[w->cpu].isolated;
+	}
 }
 
 bool cpu_is_housekeeping(const struct cpu_plan *p, unsigned cpu)
 {
 	return cpu == 0 && p->host->ncpus > 1 && !p->host->cpu[0].isolated;
-}
-
-bool cpu_is_not_isolated(const struct cpu_plan *p, unsigned cpu)
-{
-	bool any = false;
-
-	for (unsigned c = 0; c < p->host->ncpus; c++)
-		any = any || (p->host->cpu[c].isolated &&
-			      (!p->host->allowed_known || host_cpus_has(&p->host->allowed, c)));
-	return any && cpu < p->host->ncpus && !p->host->cpu[cpu].isolated;
 }
 
 static unsigned weight(const struct cpu_item *i)
@@ -124,24 +130,21 @@ void cpu_expected(const struct cpu_plan *p, unsigned load[STACK_MAX_CPUS])
 static unsigned cpu_cost(const struct cpu_plan *p, const struct cpu_item *i, unsigned cpu, const unsigned *load)
 {
 	const struct host_topology *h = p->host;
-	const struct cpu_vcpu *vcpu;
 	int w = cpu_worker_index(p, cpu);
-	enum cpu_vcpu_use use;
 	unsigned cost, far;
 
 	if (w < 0 || !host_online(h, cpu) || (h->allowed_known && !host_cpus_has(&h->allowed, cpu)))
 		return CPU_UNUSABLE;
 	cost = load[w];
-	use = cpu_vcpu_use(p, cpu, &vcpu);
-	if (use != CPU_VCPU_NONE)
-		cost += use == CPU_VCPU_PINNED ? PENALTY_VCPU_PINNED : PENALTY_VCPU_SHARED;
+	if (p->worker[w].vcpu)
+		cost += p->worker[w].vcpu_only ? PENALTY_VCPU_PINNED : PENALTY_VCPU_SHARED;
 	for (unsigned s = 0; s < p->nworkers; s++)
 		if (s != (unsigned)w && p->worker[s].cpu < h->ncpus &&
 		    h->cpu[p->worker[s].cpu].core == h->cpu[cpu].core)
 			cost += load[s] / 2; /* hyper-threads share one core's units */
 	if (cpu_is_housekeeping(p, cpu))
 		cost += PENALTY_HOUSEKEEP;
-	if (cpu_is_not_isolated(p, cpu))
+	if (p->worker[w].not_isolated)
 		cost += PENALTY_ISOLATED;
 	far = host_distance(h, i->device_node, h->cpu[cpu].node);
 	cost += far > 10 ? (far - 10) * PENALTY_FAR_DEVICE : 0;
@@ -205,6 +208,7 @@ void cpu_plan_compute(struct cpu_plan *p, unsigned margin, bool all)
 
 	if (!order)
 		return; /* nothing moves */
+	cpu_plan_prepare(p);
 	for (size_t i = 0; i < p->nitems; i++)
 		if (p->items[i].vport && (all || !p->items[i].chosen))
 			order[n++] = (struct order){ weight(&p->items[i]), i };
@@ -223,7 +227,6 @@ void cpu_plan_reason(const struct cpu_plan *p, size_t i, char *out, size_t size)
 	const struct cpu_item *item = &p->items[i];
 	int from = cpu_worker_index(p, item->cpu), to = cpu_worker_index(p, item->to);
 	unsigned now[STACK_MAX_CPUS] = { 0 }, then[STACK_MAX_CPUS];
-	const struct cpu_vcpu *vcpu;
 
 	for (size_t k = 0; k < p->nitems; k++) {
 		struct cpu_item as_is = p->items[k];
@@ -232,16 +235,15 @@ void cpu_plan_reason(const struct cpu_plan *p, size_t i, char *out, size_t size)
 		put(p, &as_is, true, now);
 	}
 	cpu_expected(p, then);
-	vcpu = NULL;
 	if (item->asked)
 		(void)snprintf(out, size, "somebody asked for it");
 	else if (from < 0 || to < 0)
 		(void)snprintf(out, size, "CPU %u has no worker", from < 0 ? item->cpu : item->to);
 	else if (!host_online(p->host, item->cpu))
 		(void)snprintf(out, size, "CPU %u is offline", item->cpu);
-	else if (cpu_vcpu_use(p, item->cpu, &vcpu) == CPU_VCPU_PINNED)
-		(void)snprintf(out, size, "virtual processor %u of %s's VM is pinned to CPU %u", vcpu->vcpu,
-			       vcpu->vport, item->cpu);
+	else if (p->worker[from].vcpu_only)
+		(void)snprintf(out, size, "virtual processor %u of %s's VM is pinned to CPU %u", p->worker[from].vcpu->vcpu,
+			       p->worker[from].vcpu->vport, item->cpu);
 	else if (p->worker[from].load > p->worker[to].load)
 		(void)snprintf(out, size, "CPU %u is busy %u %% of its time, %u %% with this VPort; CPU %u %u %%",
 			       item->cpu, (p->worker[from].load + 5) / 10, (item->load + 5) / 10, item->to,

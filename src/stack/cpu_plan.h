@@ -84,6 +84,10 @@ struct cpu_finding {
 struct cpu_plan_worker {
 	uint16_t cpu;
 	unsigned load; /* thousandths of its time that it was busy, measured */
+	/* found out once, by what works on the plan: */
+	const struct cpu_vcpu *vcpu; /* a VM's virtual processor that may run there and is pinned, NULL: none */
+	bool vcpu_only;              /* it may run nowhere else */
+	bool not_isolated;           /* other CPUs that the process may use are */
 };
 
 struct cpu_plan {

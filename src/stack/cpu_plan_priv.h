@@ -5,19 +5,14 @@
 
 #include "stack/cpu_plan.h"
 
-/* How a VM's virtual processors use a CPU. */
-enum cpu_vcpu_use { CPU_VCPU_NONE, CPU_VCPU_SHARED, CPU_VCPU_PINNED };
-
 int cpu_worker_index(const struct cpu_plan *p, unsigned cpu);
 /* The CPUs item `i` is on with its first queue pair on `cpu`; how many. */
 unsigned cpu_item_cpus(const struct cpu_plan *p, const struct cpu_item *i, unsigned cpu,
 		       uint16_t out[CPU_MAX_QUEUES]);
-/* *which gets the virtual processor that has it, when the answer is not CPU_VCPU_NONE. */
-enum cpu_vcpu_use cpu_vcpu_use(const struct cpu_plan *p, unsigned cpu, const struct cpu_vcpu **which);
+/* Finds out, once a worker, what is asked of it again and again. First of all. */
+void cpu_plan_prepare(struct cpu_plan *p);
 /* The lowest CPU, where the kernel does its own work, unless it is the only one. */
 bool cpu_is_housekeeping(const struct cpu_plan *p, unsigned cpu);
-/* There are isolated CPUs that this process may use, and this is none of them. */
-bool cpu_is_not_isolated(const struct cpu_plan *p, unsigned cpu);
 /* Expected load of every worker with everything at its `to`, thousandths of a CPU, by index. */
 void cpu_expected(const struct cpu_plan *p, unsigned load[STACK_MAX_CPUS]);
 /* What item `i` would wait behind with its first queue pair on a CPU, given the load of each worker without it, in

@@ -161,7 +161,7 @@ int placement_plan(struct placement *p, struct placement_plan *out, struct stack
 	*plan = (struct cpu_plan){ .host = out->host ? out->host : &p->host };
 	plan->nworkers = nic_engine_cpus(d->engine, cpus);
 	for (unsigned w = 0; w < plan->nworkers; w++)
-		plan->worker[w] = (struct cpu_plan_worker){ cpus[w], p->load[w] };
+		plan->worker[w] = (struct cpu_plan_worker){ .cpu = cpus[w], .load = p->load[w] };
 	for (size_t k = 0; k < d->nadapters; k++) {
 		size_t first = plan->nitems;
 

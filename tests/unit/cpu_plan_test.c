@@ -50,7 +50,7 @@ static int teardown(void **state)
 
 static void worker(unsigned cpu, unsigned load)
 {
-	plan.worker[plan.nworkers++] = (struct cpu_plan_worker){ (uint16_t)cpu, load };
+	plan.worker[plan.nworkers++] = (struct cpu_plan_worker){ .cpu = (uint16_t)cpu, .load = load };
 }
 
 static struct cpu_item *item(const char *name, unsigned cpu, unsigned load)
@@ -324,6 +324,44 @@ static void a_place_is_chosen_by_the_topology(void **state)
 	items[1].to = 5;
 	cpu_plan_compute(&plan, 15, false);
 	assert_int_equal(items[1].to, 5);
+}
+
+/* Sixty-four workers, a thousand VPorts, their VMs' processors on the other CPUs but for one: done in no time, and well. */
+static void a_big_host(void **state)
+{
+	enum { ITEMS = 1000, VCPUS = 8000 };
+	struct cpu_item *many = calloc(ITEMS, sizeof *many);
+	struct cpu_vcpu *pins = calloc(VCPUS, sizeof *pins);
+	unsigned on[64] = { 0 };
+
+	(void)state;
+	assert_true(many && pins);
+	host.ncpus = HOST_MAX_CPUS;
+	for (unsigned c = 0; c < HOST_MAX_CPUS; c++)
+		host.cpu[c] = (struct host_cpu){ .present = true, .online = true, .core = (uint16_t)c };
+	for (unsigned c = 0; c < 64; c++)
+		worker(c, 0);
+	for (unsigned i = 0; i < VCPUS; i++)
+		host_cpus_add(&pins[i].cpus, i == VCPUS - 1 ? 5 : 64 + i % (HOST_MAX_CPUS - 64));
+	for (unsigned i = 0; i < ITEMS; i++)
+		many[i] = (struct cpu_item){ .kind = CPU_ITEM_VPORT, .vport = (struct stack_vport *)&somebody,
+					     .queue_pairs = 1 + i % 4, .device_node = -1, .memory_node = -1,
+					     .cpu = 5, .to = 5 };
+	plan.items = many;
+	plan.nitems = ITEMS;
+	plan.vcpus = pins;
+	plan.nvcpus = VCPUS;
+	cpu_plan_compute(&plan, 15, false);
+	for (unsigned i = 0; i < ITEMS; i++)
+		on[many[i].to]++;
+	assert_int_equal(on[5], 0);
+	for (unsigned c = 1; c < 64; c++)
+		if (c != 5)
+			assert_in_range(on[c], 1, 60);
+	assert_int_equal(cpu_plan_check(&plan), 0);
+	assert_false(plan.refused);
+	free(many);
+	free(pins);
 }
 
 static void queue_sets(void **state)
@@ -606,6 +644,7 @@ int main(void)
 		T(silent_vports_are_spread),
 		T(the_heavy_ones_part),
 		T(a_place_is_chosen_by_the_topology),
+		T(a_big_host),
 		T(queue_sets),
 		T(moves_after_a_while),
 		T(a_short_burst_moves_nothing),
