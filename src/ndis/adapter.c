@@ -47,6 +47,15 @@ static int init_ids(struct ndis_adapter *a)
 		   : 0;
 }
 
+void ndis_adapter_next_id(struct ndis_adapter *a, enum ndis_id_kind kind, uint32_t id)
+{
+	struct ndis_ids *const of[] = {
+		[NDIS_ID_VPORT] = &a->vport_ids, [NDIS_ID_QUEUE] = &a->queue_ids, [NDIS_ID_FILTER] = &a->filter_ids
+	};
+
+	ndis_ids_seek(of[kind], id);
+}
+
 static void adapter_free(struct ndis_adapter *a)
 {
 	ndis_map_fini(&a->vport_map);

@@ -45,6 +45,12 @@ uint32_t ndis_ids_take(struct ndis_ids *ids)
 	return bit + 1;
 }
 
+void ndis_ids_seek(struct ndis_ids *ids, uint32_t id)
+{
+	if (id >= 1 && id <= ids->max)
+		ids->next = id;
+}
+
 void ndis_ids_put(struct ndis_ids *ids, uint32_t id)
 {
 	ids->used_bits[(id - 1) / 64] &= ~(1ull << ((id - 1) % 64));

@@ -20,6 +20,8 @@ int ndis_ids_init(struct ndis_ids *ids, uint32_t max);
 void ndis_ids_fini(struct ndis_ids *ids);
 /* A free identifier, or 0 when all are in use. */
 uint32_t ndis_ids_take(struct ndis_ids *ids);
+/* The next one taken is `id`, if it is free and one that can be; else the first free one behind it. 0: no effect. */
+void ndis_ids_seek(struct ndis_ids *ids, uint32_t id);
 /* Gives one back that was taken. */
 void ndis_ids_put(struct ndis_ids *ids, uint32_t id);
 

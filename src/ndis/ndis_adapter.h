@@ -131,6 +131,13 @@ struct ndis_adapter_info {
 };
 void ndis_adapter_info(const struct ndis_adapter *a, struct ndis_adapter_info *out);
 
+/*
+ * The identifier that the next object of that kind shall get, if it is free: whoever makes objects again that were there
+ * before a restart wants them under their old names. Without effect for an id that cannot be.
+ */
+enum ndis_id_kind { NDIS_ID_VPORT, NDIS_ID_QUEUE, NDIS_ID_FILTER };
+void ndis_adapter_next_id(struct ndis_adapter *a, enum ndis_id_kind kind, uint32_t id);
+
 /* Reads and clears the configuration blocks of a VF that were invalidated; 0 when none or no such VF. */
 ULONG64 ndis_vf_take_invalidated(struct ndis_adapter *a, NDIS_SRIOV_FUNCTION_ID vf);
 

@@ -45,6 +45,7 @@ struct stack_filter_want {
 	uint8_t mac[6];
 	bool broadcast;
 	struct stack_vlan vlan;
+	uint32_t id, broadcast_id; /* the identifiers they shall get if those are free; 0: any */
 };
 
 struct stack_policy {
@@ -66,7 +67,9 @@ enum stack_socket_mode { STACK_SOCKET_SERVER, STACK_SOCKET_CLIENT };
 
 struct stack_vport_want {
 	char name[STACK_NAME_SIZE];
+	uint32_t id;    /* the identifier it shall get if that is free; 0: any */
 	bool cpu_given; /* false: the worker with the fewest VPorts */
+	bool cpu_by_plan; /* with cpu_given: no person's choice, so that plans may change it */
 	unsigned cpu;
 	unsigned queue_pairs;
 	bool on_vf; /* a VF is allocated for it; its address is the first filter's that is no group's, which must be there */
@@ -147,6 +150,9 @@ struct stack_ops {
 	/* Something is done: "vport_added", "filter_set" …, docs/rpc.md's event names. `f` is NULL for events of a
 	 * VPort; "vport_deleted" is said while `v` is still there. */
 	void (*event)(void *ctx, const char *name, struct stack_vport *v, const struct stack_filter_info *f);
+	/* What is asked of the VPort, its filters included, is other than it was; before the event that says so. Both
+	 * VPorts of a move are told. May be NULL. */
+	void (*changed)(void *ctx, struct stack_vport *v);
 };
 
 struct stack_config {
@@ -198,8 +204,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
  * keeps its queue pairs. */
 int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e);
 /* Its filters are cleared, its endpoint is closed, DELETE_VPORT (on a VF then RESET_VF and FREE_VF) or FREE_QUEUE; `v` is
- * gone then. On failure all is as before, but the
- * filters have new identifiers. */
+ * gone then. On failure all is as before. */
 int stack_vport_del(struct stack_vport *v, struct stack_error *e);
 /* By name, on the adapter or (NULL) on any; "default" needs the adapter when there are several. */
 struct stack_vport *stack_vport_find(const struct stack *s, const struct stack_adapter *a, const char *name,

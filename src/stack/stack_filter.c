@@ -13,10 +13,19 @@
 
 static const uint8_t broadcast_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
+void stack_changed(struct stack_vport *v)
+{
+	const struct stack *s = v->adapter->stack;
+
+	if (s->ops->changed)
+		s->ops->changed(s->ctx, v);
+}
+
 void stack_event(struct stack_vport *v, const char *name, const struct stack_filter_info *f)
 {
 	const struct stack *s = v->adapter->stack;
 
+	stack_changed(v);
 	if (s->ops->event)
 		s->ops->event(s->ctx, name, v, f);
 }
@@ -40,7 +49,7 @@ static void describe(const struct stack_vport *v, const struct stack_broadcast *
 
 /* Sets a broadcast filter and its record. */
 static struct stack_broadcast *make_broadcast(struct stack_vport *v, const struct stack_vlan *vlan,
-					      struct stack_error *e)
+					      uint32_t wish, struct stack_error *e)
 {
 	struct stack_broadcast *b = calloc(1, sizeof *b);
 
@@ -49,6 +58,7 @@ static struct stack_broadcast *make_broadcast(struct stack_vport *v, const struc
 		return NULL;
 	}
 	b->vlan = *vlan;
+	ndis_adapter_next_id(v->adapter->ndis, NDIS_ID_FILTER, wish);
 	if (stack_req_set_filter(v->adapter, v->id, broadcast_mac, vlan, &b->id, e) < 0) {
 		free(b);
 		return NULL;
@@ -104,7 +114,7 @@ static void explain_refusal(struct stack_adapter *a, const struct stack_filter_w
 }
 
 /* A filter on ff:ff:ff:ff:ff:ff asked for by its own address; one that a MAC filter brought becomes it. */
-static int want_broadcast(struct stack_vport *v, const struct stack_vlan *vlan, struct stack_filter_info *made,
+static int want_broadcast(struct stack_vport *v, const struct stack_vlan *vlan, uint32_t wish, struct stack_filter_info *made,
 			  struct stack_error *e)
 {
 	struct stack_broadcast *b = find_broadcast(v, vlan);
@@ -113,7 +123,7 @@ static int want_broadcast(struct stack_vport *v, const struct stack_vlan *vlan, 
 		return stack_fail(e, STACK_EXISTS, "mac", "is taken with this VLAN: filter %u of VPort %s", b->id,
 				  v->name);
 	if (!b)
-		b = make_broadcast(v, vlan, e);
+		b = make_broadcast(v, vlan, wish, e);
 	if (!b)
 		return -1;
 	b->wanted = true;
@@ -131,11 +141,12 @@ int stack_filter_make(struct stack_vport *v, const struct stack_filter_want *wan
 
 	*nmade = 0;
 	if (stack_mac_is_broadcast(want->mac)) {
-		if (want_broadcast(v, &want->vlan, &made[0], e) < 0)
+		if (want_broadcast(v, &want->vlan, want->id, &made[0], e) < 0)
 			return -1;
 		*nmade = 1;
 		return 0;
 	}
+	ndis_adapter_next_id(a->ndis, NDIS_ID_FILTER, want->id);
 	if (stack_req_set_filter(a, v->id, want->mac, &want->vlan, &id, e) < 0) {
 		explain_refusal(a, want, e);
 		return -1;
@@ -147,7 +158,7 @@ int stack_filter_make(struct stack_vport *v, const struct stack_filter_want *wan
 		return 0;
 	b = find_broadcast(v, &want->vlan);
 	if (!b) {
-		b = make_broadcast(v, &want->vlan, e);
+		b = make_broadcast(v, &want->vlan, want->broadcast_id, e);
 		if (!b) {
 			struct stack_error undo;
 
@@ -234,7 +245,7 @@ int stack_filter_del(struct stack_adapter *a, uint32_t id, struct stack_error *e
 		struct stack_error undo;
 
 		if (b) {
-			b = companion_gone ? make_broadcast(v, &f.vlan, &undo) : b;
+			b = companion_gone ? make_broadcast(v, &f.vlan, companion.id, &undo) : b;
 			if (b)
 				b->users++;
 		}
@@ -284,7 +295,7 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 			return -1;
 		carried = true;
 	} else if (!dst) {
-		dst = make_broadcast(to, &src->vlan, e);
+		dst = make_broadcast(to, &src->vlan, 0, e);
 		if (!dst)
 			return -1;
 		made = true;
@@ -340,6 +351,8 @@ int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *
 	if (rc < 0)
 		return -1;
 	out->vport = to->id;
+	if (from)
+		stack_changed(from);
 	stack_event(to, "filter_moved", out);
 	return 0;
 }
@@ -466,10 +479,22 @@ int stack_filters_clear_all(struct stack_vport *v, struct stack_filter_info **ke
 	return 0;
 }
 
+/* Of the broadcast filter of the VLAN test; 0: none is in the list. */
+static uint32_t broadcast_id(const struct stack_filter_info *list, size_t n, const struct stack_vlan *vlan)
+{
+	for (size_t i = 0; i < n; i++)
+		if (stack_mac_is_broadcast(list[i].mac) && stack_vlan_equal(&list[i].vlan, vlan))
+			return list[i].id;
+	return 0;
+}
+
 void stack_filters_restore(struct stack_vport *v, const struct stack_filter_info *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct stack_filter_want want = { .vlan = list[i].vlan, .broadcast = list[i].broadcast };
+		struct stack_filter_want want = {
+			.vlan = list[i].vlan, .broadcast = list[i].broadcast, .id = list[i].id,
+			.broadcast_id = broadcast_id(list, n, &list[i].vlan),
+		};
 		struct stack_filter_info made[STACK_FILTERS_MADE];
 		struct stack_error e;
 		unsigned nmade;

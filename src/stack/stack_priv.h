@@ -176,6 +176,8 @@ int stack_filters_clear_all(struct stack_vport *v, struct stack_filter_info **ke
 void stack_filters_restore(struct stack_vport *v, const struct stack_filter_info *list, size_t n);
 /* Frees the VPort's records. */
 void stack_filters_forget(struct stack_vport *v);
+/* What is asked of the VPort is other than it was; stack_event says so, too. */
+void stack_changed(struct stack_vport *v);
 void stack_event(struct stack_vport *v, const char *name, const struct stack_filter_info *f);
 
 #endif

@@ -91,7 +91,9 @@ static int create(struct stack_vport *v, const struct stack_vport_want *want, co
 		  struct stack_error *e)
 {
 	uint16_t function = v->on_vf ? v->vf : NDIS_PF_FUNCTION_ID;
+	enum ndis_id_kind kind = stack_adapter_model(v->adapter) == STACK_MODEL_SWITCH ? NDIS_ID_VPORT : NDIS_ID_QUEUE;
 
+	ndis_adapter_next_id(v->adapter->ndis, kind, want->id);
 	return stack_adapter_model(v->adapter) == STACK_MODEL_SWITCH
 		   ? stack_req_create_vport(v->adapter, want, function, cpus, &v->id, e)
 		   : stack_queue_allocate(v->adapter, want, cpus, &v->id, e);
@@ -203,7 +205,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	}
 	v->adapter = a;
 	v->cpu = want->cpu_given ? want->cpu : stack_least_loaded(s);
-	v->cpu_chosen = want->cpu_given;
+	v->cpu_chosen = want->cpu_given && !want->cpu_by_plan;
 	v->queue_pairs = want->queue_pairs;
 	affinity_of(s, v->cpu, v->queue_pairs, &cpus);
 	v->socket_mode = want->socket_mode;
@@ -374,7 +376,7 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		memcpy(v->name, c->name, sizeof v->name);
 		stack_index_add(v);
 	}
-	if (asked || own.policy || own.tuning || early)
+	if (asked || own.policy || own.tuning || early || c->let_plan)
 		stack_event(v, "vport_changed", NULL);
 	return 0;
 undo:

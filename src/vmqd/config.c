@@ -321,6 +321,21 @@ static void read_user(struct reader *r, struct params *p)
 		(void)params_fault(p, "user", "there is no memory for it");
 }
 
+/* Which file it is decides the default: a second vmqd with a file of its own does not meet the first one's state. */
+static void read_state(struct reader *r, struct params *p)
+{
+	const char *s;
+
+	if (strcmp(r->c->file, CONFIG_DEFAULT_FILE) == 0)
+		(void)snprintf(r->c->state, sizeof r->c->state, CONFIG_DEFAULT_STATE);
+	if (!params_str(p, "state", false, &s))
+		return;
+	if (strcmp(s, "none") == 0)
+		r->c->state[0] = '\0';
+	else
+		(void)params_path(p, "state", false, r->c->state, sizeof r->c->state);
+}
+
 static void default_cpu(struct config *c, const cpu_set_t *allowed)
 {
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -395,6 +410,7 @@ static void read_all(struct reader *r, const json_t *root)
 	(void)params_bool(&p, "cpu_auto", &r->c->cpu_auto);
 	adapters = params_any(&p, "adapters", true);
 	(void)params_path(&p, "run_dir", false, r->c->run_dir, sizeof r->c->run_dir);
+	read_state(r, &p);
 	read_user(r, &p);
 	if (params_close(&p) < 0)
 		return;

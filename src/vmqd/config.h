@@ -21,6 +21,7 @@
 #include "vmqd/yamldoc.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/vmq/vmqd.yaml"
+#define CONFIG_DEFAULT_STATE "/var/lib/vmq/state.db" /* of CONFIG_DEFAULT_FILE; other files have none unless they say so */
 
 struct config_port {
 	unsigned driver;        /* index in config_drivers */
@@ -54,6 +55,7 @@ struct config {
 	char run_dir[STACK_PATH_SIZE];
 	unsigned vport_socket_mode; /* of VPorts' sockets that vmqd listens at */
 	gid_t vport_socket_group;
+	char state[PATH_MAX]; /* the state store; empty: none */
 	bool sandbox;
 	char *user; /* whose process vmqd is once it is started; NULL: who started it */
 	uid_t uid;

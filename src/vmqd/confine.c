@@ -45,14 +45,16 @@ static int add_dir_of(struct dirs *d, const char *file)
 	return add_dir(d, dirname(copy));
 }
 
-/* Calls fn for each socket of a VPort that is made here, until one fails. */
-static int each_socket(const struct config *cfg, int (*fn)(void *ctx, const char *path), void *ctx)
+/* Calls fn for each socket of a VPort that was made here, until one fails. */
+static int each_socket(const struct daemon *d, int (*fn)(void *ctx, const char *path), void *ctx)
 {
-	for (size_t i = 0; i < cfg->nadapters; i++)
-		for (size_t k = 0; k < cfg->adapters[i].nvports; k++) {
-			const struct stack_vport_want *w = &cfg->adapters[i].vports[k].want;
-			int rc = w->socket_mode == STACK_SOCKET_CLIENT ? 0 : fn(ctx, w->socket);
+	for (size_t i = 0; i < d->nadapters; i++)
+		for (uint32_t id = 1; id < NIC_MAX_VPORTS; id++) {
+			const struct stack_vport *v = stack_vport_by_id(d->adapters[i].stack, id);
+			int rc = 0;
 
+			if (v && stack_vport_socket_mode(v) != STACK_SOCKET_CLIENT)
+				rc = fn(ctx, stack_vport_socket(v));
 			if (rc < 0)
 				return rc;
 		}
@@ -91,12 +93,12 @@ int daemon_confine(struct daemon *d, struct vmq_err *err)
 		return 0;
 	}
 	if (cfg->user &&
-	    (give(&to, cfg->run_dir) < 0 || give(&to, cfg->socket) < 0 || each_socket(cfg, give, &to) < 0)) {
+	    (give(&to, cfg->run_dir) < 0 || give(&to, cfg->socket) < 0 || each_socket(d, give, &to) < 0)) {
 		config_blame(cfg, err, "user");
 		return -1;
 	}
 	if (add_dir(&dirs, cfg->run_dir) < 0 || add_dir_of(&dirs, cfg->socket) < 0 ||
-	    each_socket(cfg, dir_of_socket, &dirs) < 0) {
+	    each_socket(d, dir_of_socket, &dirs) < 0) {
 		rc = vmq_err(err, -1, "out of memory");
 	} else {
 		s.dirs = (const char *const *)dirs.path;

@@ -21,6 +21,7 @@
 #include "vmqd/links.h"
 #include "vmqd/listen.h"
 #include "vmqd/methods.h"
+#include "vmqd/state.h"
 
 #define FAULTS_LOGGED 32u /* of an adapter's driver; the rest is counted */
 
@@ -28,6 +29,7 @@ static const struct stack_ops stack_ops = {
 	.open_endpoint = endpoint_open,
 	.close_endpoint = endpoint_close,
 	.event = events_stack,
+	.changed = state_changed,
 };
 
 /* ---- workers ---- */
@@ -43,11 +45,14 @@ static void engine_events(void *arg, uint32_t events)
 static void watch_engine(void *arg, uint32_t events)
 {
 	struct daemon *d = arg;
+	struct stack_error e;
 	uint64_t ticks;
 
 	(void)events;
-	if (read(d->watch_fd, &ticks, sizeof ticks) == sizeof ticks)
-		nic_engine_watch(d->engine);
+	if (read(d->watch_fd, &ticks, sizeof ticks) != sizeof ticks)
+		return;
+	nic_engine_watch(d->engine);
+	(void)state_commit(d, &e); /* what no request did: moves by automatic placement */
 }
 
 /* Looks after the workers every NIC_WATCH_MS. */
@@ -185,21 +190,12 @@ static int make_contract(struct adapter *a, struct vmq_err *err)
 static int make_vports(struct adapter *a, struct vmq_err *err)
 {
 	struct stack_vport_change cpu = { .set_cpu = true, .cpu = a->cfg->host.cpu, .by_plan = !a->cfg->host.cpu_given };
-	struct stack_vport *v;
 	struct stack_error e;
 
 	if (stack_adapter_add(a->daemon->stack, a->cfg->name, a->ndis, cpu.cpu, a, &a->stack, &e) < 0 ||
 	    stack_vport_set(stack_vport_by_id(a->stack, 0), &cpu, &e) < 0)
 		return vmq_err(err, -1, "adapter %s: %s", a->cfg->name, e.err.text);
-	for (size_t i = 0; i < a->cfg->nvports; i++) {
-		if (stack_vport_add(a->stack, &a->cfg->vports[i].want, &v, &e) == 0)
-			continue;
-		*err = e.err;
-		config_blame(a->daemon->cfg, err, "adapters[%zu].vports[%zu]%s%s", adapter_index(a), i,
-			     e.field[0] ? "." : "", e.field);
-		return -1;
-	}
-	return 0;
+	return state_restore(a, err);
 }
 
 /* Frames flow from here on. */
@@ -218,7 +214,7 @@ static int attach_ports(struct adapter *a, struct vmq_err *err)
 	}
 	a->wire_attached = true;
 	ndis_adapter_info(a->ndis, &n);
-	log_info("adapter %s: port %s, host device %s, %zu VPorts, mode %s: %s", a->cfg->name,
+	log_info("adapter %s: port %s, host device %s, %zu VPorts declared, mode %s: %s", a->cfg->name,
 		 a->wire->ops->describe(a->wire), a->cfg->host.device, a->cfg->nvports, ndis_mode_name(n.mode), n.mode_reason);
 	return 0;
 }
@@ -242,6 +238,7 @@ static void stop_adapter(struct adapter *a)
 		(void)nic_wire_detach(a->nic);
 	if (a->stack)
 		stack_adapter_remove(a->stack);
+	state_forget(a);
 	if (a->host_attached)
 		(void)nic_vport_detach_port(a->nic, 0);
 	ndis_adapter_destroy(a->ndis);
@@ -311,7 +308,7 @@ static int check_alone(const struct config *cfg, struct vmq_err *err)
 
 static int start_server(struct daemon *d, struct vmq_err *err)
 {
-	struct rpc rpc = { .methods = methods, .ctx = d };
+	struct rpc rpc = { .methods = methods, .commit = state_commit, .ctx = d };
 
 	if (server_create(d->loop, &rpc, &d->server) < 0)
 		return vmq_err(err, -1, "out of memory");
@@ -337,7 +334,7 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 	if (vhost_guard_start(&d->vhost_loop, err) < 0)
 		goto fail;
 	d->guard = true;
-	if (start_stack(d, err) < 0 || start_adapters(d, err) < 0 ||
+	if (start_stack(d, err) < 0 || state_open(d, err) < 0 || start_adapters(d, err) < 0 ||
 	    placement_create(d, &d->placement, err) < 0 || start_server(d, err) < 0)
 		goto fail;
 	placement_warn(d->placement);
@@ -359,6 +356,7 @@ void daemon_stop(struct daemon *d)
 		stop_adapter(&d->adapters[--d->nadapters]);
 	free(d->adapters);
 	stack_destroy(d->stack);
+	state_close(d);
 	if (d->guard)
 		vhost_guard_stop();
 	if (d->watch_fd >= 0) {

@@ -25,6 +25,8 @@
 #define VMQD_VERSION "0.1.0"
 
 struct daemon;
+struct state;
+struct store;
 
 struct adapter {
 	struct daemon *daemon;
@@ -37,6 +39,7 @@ struct adapter {
 	struct softnic *soft;
 	struct ndis_adapter *ndis;
 	struct stack_adapter *stack;
+	struct state *state;     /* what of its VPorts is in the store (state.c) */
 	struct ndis_driver *raw; /* of oid.request; what it makes is its own */
 	bool raw_request;        /* one is under way: a VPort that is made now is not the stack's */
 	struct vf_socket_list vf_sockets;
@@ -52,6 +55,7 @@ struct daemon {
 	bool engine_watched;
 	int watch_fd; /* timer of nic_engine_watch; -1: none */
 	struct stack *stack;
+	struct store *store; /* NULL: none is configured */
 	struct adapter *adapters;
 	size_t nadapters; /* those that exist, also half */
 	struct placement *placement;

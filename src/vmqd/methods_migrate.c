@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmqd/document.h"
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
@@ -17,44 +18,21 @@
 
 /* ---- export ---- */
 
-static json_t *filters_json(const struct stack_filter_info *f, size_t n)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < n; i++) {
-		if (!f[i].companion)
-			(void)json_array_append_new(list, json_pack("{s:o, s:o, s:b}", "mac", mac_json(f[i].mac), "vlan",
-								    vlan_json(&f[i].vlan), "broadcast",
-								    f[i].broadcast));
-	}
-	return list;
-}
-
 int method_migrate_export(void *ctx, struct rpc_client *client, struct params *p, json_t **result,
 			  struct stack_error *e)
 {
 	struct stack_vport *v = select_vport(ctx, p, "name", e);
-	struct stack_vport_info info;
-	struct stack_filter_info *f;
-	struct stack_policy policy;
-	struct stack_tuning tuning;
-	size_t n;
 
 	(void)client;
 	if (v && stack_vport_id(v) == 0)
 		(void)params_fault(p, "name", "%s is the host's own VPort; it stays with its host", stack_vport_name(v));
-	if (params_close(p) < 0 || stack_vport_info(v, &info, e) < 0 || stack_vport_policy(v, &policy, e) < 0 || stack_vport_tuning(v, &tuning, e) < 0 ||
-	    stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
+	if (params_close(p) < 0)
 		return -1;
-	*result = json_pack("{s:i, s:s, s:s, s:i, s:i, s:s, s:b, s:b, s:b, s:o, s:o}", "format", FORMAT, "name", info.name,
-			    "function", info.is_queue || info.on_pf ? "pf" : "vf", "cpu", (int)info.cpu, "queue_pairs", (int)info.queue_pairs, "moderation",
-			    moderation_name(info.moderation), "source_check", policy.source_check, "vlan_check",
-			    policy.vlan_check, "all_multicast", policy.all_multicast, "filters", filters_json(f, n),
-			    "features", endpoint_features(v));
-	free(f);
+	*result = document_new(v, false, e);
 	if (!*result)
-		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
-	tuning_describe(&tuning, *result);
+		return -1;
+	(void)json_object_set_new(*result, "format", json_integer(FORMAT));
+	(void)json_object_set_new(*result, "features", endpoint_features(v));
 	return 0;
 }
 
@@ -82,20 +60,6 @@ static const json_t *list_of(struct params *p, const char *key, const char *what
 	return list;
 }
 
-static void read_filters(const json_t *list, struct wish_vport *w, struct stack_error *e)
-{
-	for (size_t i = 0; i < json_array_size(list) && e->code == STACK_OK; i++) {
-		char path[64];
-		struct params f;
-
-		(void)snprintf(path, sizeof path, "vport.filters[%zu]", i);
-		params_open(&f, json_array_get(list, i), path, e);
-		wish_filter_read(&f, true, &w->filters[w->want.nfilters]);
-		if (params_close(&f) == 0)
-			w->want.nfilters++;
-	}
-}
-
 static int read_document(const struct daemon *d, struct arrival *a, struct stack_error *e)
 {
 	const json_t *filters;
@@ -114,7 +78,7 @@ static int read_document(const struct daemon *d, struct arrival *a, struct stack
 		return -1;
 	if (stack_name_taken(a->wish.want.name))
 		(void)params_fault(&p, "name", "%s", stack_name_taken(a->wish.want.name));
-	read_filters(filters, &a->wish, e);
+	document_read_filters(filters, "vport", false, &a->wish, e);
 	return params_close(&p);
 }
 

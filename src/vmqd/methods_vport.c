@@ -5,6 +5,7 @@
 
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
+#include "vmqd/state.h"
 #include "vmqd/text.h"
 #include "vmqd/tuning.h"
 
@@ -48,6 +49,7 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 
 	if (stack_vport_policy(v, &policy, e) < 0 || stack_vport_tuning(v, &tuning, e) < 0)
 		return -1;
+	(void)json_object_set_new(out, "origin", json_string(state_origin(v)));
 	(void)json_object_set_new(out, "cpu_auto", json_boolean(!stack_vport_cpu_chosen(v)));
 	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
 	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));

@@ -63,8 +63,9 @@ static json_t *fault_answer(const json_t *id, const struct stack_error *e)
 static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char *method, const json_t *args,
 		    const json_t *id)
 {
-	struct stack_error e = { .code = STACK_OK };
+	struct stack_error e = { .code = STACK_OK }, other;
 	const struct rpc_method *m = rpc->methods;
+	bool failed;
 	json_t *result = NULL;
 	char sentence[128];
 	struct params p;
@@ -78,7 +79,10 @@ static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char
 	if (args && !json_is_object(args))
 		return error_answer(id, BAD_PARAMS, "params: is not an object; parameters are given by name", NULL);
 	params_open(&p, args, "", &e);
-	if (m->fn(rpc->ctx, client, &p, &result, &e) < 0) {
+	failed = m->fn(rpc->ctx, client, &p, &result, &e) < 0;
+	if (rpc->commit && rpc->commit(rpc->ctx, failed ? &other : &e) < 0)
+		failed = true;
+	if (failed) {
 		json_decref(result);
 		return fault_answer(id, &e);
 	}

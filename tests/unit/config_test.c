@@ -159,7 +159,7 @@ static const struct bad {
 	{ "cpus: [0]\n", "f:1: adapters: is missing" },
 	{ HEAD "color: red\n",
 	  "f:5: color: is not known here; known are control, vport_sockets, cpus, cpu_auto, adapters, run_dir, "
-	  "sandbox, user" },
+	  "state, sandbox, user" },
 	{ "adapters: []\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
 	{ "adapters: 5\n", "f:1: adapters: is not a list of 1 to 16 adapters" },
 	{ HEAD "run_dir: here\n", "f:5: run_dir: \"here\" is not an absolute path" },

@@ -57,7 +57,7 @@ class Vmqd:
             try:
                 self.client = rpc.Client(self.socket)
                 return True
-            except ConnectionError:
+            except (ConnectionError, FileNotFoundError):  # left over from one that was killed, until it is made anew
                 return False
         procs.wait_for(ready, timeout, 'the control socket of vmqd')
         return self

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What was asked at run time (state.h). Of each VPort the last committed document is in memory beside the store: what a
+ * request changed is the difference to it, and undoing a request is going back to it.
+ */
+#include "vmqd/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "vmqd/daemon.h"
+#include "vmqd/document.h"
+#include "vmqd/store.h"
+#include "vmqd/text.h"
+
+/* A VPort as the store has it. */
+struct kept {
+	uint32_t id;
+	char declared[STACK_NAME_SIZE]; /* in the file; empty: added at run time */
+	bool changed;
+	bool running; /* it is, or was when it was last looked at, on the adapter; else it could not be made again */
+	json_t *doc;  /* NULL: made in this request */
+};
+
+struct state {
+	struct kept *kept;
+	size_t nkept, room;
+	json_t *gone;   /* declared names deleted at run time, an object used as a set */
+	uint32_t *dirty; /* ids that changed since the last commit */
+	size_t ndirty, dirty_room;
+	bool restoring;
+	uint32_t top_filter; /* filter ids above it were never given out */
+};
+
+/* ---- records ---- */
+
+static struct kept *find(const struct state *s, uint32_t id)
+{
+	for (size_t i = 0; i < s->nkept; i++)
+		if (s->kept[i].id == id)
+			return &s->kept[i];
+	return NULL;
+}
+
+static struct kept *find_declared(const struct state *s, const char *name)
+{
+	for (size_t i = 0; i < s->nkept; i++)
+		if (strcmp(s->kept[i].declared, name) == 0)
+			return &s->kept[i];
+	return NULL;
+}
+
+static struct kept *add(struct state *s, uint32_t id)
+{
+	if (s->nkept == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+		struct kept *more = reallocarray(s->kept, room, sizeof *more);
+
+		if (!more)
+			return NULL;
+		s->kept = more;
+		s->room = room;
+	}
+	s->kept[s->nkept] = (struct kept){ .id = id };
+	return &s->kept[s->nkept++];
+}
+
+static void drop(struct state *s, struct kept *k)
+{
+	json_decref(k->doc);
+	*k = s->kept[--s->nkept];
+}
+
+void state_changed(void *ctx, struct stack_vport *v)
+{
+	struct state *s = adapter_of(v)->state;
+	uint32_t id = stack_vport_id(v);
+
+	(void)ctx;
+	if (!s || s->restoring)
+		return;
+	for (size_t i = 0; i < s->ndirty; i++)
+		if (s->dirty[i] == id)
+			return;
+	if (s->ndirty == s->dirty_room) {
+		size_t room = s->dirty_room ? 2 * s->dirty_room : 16;
+		uint32_t *more = reallocarray(s->dirty, room, sizeof *more);
+
+		if (!more) {
+			log_error("VPort %s: its change is not noted: out of memory", stack_vport_name(v));
+			return;
+		}
+		s->dirty = more;
+		s->dirty_room = room;
+	}
+	s->dirty[s->ndirty++] = id;
+}
+
+const char *state_origin(const struct stack_vport *v)
+{
+	const struct kept *k = find(adapter_of(v)->state, stack_vport_id(v));
+
+	if (!k || !k->declared[0])
+		return "runtime";
+	return k->changed ? "changed" : "file";
+}
+
+/* What the file declares under the name, or NULL. */
+static const struct wish_vport *declaration(const struct adapter *a, const char *name)
+{
+	for (size_t i = 0; i < a->cfg->nvports; i++)
+		if (strcmp(a->cfg->vports[i].want.name, name) == 0)
+			return &a->cfg->vports[i];
+	return NULL;
+}
+
+/* ---- commit ---- */
+
+/* What becomes of one VPort's record. */
+struct update {
+	uint32_t id;
+	json_t *doc; /* as it is now; NULL: it is gone */
+	bool changed;
+	char declared[STACK_NAME_SIZE];
+};
+
+static int describe(struct adapter *a, uint32_t id, struct update *u, struct stack_error *e)
+{
+	struct stack_vport *v = stack_vport_by_id(a->stack, id);
+	const struct kept *k = find(a->state, id);
+
+	*u = (struct update){ .id = id };
+	if (k) {
+		memcpy(u->declared, k->declared, sizeof u->declared);
+		u->changed = k->changed;
+	}
+	if (!v)
+		return 0;
+	u->doc = document_new(v, true, e);
+	if (!u->doc)
+		return -1;
+	/* deleted, and there again: the declared one, changed */
+	if (!k && declaration(a, stack_vport_name(v)) && !find_declared(a->state, stack_vport_name(v)))
+		(void)snprintf(u->declared, sizeof u->declared, "%s", stack_vport_name(v));
+	u->changed = u->changed || !k || !k->doc || !document_same(k->doc, u->doc);
+	return 0;
+}
+
+static int write_one(struct daemon *d, const struct adapter *a, const struct update *u, struct vmq_err *err)
+{
+	char *text;
+	int rc;
+
+	if (!u->doc) {
+		if (u->declared[0] && store_set_gone(d->store, a->cfg->name, u->declared, true, err) < 0)
+			return -1;
+		return store_del(d->store, a->cfg->name, u->id, err);
+	}
+	if (u->declared[0] && store_set_gone(d->store, a->cfg->name, u->declared, false, err) < 0)
+		return -1;
+	text = json_dumps(u->doc, JSON_COMPACT | JSON_ENSURE_ASCII);
+	if (!text)
+		return vmq_err(err, -1, "out of memory");
+	rc = store_put(d->store,
+		       &(struct store_row){ a->cfg->name, u->id, u->declared[0] ? u->declared : NULL, u->changed, text },
+		       err);
+	free(text);
+	return rc;
+}
+
+static int write_all(struct daemon *d, const struct adapter *a, const struct update *u, size_t n, struct vmq_err *err)
+{
+	if (!d->store)
+		return 0;
+	if (store_begin(d->store, err) < 0)
+		goto undo;
+	for (size_t i = 0; i < n; i++)
+		if (write_one(d, a, &u[i], err) < 0)
+			goto undo;
+	if (store_commit(d->store, err) == 0)
+		return 0;
+undo:
+	store_rollback(d->store);
+	return -1;
+}
+
+static void remember(struct state *s, struct update *u)
+{
+	struct kept *k = find(s, u->id);
+
+	if (!u->doc) {
+		if (u->declared[0])
+			(void)json_object_set_new(s->gone, u->declared, json_true());
+		if (k)
+			drop(s, k);
+		return;
+	}
+	(void)json_object_del(s->gone, u->declared);
+	if (!k)
+		k = add(s, u->id);
+	if (!k)
+		return; /* out of memory: it is taken for new by the next commit */
+	json_decref(k->doc);
+	k->doc = u->doc;
+	u->doc = NULL;
+	k->changed = u->changed;
+	k->running = true;
+	memcpy(k->declared, u->declared, sizeof k->declared);
+}
+
+/* ---- going back to what is in the store ---- */
+
+static bool has_filter(const struct wish_vport *w, const struct stack_filter_info *f)
+{
+	for (size_t i = 0; i < w->want.nfilters; i++) {
+		const struct stack_filter_want *x = &w->filters[i];
+
+		if (memcmp(x->mac, f->mac, 6) == 0 && x->vlan.kind == f->vlan.kind && x->vlan.id == f->vlan.id &&
+		    x->broadcast == f->broadcast)
+			return true;
+	}
+	return false;
+}
+
+/* The VPort's filters that the wish does not have go. */
+static int take_filters(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
+{
+	struct stack_filter_info *f;
+	size_t n;
+	int rc = 0;
+
+	if (stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (!f[i].companion && !has_filter(w, &f[i]))
+			rc = stack_filter_del(stack_vport_adapter(v), f[i].id, e);
+	free(f);
+	return rc;
+}
+
+static int give_filters(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
+{
+	struct stack_filter_info made[STACK_FILTERS_MADE], *f;
+	int rc = 0;
+	unsigned k;
+	size_t n;
+
+	if (stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < w->want.nfilters && rc == 0; i++) {
+		const struct stack_filter_want *x = &w->filters[i];
+		bool there = false;
+
+		for (size_t j = 0; j < n && !there; j++)
+			there = memcmp(x->mac, f[j].mac, 6) == 0 && x->vlan.kind == f[j].vlan.kind &&
+				x->vlan.id == f[j].vlan.id && !f[j].companion;
+		if (!there)
+			rc = stack_filter_add(v, x, made, &k, e);
+	}
+	free(f);
+	return rc;
+}
+
+/* All but the filters. */
+static int set_vport(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
+{
+	const struct stack_vport_want *x = &w->want;
+	struct stack_vport_info now;
+	struct stack_vport_change c = {
+		.set_cpu = x->cpu_given, .cpu = x->cpu, .by_plan = x->cpu_by_plan, .let_plan = x->cpu_by_plan,
+		.set_moderation = true, .moderation = x->moderation,
+		.set_source_check = true, .set_vlan_check = true, .set_all_multicast = true, .policy = x->policy,
+		.set_tuning = true, .tuning = x->tuning,
+		.set_name = stack_vport_id(v) != 0,
+	};
+
+	if (stack_vport_info(v, &now, e) < 0)
+		return -1;
+	c.set_queue_pairs = c.set_name && now.queue_pairs != x->queue_pairs;
+	c.queue_pairs = x->queue_pairs;
+	memcpy(c.name, x->name, sizeof c.name);
+	return stack_vport_set(v, &c, e);
+}
+
+enum step { TAKE, MAKE, GIVE, STEPS };
+
+static int go_back(struct adapter *a, enum step step, uint32_t id, struct stack_error *e)
+{
+	const struct kept *k = find(a->state, id);
+	struct stack_vport *v = stack_vport_by_id(a->stack, id);
+	struct wish_vport w;
+	int rc = 0;
+
+	if (!k)
+		return v && step == TAKE ? stack_vport_del(v, e) : 0;
+	if (document_read(k->doc, a->daemon->cfg->run_dir, &w, e) < 0)
+		return -1;
+	if (step == TAKE && v)
+		rc = take_filters(v, &w, e);
+	else if (step == MAKE)
+		rc = v ? set_vport(v, &w, e) : stack_vport_add(a->stack, &w.want, &v, e);
+	else if (step == GIVE && v)
+		rc = give_filters(v, &w, e);
+	wish_free(&w);
+	return rc;
+}
+
+static void undo(struct adapter *a)
+{
+	struct state *s = a->state;
+	struct stack_error e;
+
+	s->restoring = true;
+	for (int step = 0; step < STEPS; step++)
+		for (size_t i = 0; i < s->ndirty; i++)
+			if (go_back(a, (enum step)step, s->dirty[i], &e) < 0)
+				log_error("adapter %s: a refused change of VPort %u could not be undone: %s", a->cfg->name,
+					  s->dirty[i], e.err.text);
+	s->restoring = false;
+}
+
+static int commit_adapter(struct adapter *a, struct stack_error *e)
+{
+	struct state *s = a->state;
+	struct update *u = calloc(s->ndirty, sizeof *u);
+	struct vmq_err err = { "" };
+	int rc = u ? 0 : stack_fail(e, STACK_FAILED, NULL, "out of memory");
+
+	for (size_t i = 0; i < s->ndirty && rc == 0; i++)
+		rc = describe(a, s->dirty[i], &u[i], e);
+	if (rc == 0 && write_all(a->daemon, a, u, s->ndirty, &err) < 0)
+		rc = stack_fail(e, STACK_FAILED, NULL, "nothing was changed, because it could not be stored: %s", err.text);
+	if (rc < 0) {
+		log_error("%s", e->err.text);
+		undo(a);
+	}
+	for (size_t i = 0; u && i < s->ndirty; i++) {
+		if (rc == 0)
+			remember(s, &u[i]);
+		json_decref(u[i].doc);
+	}
+	free(u);
+	s->ndirty = 0;
+	return rc;
+}
+
+int state_commit(void *ctx, struct stack_error *e)
+{
+	struct daemon *d = ctx;
+	int rc = 0;
+
+	/* a request is about one adapter, but for plans of CPUs, whose moves are each on its own */
+	for (size_t i = 0; i < d->nadapters; i++)
+		if (d->adapters[i].state && d->adapters[i].state->ndirty && commit_adapter(&d->adapters[i], e) < 0)
+			rc = -1;
+	return rc;
+}
+
+/* ---- at the start ---- */
+
+static void load_row(void *ctx, const struct store_row *row)
+{
+	struct adapter *a = ctx;
+	struct kept *k = add(a->state, row->id);
+
+	if (!k)
+		return;
+	(void)snprintf(k->declared, sizeof k->declared, "%s", row->declared ? row->declared : "");
+	k->changed = row->changed;
+	k->doc = json_loads(row->doc, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(k->doc)) {
+		log_error("adapter %s: the stored document of VPort %u is none; it is left out", a->cfg->name, row->id);
+		drop(a->state, k);
+	}
+}
+
+static void load_gone(void *ctx, const char *declared)
+{
+	struct adapter *a = ctx;
+
+	(void)json_object_set_new(a->state->gone, declared, json_true());
+}
+
+/* The identifiers that a declared VPort and its filters had; filters that are new get ids that nobody had. */
+static void old_ids(struct state *s, const struct kept *k, struct wish_vport *w)
+{
+	struct wish_vport was = { 0 };
+	struct stack_error e;
+
+	if (k && document_read(k->doc, "/", &was, &e) == 0)
+		w->want.id = k->id;
+	for (size_t i = 0; i < w->want.nfilters; i++) {
+		struct stack_filter_want *f = &w->filters[i];
+
+		for (size_t j = 0; j < was.want.nfilters; j++) {
+			const struct stack_filter_want *o = &was.filters[j];
+
+			if (memcmp(f->mac, o->mac, 6) == 0 && f->vlan.kind == o->vlan.kind && f->vlan.id == o->vlan.id) {
+				f->id = o->id;
+				f->broadcast_id = o->broadcast_id;
+			}
+		}
+		if (!f->id && s->top_filter)
+			f->id = ++s->top_filter;
+		if (!f->broadcast_id && s->top_filter)
+			f->broadcast_id = ++s->top_filter;
+	}
+	wish_free(&was);
+}
+
+static void find_top(struct state *s)
+{
+	for (size_t i = 0; i < s->nkept; i++) {
+		const json_t *f;
+		size_t j;
+
+		json_array_foreach(json_object_get(s->kept[i].doc, "filters"), j, f) {
+			json_int_t id = json_integer_value(json_object_get(f, "id"));
+			json_int_t b = json_integer_value(json_object_get(f, "broadcast_id"));
+
+			id = id > b ? id : b;
+			if (id > s->top_filter && id < UINT32_MAX)
+				s->top_filter = (uint32_t)id;
+		}
+	}
+}
+
+/* A worker's CPU that the configuration does not list any more is nobody's wish. */
+static void check_cpu(const struct adapter *a, struct wish_vport *w)
+{
+	if (!w->want.cpu_given || nic_engine_has_cpu(a->daemon->engine, w->want.cpu))
+		return;
+	log_warn("VPort %s: CPU %u, where it was, has no worker now; it gets another one", w->want.name, w->want.cpu);
+	w->want.cpu_given = false;
+}
+
+/* Makes what run time added or changed; a failure of it is no reason not to start. */
+static void make_kept(struct adapter *a, struct kept *k)
+{
+	struct stack_vport *v = stack_vport_by_id(a->stack, 0);
+	struct stack_error e = { .code = STACK_OK };
+	struct wish_vport w;
+	int rc = document_read(k->doc, a->daemon->cfg->run_dir, &w, &e);
+
+	if (rc == 0) {
+		check_cpu(a, &w);
+		if (k->id == 0)
+			rc = set_vport(v, &w, &e) < 0 || give_filters(v, &w, &e) < 0 ? -1 : 0;
+		else
+			rc = stack_vport_add(a->stack, &w.want, &v, &e);
+		wish_free(&w);
+	}
+	k->running = rc == 0;
+	if (rc < 0)
+		log_error("adapter %s: VPort %u could not be made again as it was: %s%s%s; it stays in the store",
+			  a->cfg->name, k->id, e.field, e.field[0] ? ": " : "", e.err.text);
+}
+
+static int make_declared(struct adapter *a, size_t i, struct vmq_err *err)
+{
+	struct wish_vport *w = &a->cfg->vports[i];
+	struct stack_error e;
+	struct stack_vport *v;
+	struct kept *k;
+
+	old_ids(a->state, find_declared(a->state, w->want.name), w);
+	if (stack_vport_add(a->stack, &w->want, &v, &e) < 0) {
+		*err = e.err;
+		config_blame(a->daemon->cfg, err, "adapters[%zu].vports[%zu]%s%s", (size_t)(a - a->daemon->adapters), i,
+			     e.field[0] ? "." : "", e.field);
+		return -1;
+	}
+	k = find_declared(a->state, w->want.name);
+	if (!k)
+		k = add(a->state, stack_vport_id(v));
+	if (!k)
+		return vmq_err(err, -1, "out of memory");
+	k->id = stack_vport_id(v);
+	k->running = true;
+	memcpy(k->declared, w->want.name, sizeof k->declared);
+	return 0;
+}
+
+/* What was of the file and is in it no more goes, with what was changed of it. */
+static void forget_undeclared(struct adapter *a)
+{
+	struct state *s = a->state;
+	const char *name;
+	json_t *value;
+	void *next;
+
+	for (size_t i = s->nkept; i-- > 0;) {
+		const struct kept *k = &s->kept[i];
+
+		if (k->id != 0 && k->declared[0] && !declaration(a, k->declared)) {
+			if (k->changed)
+				log_warn("VPort %s is not in the configuration any more: gone, with what was changed of it",
+					 k->declared);
+			drop(s, &s->kept[i]);
+		}
+	}
+	json_object_foreach_safe(s->gone, next, name, value)
+		if (!declaration(a, name))
+			(void)json_object_del(s->gone, name);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct kept *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Those known, under their old ids and in that order, then what is new in the file. */
+static int make_all(struct adapter *a, struct vmq_err *err)
+{
+	struct state *s = a->state;
+	size_t known = s->nkept;
+
+	qsort(s->kept, s->nkept, sizeof *s->kept, by_id);
+	for (size_t i = 0; i < known; i++) {
+		const struct wish_vport *w = s->kept[i].changed ? NULL : declaration(a, s->kept[i].declared);
+
+		if (w && make_declared(a, (size_t)(w - a->cfg->vports), err) < 0)
+			return -1;
+		if (!w && (s->kept[i].changed || !s->kept[i].declared[0]))
+			make_kept(a, &s->kept[i]);
+	}
+	for (size_t i = 0; i < a->cfg->nvports; i++) {
+		const char *name = a->cfg->vports[i].want.name;
+
+		if (json_object_get(s->gone, name)) {
+			log_info("VPort %s of the configuration was deleted at run time: it is not made", name);
+			continue;
+		}
+		if (!find_declared(s, name) && make_declared(a, i, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A VPort that run time added, and that the file declares meanwhile, too, is the declared one, changed. */
+static void adopt(struct adapter *a)
+{
+	struct state *s = a->state;
+
+	for (size_t i = 0; i < s->nkept; i++) {
+		struct kept *k = &s->kept[i];
+		const char *name = json_string_value(json_object_get(k->doc, "name"));
+
+		if (k->declared[0] || k->id == 0 || !name || !declaration(a, name) || find_declared(s, name))
+			continue;
+		(void)snprintf(k->declared, sizeof k->declared, "%s", name);
+		k->changed = true;
+		(void)json_object_del(s->gone, name);
+	}
+}
+
+/* The default VPort is always declared. */
+static int keep_default(struct adapter *a, struct vmq_err *err)
+{
+	struct kept *k = find(a->state, 0);
+
+	if (!k)
+		k = add(a->state, 0);
+	if (!k)
+		return vmq_err(err, -1, "out of memory");
+	(void)snprintf(k->declared, sizeof k->declared, STACK_DEFAULT_NAME);
+	k->running = true;
+	return 0;
+}
+
+/* Every VPort's document as it came to be. What could not be made keeps the one it has. */
+static int document_all(struct adapter *a, struct vmq_err *err)
+{
+	struct stack_error e;
+
+	for (size_t i = 0; i < a->state->nkept; i++) {
+		struct kept *k = &a->state->kept[i];
+		struct stack_vport *v = stack_vport_by_id(a->stack, k->id);
+		json_t *doc = v && k->running ? document_new(v, true, &e) : json_incref(k->doc);
+
+		if (!doc)
+			return vmq_err(err, -1, "VPort %u: %s", k->id, v ? e.err.text : "gone");
+		json_decref(k->doc);
+		k->doc = doc;
+	}
+	return 0;
+}
+
+static void stale_row(void *ctx, const struct store_row *row)
+{
+	json_t *list = ctx;
+
+	(void)json_array_append_new(list, json_integer(row->id));
+}
+
+static void stale_gone(void *ctx, const char *declared)
+{
+	json_t *list = ctx;
+
+	(void)json_array_append_new(list, json_string(declared));
+}
+
+/* Replaces the adapter's rows by what there is now. */
+static int write_anew(struct adapter *a, struct vmq_err *err)
+{
+	struct store *s = a->daemon->store;
+	const char *adapter = a->cfg->name;
+	json_t *ids = json_array(), *names = json_array(), *v;
+	int rc = -1;
+	size_t i;
+
+	if (!s || store_each(s, adapter, stale_row, ids, err) < 0 || store_each_gone(s, adapter, stale_gone, names, err) < 0 ||
+	    store_begin(s, err) < 0) {
+		rc = s ? -1 : 0;
+		goto out;
+	}
+	json_array_foreach(ids, i, v)
+		if (store_del(s, adapter, (uint32_t)json_integer_value(v), err) < 0)
+			goto out;
+	json_array_foreach(names, i, v)
+		if (!json_object_get(a->state->gone, json_string_value(v)) &&
+		    store_set_gone(s, adapter, json_string_value(v), false, err) < 0)
+			goto out;
+	for (i = 0; i < a->state->nkept; i++) {
+		const struct kept *k = &a->state->kept[i];
+		struct update u = { .id = k->id, .doc = k->doc, .changed = k->changed };
+
+		memcpy(u.declared, k->declared, sizeof u.declared);
+		if (write_one(a->daemon, a, &u, err) < 0)
+			goto out;
+	}
+	rc = store_commit(s, err);
+out:
+	if (rc < 0 && s)
+		store_rollback(s);
+	json_decref(ids);
+	json_decref(names);
+	return rc;
+}
+
+int state_restore(struct adapter *a, struct vmq_err *err)
+{
+	struct store *store = a->daemon->store;
+	struct state *s = calloc(1, sizeof *s);
+	int rc;
+
+	a->state = s;
+	if (!s || !(s->gone = json_object()))
+		return vmq_err(err, -1, "out of memory");
+	s->restoring = true;
+	if (store && (store_each(store, a->cfg->name, load_row, a, err) < 0 ||
+		      store_each_gone(store, a->cfg->name, load_gone, a, err) < 0))
+		return -1;
+	forget_undeclared(a);
+	adopt(a);
+	find_top(s);
+	rc = keep_default(a, err) < 0 || make_all(a, err) < 0 || document_all(a, err) < 0 ? -1 : write_anew(a, err);
+	s->restoring = false;
+	return rc;
+}
+
+void state_forget(struct adapter *a)
+{
+	struct state *s = a->state;
+
+	if (!s)
+		return;
+	while (s->nkept)
+		drop(s, &s->kept[s->nkept - 1]);
+	json_decref(s->gone);
+	free(s->kept);
+	free(s->dirty);
+	free(s);
+	a->state = NULL;
+}
+
+int state_open(struct daemon *d, struct vmq_err *err)
+{
+	if (!d->cfg->state[0] || store_open(d->cfg->state, &d->store, err) == 0)
+		return 0;
+	config_blame(d->cfg, err, "state");
+	return -1;
+}
+
+void state_close(struct daemon *d)
+{
+	store_close(d->store);
+	d->store = NULL;
+}
