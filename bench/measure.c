@@ -15,7 +15,7 @@
 
 #define LOOK_AT_CLOCK	  256u	/* turns between two looks at the clock */
 #define CREDIT_MAX	  256.0 /* frames that a late turn may make up for */
-#define LATENCY_BUCKETS	  16384u
+#define LATENCY_BUCKETS	  (1u << 20) /* 67 ms */
 #define LATENCY_BUCKET_NS 64u
 #define WAKE_LOST_S	  1.0
 
@@ -137,6 +137,8 @@ static unsigned allowance(struct stream *s)
 	s->paid = now;
 	if (s->credit > CREDIT_MAX)
 		s->credit = CREDIT_MAX;
+	if (s->credit < 1) /* below 0 after a turn in which several senders had one each */
+		return 0;
 	return s->credit < opt.burst ? (unsigned)s->credit : opt.burst;
 }
 

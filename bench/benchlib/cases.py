@@ -22,6 +22,9 @@ CHURN_BATCH = 20
 PER_VPORT = 64      # filters, where the control socket is measured
 WAKES = 600
 IDLE_S = 5
+LIGHT = 32          # VMs with light traffic, beside one at full rate
+LIGHT_PPS = 100     # frames a second each
+ASK_S = 0.02        # control is asked so often
 
 
 class Skip(Exception):
@@ -215,6 +218,119 @@ def control(env, sw):
     return {'values': {f'vmq, {k}': v * 1000 for k, v in values.items()}}
 
 
+class Attacker:
+    """The VM of the third port breaks every rule, comes back, and breaks the next, until the end."""
+
+    def __init__(self, env, sw):
+        self.proc, self.begin = machine.spawn([env.attack, sw.socket(2)], stdout=subprocess.PIPE, text=True), time.monotonic()
+
+    def end(self):
+        """How many a second there were."""
+        seconds = time.monotonic() - self.begin
+        machine.end(self.proc)
+        return read(self.proc.stdout.read()).get('attacks', 0) / seconds
+
+
+def calm(env, sw):
+    """The pair of `attacked`, and nobody attacks."""
+    r = stream(env, sw, pair(sw))
+    if len(env.cpus) < 4:
+        r.update(basis='cycles', measured=r['value'], value=r['capacity'])
+    return r
+
+
+def attacked(env, sw):
+    """The pair beside an attacker. Where the attacker would take the generator's core, what the attack alone takes of the
+    worker's time is taken off what the worker could do without it."""
+    if len(env.cpus) >= 4:
+        a = Attacker(env, sw)
+        try:
+            r = stream(env, sw, pair(sw))
+        finally:
+            rate = a.end()
+        r['note'] = f'{rate:.0f} attacks/s'
+        return r
+    a = Attacker(env, sw)
+    time.sleep(0.5)
+    before, t = sw.workers()[env.cpu], time.monotonic()
+    time.sleep(env.time)
+    after, seconds = sw.workers()[env.cpu], time.monotonic() - t
+    rate = a.end()
+    share = cycles_a_frame(before, after, 1, 1000) / 1e9 / seconds
+    r = calm(env, sw)
+    r['value'] *= 1 - share
+    r['note'] = f'{rate:.0f} attacks/s take {share * 100:.1f} % of the worker'
+    return r
+
+
+class Asker(threading.Thread):
+    """Asks the control socket again and again, and notes how long each answer took."""
+
+    def __init__(self, sw):
+        super().__init__()
+        self.client, self.over, self.ms, self.failed = Client(sw.dir + '/ctl'), False, [], None
+
+    def run(self):
+        try:
+            while not self.over:
+                t = time.monotonic()
+                self.client.call('vport.show', name='vm0')
+                self.ms.append((time.monotonic() - t) * 1000)
+                time.sleep(ASK_S)
+        except (Failed, OSError) as e:
+            self.failed = e
+        self.client.close()
+
+
+def delivered(sw, name):
+    return sw.client.call('stats.show', vport=name)['vports'][0]['rx_frames']
+
+
+def light_counters(sw):
+    """Frames that the VMs with light traffic sent, and that were dropped on the way to them."""
+    light = [s for s in sw.client.call('stats.show')['vports'] if s['name'] not in ('default', 'vm0', 'vm1')]
+    drops = (n for s in light for why, n in s['drops'].items() if why != 'rx_not_connected')
+    return sum(s['tx_frames'] for s in light), sum(drops)
+
+
+def overload(env, sw):
+    """One VM sends all it can to a second; 32 others send little, to each other. All on one worker."""
+    heavy = machine.spawn(['nice', '-n', '19', *generator(env, sw, pair(sw), extra=['--yield', '--time', '600'])],
+                          stdout=subprocess.DEVNULL)
+    asker = Asker(sw)
+    ports = ['--first', '3']
+    for i in range(LIGHT):
+        ports += ['--tx' if i % 2 == 0 else '--rx', sw.socket(2 + i)]
+    try:
+        wait = time.monotonic() + 20
+        while delivered(sw, 'vm1') < 100000:
+            if time.monotonic() > wait:
+                raise Failed(f'{sw.name}: the heavy VM does not send')
+            time.sleep(0.1)
+        at_first = light_counters(sw)
+        asker.start()
+        before, t = delivered(sw, 'vm1'), time.monotonic()
+        r = run(env, sw, generator(env, sw, ports, extra=['--pairs', '--latency', '--yield', '--burst', '1', '--rate',
+                                                          str(LIGHT // 2 * LIGHT_PPS)]))
+        heavy_mpps = (delivered(sw, 'vm1') - before) / (time.monotonic() - t) / 1e6
+    finally:
+        asker.over = True
+        if asker.ident:
+            asker.join()
+        machine.end(heavy)
+    if asker.failed:
+        raise Failed(f'control did not answer: {asker.failed}')
+    if 'lat_p99_us' not in r:
+        raise Failed(f'{sw.name}: no light frame arrived')
+    answers = sorted(asker.ms)
+    shared = ', generators and control on one core' if len(env.cpus) < 4 else ''
+    sent, lost = (a - b for a, b in zip(light_counters(sw), at_first))
+    r['note'] = f'beside {heavy_mpps:.2f} Mpps{shared}; of {sent} light frames {lost} were dropped'
+    return dict(r, values={'light, median': r['lat_p50_us'] / 1000, 'light, p99': r['lat_p99_us'] / 1000,
+                           'control answer, p99': answers[int(len(answers) * 0.99)],
+                           'control answer, worst': answers[-1]})
+
+
 def through_wire(size, out):
     """Between a VM and the far end of the physical port: out, or in."""
     def measure(env, sw):
@@ -271,6 +387,8 @@ SETUPS = {
     'vmq-silent': lambda env: Vmq(env, silent=MANY),
     'ovs-wire': lambda env: Ovs(env, wire=True),
     'vmq-wire': lambda env: Vmq(env),
+    'vmq-attack': lambda env: Vmq(env, active=3),
+    'vmq-load': lambda env: Vmq(env, active=2 + LIGHT),
     'vmq-none': lambda env: Vmq(env, active=0),
     'vmq-control': lambda env: Vmq(env, active=0),
     'vmq-two': lambda env: Vmq(env, active=4, cpus=[_second(env), env.cpu],
@@ -349,6 +467,12 @@ CASES = [
     Case('wire-out', 'VM to wire (AF_XDP on veth), 64 bytes', 'Mpps',
          [('ovs-wire', OVS, through_wire(64, True)), ('vmq-wire', VMQ, through_wire(64, True))],
          [Aim(VMQ, ('wire-out', OVS), '>=', 1.3)]),
+    Case('attack', 'Beside a VM that attacks, 64 bytes', 'Mpps',
+         [('vmq-attack', 'vmq, no attack', calm), ('vmq-attack', 'vmq, attacked', attacked)],
+         [Aim('vmq, attacked', ('attack', 'vmq, no attack'), '>=', 0.95)]),
+    Case('overload', f'{LIGHT} VMs with {LIGHT_PPS} frames/s beside one at full rate; control meanwhile', 'ms',
+         [('vmq-load', None, overload)],
+         [Aim('light, p99', None), Aim('control answer, worst', None, '<=', 100)]),
     Case('memory', 'Resident memory', 'MiB',
          [('vmq-none', 'vmq, no VPort', resident), ('vmq-silent', 'vmq, 1,000 VPorts', resident)],
          [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)],
