@@ -128,7 +128,7 @@ static void take(struct link_watch *w, const struct nlmsghdr *h, const struct if
 static void on_link(struct link_watch *w, const struct nlmsghdr *h, bool foreign)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
-	struct attrs t = { NULL };
+	struct attrs t = { 0 };
 
 	/* A bridge speaks of its ports by the same messages; theirs are of family AF_BRIDGE. */
 	if (mnl_nlmsg_get_payload_len(h) < sizeof *info || info->ifi_family != AF_UNSPEC)

@@ -97,7 +97,7 @@ static void line_text(const struct line *l, const struct json_text *common, stru
 static int show_filters(struct adapter *a, const struct snapshot *s, struct json_text *t, struct stack_error *e)
 {
 	struct line *lines = calloc(s->nfilters + 1, sizeof *lines);
-	struct json_text common = { NULL };
+	struct json_text common = { 0 };
 
 	if (!lines)
 		return stack_fail(e, STACK_FAILED, NULL, "out of memory");

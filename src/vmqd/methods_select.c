@@ -129,7 +129,7 @@ void json_text_element(struct json_text *t)
 int show_list(struct daemon *d, struct params *p, const char *key, const char *list, show_fn *show, json_t **result,
 	      struct stack_error *e)
 {
-	struct json_text t = { NULL };
+	struct json_text t = { 0 };
 	struct selection sel;
 
 	if (select_shown(d, p, key, &sel, e) < 0)

@@ -113,7 +113,7 @@ static int vport_text(struct adapter *a, const struct stack_vport_info *i, const
 int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e)
 {
 	struct selection sel = { adapter_of(v), true, stack_vport_id(v) };
-	struct json_text t = { NULL };
+	struct json_text t = { 0 };
 	struct snapshot s;
 	int rc;
 
