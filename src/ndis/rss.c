@@ -93,7 +93,7 @@ NDIS_STATUS rss_parameters(const struct ndis_call *c)
 {
 	static const struct ndis_rss off;
 	uint8_t buf[RSS_TABLE_AT + RSS_MAX_ENTRIES * sizeof(PROCESSOR_NUMBER) + RSS_KEY_SIZE];
-	struct ndis_vport *v;
+	struct ndis_vport *v = NULL;
 	NDIS_STATUS status = rss_need(c);
 
 	if (status == NDIS_STATUS_SUCCESS)
