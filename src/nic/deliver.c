@@ -25,7 +25,7 @@ static void copy_rest(uint8_t *dst, const struct frame *f)
 	}
 }
 
-/* Short, in pieces, or with a tag to be taken out or put in. */
+/* Very short, in pieces, or with a tag to be taken out or put in. */
 static __attribute__((noinline)) void copy_odd(uint8_t *dst, const struct frame *f, enum tag_op op)
 {
 	uint8_t edited[FRAME_HDR + 4];
@@ -43,8 +43,15 @@ static __attribute__((noinline)) void copy_odd(uint8_t *dst, const struct frame 
 /* The frame as the receiver shall see it into one piece of memory with room for it. */
 static inline __attribute__((always_inline)) void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op op)
 {
-	if (__builtin_expect(op != TAG_KEEP || f->hdr_len != FRAME_HDR || f->segs != NULL, 0)) {
+	if (__builtin_expect(op != TAG_KEEP || f->hdr_len < FRAME_HDR / 2 || f->segs != NULL, 0)) {
 		copy_odd(dst, f, op);
+		return;
+	}
+	if (__builtin_expect(f->hdr_len < FRAME_HDR, 0)) { /* two halves that overlap, and then the rest, if any */
+		memcpy(dst, f->hdr, FRAME_HDR / 2);
+		memcpy(dst + f->hdr_len - FRAME_HDR / 2, f->hdr + f->hdr_len - FRAME_HDR / 2, FRAME_HDR / 2);
+		if (f->rest.len)
+			memcpy(dst + f->hdr_len, f->rest.ptr, f->rest.len);
 		return;
 	}
 	memcpy(dst, f->hdr, FRAME_HDR); /* in steps of 16 bytes: a 64-byte store over two lines waits for both */

@@ -46,6 +46,11 @@ static inline void read_piece(struct frame *f, uint8_t *p, uint32_t len)
 	if (__builtin_expect(len >= FRAME_HDR, 1)) {
 		memcpy(f->hdr, p, FRAME_HDR);
 		f->hdr_len = FRAME_HDR;
+	} else if (len >= FRAME_HDR / 2) { /* most short frames have 60 bytes: two halves that overlap */
+		memcpy(f->hdr, p, FRAME_HDR / 2);
+		memset(f->hdr + FRAME_HDR / 2, 0, FRAME_HDR / 2);
+		memcpy(f->hdr + len - FRAME_HDR / 2, p + len - FRAME_HDR / 2, FRAME_HDR / 2);
+		f->hdr_len = (uint16_t)len;
 	} else {
 		memset(f->hdr, 0, FRAME_HDR);
 		memcpy(f->hdr, p, len);
