@@ -8,7 +8,7 @@
  */
 #include "nic/nic_priv.h"
 
-static bool source_is_own(const struct nic *n, const struct nic_vport *src, const struct frame *f)
+bool classify_source_is_own(const struct nic *n, const struct nic_vport *src, const struct frame *f)
 {
 	const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
 	uint64_t mac = filter_mac(f->hdr + 6), v;
@@ -19,8 +19,7 @@ static bool source_is_own(const struct nic *n, const struct nic_vport *src, cons
 	       (filter_lookup(t, filter_key(mac, FILTER_VLAN_ANY), &v) && filter_value_vport(v) == src->id);
 }
 
-/* Does a filter of the VPort hold this VLAN (0: none)? */
-static bool may_send(const struct nic_vport *src, unsigned vid)
+bool classify_may_send(const struct nic_vport *src, unsigned vid)
 {
 	const uint64_t *set;
 
@@ -32,8 +31,7 @@ static bool may_send(const struct nic_vport *src, unsigned vid)
 	return set && (set[vid / 64] >> (vid % 64) & 1);
 }
 
-/* An access VPort's VM sends into its VLAN: untagged frames get the tag, priority-tagged ones keep their priority. */
-static void give_access_vlan(struct frame *f, uint16_t access)
+void classify_give_vlan(struct frame *f, uint16_t access)
 {
 	uint16_t tci = (uint16_t)((f->tci & 0xF000u) | access);
 
@@ -58,12 +56,12 @@ bool classify_admit(const struct nic *n, const struct nic_vport *src, struct fra
 		return false;
 	}
 	if (access)
-		give_access_vlan(f, access);
-	if (!may_send(src, frame_vid(f))) {
+		classify_give_vlan(f, access);
+	if (!classify_may_send(src, frame_vid(f))) {
 		*why = NIC_DROP_TX_VLAN;
 		return false;
 	}
-	if (is_set(&src->source_check) && !source_is_own(n, src, f)) {
+	if (is_set(&src->source_check) && !classify_source_is_own(n, src, f)) {
 		*why = NIC_DROP_TX_SOURCE_MAC;
 		return false;
 	}

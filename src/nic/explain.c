@@ -88,10 +88,19 @@ static void add_default(struct answer *a)
 
 static void fill_frame(struct frame *f, const struct nic_explain_in *in)
 {
+	uint32_t have = in->captured < FRAME_HDR ? in->captured : FRAME_HDR;
+
 	*f = (struct frame){ .len = 60, .hdr_len = 60, .tag = in->tagged ? FRAME_TAG_INLINE : FRAME_UNTAGGED, .tci = in->tci };
-	memcpy(f->hdr, in->dst, 6);
-	memcpy(f->hdr + 6, in->src, 6);
 	f->src_vport = in->from_wire ? FRAME_FROM_WIRE : in->vport;
+	if (in->bytes) {
+		f->len = in->len;
+		f->hdr_len = (uint16_t)have;
+		memcpy(f->hdr, in->bytes, have);
+		frame_read_tag(f);
+	} else {
+		memcpy(f->hdr, in->dst, 6);
+		memcpy(f->hdr + 6, in->src, 6);
+	}
 }
 
 unsigned explain_frame(const struct nic *n, const struct nic_vport *src, struct frame *f, struct nic_explain_dest *out, unsigned max)
@@ -135,12 +144,26 @@ unsigned explain_frame(const struct nic *n, const struct nic_vport *src, struct 
 	return a.count;
 }
 
+static const struct nic_vport *sender_of(const struct nic *n, const struct nic_explain_in *in)
+{
+	return in->from_wire ? NULL : vport_of(n, in->vport);
+}
+
 unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struct nic_explain_dest *out, unsigned max)
 {
 	struct frame f;
 	unsigned count;
 
 	fill_frame(&f, in);
-	count = explain_frame(n, in->from_wire ? NULL : vport_of(n, in->vport), &f, out, max);
+	count = explain_frame(n, sender_of(n, in), &f, out, max);
 	return count < max ? count : max;
+}
+
+unsigned nic_explain_steps(const struct nic *n, const struct nic_explain_in *in, const struct nic_explain_dest *d, unsigned ndest,
+			   struct nic_explain_step *out, unsigned max)
+{
+	struct frame f;
+
+	fill_frame(&f, in);
+	return explain_steps(n, sender_of(n, in), &f, d, ndest, out, max);
 }

@@ -65,6 +65,18 @@ static inline unsigned frame_vid(const struct frame *f)
 	return f->tag == FRAME_UNTAGGED ? 0 : f->tci & 0xFFFu;
 }
 
+/* The tag that lies in the bytes. */
+static inline void frame_read_tag(struct frame *f)
+{
+	if (f->hdr[12] == 0x81 && f->hdr[13] == 0x00 && f->len >= 18) {
+		f->tag = FRAME_TAG_INLINE;
+		f->tci = (uint16_t)(f->hdr[14] << 8 | f->hdr[15]);
+	} else {
+		f->tag = FRAME_UNTAGGED;
+		f->tci = 0;
+	}
+}
+
 enum tag_op { TAG_KEEP, TAG_STRIP, TAG_INSERT };
 
 /* What has to be done to the bytes so that the receiver sees the tag in them, or does not. */

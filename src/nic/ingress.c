@@ -25,18 +25,6 @@ static void give_back_unsent(struct worker *w, struct nic_queue *q, const struct
 	notify_later(w, q);
 }
 
-/* The tag that lies in the bytes. */
-static inline void read_tag(struct frame *f)
-{
-	if (f->hdr[12] == 0x81 && f->hdr[13] == 0x00 && f->len >= 18) {
-		f->tag = FRAME_TAG_INLINE;
-		f->tci = (uint16_t)(f->hdr[14] << 8 | f->hdr[15]);
-	} else {
-		f->tag = FRAME_UNTAGGED;
-		f->tci = 0;
-	}
-}
-
 /* First bytes of a frame that lies in one piece. */
 static inline void read_piece(struct frame *f, uint8_t *p, uint32_t len)
 {
@@ -220,7 +208,7 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		f->port = NULL;
 		f->held = NULL;
 		f->src_vport = src_vport;
-		read_tag(f);
+		frame_read_tag(f);
 		bytes += f->len;
 		credit -= (int32_t)f->len;
 	}
@@ -252,7 +240,7 @@ static bool add_port_frame(struct worker *w, struct port_source *s, const struct
 		f->tag = FRAME_TAG_BESIDE;
 		f->tci = pf->vlan_tci;
 	} else {
-		read_tag(f);
+		frame_read_tag(f);
 	}
 	f->offload = 0;
 	if (__builtin_expect(!pf->vnet, 1) || offload_read(f, pf->vnet, OFFLOAD_NEEDS | OFFLOAD_VALID))

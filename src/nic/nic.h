@@ -375,6 +375,8 @@ struct nic_explain_in {
 	uint8_t dst[6], src[6];
 	bool tagged;
 	uint16_t tci; /* priority << 13 | VID when tagged */
+	const uint8_t *bytes; /* a whole frame, or its begin, 14 bytes at least, instead of the members above; NULL: none */
+	uint32_t captured, len; /* bytes that are there, and of the frame */
 };
 
 struct nic_explain_dest {
@@ -387,6 +389,38 @@ struct nic_explain_dest {
 	bool bypassed;        /* by way of the default queue */
 	enum nic_drop drop;   /* DROP */
 };
+
+/* What is looked at on the way of a frame, in that order. */
+enum nic_explain_what {
+	NIC_STEP_SENDER,       /* is the sending VPort active, and has it a filter? */
+	NIC_STEP_VLAN_GIVEN,   /* it gets the VPort's `vlan` */
+	NIC_STEP_VLAN_CHECK,   /* of `vlan`, 0: none; OFF: it may send any */
+	NIC_STEP_SOURCE_CHECK,
+	NIC_STEP_FILTER,       /* a look for `test` (and `vlan`): PASS: `filter` of `vport`, or `members` of a group address; OFF: `vport` is not active */
+	NIC_STEP_RULE,         /* no filter claims it: from outside PASS: the default VPort takes it; `outside`: to the wire, PASS: and the default VPort */
+	NIC_STEP_STORM,        /* `vport` sends group frames within a limit */
+	NIC_STEP_HASH,         /* `hash` chooses queue `qp` of `vport`; OFF: it has none, the default queue */
+	NIC_STEP_BYPASS,       /* `vport` is bypassed */
+	NIC_STEP_RATE,         /* `vport` receives within a limit */
+	NIC_STEP_OFFLOAD,      /* PASS: what the sender leaves unfinished `vport` takes so; FAIL: it is finished here */
+};
+
+enum nic_explain_result { NIC_STEP_PASS, NIC_STEP_FAIL, NIC_STEP_OFF };
+
+struct nic_explain_step {
+	enum nic_explain_what what;
+	enum nic_explain_result result;
+	uint32_t vport, filter, members, hash;
+	enum nic_vlan_test test;
+	uint16_t vlan;
+	unsigned qp;
+	bool all_groups; /* a look for VPorts that take every group frame */
+	bool outside;
+};
+
+/* The steps to nic_explain's answer for the same frame: fills up to max, returns how many. */
+unsigned nic_explain_steps(const struct nic *n, const struct nic_explain_in *in, const struct nic_explain_dest *d, unsigned ndest,
+			   struct nic_explain_step *out, unsigned max);
 
 /* What would become of a frame now: fills up to max destinations, returns how many. The same code that classifies. */
 unsigned nic_explain(const struct nic *n, const struct nic_explain_in *in, struct nic_explain_dest *out, unsigned max);

@@ -373,6 +373,11 @@ void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint
 void burst_finish(struct worker *w);
 
 /* ---- classify.c: worker, and control for explain ---- */
+/* The parts of classify_admit: does a filter of the VPort hold this VLAN (0: none), is the source address one of its
+ * filters'; and an access VPort's VM sends into its VLAN: untagged frames get the tag, priority-tagged keep theirs. */
+bool classify_may_send(const struct nic_vport *src, unsigned vid);
+bool classify_source_is_own(const struct nic *n, const struct nic_vport *src, const struct frame *f);
+void classify_give_vlan(struct frame *f, uint16_t access);
 /* Does the host's device take this unicast frame that no filter claims? */
 bool classify_host_accepts(const struct nic *n, const struct frame *f);
 struct verdict {
@@ -392,6 +397,10 @@ void classify_group(const struct nic *n, const struct filter_table *t, const str
 /* What would become of f, whose sender is src (NULL with FRAME_FROM_WIRE). f gets the VLAN that classify_admit gives it.
  * Fills up to max destinations, returns how many there are. */
 unsigned explain_frame(const struct nic *n, const struct nic_vport *src, struct frame *f, struct nic_explain_dest *out, unsigned max);
+/* ---- explain_steps.c: control ---- */
+/* What is looked at on the way of f as it came, whose destinations explain_frame has said; returns how many steps. */
+unsigned explain_steps(const struct nic *n, const struct nic_vport *src, struct frame *f, const struct nic_explain_dest *d, unsigned ndest,
+		       struct nic_explain_step *out, unsigned max);
 
 /* ---- deliver.c: worker ---- */
 void deliver_rings(struct worker *w);

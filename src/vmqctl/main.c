@@ -9,7 +9,7 @@
 
 #include "vmqctl/cmd.h"
 
-#define SHORTS_MAX 8u /* -c and -w, however often */
+#define SHORTS_MAX 8u /* -c, -w and -n, however often */
 
 static int usage_objects(const char *word)
 {
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
 		{ "in-bytes", required_argument, NULL, 'I' }, { NULL, 0, NULL, 0 },
 	};
 	struct cmd_options opt = { .topology = "", .bytes = -1, .in_bytes = -1 };
-	static char *const shorts[] = { ['c'] = "count", ['w'] = "write" };
+	static char *const shorts[] = { ['c'] = "count", ['w'] = "write", ['n'] = "number" };
 	unsigned int num, more = 0;
 	char **words, *tail[2 * SHORTS_MAX];
 	int c, rc;
@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 		cmd_complete(&opt, argv + 2, (unsigned int)argc - 2);
 		return CMD_DONE;
 	}
-	while ((c = getopt_long(argc, argv, "jpsdhVc:w:", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jpsdhVc:w:n:", longs, NULL)) != -1) {
 		switch (c) {
 		case 'S':
 			opt.socket = optarg;
@@ -158,6 +158,7 @@ int main(int argc, char **argv)
 			break;
 		case 'c': /* keys that other tools have as options */
 		case 'w':
+		case 'n':
 			if (more == 2 * SHORTS_MAX) {
 				(void)fputs("vmqctl: too many options\n", stderr);
 				return CMD_USAGE;
