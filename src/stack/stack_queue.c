@@ -13,7 +13,7 @@
 
 static int check_moderation(uint32_t moderation, struct stack_error *e)
 {
-	return moderation == MODERATION
+	return moderation == MODERATION || moderation == NdisNicSwitchVPortInterruptModerationUndefined
 		   ? 0
 		   : stack_fail(e, STACK_REFUSED, "moderation",
 				"a VM queue has no interrupt moderation of its own; it is adaptive for all of them (that "

@@ -230,7 +230,7 @@ static void lack_queue(const struct arrival *a, const struct stack_switch_info *
 	if (w->queue_pairs != 1)
 		lack(list, "queue pairs", "%u queue pairs; a VM queue, which adapter %s gives, has one", w->queue_pairs,
 		     a->adapter->cfg->name);
-	if (w->moderation != moderation_values[0])
+	if (w->moderation != moderation_values[0] && w->moderation != NdisNicSwitchVPortInterruptModerationUndefined)
 		lack(list, "moderation", "moderation is %s; a VM queue, which adapter %s gives, has %s",
 		     moderation_name(w->moderation), a->adapter->cfg->name, moderation_name(moderation_values[0]));
 }

@@ -209,6 +209,8 @@ def test_a_queue_gets_another_cpu_name_and_policy(lab):
     cpu = x.cpus[-1]
     v = x.vmqd.call('vport.set', name='a', cpu=cpu, new_name='web', source_check=True, moderation='adaptive')
     assert (v['name'], v['cpu'], v['source_check'], v['object']) == ('web', cpu, True, 'VM queue')
+    v = x.vmqd.call('vport.set', name='web', moderation_us=50, max_rx_frames_per_s=100000)
+    assert (v['moderation'], v['moderation_us'], v['max_rx_frames_per_s']) == ('adaptive', 50, 100000)
     x.vms['a'].send(frame(B, C, 1))
     procs.wait_for(lambda: x.vmqd.stats('web')['drops']['tx_source_mac'] == 1, 30, 'a counted drop')
     assert x.everywhere() == {}

@@ -196,6 +196,10 @@ static void what_a_queue_is_not(void **state)
 	assert_string_equal(e.field, "queue_pairs");
 	assert_int_equal(e.code, STACK_REFUSED);
 	w.queue_pairs = 1;
+	w.moderation = NdisNicSwitchVPortInterruptModerationUndefined; /* as adaptive: it is allocated */
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_int_equal(stack_vport_del(v, &e), 0);
+	s.log[0] = '\0';
 	w.moderation = 100;
 	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
 	assert_string_equal(e.field, "moderation");
