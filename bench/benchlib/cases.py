@@ -195,6 +195,15 @@ def churn(env, sw):
     return r
 
 
+def default_queue(env, sw):
+    """The receiver's frames through the default queue, as without VMQ (vport.set bypass)."""
+    sw.client.call('vport.set', name='vm1', bypass=True)
+    try:
+        return stream(env, sw, pair(sw))
+    finally:
+        sw.client.call('vport.set', name='vm1', bypass=False)
+
+
 def control(env, sw):
     """How long the control socket takes: VPorts and filters made in batches, all of them shown and enumerated, removed."""
     c = sw.client
@@ -426,6 +435,9 @@ CASES = [
     Case('pair-1518', 'VM to VM, 1,518 bytes', 'Mpps',
          [('testpmd', TESTPMD, stream_pair(1518)), ('ovs', OVS, stream_pair(1518)), ('vmq', VMQ, stream_pair(1518))],
          [Aim(VMQ, ('pair-1518', TESTPMD), '>=', 2.4), Aim(VMQ, ('pair-1518', OVS), '>=', 2.9)]),
+    Case('queue-own', "A VM's own queue against the default queue, 64 bytes", 'Mpps',
+         [('vmq', 'own queue', stream_pair(64)), ('vmq', 'default queue', default_queue)],
+         [Aim('own queue', ('queue-own', 'default queue'), '>=', 1.0)]),
     Case('packed', 'Packed rings', 'Mpps',
          [('vmq', 'vmq, 64 bytes', stream_pair(64, '--packed')), ('vmq', 'vmq, 1,518 bytes', stream_pair(1518, '--packed'))],
          [Aim('vmq, 64 bytes', ('pair-64', VMQ), '>=', 1.0), Aim('vmq, 1,518 bytes', ('pair-1518', VMQ), '>=', 1.0)]),

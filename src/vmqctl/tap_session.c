@@ -26,7 +26,7 @@ static int failed(struct tap_session *s, const char *sentence)
 	return CMD_UNREACHABLE;
 }
 
-int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params)
+static int begin(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params, bool quiet)
 {
 	struct vmq_error err = VMQ_ERROR_INIT;
 	char *result = NULL;
@@ -39,7 +39,7 @@ int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *
 		rc = vmq_call_fd(s->client, method, params, &result, &fd, &err);
 	if (rc) {
 		tap_end(s);
-		return cmd_failed(opt, rc, &err);
+		return quiet ? CMD_REFUSED : cmd_failed(opt, rc, &err);
 	}
 	s->words = json_loads(result, 0, NULL);
 	free(result);
@@ -55,6 +55,16 @@ int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *
 	s->memory_size = (size_t)size;
 	s->header = (const struct vmq_tap_header *)s->memory;
 	return layout_is_right(s) ? CMD_DONE : failed(s, "vmqd shares memory of another layout: are its version and vmqctl's the same?");
+}
+
+int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params)
+{
+	return begin(s, opt, method, params, false);
+}
+
+int tap_try(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params)
+{
+	return begin(s, opt, method, params, true);
 }
 
 static struct vmq_tap_ring *ring_at(const struct tap_session *s, uint32_t i)

@@ -26,6 +26,8 @@ struct tap_session {
 
 /* Starts it. An exit code, CMD_DONE or with the sentence said; then nothing is to be ended. */
 int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params);
+/* The same without a word when vmqd refuses. */
+int tap_try(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params);
 /* Calls `each` for every record that is there, until it returns false or there is none; `data` has r->captured bytes.
  * Both are valid during the call only. */
 void tap_drain(struct tap_session *s, bool (*each)(void *arg, const struct vmq_tap_record *r, const uint8_t *data), void *arg);
