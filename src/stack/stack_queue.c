@@ -61,9 +61,7 @@ int stack_queue_set(const struct stack_vport *v, const struct stack_vport_change
 
 static void set_name(struct stack_vport_info *out, const NDIS_QUEUE_NAME *name)
 {
-	char text[NDIS_STRING_UTF8_SIZE];
-
-	(void)snprintf(out->name, sizeof out->name, "%s", ndis_string_get(name, text, sizeof text));
+	(void)ndis_string_get(name, out->name, sizeof out->name);
 }
 
 static int count_filters(struct stack_adapter *a, uint32_t id, uint32_t *n, struct stack_error *e)

@@ -107,7 +107,6 @@ enum stack_model stack_adapter_model(const struct stack_adapter *a)
 
 int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, struct stack_error *e)
 {
-	char text[NDIS_STRING_UTF8_SIZE];
 	struct ndis_adapter_info i;
 	NDIS_NIC_SWITCH_INFO sw;
 
@@ -130,8 +129,7 @@ int stack_switch_info(struct stack_adapter *a, struct stack_switch_info *out, st
 	out->max_vports = sw.NumVPorts;
 	out->queue_pairs = sw.NumQueuePairsForDefaultVPort + sw.NumQueuePairsForNonDefaultVPorts;
 	out->max_queue_pairs = i.max_queue_pairs;
-	(void)snprintf(out->name, sizeof out->name, "%s",
-		       ndis_string_get(&sw.SwitchFriendlyName, text, sizeof text));
+	(void)ndis_string_get(&sw.SwitchFriendlyName, out->name, sizeof out->name);
 	return 0;
 }
 

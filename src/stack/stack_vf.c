@@ -61,11 +61,8 @@ static struct stack_vf_info *find(struct stack_vf_info *list, size_t n, uint16_t
 
 static void describe(const NDIS_NIC_SWITCH_VF_INFO *vf, struct stack_vf_info *out)
 {
-	char text[NDIS_STRING_UTF8_SIZE];
-
 	*out = (struct stack_vf_info){ .id = vf->VFId, .rid = vf->RequestorId, .state = STACK_VF_ALLOCATED };
-	(void)ndis_string_get(&vf->VMName, text, sizeof text);
-	memcpy(out->vm, text, sizeof out->vm - 1);
+	(void)ndis_string_get(&vf->VMName, out->vm, sizeof out->vm);
 	memcpy(out->mac, vf->CurrentMacAddress, sizeof out->mac);
 }
 

@@ -424,12 +424,12 @@ static void common_info(struct stack_adapter *a, const NDIS_VPORT_NAME *name, ui
 			const GROUP_AFFINITY *affinity, struct stack_vport_info *out)
 {
 	const struct stack_vport *v = stack_vport_by_id(a, out->id);
-	char text[NDIS_STRING_UTF8_SIZE];
 	struct stack_error none;
 
-	(void)snprintf(out->name, sizeof out->name, "%s",
-		       out->id == NDIS_DEFAULT_VPORT_ID ? STACK_DEFAULT_NAME
-							: ndis_string_get(name, text, sizeof text));
+	if (out->id == NDIS_DEFAULT_VPORT_ID)
+		(void)snprintf(out->name, sizeof out->name, "%s", STACK_DEFAULT_NAME);
+	else /* whoever made it by raw requests may have called it anything: cut between characters */
+		(void)ndis_string_get(name, out->name, sizeof out->name);
 	out->on_pf = function == NDIS_PF_FUNCTION_ID;
 	out->vf = function;
 	/* with several CPUs the first queue pair's; of a VF they are not among the parameters */

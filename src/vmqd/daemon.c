@@ -238,6 +238,7 @@ static void stop_adapter(struct adapter *a)
 		(void)nic_wire_detach(a->nic);
 	if (a->stack)
 		stack_adapter_remove(a->stack);
+	a->stack = NULL; /* a VF's VPort that goes now is nobody's but a raw driver's */
 	state_forget(a);
 	if (a->host_attached)
 		(void)nic_vport_detach_port(a->nic, 0);

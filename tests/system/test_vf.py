@@ -31,17 +31,23 @@ def member(answer, at, form):
     return struct.unpack_from(form, bytes.fromhex(answer['out']), at)[0]
 
 
-def allocate_vf(x, mac):
+def vf_parameters(mac):
     address = bytes.fromhex(mac.replace(':', '')).ljust(32, b'\0')
-    b = (header(1, 1632) + bytes(8) + bytes(1548) + struct.pack('<H', 6) + address + address + struct.pack('<HI', 0xFFFF, 0xFFFFFFFF))
-    a = request(x, 'OID_NIC_SWITCH_ALLOCATE_VF', 'method', b, 1632)
+    return header(1, 1632) + bytes(1556) + struct.pack('<H', 6) + address + address + struct.pack('<HI', 0xFFFF, 0xFFFFFFFF)
+
+
+def vport_parameters(vf, pairs=1):
+    return (header(1, 572) + bytes(528) + struct.pack('<HxxIII', vf, pairs, 1, 1)).ljust(572, b'\0')
+
+
+def allocate_vf(x, mac):
+    a = request(x, 'OID_NIC_SWITCH_ALLOCATE_VF', 'method', vf_parameters(mac), 1632)
     assert a['status_name'] == SUCCESS, a
     return member(a, 1626, '<H')
 
 
 def create_vport(x, vf, pairs=1):
-    b = header(1, 572) + bytes(12) + bytes(516) + struct.pack('<HxxIII', vf, pairs, 1, 1) + bytes(24)
-    a = request(x, 'OID_NIC_SWITCH_CREATE_VPORT', 'method', b[:572], 572)
+    a = request(x, 'OID_NIC_SWITCH_CREATE_VPORT', 'method', vport_parameters(vf, pairs), 572)
     return a['status_name'], member(a, 12, '<I') if a['status'] == 0 else None
 
 
@@ -233,6 +239,22 @@ def test_a_vf_of_the_stack_is_not_a_clients_to_free(one):
     assert delete_vport(x, vport) == INVALID_PARAMETER
     assert free_vf(x, 0) in (INVALID_PARAMETER, FILE_NOT_FOUND)
     exchange(x)
+
+
+def test_names_of_any_length(lab):
+    """What somebody calls a VM or a VPort by requests is shown as far as there is room, whole characters of it."""
+    x = lab()
+    name = 'x' + 'é' * 40
+    text = struct.pack('<H', 2 * len(name)) + name.encode('utf-16-le')
+    b = bytearray(vf_parameters(R))
+    b[12:12 + len(text)] = text
+    assert request(x, 'OID_NIC_SWITCH_ALLOCATE_VF', 'method', bytes(b), 1632)['status_name'] == SUCCESS
+    b = bytearray(vport_parameters(0))
+    b[16:16 + len(text)] = text
+    assert request(x, 'OID_NIC_SWITCH_CREATE_VPORT', 'method', bytes(b), 572)['status_name'] == SUCCESS
+    assert vfs(x)[0]['vm'] == name[:32]
+    assert [v['name'] for v in x.vmqd.call('vport.show')['vports']] == ['default', name[:32]]
+    assert 'é' in x.vmqd.vmqctl('vf')
 
 
 def test_what_a_client_leaves_behind_ends_with_the_daemon(lab):

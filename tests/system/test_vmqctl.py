@@ -580,6 +580,14 @@ def test_events_that_nobody_asked_for_are_passed_over():
 
 # ---- help and completion: made from the same tables ----
 
+def test_a_drivers_faults_are_shown():
+    with FakeVmqd({'switch.show': {'switches': [{**SWITCH, 'num_vfs': 2, 'max_vfs': 256, 'driver_faults': 0}]}}) as d:
+        out = run(d.path, 'switch').stdout
+        assert 'VFs 2 of 256' in out and 'driver faults' not in out
+        d.answers['switch.show']['switches'][0].update(driver_faults=3, last_driver_fault='it answered twice')
+        assert '\n    driver faults 3, the last: it answered twice\n' in run(d.path, 'switch').stdout
+
+
 def test_help_names_everything():
     p = run('/nowhere', 'help')
     assert (p.returncode, p.stderr) == (0, '')
