@@ -54,11 +54,53 @@ static unsigned best_place(const struct cpu_plan *p, const struct cpu_item *item
 	return best;
 }
 
+static struct cpu_item *on_trial(const struct cpu_auto *a, const struct cpu_plan *p)
+{
+	for (size_t i = 0; i < p->nitems; i++) {
+		struct cpu_item *item = &p->items[i];
+
+		if (item->owner == a->trial.owner && item->id == a->trial.id && item->kind == CPU_ITEM_VPORT)
+			return item;
+	}
+	return NULL;
+}
+
+/* The end of a trial: the item's index when it goes back, else -1. */
+static int judge(const struct cpu_auto *a, const struct cpu_plan *p)
+{
+	struct cpu_item *item = on_trial(a, p);
+	int from = cpu_worker_index(p, a->trial.from);
+
+	if (!item || !item->vport || item->chosen || item->cpu != a->trial.to || from < 0)
+		return -1; /* gone, or somebody placed it meanwhile */
+	if (p->worker[from].load < CPU_AUTO_HIGH || item->frames * 1000 >= a->trial.frames * CPU_AUTO_LESS)
+		return -1; /* the worker is relieved, or the VPort not worse off */
+	item->to = a->trial.from;
+	return (int)(item - p->items);
+}
+
+static void begin_trial(struct cpu_auto *a, const struct cpu_item *item)
+{
+	a->trial.steps = CPU_AUTO_TRIAL;
+	a->trial.owner = item->owner;
+	a->trial.id = item->id;
+	a->trial.from = item->cpu;
+	a->trial.to = item->to;
+	a->trial.frames = item->frames;
+}
+
 int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx, size_t i), void *ctx, bool at_once)
 {
-	int hot = hottest(a, p, at_once), found = -1;
 	unsigned best = CPU_UNUSABLE, then, to = 0, place = 0;
+	int hot, found = -1;
 
+	a->back = false;
+	if (a->trial.steps) {
+		found = --a->trial.steps ? -1 : judge(a, p);
+		a->back = found >= 0;
+		return found;
+	}
+	hot = hottest(a, p, at_once);
 	if (hot < 0)
 		return -1;
 	cpu_plan_prepare(p);
@@ -80,5 +122,7 @@ int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx
 		return -1;
 	p->items[found].to = place;
 	memset(a->hot, 0, sizeof a->hot);
+	if (!at_once)
+		begin_trial(a, &p->items[found]);
 	return found;
 }

@@ -2,7 +2,7 @@
 /*
  * Automatic placement: when a VPort is to be moved because of what was measured. One VPort at a time, seldom, and never
  * to and fro: a worker must have been busy for a while, the move must gain a good deal, and a VPort that was moved is
- * left alone, twice as long each time. A CPU that a person chose for a VPort is not changed.
+ * left alone, twice as long each time. A move that did not pay is taken back. A CPU that a person chose for a VPort is not changed.
  *
  * It decides and remembers; whoever calls it measures and moves. No clock of its own. One thread at a time.
  */
@@ -17,8 +17,21 @@
 #define CPU_AUTO_HOLD	 60u  /* seconds a VPort that was moved stays at least; doubled with each move … */
 #define CPU_AUTO_HOLD_MAX 3600u /* … up to an hour */
 
+/* A move is tried: it goes back when after so many steps the VPort has much fewer frames than before, while the worker it
+ * left is as busy as ever. Handing frames over between CPUs costs both, and what it costs here only a trial tells. */
+#define CPU_AUTO_TRIAL 8u
+#define CPU_AUTO_LESS  800u /* thousandths of the frames it had */
+
 struct cpu_auto {
 	unsigned hot[STACK_MAX_CPUS]; /* steps each worker has been busy */
+	bool back;		      /* the last move takes back the one before it */
+	struct {
+		unsigned steps; /* still to go; 0: no move is on trial */
+		unsigned owner;
+		uint32_t id;
+		unsigned from, to;
+		uint64_t frames; /* as the item had them before */
+	} trial;
 };
 
 /* How long a VPort that was moved `moves` times stays, in seconds. */
@@ -26,7 +39,7 @@ unsigned cpu_auto_hold(unsigned moves);
 
 /* One step, to be made every second. `held(ctx, i)`: item i stays for now. The index of the item to move, with its `to`
  * set, or -1. After a move everything begins anew, because what was measured is no longer so. `at_once`: as if the
- * workers that are busy now had been so for long, and no VPort were held. */
+ * workers that are busy now had been so for long, and no VPort were held; such a move is not on trial. */
 int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx, size_t i), void *ctx, bool at_once);
 
 #endif

@@ -233,6 +233,9 @@ static void remember(struct placement *p, const struct placement_plan *pp, size_
 	memcpy(m->adapter, item->adapter, sizeof m->adapter);
 	if (cause == PLACEMENT_UNDO)
 		(void)snprintf(m->reason, sizeof m->reason, "it was there before it was moved");
+	else if (cause == PLACEMENT_BACK)
+		(void)snprintf(m->reason, sizeof m->reason,
+			       "it had much fewer frames on CPU %u, and CPU %u was as busy as before", m->from, m->to);
 	else
 		cpu_plan_reason(&pp->plan, i, m->reason, sizeof m->reason);
 	log_info("VPort %s: moved from CPU %u to CPU %u (%s): %s", m->vport, m->from, m->to,
@@ -255,7 +258,8 @@ int placement_apply(struct placement *p, const struct placement_plan *pp, enum p
 			continue;
 		remember(p, pp, i, cause);
 		m = measured_of(p, item->owner, item->id);
-		m->held = now_ns() / 1000000000u + cpu_auto_hold(++m->moves);
+		m->moves += cause == PLACEMENT_BACK ? 3 : 1; /* what did not pay is not tried again soon */
+		m->held = now_ns() / 1000000000u + cpu_auto_hold(m->moves);
 	}
 	return 0;
 }
@@ -278,7 +282,7 @@ static bool held(void *ctx, size_t i)
 
 void placement_step(struct placement *p, struct placement_plan *pp)
 {
-	struct cpu_auto at_once = { { 0 } };
+	struct cpu_auto at_once = { .back = false };
 	struct holding h = { p, pp, now_ns() / 1000000000u };
 
 	(void)cpu_auto_step(&at_once, &pp->plan, held, &h, true);
@@ -294,7 +298,7 @@ static void step(struct placement *p)
 	if (placement_plan(p, &pp, &e) < 0)
 		log_warn("automatic placement: %s", e.err.text);
 	else if (cpu_auto_step(&p->automatic, &pp.plan, held, &h, false) >= 0 &&
-		 placement_apply(p, &pp, PLACEMENT_AUTO, &e) < 0)
+		 placement_apply(p, &pp, p->automatic.back ? PLACEMENT_BACK : PLACEMENT_AUTO, &e) < 0)
 		log_warn("automatic placement: %s", e.err.text);
 	placement_plan_free(&pp);
 }
@@ -324,7 +328,7 @@ void placement_set_auto(struct placement *p, bool on)
 	if (p->on != on)
 		log_info("automatic placement: %s", on ? "on" : "off");
 	p->on = on;
-	p->automatic = (struct cpu_auto){ { 0 } };
+	p->automatic = (struct cpu_auto){ .back = false };
 }
 
 /* ---- its life ---- */

@@ -48,6 +48,7 @@ void placement_step(struct placement *p, struct placement_plan *pp);
 /* One row a cause: enum, name in events and answers. */
 #define PLACEMENT_CAUSES(X)                                                                                           \
 	X(AUTO, "auto") /* automatic placement */                                                                     \
+	X(BACK, "back") /* automatic placement takes back what did not pay */                                         \
 	X(PLAN, "plan") /* a plan that a person applied */                                                            \
 	X(UNDO, "undo")
 

@@ -390,7 +390,7 @@ static bool held(void *ctx, size_t i)
 
 static void moves_after_a_while(void **state)
 {
-	struct cpu_auto a = { { 0 } };
+	struct cpu_auto a = { .back = false };
 
 	(void)state;
 	worker(1, 950);
@@ -403,12 +403,52 @@ static void moves_after_a_while(void **state)
 	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
 	assert_int_equal(items[1].to, 2);
 	items[1].to = 1;
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1); /* begins anew */
+	for (unsigned i = 0; i < CPU_AUTO_TRIAL + CPU_AUTO_STEPS - 1; i++) /* the trial, and all begins anew */
+		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
+	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
+}
+
+/* A VPort that was moved, with so many frames of a thousand and the worker it left this busy; what becomes of it. */
+static int tried(uint64_t frames, unsigned load, bool chosen)
+{
+	struct cpu_auto a = { .back = false };
+	int moved = -1;
+
+	plan.nworkers = 0;
+	plan.nitems = 0;
+	worker(1, 950);
+	worker(2, 100);
+	item("a", 1, 600)->id = 1;
+	item("b", 1, 300)->id = 2;
+	items[1].frames = 1000;
+	for (unsigned i = 0; i < CPU_AUTO_STEPS; i++)
+		moved = cpu_auto_step(&a, &plan, held, &hold_none, false);
+	assert_int_equal(moved, 1);
+	assert_false(a.back);
+	items[1].cpu = items[1].to;
+	items[1].frames = frames;
+	items[1].chosen = chosen;
+	plan.worker[0].load = load;
+	for (unsigned i = 0; i < CPU_AUTO_TRIAL - 1; i++)
+		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
+	moved = cpu_auto_step(&a, &plan, held, &hold_none, false);
+	assert_int_equal(a.back, moved >= 0);
+	return moved;
+}
+
+static void what_does_not_pay_goes_back(void **state)
+{
+	(void)state;
+	assert_int_equal(tried(500, 950, false), 1);
+	assert_int_equal(items[1].to, 1);
+	assert_int_equal(tried(500, 950, true), -1); /* somebody chose its CPU meanwhile */
+	assert_int_equal(tried(900, 950, false), -1); /* about as many */
+	assert_int_equal(tried(500, 400, false), -1); /* less traffic: the worker is relieved */
 }
 
 static void a_short_burst_moves_nothing(void **state)
 {
-	struct cpu_auto a = { { 0 } };
+	struct cpu_auto a = { .back = false };
 
 	(void)state;
 	worker(1, 950);
@@ -423,7 +463,7 @@ static void a_short_burst_moves_nothing(void **state)
 
 static void what_gains_little_stays(void **state)
 {
-	struct cpu_auto a = { { 0 } };
+	struct cpu_auto a = { .back = false };
 
 	(void)state;
 	worker(1, 900);
@@ -440,7 +480,7 @@ static void what_gains_little_stays(void **state)
 
 static void not_all_may_be_moved(void **state)
 {
-	struct cpu_auto a = { { 0 } };
+	struct cpu_auto a = { .back = false };
 
 	(void)state;
 	worker(1, 950);
@@ -464,7 +504,7 @@ static void not_all_may_be_moved(void **state)
 /* Two equal VPorts and a worker that reports what its VPorts need: however long it runs, one move settles it. */
 static void it_does_not_flap(void **state)
 {
-	struct cpu_auto a = { { 0 } };
+	struct cpu_auto a = { .back = false };
 	unsigned moves = 0;
 
 	(void)state;
@@ -647,6 +687,7 @@ int main(void)
 		T(a_big_host),
 		T(queue_sets),
 		T(moves_after_a_while),
+		T(what_does_not_pay_goes_back),
 		T(a_short_burst_moves_nothing),
 		T(what_gains_little_stays),
 		T(not_all_may_be_moved),
