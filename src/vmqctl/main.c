@@ -111,10 +111,12 @@ int main(int argc, char **argv)
 		{ "details", no_argument, NULL, 'd' },	    { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },	    { "hex", no_argument, NULL, 'X' },
 		{ "list", no_argument, NULL, 'L' },	    { "bytes", required_argument, NULL, 'B' },
-		{ "in-bytes", required_argument, NULL, 'I' }, { NULL, 0, NULL, 0 },
+		{ "in-bytes", required_argument, NULL, 'I' }, { "once", no_argument, NULL, '1' },
+		{ "batch", no_argument, NULL, '0' },	    { NULL, 0, NULL, 0 },
 	};
 	struct cmd_options opt = { .topology = "", .bytes = -1, .in_bytes = -1 };
 	static char *const shorts[] = { ['c'] = "count", ['w'] = "write", ['n'] = "number" };
+	static char once[] = "1", no_end[] = "0";
 	unsigned int num, more = 0;
 	char **words, *tail[2 * SHORTS_MAX];
 	int c, rc;
@@ -165,6 +167,15 @@ int main(int argc, char **argv)
 			}
 			tail[more++] = shorts[c];
 			tail[more++] = optarg;
+			break;
+		case '1': /* of top: so many pictures, as text */
+		case '0':
+			if (more == 2 * SHORTS_MAX) {
+				(void)fputs("vmqctl: too many options\n", stderr);
+				return CMD_USAGE;
+			}
+			tail[more++] = shorts['c'];
+			tail[more++] = c == '1' ? once : no_end;
 			break;
 		case 'h':
 			cmd_help(stdout);
