@@ -40,6 +40,7 @@ void ring_init(struct port *p, int which)
 {
 	struct ring *r = &p->q[which];
 	const uint16_t kind = which == RX ? DESC_WRITE : 0;
+	const uint16_t quiet = (uint16_t)(which == RX && opt.interrupts ? 0 : NO_INTERRUPT);
 
 	r->wrap = true;
 	for (unsigned i = 0; r->bufs && i < opt.ring; i++) {
@@ -59,10 +60,10 @@ void ring_init(struct port *p, int which)
 			r->avail->ring[i] = (uint16_t)i;
 	}
 	if (opt.packed) {
-		r->driver_event->flags = NO_INTERRUPT;
+		r->driver_event->flags = quiet;
 		return;
 	}
-	r->avail->flags = NO_INTERRUPT;
+	r->avail->flags = quiet;
 	if (which == RX) {
 		r->avail_idx = (uint16_t)opt.ring;
 		__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);

@@ -64,6 +64,7 @@ static const char help[] =
     "  --packed               packed rings\n"
     "  --no-mrg               without mergeable buffers\n"
     "  --small-pages          do not ask for huge pages\n"
+    "  --interrupts           ask for an interrupt for received frames, as a driver that sleeps does\n"
     "  --server               listen at the sockets instead of connecting\n"
     "\n"
     "The measurement:\n"
@@ -179,6 +180,7 @@ static void parse_mac(const char *s)
 	X(packed, 0, opt.packed = true)                                                                                \
 	X(no_mrg, 0, opt.no_mrg = true)                                                                                \
 	X(small_pages, 0, opt.small_pages = true)                                                                      \
+	X(interrupts, 0, opt.interrupts = true)                                                                        \
 	X(server, 0, opt.server = true)                                                                                \
 	X(core, 1, opt.core = (int)integer(optarg, 0, CPU_SETSIZE - 1, "--core"))                                      \
 	X(yield, 0, opt.yield = true)                                                                                  \

@@ -33,7 +33,7 @@ struct options {
 	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */
 	int core, vlan;	    /* -1: not pinned, untagged */
 	double time_s, warmup_s, rate, gap_us;
-	bool server, packed, full, latency, no_mrg, hold, random, pairs, small_pages, yield, has_dmac;
+	bool server, packed, full, latency, no_mrg, hold, random, pairs, small_pages, interrupts, yield, has_dmac;
 	uint8_t dmac[6];
 	const char *label;
 };

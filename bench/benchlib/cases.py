@@ -139,6 +139,34 @@ def wake(env, sw):
     return dict(r, values={'vmq median': r['wake_p50_us'], 'vmq p99': r['wake_p99_us']})
 
 
+LEVELS = ('off', 'high', 'adaptive')
+SLOW = 10000 # frames a second
+
+
+def moderated(env, sw):
+    """A receiver that asks for interrupts, at each level, slowly and at full speed: interrupts for 1,000 frames, and of
+    them those that were not held back beyond their turn, in %."""
+    got = {}
+    for level in LEVELS:
+        sw.client.call('vport.set', name='vm1', moderation=level)
+        for speed, rate in (('slow', ['--rate', str(SLOW), '--burst', '1']), ('fast', [])):
+            a = sw.client.call('stats.show', vport='vm1')['vports'][0]
+            r = run(env, sw, generator(env, sw, pair(sw), extra=['--interrupts', *rate]))
+            b = sw.client.call('stats.show', vport='vm1')['vports'][0]
+            calls = b['rx_notifications'] - a['rx_notifications']
+            got[f'{level}, {speed}'] = 1000 * calls / max(b['rx_frames'] - a['rx_frames'], 1)
+            got[f'{level}, {speed}: at once'] = 100 * (b['notify_delay']['1'] - a['notify_delay']['1']) / max(calls, 1)
+    sw.client.call('vport.set', name='vm1', moderation='adaptive')
+    return r, got
+
+
+def interrupts(env, sw):
+    r, got = moderated(env, sw)
+    at_once = ', '.join(f'{level} {got[f"{level}, slow: at once"]:.0f} %' for level in LEVELS)
+    return dict(r, values={k: v for k, v in got.items() if not k.endswith('at once')},
+                note=f'sent in the turn of the frame at {SLOW:,} frames/s: {at_once}')
+
+
 def half_load(env, sw):
     """Round trips at half of what Open vSwitch can do; without it, at half of our own. The best it did so far counts, so
     that a disturbed round does not set the load of the others."""
@@ -467,6 +495,10 @@ CASES = [
     Case('half-load', "Round trip at half of OVS-DPDK's load, 64 bytes", 'µs',
          [('ovs', None, half_load), ('vmq', None, half_load)],
          [Aim('vmq p99', ('half-load', f'{OVS} p99'), '<=', 0.5)]),
+    Case('moderation', f'Interrupts for 1,000 frames, at {SLOW:,} frames/s (slow) and full speed (fast)', 'interrupts',
+         [('vmq', None, interrupts)],
+         [Aim('off, slow', None), Aim('high, slow', None), Aim('adaptive, slow', ('moderation', 'off, slow'), '>=', 0.95),
+          Aim('off, fast', None), Aim('high, fast', None), Aim('adaptive, fast', ('moderation', 'high, fast'), '<=', 1.2)]),
     Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps',
          [('vmq', VMQ, churn)], [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97)]),
     Case('control', f'{MANY:,} VPorts with {PER_VPORT} filters each through the control socket', 'ms',

@@ -47,6 +47,8 @@ static void line(struct screen *s, bool bright, const char *fmt, ...)
 	for (char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
+	for (size_t n = strlen(text); n && text[n - 1] == ' '; n--)
+		text[n - 1] = '\0';
 	emit(s, text, bright && s->view->terminal);
 }
 

@@ -22,7 +22,7 @@ def huge_pages():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/run needs two cores')
 def test_measures_every_path(tmp_path):
     before = huge_pages()
-    cases = ['pair-64', 'packed', 'wake', 'half-load', 'churn', 'wire-out', 'handover']
+    cases = ['pair-64', 'packed', 'wake', 'half-load', 'moderation', 'churn', 'wire-out', 'handover']
     r = subprocess.run([os.path.join(ROOT, 'bench/run'), *cases, '--only', 'vmq', '--rounds', '1', '--time', '0.5', '--warmup',
                         '0.1', '--patience', '0', '--retries', '0', '--no-huge', '--docs', tmp_path, '--results', tmp_path],
                        capture_output=True, text=True, timeout=140)
