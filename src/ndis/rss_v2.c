@@ -305,7 +305,15 @@ static NDIS_STATUS do_group(const struct ndis_call *c, const NDIS_RSS_SET_INDIRE
 			return status;
 	}
 	status = apply(c, v, &r);
-	return status == NDIS_STATUS_PENDING ? NDIS_STATUS_FAILURE : status;
+	switch (status) {
+	case NDIS_STATUS_NOT_ACCEPTED: /* the driver's word after a surprise removal */
+		return NDIS_STATUS_ADAPTER_NOT_FOUND;
+	case NDIS_STATUS_REQUEST_ABORTED:
+	case NDIS_STATUS_RESET_IN_PROGRESS:
+		return NDIS_STATUS_ADAPTER_NOT_READY;
+	default:
+		return status == NDIS_STATUS_PENDING ? NDIS_STATUS_FAILURE : status;
+	}
 }
 
 NDIS_STATUS rss_v2_entries(const struct ndis_call *c)

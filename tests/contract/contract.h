@@ -52,9 +52,9 @@ struct contract_case {
 };
 
 extern const struct contract_case filter_cases[], vport_cases[], queue_cases[], vf_cases[], mode_cases[], rss_cases[],
-	driver_cases[], limit_cases[];
+	driver_cases[], limit_cases[], stress_cases[];
 extern const size_t filter_count, vport_count, queue_count, vf_count, mode_count, rss_count, driver_count,
-	limit_count;
+	limit_count, stress_count;
 
 /* ---- the checks every request gets (contract_common.c) ---- */
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gathers all cases, runs them, and says which rows of the specification have one. */
+/*
+ * Gathers all cases, runs them in the groups of the VMQ logo tests, and says which rows of the specification have one,
+ * and why others have none here.
+ */
 #include "contract.h"
 
 #include <stdlib.h>
@@ -79,6 +82,24 @@ static bool is_row_of(const char *row, const char *name)
 	return strncmp(row, name, n) == 0 && (name[n] == 0 || name[n] == '_');
 }
 
+/* Rows that no case of this program can be about. */
+static const struct {
+	const char *row, *why;
+} elsewhere[] = {
+	{ "spec30_1_packet_matches", "needs a data path: contract_remote has the case, against vmqd" },
+	{ "spec30_2_static_creation", "a driver hands its attributes over when initialize returns (miniport.h), so it cannot "
+				      "enable virtualization before: every switch is created dynamically" },
+	{ "spec50_9_entries_not_accepted", "requests are not issued on a CPU here, so none is issued on a wrong one" },
+};
+
+static const char *reason(const char *row)
+{
+	for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++)
+		if (strcmp(elsewhere[i].row, row) == 0)
+			return elsewhere[i].why;
+	return NULL;
+}
+
 static void report(void)
 {
 	size_t rows = sizeof spec_rows / sizeof spec_rows[0], covered = 0;
@@ -91,9 +112,47 @@ static void report(void)
 		if (k < count)
 			covered++;
 		else
-			print_message("no case: %s\n", spec_rows[i]);
+			print_message("no case: %s: %s\n", spec_rows[i],
+				      reason(spec_rows[i]) ? reason(spec_rows[i]) : "nobody knows why");
 	}
 	print_message("%zu of %zu rows of the specification have a case; %zu cases\n", covered, rows, count);
+}
+
+static bool says(const char *name, const char *const *words)
+{
+	for (; *words; words++)
+		if (strstr(name, *words))
+			return true;
+	return false;
+}
+
+/* The groups of the VMQ logo tests, by what a case's name says. */
+static unsigned group_of(const char *name)
+{
+	static const char *const reset[] = { "reset_under", "reset_adapter", "abort", "surprise", "pend", "not_accepted",
+					     "flush", NULL };
+	static const char *const stress[] = { "stress", "exhausted", "_row", "round_robin", "one_request_at_a_time", "_ten",
+					      "every_length", NULL };
+	static const char *const connectivity[] = { "_success", "_life", "set_up", "spec30_5", "capabilities", NULL };
+
+	return says(name, reset) ? 3 : says(name, stress) ? 2 : says(name, connectivity) ? 0 : 1;
+}
+
+static int run_groups(void)
+{
+	static const char *const groups[] = { "connectivity", "basic verification", "stress", "reset under traffic" };
+	static struct CMUnitTest some[sizeof tests / sizeof tests[0]];
+	int failed = 0;
+
+	for (unsigned g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < count; i++)
+			if (group_of(tests[i].name) == g)
+				some[n++] = tests[i];
+		failed += _cmocka_run_group_tests(groups[g], some, n, NULL, NULL);
+	}
+	return failed;
 }
 
 int main(void)
@@ -116,7 +175,8 @@ int main(void)
 	add_all(rss_cases, rss_count);
 	add_all(mode_cases, mode_count);
 	add_all(driver_cases, driver_count);
+	add_all(stress_cases, stress_count);
 	add_all(limit_cases, limit_count);
 	report();
-	return _cmocka_run_group_tests("contract", tests, count, NULL, NULL);
+	return run_groups();
 }

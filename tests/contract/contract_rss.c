@@ -421,6 +421,24 @@ static void v2_never_pends(struct fix *f)
 	test_miniport_finish(&f->m, OK, NULL);
 }
 
+/* An adapter that is gone, or is being reset, says so in the entries; the table stays. */
+static void v2_entries_no_adapter(struct fix *f)
+{
+	struct v2 p = v2_params(ON | INFO | KEY | ENTRIES);
+	uint32_t v;
+
+	start_sriov(f);
+	v = active_vport(f);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	f->m.answer = NDIS_STATUS_NOT_ACCEPTED;
+	move_entries(f, (struct entry[]){ { v, 0, 1, 2, NDIS_STATUS_ADAPTER_NOT_FOUND } }, 1);
+	f->m.answer = NDIS_STATUS_REQUEST_ABORTED;
+	move_entries(f, (struct entry[]){ { v, 0, 1, 2, NDIS_STATUS_ADAPTER_NOT_READY } }, 1);
+	f->m.answer = OK;
+	move_entries(f, (struct entry[]){ { v, 0, 1, 2, OK } }, 1);
+	assert_int_equal(table_seen(f), 1121);
+}
+
 const struct contract_case rss_cases[] = {
 	{ "spec50_7_rss_parameters", rss_set },
 	{ "spec50_7_rss_on_vf", rss_not_on_vf },
@@ -440,5 +458,6 @@ const struct contract_case rss_cases[] = {
 	{ "spec50_9_entries_invalid_parameter", v2_entries_each },
 	{ "spec50_9_entries_invalid_data", v2_entries_each },
 	{ "spec50_9_entries_no_queues", v2_entries_each },
+	{ "spec50_9_entries_adapter_not_found", v2_entries_no_adapter },
 };
 const size_t rss_count = sizeof rss_cases / sizeof rss_cases[0];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an adapter's driver sends up, as a monitor of the control socket gets it: every indication of spec/10 §8 made by
- * the test driver below the real keeper, through vmqd/events.c, with its exact bytes; a bad one reaches nobody.
+ * What an adapter's driver sends up, as a monitor of the control socket gets it: every indication of spec/10 §8 made
+ * by the test driver below the real keeper, through vmqd/events.c, with its exact bytes; a bad one reaches nobody.
  */
 #include "contract.h"
 
@@ -43,7 +43,9 @@ struct world {
 static struct world *begin(void (*start)(struct fix *f))
 {
 	struct world *w = calloc(1, sizeof *w);
-	struct ndis_driver_config raw = { .name = "control socket", .indicate = events_indication, .invalidated = events_invalidated };
+	struct ndis_driver_config raw = {
+		.name = "control socket", .indicate = events_indication, .invalidated = events_invalidated
+	};
 
 	assert_non_null(w);
 	start(&w->f);
@@ -157,7 +159,8 @@ static void invalidated_blocks(void **state)
 	assert_int_equal(w->f.m.up->invalidate_config_block(w->f.a, (NDIS_SRIOV_FUNCTION_ID)vf, 1), NDIS_STATUS_SUCCESS);
 	assert_int_equal(sent, 0);
 	listening = true;
-	assert_int_equal(w->f.m.up->invalidate_config_block(w->f.a, (NDIS_SRIOV_FUNCTION_ID)vf, 1ull << 63), NDIS_STATUS_SUCCESS);
+	assert_int_equal(w->f.m.up->invalidate_config_block(w->f.a, (NDIS_SRIOV_FUNCTION_ID)vf, 1ull << 63),
+			 NDIS_STATUS_SUCCESS);
 	assert_string_equal(json_string_value(json_object_get(last, "event")), "vf_config_invalidated");
 	assert_int_equal(json_integer_value(json_object_get(last, "vf")), vf);
 	assert_string_equal(json_string_value(json_object_get(last, "block_mask")), "0x8000000000000001");
