@@ -9,6 +9,7 @@
  *   ndis_switch.h  NIC switches, VPorts, VFs
  *   ndis_sriov.h   the SR-IOV family
  *   ndis_rss.h     receive-side scaling, as VMMQ uses it
+ *   ndis_data.h    what travels beside frames, shared memory, flags of the data path's calls
  *   ndis_names.h   names for OIDs and statuses, UTF-8 for counted strings
  *
  * LLP64 rules on an LP64 system: ULONG is 32 bits, WCHAR is a UTF-16 unit. Multi-byte values are in host order except
@@ -22,6 +23,7 @@
 #include <vmq/ndis_switch.h>
 #include <vmq/ndis_sriov.h>
 #include <vmq/ndis_rss.h>
+#include <vmq/ndis_data.h>
 #include <vmq/ndis_names.h>
 
 #endif

@@ -5,6 +5,8 @@
  */
 
 #define LAYOUT_OWN_STRUCTURES(S)                    \
+	S(NET_BUFFER_SHARED_MEMORY, 32)             \
+	S(NDIS_SHARED_MEMORY_PARAMETERS, 72)        \
 	S(NDIS_RECEIVE_QUEUE_STATE, 16)             \
 	S(NDIS_NIC_SWITCH_CAPABILITIES, 132)        \
 	S(NDIS_NIC_SWITCH_PARAMETERS, 552)          \
@@ -14,6 +16,22 @@
 	S(NDIS_RSS_SET_INDIRECTION_ENTRY, 24)
 
 #define LAYOUT_OWN_MEMBERS(M)                                                                                \
+	M(NET_BUFFER_SHARED_MEMORY, NextSharedMemorySegment, 0, 8) \
+	M(NET_BUFFER_SHARED_MEMORY, SharedMemoryFlags, 8, 4) \
+	M(NET_BUFFER_SHARED_MEMORY, SharedMemoryHandle, 16, 8) \
+	M(NET_BUFFER_SHARED_MEMORY, SharedMemoryOffset, 24, 4) \
+	M(NET_BUFFER_SHARED_MEMORY, SharedMemoryLength, 28, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, Header, 0, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, Flags, 4, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, QueueId, 8, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, SharedMemoryHandle, 16, 8) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, PreferredNode, 24, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, Usage, 28, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, Length, 32, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, VirtualAddress, 40, 8) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, SGListBufferLength, 48, 4) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, SGListBuffer, 56, 8) \
+	M(NDIS_SHARED_MEMORY_PARAMETERS, VPortId, 64, 4) \
 	M(NDIS_RECEIVE_QUEUE_PARAMETERS, QosSqId, 1092, 4)                                                   \
 	M(NDIS_RECEIVE_QUEUE_STATE, Header, 0, 4)                                                            \
 	M(NDIS_RECEIVE_QUEUE_STATE, Flags, 4, 4)                                                             \
@@ -45,6 +63,36 @@
 	M(NDIS_RSS_SET_INDIRECTION_ENTRY, EntryStatus, 20, 4)
 
 #define LAYOUT_OWN_CONSTANTS(C)                                                               \
+	C(NdisSharedMemoryUsageUndefined, 0) \
+	C(NdisSharedMemoryUsageXmit, 1) \
+	C(NdisSharedMemoryUsageXmitHeader, 2) \
+	C(NdisSharedMemoryUsageXmitData, 3) \
+	C(NdisSharedMemoryUsageReceive, 4) \
+	C(NdisSharedMemoryUsageReceiveLookahead, 5) \
+	C(NdisSharedMemoryUsageReceivePostLookahead, 6) \
+	C(NdisSharedMemoryUsageReceiveHeader, 7) \
+	C(NdisSharedMemoryUsageReceiveData, 8) \
+	C(NdisSharedMemoryUsageOther, 9) \
+	C(NdisSharedMemoryUsageMaximum, 10) \
+	C(NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, 0x00000001) \
+	C(NDIS_RECEIVE_FLAGS_RESOURCES, 0x00000002) \
+	C(NDIS_RECEIVE_FLAGS_SINGLE_ETHER_TYPE, 0x00000100) \
+	C(NDIS_RECEIVE_FLAGS_SINGLE_VLAN, 0x00000200) \
+	C(NDIS_RECEIVE_FLAGS_PERFECT_FILTERED, 0x00000400) \
+	C(NDIS_RECEIVE_FLAGS_SINGLE_QUEUE, 0x00000800) \
+	C(NDIS_RECEIVE_FLAGS_SHARED_MEMORY_INFO_VALID, 0x00001000) \
+	C(NDIS_RECEIVE_FLAGS_MORE_NBLS, 0x00002000) \
+	C(NDIS_RETURN_FLAGS_DISPATCH_LEVEL, 0x00000001) \
+	C(NDIS_RETURN_FLAGS_SINGLE_QUEUE, 0x00000002) \
+	C(NDIS_SEND_FLAGS_DISPATCH_LEVEL, 0x00000001) \
+	C(NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK, 0x00000002) \
+	C(NDIS_SEND_FLAGS_SINGLE_QUEUE, 0x00000004) \
+	C(NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL, 0x00000001) \
+	C(NDIS_SEND_COMPLETE_FLAGS_SINGLE_QUEUE, 0x00000002) \
+	C(NDIS_SHARED_MEMORY_PARAMETERS_REVISION_1, 1) \
+	C(NDIS_SHARED_MEMORY_PARAMETERS_REVISION_2, 2) \
+	C(NDIS_SIZEOF_SHARED_MEMORY_PARAMETERS_REVISION_1, 64) \
+	C(NDIS_SIZEOF_SHARED_MEMORY_PARAMETERS_REVISION_2, 68) \
 	C(OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, 0x00010214)                                    \
 	C(OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 0x000102C0)                              \
 	C(NDIS_STATUS_REINIT_REQUIRED, 0xC0230030)                                            \
