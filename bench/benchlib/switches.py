@@ -162,6 +162,7 @@ class Ovs(Switch):
     """Open vSwitch with its DPDK data path, one bridge that learns addresses (NORMAL). It has a database of its own in the
     work folder; an Open vSwitch that runs on the machine is not touched."""
     name, listens = 'OVS-DPDK NORMAL', False
+    other_config = () # of its database, beside what is needed
 
     def __init__(self, env, active=2, silent=0, wire=False):
         super().__init__(env, active, silent)
@@ -199,7 +200,7 @@ class Ovs(Switch):
             extra, memory = extra + f' --no-huge -m {DPDK_MEMORY_MB}', []
         self._vsctl('--no-wait', 'init', '--', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
                     f'other_config:dpdk-lcore-mask={1 << e.gen_cpu:#x}', f'other_config:pmd-cpu-mask={1 << e.cpu:#x}',
-                    *memory, f'other_config:dpdk-extra={extra}')
+                    *memory, *self.other_config, f'other_config:dpdk-extra={extra}')
         self.netns = Namespace(self.log)  # the bridge makes devices
         self.proc = spawn(self.netns.inside() + [OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'],
                           self.log, env=env)
@@ -220,6 +221,12 @@ class Ovs(Switch):
         if self.netns:
             self.netns.close()
             self.netns = None
+
+
+class OvsTso(Ovs):
+    """The same with segmentation by its own data path's leave."""
+    name = 'OVS-DPDK with userspace TSO'
+    other_config = ('other_config:userspace-tso-enable=true',)
 
 
 class Vmq(Switch):
