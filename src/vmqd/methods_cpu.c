@@ -36,7 +36,7 @@ static json_t *findings_json(const struct cpu_plan *p)
 	return list;
 }
 
-static json_t *moves_json(const struct cpu_plan *p)
+static json_t *moves_json(const struct cpu_plan *p, enum placement_cause cause)
 {
 	json_t *list = json_array();
 	char reason[200];
@@ -46,7 +46,7 @@ static json_t *moves_json(const struct cpu_plan *p)
 
 		if (item->to == item->cpu)
 			continue;
-		cpu_plan_reason(p, i, reason, sizeof reason);
+		placement_reason(p, i, cause, reason, sizeof reason);
 		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:s}", "vport", item->name, "adapter",
 							    item->adapter, "from", (int)item->cpu, "to",
 							    (int)item->to, "reason", reason));
@@ -193,7 +193,8 @@ int method_cpu_plan_check(void *ctx, struct rpc_client *client, struct params *p
 
 	(void)client;
 	if (rc == 0)
-		*result = json_pack("{s:b, s:o, s:o}", "refused", pp.plan.refused, "moves", moves_json(&pp.plan),
+		*result = json_pack("{s:b, s:o, s:o}", "refused", pp.plan.refused, "moves",
+				    moves_json(&pp.plan, PLACEMENT_PLAN),
 				    "findings", findings_json(&pp.plan));
 	placement_plan_free(&pp);
 	return rc;
@@ -214,7 +215,7 @@ static int apply(struct daemon *d, struct placement_plan *pp, enum placement_cau
 {
 	if ((cause != PLACEMENT_UNDO && refuse(&pp->plan, e) < 0) || placement_apply(d->placement, pp, cause, e) < 0)
 		return -1;
-	*result = json_pack("{s:o, s:o}", "moves", moves_json(&pp->plan), "findings", findings_json(&pp->plan));
+	*result = json_pack("{s:o, s:o}", "moves", moves_json(&pp->plan, cause), "findings", findings_json(&pp->plan));
 	return 0;
 }
 

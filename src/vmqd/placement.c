@@ -222,6 +222,19 @@ const struct placement_move *placement_moves(const struct placement *p, unsigned
 	return i < known ? &p->moves[(p->nmoves - known + i) % KEEP_MOVES] : NULL;
 }
 
+void placement_reason(const struct cpu_plan *p, size_t i, enum placement_cause cause, char *out, size_t size)
+{
+	const struct cpu_item *item = &p->items[i];
+
+	if (cause == PLACEMENT_UNDO)
+		(void)snprintf(out, size, "it was there before it was moved");
+	else if (cause == PLACEMENT_BACK)
+		(void)snprintf(out, size, "it had much fewer frames on CPU %u, and CPU %u was as busy as before", item->cpu,
+			       item->to);
+	else
+		cpu_plan_reason(p, i, out, size);
+}
+
 static void remember(struct placement *p, const struct placement_plan *pp, size_t i, enum placement_cause cause)
 {
 	const struct cpu_item *item = &pp->plan.items[i];
@@ -231,13 +244,7 @@ static void remember(struct placement *p, const struct placement_plan *pp, size_
 	(void)clock_gettime(CLOCK_REALTIME, &m->time);
 	memcpy(m->vport, item->name, sizeof m->vport);
 	memcpy(m->adapter, item->adapter, sizeof m->adapter);
-	if (cause == PLACEMENT_UNDO)
-		(void)snprintf(m->reason, sizeof m->reason, "it was there before it was moved");
-	else if (cause == PLACEMENT_BACK)
-		(void)snprintf(m->reason, sizeof m->reason,
-			       "it had much fewer frames on CPU %u, and CPU %u was as busy as before", m->from, m->to);
-	else
-		cpu_plan_reason(&pp->plan, i, m->reason, sizeof m->reason);
+	placement_reason(&pp->plan, i, cause, m->reason, sizeof m->reason);
 	log_info("VPort %s: moved from CPU %u to CPU %u (%s): %s", m->vport, m->from, m->to,
 		 placement_cause_name(cause), m->reason);
 	events_moved(item->vport, m->from, m->to, placement_cause_name(cause), m->reason);

@@ -67,6 +67,8 @@ struct placement_move {
 };
 
 const char *placement_cause_name(enum placement_cause c);
+/* Why item `i` of a plan moves, when that is the cause: a sentence. */
+void placement_reason(const struct cpu_plan *p, size_t i, enum placement_cause cause, char *out, size_t size);
 
 /* Carries the plan out, all or nothing; each move is remembered, logged and told to monitors. */
 int placement_apply(struct placement *p, const struct placement_plan *pp, enum placement_cause cause,
