@@ -72,7 +72,7 @@ struct stack_vport_want {
 	bool cpu_by_plan; /* with cpu_given: no person's choice, so that plans may change it */
 	unsigned cpu;
 	unsigned queue_pairs;
-	bool on_vf; /* a VF is allocated for it; its address is the first filter's that is no group's, which must be there */
+	bool on_vf; /* a VF is allocated for it; its address is the first filter's that is no group's */
 	uint32_t moderation; /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION */
 	struct stack_policy policy;
 	struct stack_tuning tuning;

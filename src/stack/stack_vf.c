@@ -9,21 +9,30 @@
 #include "base/log.h"
 #include "stack/stack_priv.h"
 
-/* The address the guest's adapter has: of the first filter that is no group's. */
-static const uint8_t *address(const struct stack_vport_want *want)
+/* The address the guest's adapter has: of the first filter that is no group's, else one of the locally administered that
+ * follows from the name, so that it is the same each time. */
+static void address(const struct stack_vport_want *want, uint8_t mac[6])
 {
-	for (size_t i = 0; i < want->nfilters; i++)
-		if (!(want->filters[i].mac[0] & 1))
-			return want->filters[i].mac;
-	return NULL;
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (size_t i = 0; i < want->nfilters; i++) {
+		if (want->filters[i].mac[0] & 1)
+			continue;
+		memcpy(mac, want->filters[i].mac, 6);
+		return;
+	}
+	for (const char *p = want->name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 0x100000001b3;
+	for (unsigned i = 0; i < 6; i++)
+		mac[i] = (uint8_t)(hash >> 8 * i);
+	mac[0] = (uint8_t)((mac[0] & 0xFC) | 2);
 }
 
 int stack_vf_allocate(struct stack_vport *v, const struct stack_vport_want *want, struct stack_error *e)
 {
-	const uint8_t *mac = address(want);
+	uint8_t mac[6];
 
-	if (!mac)
-		return stack_fail(e, STACK_PARAM, "mac", "is missing: a VF has an address of its own (function: vf)");
+	address(want, mac);
 	if (stack_req_allocate_vf(v->adapter, want->name, mac, &v->vf, e) < 0) {
 		if (e->code == STACK_LIMIT || e->status == NDIS_STATUS_NOT_SUPPORTED)
 			memcpy(e->field, "function", sizeof "function");

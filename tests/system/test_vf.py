@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from vmqtest import frames, procs
+from vmqtest import daemon, frames, netns, procs
 from vmqtest.frames import frame
 from vmqtest.guest import Guest, Nic
 from vmqtest.rpc import RpcError
@@ -155,12 +155,24 @@ def test_added_moved_and_deleted(one):
 def test_nothing_is_left_of_one_that_cannot_be(one):
     x = one
     before = use(x)
-    for params, field in (({}, 'mac'), ({'mac': V}, 'mac'), ({'mac': '01:00:5e:00:00:01'}, 'mac'),
+    for params, field in (({'mac': V}, 'mac'),
                           ({'mac': R, 'socket': '/nowhere/at/all.sock'}, 'socket'), ({'mac': R, 'function': 'x'}, 'function')):
         with pytest.raises(RpcError) as e:
             x.vmqd.call('vport.add', **{'name': 'w', 'function': 'vf', **params})
         assert e.value.field == field, (params, e.value)
         assert use(x) == before
+
+
+def test_without_an_address_of_its_own(one):
+    """Its filters may all be elsewhere; it migrates, too."""
+    x = one
+    v = x.vmqd.call('vport.add', name='w', function='vf')
+    mac = vfs(x)[1]['mac']
+    assert v['filters'] == 0 and vfs(x)[1]['state'] == 'attached' and int(mac[:2], 16) & 3 == 2
+    doc = x.vmqd.call('migrate.export', name='w')
+    x.vmqd.call('vport.del', name='w')
+    x.vmqd.call('migrate.import', vport=doc)
+    assert vfs(x)[1]['mac'] == mac
 
 
 def test_it_migrates_as_one(one):
@@ -193,6 +205,23 @@ def test_as_many_as_there_are(lab):
     assert len({vf['rid'] for vf in vfs(x)}) == 256 and vfs(x)[9]['pci'] == 'fff0:00:01.1'
     x.vmqd.call('vport.del', name='v7')
     assert x.vmqd.call('vport.add', name='w', mac=R, function='vf')['function'] == 7
+
+
+def test_it_survives_a_restart():
+    """As a VF, also when its filters are elsewhere by then; its queue pairs are as they were."""
+    db = os.path.join(procs.workdir(), 'vf-state', 'state.db')
+    d = daemon.Vmqd({'state': db, 'adapters': [{'name': 'ext0', 'port': {'driver': 'pcap'}, 'host': {'device': 'vmq0'}}]},
+                    netns=netns.NetNS('vf-state'))
+    d.call('vport.add', name='p', mac=P)
+    d.call('vport.set', name='p', queue_pairs=3)
+    for name, mac in (('v', V), ('w', R)):
+        d.call('vport.add', name=name, mac=mac, function='vf', queue_pairs=2)
+    d.call('filter.move', id=d.call('filter.show', vport='w')['filters'][0]['id'], to='p')
+    assert d.stop() == 0
+    d.start()
+    assert [(v['vport'], v['state'], v['queue_pairs']) for v in d.call('vf.show')['vfs']] == [('v', 'carrying', 2), ('w', 'attached', 2)]
+    assert d.vport('p')['queue_pairs'] == 3 and {m['mac'] for m in d.vport('p')['macs']} == {P, R}
+    assert d.stop() == 0
 
 
 # ---- by requests ----

@@ -132,16 +132,24 @@ static void undone(void **state)
 	expect(2, 1);
 }
 
-static void needs_an_address(void **state)
+/* Without a filter of its own: an address that nobody else was given, the same each time. */
+static void made_address(void **state)
 {
 	struct stack_vport_want w = want("web1", &group, 1);
 	struct stack_vport *v;
+	uint8_t first[6];
 
 	(void)state;
-	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
-	assert_int_equal(e.code, STACK_PARAM);
-	assert_string_equal(e.field, "mac");
-	assert_string_equal(s.log, "");
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	memcpy(first, s.allocated_vf.CurrentMacAddress, 6);
+	assert_int_equal(first[0] & 3, 2);
+	assert_int_equal(stack_vport_del(v, &e), 0);
+	w.nfilters = 0;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_memory_equal(s.allocated_vf.CurrentMacAddress, first, 6);
+	w = want("web2", NULL, 0);
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_memory_not_equal(s.allocated_vf.CurrentMacAddress, first, 6);
 }
 
 static void as_many_as_there_are(void **state)
@@ -227,7 +235,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(there_and_back), T(undone), T(needs_an_address), T(as_many_as_there_are), T(another_cpu), T(listed),
+		T(there_and_back), T(undone), T(made_address), T(as_many_as_there_are), T(another_cpu), T(listed),
 	};
 
 	return cmocka_run_group_tests_name("stack_vf", tests, NULL, NULL);
