@@ -22,7 +22,7 @@ static int open_auto(const struct port_config *cfg, struct port **out, struct vm
 	rc = port_packet_ops.open(cfg, out, err);
 	if (rc < 0)
 		return rc;
-	(void)snprintf((*out)->fallback, sizeof (*out)->fallback, "%s", better.text);
+	(void)snprintf((*out)->fallback, sizeof (*out)->fallback, "%.*s", (int)sizeof (*out)->fallback - 1, better.text);
 	log_info("device %s: took %s; not AF_XDP: %s", cfg->ifname, (*out)->ops->describe(*out), better.text);
 	return 0;
 }

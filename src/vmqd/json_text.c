@@ -64,6 +64,6 @@ json_t *json_text_result(struct json_text *t)
 	json_t *v = t->failed ? NULL : json_stringn_nocheck(t->s, t->len);
 
 	free(t->s);
-	*t = (struct json_text){ NULL };
+	*t = (struct json_text){ 0 };
 	return v;
 }

@@ -194,7 +194,7 @@ void placement_plan_free(struct placement_plan *pp)
 void placement_warn(struct placement *p)
 {
 	struct placement_plan pp = { .host = NULL };
-	struct stack_error e = { STACK_OK };
+	struct stack_error e = { .code = STACK_OK };
 
 	if (placement_plan(p, &pp, &e) == 0 && cpu_plan_check(&pp.plan) == 0)
 		for (size_t i = 0; i < pp.plan.nfindings; i++)

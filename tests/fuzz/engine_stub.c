@@ -183,6 +183,12 @@ bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu)
 	return cpu < e->nworkers;
 }
 
+int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy policy)
+{
+	(void)policy;
+	return nic_engine_has_cpu(e, cpu) ? 0 : -ENOENT;
+}
+
 unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s, unsigned max)
 {
 	unsigned n = e->nworkers < max ? e->nworkers : max;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "vmqd/methods.h"
 #include "vmqd/server.h"
+#include "vmqd/state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,6 +55,12 @@ void server_event(struct server *s, json_t *params)
 {
 	MUST(s && json_is_object(params));
 	json_decref(params);
+}
+
+const char *state_origin(const struct stack_vport *v)
+{
+	MUST(v != NULL);
+	return "runtime";
 }
 
 const struct link_state *link_watch_state(const struct link_watch *w)
