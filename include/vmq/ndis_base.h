@@ -179,7 +179,8 @@ typedef struct _NDIS_OID_REQUEST {
 
 /* ---- OIDs ---- */
 
-/* X(name, value). After …39 comes …40, after …49 …50: the numbers are not consecutive hexadecimal. */
+/* X(name, value). After …39 comes …40, after …49 …50: the numbers are not consecutive hexadecimal. New rows come last:
+ * tests/fuzz/seeds name a request by its place. */
 #define NDIS_OID_TABLE(X)                                              \
 	X(OID_GEN_RECEIVE_SCALE_CAPABILITIES, 0x00010203)              \
 	X(OID_GEN_RECEIVE_SCALE_PARAMETERS, 0x00010204)                \
@@ -199,7 +200,6 @@ typedef struct _NDIS_OID_REQUEST {
 	X(OID_NIC_SWITCH_HARDWARE_CAPABILITIES, 0x0001022E)            \
 	X(OID_NIC_SWITCH_CURRENT_CAPABILITIES, 0x0001022F)             \
 	X(OID_RECEIVE_FILTER_MOVE_FILTER, 0x00010230)                  \
-	X(OID_PACKET_COALESCING_FILTER_MATCH_COUNT, 0x00010235)        \
 	X(OID_NIC_SWITCH_CREATE_SWITCH, 0x00010237)                    \
 	X(OID_NIC_SWITCH_PARAMETERS, 0x00010238)                       \
 	X(OID_NIC_SWITCH_DELETE_SWITCH, 0x00010239)                    \
@@ -227,7 +227,8 @@ typedef struct _NDIS_OID_REQUEST {
 	X(OID_SRIOV_CONFIG_STATE, 0x00010261)                          \
 	X(OID_SRIOV_VF_SERIAL_NUMBER, 0x00010262)                      \
 	X(OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK, 0x00010269)            \
-	X(OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 0x000102C0)
+	X(OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 0x000102C0)       \
+	X(OID_PACKET_COALESCING_FILTER_MATCH_COUNT, 0x00010235)
 
 #define NDIS_X_ENUM(name, value) name = (int32_t)(value),
 enum { NDIS_OID_TABLE(NDIS_X_ENUM) };

@@ -203,6 +203,8 @@ static void request(struct input *in, bool with_header)
 		.Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
 		.RequestType = types[t % 5],
 		.VPortId = t / 5 % 8,
+		.SwitchId = t / 5 % 8 == 7 ? 1 : 0,
+		.PortNumber = t == 255 ? 1 : 0,
 		.Flags = t >= 128,
 	};
 	req->DATA.QUERY_INFORMATION.Oid = index < OIDS ? oids[index] : 0xFF000000u + index;
