@@ -74,7 +74,8 @@ int nic_vport_set_bypass(struct nic *n, uint32_t id, bool on, struct vmq_err *er
 	if (!v)
 		return vmq_err(err, -ENOENT, "VPortId: there is no VPort %u", id);
 	if (id == 0)
-		return vmq_err(err, -EINVAL, "bypass: the default VPort's queue is the one that others' frames would go through");
+		return vmq_err(err, -EINVAL,
+			       "bypass: the default VPort's queue is the one that others' frames would go through");
 	if (v->bypass == on)
 		return 0;
 	/* on: who finds no ring finds the bypass; off: who finds no bypass finds the ring */

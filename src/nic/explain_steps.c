@@ -23,31 +23,41 @@ static bool sender(struct steps *s, const struct nic *n, const struct nic_vport 
 	uint16_t access = access_vlan_of(src);
 	bool ok = is_set(&src->can_send);
 
-	add(s, (struct nic_explain_step){ .what = NIC_STEP_SENDER, .result = ok ? NIC_STEP_PASS : NIC_STEP_FAIL, .vport = src->id });
+	add(s, (struct nic_explain_step){
+		   .what = NIC_STEP_SENDER, .result = ok ? NIC_STEP_PASS : NIC_STEP_FAIL, .vport = src->id });
 	if (!ok)
 		return false;
 	if (access && frame_vid(f) == 0)
-		add(s, (struct nic_explain_step){ .what = NIC_STEP_VLAN_GIVEN, .result = NIC_STEP_PASS, .vport = src->id, .vlan = access });
+		add(s, (struct nic_explain_step){
+			   .what = NIC_STEP_VLAN_GIVEN, .result = NIC_STEP_PASS, .vport = src->id, .vlan = access });
 	if (access)
 		classify_give_vlan(f, access);
 	ok = classify_may_send(src, frame_vid(f));
 	add(s, (struct nic_explain_step){ .what = NIC_STEP_VLAN_CHECK,
-					  .result = !ok ? NIC_STEP_FAIL : is_set(&src->any_vlan) ? NIC_STEP_OFF : NIC_STEP_PASS,
+					  .result = !ok			     ? NIC_STEP_FAIL
+						    : is_set(&src->any_vlan) ? NIC_STEP_OFF
+									     : NIC_STEP_PASS,
 					  .vport = src->id,
 					  .vlan = (uint16_t)frame_vid(f) });
 	if (!ok)
 		return false;
 	ok = !is_set(&src->source_check) || classify_source_is_own(n, src, f);
 	add(s, (struct nic_explain_step){ .what = NIC_STEP_SOURCE_CHECK,
-					  .result = !ok ? NIC_STEP_FAIL : is_set(&src->source_check) ? NIC_STEP_PASS : NIC_STEP_OFF,
+					  .result = !ok				 ? NIC_STEP_FAIL
+						    : is_set(&src->source_check) ? NIC_STEP_PASS
+										 : NIC_STEP_OFF,
 					  .vport = src->id });
 	return ok;
 }
 
 /* One look into the table; true when it decides. */
-static bool lookup(struct steps *s, const struct nic *n, const struct filter_table *t, uint64_t key, enum nic_vlan_test test)
+static bool lookup(struct steps *s, const struct nic *n, const struct filter_table *t, uint64_t key,
+		   enum nic_vlan_test test)
 {
-	struct nic_explain_step step = { .what = NIC_STEP_FILTER, .result = NIC_STEP_FAIL, .test = test, .vlan = key & 0xFFF,
+	struct nic_explain_step step = { .what = NIC_STEP_FILTER,
+					 .result = NIC_STEP_FAIL,
+					 .test = test,
+					 .vlan = key & 0xFFF,
 					 .all_groups = key >> 16 == FILTER_MAC_ALL_GROUPS };
 	const struct nic_vport *v;
 	uint64_t value;
@@ -85,7 +95,8 @@ static bool look_up(struct steps *s, const struct nic *n, const struct filter_ta
 }
 
 /* What a receiver's queue adds. */
-static void receiver_steps(struct steps *s, const struct nic *n, const struct nic_vport *src, const struct frame *f, const struct nic_explain_dest *d)
+static void receiver_steps(struct steps *s, const struct nic *n, const struct nic_vport *src, const struct frame *f,
+			   const struct nic_explain_dest *d)
 {
 	const struct nic_vport *v = d->at_vport ? vport_of(n, d->vport) : NULL;
 	const struct nic_queue *q = v ? bypass_receiver(v, f) : NULL, *from = src ? src->started[0] : NULL;
@@ -96,7 +107,11 @@ static void receiver_steps(struct steps *s, const struct nic *n, const struct ni
 	if (v->rss) {
 		bool has = rss_hash(v->rss, f, &hash);
 
-		add(s, (struct nic_explain_step){ .what = NIC_STEP_HASH, .result = has ? NIC_STEP_PASS : NIC_STEP_OFF, .vport = v->id, .hash = hash, .qp = d->qp });
+		add(s, (struct nic_explain_step){ .what = NIC_STEP_HASH,
+						  .result = has ? NIC_STEP_PASS : NIC_STEP_OFF,
+						  .vport = v->id,
+						  .hash = hash,
+						  .qp = d->qp });
 	}
 	if (is_set(&v->bypass))
 		add(s, (struct nic_explain_step){ .what = NIC_STEP_BYPASS, .result = NIC_STEP_PASS, .vport = v->id });
@@ -104,12 +119,13 @@ static void receiver_steps(struct steps *s, const struct nic *n, const struct ni
 		add(s, (struct nic_explain_step){ .what = NIC_STEP_RATE, .result = NIC_STEP_PASS, .vport = v->id });
 	if (q && from)
 		add(s, (struct nic_explain_step){ .what = NIC_STEP_OFFLOAD,
-						  .result = from->sends & OFFLOAD_NEEDS & ~q->takes ? NIC_STEP_FAIL : NIC_STEP_PASS,
+						  .result = from->sends & OFFLOAD_NEEDS & ~q->takes ? NIC_STEP_FAIL
+												    : NIC_STEP_PASS,
 						  .vport = v->id });
 }
 
-unsigned explain_steps(const struct nic *n, const struct nic_vport *src, struct frame *f, const struct nic_explain_dest *d, unsigned ndest,
-		       struct nic_explain_step *out, unsigned max)
+unsigned explain_steps(const struct nic *n, const struct nic_vport *src, struct frame *f,
+		       const struct nic_explain_dest *d, unsigned ndest, struct nic_explain_step *out, unsigned max)
 {
 	const struct filter_table *t = n->filters;
 	struct steps s = { out, max, 0 };
@@ -117,8 +133,10 @@ unsigned explain_steps(const struct nic *n, const struct nic_vport *src, struct 
 	if (f->src_vport != FRAME_FROM_WIRE && (!src || !sender(&s, n, src, f)))
 		return s.n;
 	if (!look_up(&s, n, t, f))
-		add(&s, (struct nic_explain_step){ .what = NIC_STEP_RULE, .result = classify_host_accepts(n, f) ? NIC_STEP_PASS : NIC_STEP_FAIL,
-						   .outside = f->src_vport != FRAME_FROM_WIRE });
+		add(&s,
+		    (struct nic_explain_step){ .what = NIC_STEP_RULE,
+					       .result = classify_host_accepts(n, f) ? NIC_STEP_PASS : NIC_STEP_FAIL,
+					       .outside = f->src_vport != FRAME_FROM_WIRE });
 	if (src && filter_key_is_group(filter_key_of(f->hdr, 0)) && is_set(&src->group_limited))
 		add(&s, (struct nic_explain_step){ .what = NIC_STEP_STORM, .result = NIC_STEP_PASS, .vport = src->id });
 	for (unsigned i = 0; i < ndest; i++)

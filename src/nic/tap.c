@@ -11,11 +11,13 @@
 #include <time.h>
 
 _Static_assert(VMQ_TAP_TAG_KEPT == (int)TAG_SEEN_ALIKE && VMQ_TAP_TAG_STRIPPED == (int)TAG_SEEN_STRIPPED &&
-		       VMQ_TAP_TAG_INSERTED == (int)TAG_SEEN_INSERTED, "one is written as the other");
+		   VMQ_TAP_TAG_INSERTED == (int)TAG_SEEN_INSERTED,
+	       "one is written as the other");
 
 #define TRACED_HEADER FRAME_HDR /* bytes of a traced frame that its first record carries */
-#define MAX_VERDICTS 16u        /* destinations of a traced frame that are told */
+#define MAX_VERDICTS  16u	/* destinations of a traced frame that are told */
 
+/* Read once for a burst. */
 static uint64_t now_ns(void)
 {
 	struct timespec t;
@@ -30,7 +32,8 @@ static uint64_t now_ns(void)
 static uint8_t *ring_room(struct nic_tap *t, struct tap_writer *o, uint32_t size)
 {
 	uint64_t ring = t->mask + 1, to_end = ring - (o->tail & t->mask), pad = size > to_end ? to_end : 0;
-	/* acquire: the reader has read what we overwrite; a wild value makes the ring look full or shows the reader garbage */
+	/* acquire: the reader has read what we overwrite; a wild value makes the ring look full or shows the reader
+	 * garbage */
 	uint64_t used = o->tail - __atomic_load_n(&o->ring->head, __ATOMIC_ACQUIRE);
 
 	if (used > ring || ring - used < size + pad) {
@@ -72,7 +75,8 @@ static uint32_t copy_bytes(uint8_t *out, const struct frame *f, enum tag_op op, 
 }
 
 /* Writes the record, whose `len` is already the receiver's view, with up to `max` bytes of the frame. */
-static void put(struct worker *w, struct nic_tap *t, struct vmq_tap_record *r, const struct frame *f, enum tag_op op, uint32_t max)
+static void put(struct worker *w, struct nic_tap *t, struct vmq_tap_record *r, const struct frame *f, enum tag_op op,
+		uint32_t max)
 {
 	struct tap_writer *o = &t->writer[w->index];
 	uint32_t have = max && f ? (r->len < max ? r->len : max) : 0;
@@ -94,12 +98,13 @@ static const struct nic *nic_of(const struct frame *f)
 	return f->queue ? f->queue->nic : f->port->nic;
 }
 
-static struct vmq_tap_record record(const struct worker *w, enum vmq_tap_type type, const struct frame *f, enum tag_op op, bool in_bytes)
+static struct vmq_tap_record record(const struct worker *w, uint64_t now, enum vmq_tap_type type, const struct frame *f,
+				    enum tag_op op, bool in_bytes)
 {
 	return (struct vmq_tap_record){
 		.type = (uint16_t)type,
 		.cpu = w->cpu,
-		.time = now_ns(),
+		.time = now,
 		.len = frame_out_len(f, op),
 		.source = f->src_vport,
 		.vport = VMQ_TAP_WIRE,
@@ -183,12 +188,15 @@ static bool led_to(const struct nic_explain_dest *d, unsigned n, uint32_t vport)
 	return false;
 }
 
-static void put_verdict(struct worker *w, struct nic_tap *t, const struct frame *f, const struct nic_explain_dest *d)
+static void put_verdict(struct worker *w, struct nic_tap *t, uint64_t now, const struct frame *f,
+			const struct nic_explain_dest *d)
 {
-	struct vmq_tap_record r = record(w, VMQ_TAP_VERDICT, f, TAG_KEEP, true);
+	struct vmq_tap_record r = record(w, now, VMQ_TAP_VERDICT, f, TAG_KEEP, true);
 
 	r.frame = f->watch;
-	r.fate = d->fate == NIC_FATE_DELIVER ? VMQ_TAP_TO_VPORT : d->fate == NIC_FATE_WIRE ? VMQ_TAP_TO_WIRE : VMQ_TAP_TO_NOBODY;
+	r.fate = d->fate == NIC_FATE_DELIVER ? VMQ_TAP_TO_VPORT
+		 : d->fate == NIC_FATE_WIRE  ? VMQ_TAP_TO_WIRE
+					     : VMQ_TAP_TO_NOBODY;
 	if (d->at_vport)
 		r.vport = d->vport;
 	r.filter = d->filter;
@@ -201,7 +209,7 @@ static void put_verdict(struct worker *w, struct nic_tap *t, const struct frame 
 }
 
 /* What will become of it is asked of a copy: the frame itself is classified after us. */
-static void trace_entered(struct worker *w, struct nic_tap *t, struct frame *f)
+static void trace_entered(struct worker *w, struct nic_tap *t, uint64_t now, struct frame *f)
 {
 	const struct nic_tap_config *c = &t->cfg;
 	struct nic_explain_dest d[MAX_VERDICTS];
@@ -211,7 +219,8 @@ static void trace_entered(struct worker *w, struct nic_tap *t, struct frame *f)
 
 	if (c->by_from && (c->from_wire ? FRAME_FROM_WIRE : c->from) != f->src_vport)
 		return;
-	n = explain_frame(t->nic, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(t->nic, f->src_vport), &copy, d, MAX_VERDICTS);
+	n = explain_frame(t->nic, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(t->nic, f->src_vport), &copy, d,
+			  MAX_VERDICTS);
 	told = n < MAX_VERDICTS ? n : MAX_VERDICTS;
 	if (c->by_vport && !led_to(d, told, c->vport) && (c->by_from || c->vport != f->src_vport))
 		return;
@@ -219,14 +228,14 @@ static void trace_entered(struct worker *w, struct nic_tap *t, struct frame *f)
 		return;
 	/* unique as long as a worker traces fewer than 2^40 frames */
 	f->watch = copy.watch = t->watch | (uint64_t)w->index << 40 | ++t->writer[w->index].number;
-	r = record(w, VMQ_TAP_ENTERED, f, TAG_KEEP, true);
+	r = record(w, now, VMQ_TAP_ENTERED, f, TAG_KEEP, true);
 	r.frame = f->watch;
 	r.queue = (uint16_t)(f->queue ? f->queue->qp : 0);
 	if (!f->queue)
 		r.flags = VMQ_TAP_HOST;
 	put(w, t, &r, f, TAG_KEEP, TRACED_HEADER);
 	for (unsigned i = 0; i < told; i++)
-		put_verdict(w, t, &copy, &d[i]);
+		put_verdict(w, t, now, &copy, &d[i]);
 }
 
 /* Does a frame from outside lead to the VPort of the capture? */
@@ -242,16 +251,16 @@ static bool comes_to(const struct nic_tap *t, const struct frame *f)
 	return led_to(d, n < MAX_VERDICTS ? n : MAX_VERDICTS, t->cfg.vport);
 }
 
-static void capture_entered(struct worker *w, struct nic_tap *t, const struct frame *f)
+static void capture_entered(struct worker *w, struct nic_tap *t, uint64_t now, const struct frame *f)
 {
 	bool wire = f->src_vport == FRAME_FROM_WIRE;
 	enum tag_op op = frame_tag_op(f, true); /* a tag beside the bytes is shown in them */
 	struct vmq_tap_record r;
 
 	if (wants(t, NIC_TAP_INGRESS) && (!t->cfg.by_vport || f->src_vport == t->cfg.vport))
-		r = record(w, VMQ_TAP_ENTERED, f, op, true);
+		r = record(w, now, VMQ_TAP_ENTERED, f, op, true);
 	else if (wire && wants(t, NIC_TAP_WIRE) && comes_to(t, f))
-		r = record(w, VMQ_TAP_WIRE_IN, f, op, true);
+		r = record(w, now, VMQ_TAP_WIRE_IN, f, op, true);
 	else
 		return;
 	if (!take(t))
@@ -264,6 +273,7 @@ static void capture_entered(struct worker *w, struct nic_tap *t, const struct fr
 
 void tap_entered(struct worker *w)
 {
+	const uint64_t now = now_ns();
 	const struct tap_set *s = taps_of(w);
 
 	for (unsigned k = 0; k < w->nframes; k++) {
@@ -274,22 +284,23 @@ void tap_entered(struct worker *w)
 			if (!fits(s->tap[i], nic_of(f), f))
 				continue;
 			if (s->tap[i]->cfg.trace)
-				trace_entered(w, s->tap[i], f);
+				trace_entered(w, s->tap[i], now, f);
 			else
-				capture_entered(w, s->tap[i], f);
+				capture_entered(w, s->tap[i], now, f);
 		}
 	}
 }
 
 static void trace_step(struct worker *w, const struct frame_ref *ref, enum vmq_tap_type type)
 {
+	const uint64_t now = now_ns();
 	const struct tap_set *s = taps_of(w);
 	struct vmq_tap_record r;
 
 	for (unsigned i = 0; i < s->n; i++) {
 		if (!traces(s->tap[i], &ref->f))
 			continue;
-		r = record(w, type, &ref->f, TAG_KEEP, true);
+		r = record(w, now, type, &ref->f, TAG_KEEP, true);
 		r.frame = ref->f.watch;
 		r.vport = ref->dst_vport;
 		put(w, s->tap[i], &r, NULL, TAG_KEEP, 0);
@@ -308,8 +319,8 @@ void tap_bypassed(struct worker *w, const struct frame_ref *r)
 }
 
 /* What the receiver got, whoever it is. */
-static void arrived_at(struct worker *w, const struct nic *n, struct vmq_tap_record *r, const struct frame *f, enum tag_op op,
-		       enum nic_tap_point p)
+static void arrived_at(struct worker *w, const struct nic *n, struct vmq_tap_record *r, const struct frame *f,
+		       enum tag_op op, enum nic_tap_point p)
 {
 	const struct tap_set *s = taps_of(w);
 	uint64_t trace = 0;
@@ -319,7 +330,8 @@ static void arrived_at(struct worker *w, const struct nic *n, struct vmq_tap_rec
 
 		if (traces(t, f))
 			trace = f->watch;
-		else if (!wants(t, p) || !fits(t, n, f) || !of_vport(t, r->vport, p == NIC_TAP_WIRE ? r->source : r->vport) || !take(t))
+		else if (!wants(t, p) || !fits(t, n, f) ||
+			 !of_vport(t, r->vport, p == NIC_TAP_WIRE ? r->source : r->vport) || !take(t))
 			continue;
 		if (!r->filter && r->vport != VMQ_TAP_WIRE)
 			r->filter = filter_of(n, f, r->vport);
@@ -340,6 +352,8 @@ static bool traced(const struct worker *w, const struct frame *f)
 
 void tap_delivered(struct worker *w)
 {
+	const uint64_t now = now_ns();
+
 	for (unsigned i = 0; i < w->nrows; i++) {
 		const struct row *row = &w->row[i];
 
@@ -349,7 +363,7 @@ void tap_delivered(struct worker *w)
 
 			if (!d->buffers)
 				continue;
-			r = record(w, VMQ_TAP_DELIVERED, d->f, d->op, is_set(&row->q->vport->tags_inline));
+			r = record(w, now, VMQ_TAP_DELIVERED, d->f, d->op, is_set(&row->q->vport->tags_inline));
 			r.vport = row->q->vport->id;
 			r.queue = (uint16_t)row->q->qp;
 			r.buffers = d->buffers;
@@ -362,10 +376,12 @@ void tap_delivered(struct worker *w)
 
 void tap_sent(struct worker *w, const struct port_source *s, unsigned n)
 {
+	const uint64_t now = now_ns();
+
 	for (unsigned k = 0; k < n; k++) {
 		const struct frame *f = s->note[k].f;
 		enum tag_op op = frame_tag_op(f, true);
-		struct vmq_tap_record r = record(w, s->vport ? VMQ_TAP_DELIVERED : VMQ_TAP_WIRE_OUT, f, op, true);
+		struct vmq_tap_record r = record(w, now, s->vport ? VMQ_TAP_DELIVERED : VMQ_TAP_WIRE_OUT, f, op, true);
 
 		if (s->vport) {
 			r.vport = s->vport->id;
@@ -396,11 +412,13 @@ void tap_notified(struct worker *w, struct nic_queue *q, bool interrupted)
 	}
 }
 
-void tap_dropped(struct worker *w, const struct nic *n, const struct nic_vport *v, const struct frame *f, enum nic_drop why)
+void tap_dropped(struct worker *w, const struct nic *n, const struct nic_vport *v, const struct frame *f,
+		 enum nic_drop why)
 {
+	const uint64_t now = now_ns();
 	const struct tap_set *s = taps_of(w);
 	enum tag_op op = frame_tag_op(f, true);
-	struct vmq_tap_record r = record(w, VMQ_TAP_DROPPED, f, op, true);
+	struct vmq_tap_record r = record(w, now, VMQ_TAP_DROPPED, f, op, true);
 
 	r.drop = (uint16_t)(why + 1);
 	if (v) {
@@ -412,7 +430,8 @@ void tap_dropped(struct worker *w, const struct nic *n, const struct nic_vport *
 		struct nic_tap *t = s->tap[i];
 		bool mine = f->hdr_len && traces(t, f);
 
-		if (!mine && (!wants(t, NIC_TAP_DROPPED) || !fits(t, n, f) || !of_vport(t, r.vport, r.source) || !take(t)))
+		if (!mine &&
+		    (!wants(t, NIC_TAP_DROPPED) || !fits(t, n, f) || !of_vport(t, r.vport, r.source) || !take(t)))
 			continue;
 		r.frame = mine ? f->watch : 0;
 		put(w, t, &r, f, op, mine ? 0 : t->cfg.snaplen);

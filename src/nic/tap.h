@@ -10,7 +10,7 @@
 
 #include "nic/nic_priv.h"
 
-#define TAP_MAX 4u /* captures and traces at a time */
+#define TAP_MAX		4u /* captures and traces at a time */
 #define TAP_WATCH_SHIFT 48 /* of a frame's watch: the trace above, worker and number below */
 
 struct tap_writer { /* one worker's end of a ring */
@@ -20,13 +20,14 @@ struct tap_writer { /* one worker's end of a ring */
 	uint64_t number; /* of the last frame traced */
 } __attribute__((aligned(64)));
 
-/* Made and freed by control; read by workers, each of which writes its own writer, and `left` with atomic operations. */
+/* Made and freed by control; read by workers, each of which writes its own writer, and `left` with atomic operations.
+ */
 struct nic_tap {
 	struct nic_tap_config cfg;
 	const struct nic *nic;
-	uint64_t mask;    /* ring_size - 1 */
-	int64_t left;     /* frames still wanted; only with cfg.limit */
-	uint64_t watch;   /* what the watch of its frames begins with: no two traces share it */
+	uint64_t mask;	/* ring_size - 1 */
+	int64_t left;	/* frames still wanted; only with cfg.limit */
+	uint64_t watch; /* what the watch of its frames begins with: no two traces share it */
 	int fd;
 	uint8_t *memory;
 	size_t memory_size;
@@ -62,12 +63,14 @@ void tap_sent(struct worker *w, const struct port_source *s, unsigned n);
 /* The receive ring of a queue that a traced frame went to was served. */
 void tap_notified(struct worker *w, struct nic_queue *q, bool interrupted);
 /* Called by drop_frame. v: the VPort at which it is counted, NULL: the wire. */
-void tap_dropped(struct worker *w, const struct nic *n, const struct nic_vport *v, const struct frame *f, enum nic_drop why);
+void tap_dropped(struct worker *w, const struct nic *n, const struct nic_vport *v, const struct frame *f,
+		 enum nic_drop why);
 /* A frame that was refused before it was one: `len` bytes that VPort v's VM sent. */
 void tap_refused(struct worker *w, const struct nic *n, const struct nic_vport *v, uint32_t len, enum nic_drop why);
 
 /* A frame goes nowhere: counted, and shown to whom it may concern. v NULL: the wire. */
-static inline void drop_frame(struct worker *w, const struct nic *n, struct nic_vport *v, const struct frame *f, enum nic_drop why)
+static inline void drop_frame(struct worker *w, const struct nic *n, struct nic_vport *v, const struct frame *f,
+			      enum nic_drop why)
 {
 	count_drop(v ? vport_counters(v, w) : &n->wire_cnt[w->index], why);
 	if (tapped(w))

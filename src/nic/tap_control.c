@@ -23,10 +23,11 @@ static int check(const struct nic *n, const struct nic_tap_config *c, struct vmq
 	if (!c->trace && (c->points == 0 || c->points >> NIC_TAP_POINTS))
 		return vmq_err(err, -EINVAL, "point: none, or one that there is not");
 	if (!c->trace && (c->snaplen < 14 || c->snaplen > NIC_TAP_MAX_SNAPLEN))
-		return vmq_err(err, -EINVAL, "snaplen: %u given; 14 to %u are possible", c->snaplen, NIC_TAP_MAX_SNAPLEN);
+		return vmq_err(err, -EINVAL, "snaplen: %u given; 14 to %u are possible", c->snaplen,
+			       NIC_TAP_MAX_SNAPLEN);
 	if (c->ring_size < NIC_TAP_MIN_RING || c->ring_size > NIC_TAP_MAX_RING || c->ring_size & (c->ring_size - 1))
-		return vmq_err(err, -EINVAL, "ring size: %u given; a power of two from %u to %u is possible", c->ring_size,
-			       NIC_TAP_MIN_RING, NIC_TAP_MAX_RING);
+		return vmq_err(err, -EINVAL, "ring size: %u given; a power of two from %u to %u is possible",
+			       c->ring_size, NIC_TAP_MIN_RING, NIC_TAP_MAX_RING);
 	for (unsigned i = 0; now && c->trace && i < now->n; i++)
 		if (now->tap[i]->cfg.trace)
 			return vmq_err(err, -EBUSY, "another trace is running; there can be one at a time");

@@ -24,7 +24,7 @@ struct capture {
 	FILE *file; /* pcapng; NULL: lines to stdout */
 	uint64_t want, got, drops;
 	bool ending; /* no more is recorded: what is there is taken, interrupted or not */
-	struct { /* in the file, in the order of their numbers there */
+	struct {     /* in the file, in the order of their numbers there */
 		uint32_t vport;
 		uint64_t frames;
 	} interface[MAX_INTERFACES];
@@ -59,8 +59,9 @@ static void comment(const struct capture *c, const struct vmq_tap_record *r, cha
 		(void)snprintf(out, size, "%s: wire", point_of(r));
 	else
 		(void)snprintf(out, size, "%s: VPort %s (%u)", point_of(r), tap_vport(&c->tap, r->vport), r->vport);
-	(void)snprintf(out + strlen(out), size - strlen(out), ", from %s%s, queue %u, CPU %u%s%s%s%s%s", tap_vport(&c->tap, r->source), filter,
-		       r->queue, r->cpu, tags[r->tag_done % 3], r->drop ? ", " : "", tap_drop(&c->tap, r->drop), r->drop ? ": " : "",
+	(void)snprintf(out + strlen(out), size - strlen(out), ", from %s%s, queue %u, CPU %u%s%s%s%s%s",
+		       tap_vport(&c->tap, r->source), filter, r->queue, r->cpu, tags[r->tag_done % 3],
+		       r->drop ? ", " : "", tap_drop(&c->tap, r->drop), r->drop ? ": " : "",
 		       tap_drop_reason(&c->tap, r->drop));
 }
 
@@ -84,14 +85,17 @@ static uint32_t interface_of(struct capture *c, uint32_t vport)
 
 static void write_frame(struct capture *c, const struct vmq_tap_record *r, const uint8_t *data, const char *words)
 {
-	bool in = r->type == VMQ_TAP_ENTERED || r->type == VMQ_TAP_WIRE_IN, out = r->type == VMQ_TAP_DELIVERED || r->type == VMQ_TAP_WIRE_OUT;
+	bool in = r->type == VMQ_TAP_ENTERED || r->type == VMQ_TAP_WIRE_IN,
+	     out = r->type == VMQ_TAP_DELIVERED || r->type == VMQ_TAP_WIRE_OUT;
 	struct pcapng_packet p = {
 		.interface = interface_of(c, r->vport),
 		.time = r->time,
 		.data = data,
 		.captured = r->captured,
 		.len = r->len,
-		.direction = in ? PCAPNG_IN : out ? PCAPNG_OUT : PCAPNG_UNKNOWN,
+		.direction = in	   ? PCAPNG_IN
+			     : out ? PCAPNG_OUT
+				   : PCAPNG_UNKNOWN,
 		.queue = r->queue,
 		.comment = words,
 	};
@@ -108,10 +112,11 @@ static void print_frame(const struct capture *c, const struct vmq_tap_record *r,
 
 	tap_describe(text, sizeof text, r, data);
 	if (c->opt->json) {
-		json_t *line = json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:i, s:s}", "time_ns", (json_int_t)r->time, "point", point_of(r), "vport",
-					 tap_vport(&c->tap, r->vport), "from", tap_vport(&c->tap, r->source), "cpu", r->cpu, "queue", r->queue,
-					 "filter", (int)r->filter, "len", (json_int_t)r->len, "vlan", r->tag == VMQ_TAP_TAGGED ? r->tci & 0xfff : -1,
-					 "frame", text);
+		json_t *line = json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:i, s:s}", "time_ns",
+					 (json_int_t)r->time, "point", point_of(r), "vport",
+					 tap_vport(&c->tap, r->vport), "from", tap_vport(&c->tap, r->source), "cpu",
+					 r->cpu, "queue", r->queue, "filter", (int)r->filter, "len", (json_int_t)r->len,
+					 "vlan", r->tag == VMQ_TAP_TAGGED ? r->tci & 0xfff : -1, "frame", text);
 		char *dump;
 
 		if (r->tag != VMQ_TAP_TAGGED)
@@ -185,13 +190,17 @@ static int finish(struct capture *c, const char *path)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	for (uint32_t i = 0; c->file && i < c->interfaces; i++)
-		pcapng_statistics(c->file, i, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, c->interface[i].frames, c->tap.lost);
+		pcapng_statistics(c->file, i, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+				  c->interface[i].frames, c->tap.lost);
 	failed = fflush(c->file ? c->file : stdout) != 0 || bad_output(c);
 	if (failed)
-		(void)fprintf(stderr, "vmqctl: cannot write %s: %s\n", path && strcmp(path, "-") != 0 ? path : "the output", strerror(errno));
+		(void)fprintf(stderr, "vmqctl: cannot write %s: %s\n",
+			      path && strcmp(path, "-") != 0 ? path : "the output", strerror(errno));
 	if (c->file && c->file != stdout)
 		failed |= fclose(c->file) != 0;
-	(void)fprintf(stderr, "%" PRIu64 " frames captured, %" PRIu64 " of them dropped by the switch; %" PRIu64 " not captured for want of room%s\n",
+	(void)fprintf(stderr,
+		      "%" PRIu64 " frames captured, %" PRIu64 " of them dropped by the switch; %" PRIu64
+		      " not captured for want of room%s\n",
 		      c->got, c->drops, c->tap.lost, c->tap.gone ? "; vmqd has ended" : "");
 	return failed ? CMD_REFUSED : CMD_DONE;
 }
@@ -246,23 +255,32 @@ out:
 	return rc;
 }
 
-static const struct cmd_key subject = { "vport", CMD_TEXT, "VPORT", "only frames of this VPort", false, CMD_NAMES_VPORT };
+static const struct cmd_key subject = {
+	"vport", CMD_TEXT, "VPORT", "only frames of this VPort", false, CMD_NAMES_VPORT
+};
 
 static const struct cmd_key keys[] = {
-	{ "point", CMD_TEXT, "ingress|delivered|dropped|wire", "where to look, several with commas between", false, CMD_NAMES_NONE },
-	{ "write", CMD_TEXT, "FILE", "to a pcapng file, - for standard output; -w FILE is the same", false, CMD_NAMES_NONE },
+	{ "point", CMD_TEXT, "ingress|delivered|dropped|wire", "where to look, several with commas between", false,
+	  CMD_NAMES_NONE },
+	{ "write", CMD_TEXT, "FILE", "to a pcapng file, - for standard output; -w FILE is the same", false,
+	  CMD_NAMES_NONE },
 	{ "count", CMD_NUMBER, "N", "end after N frames; -c N is the same", false, CMD_NAMES_NONE },
 	{ "snaplen", CMD_NUMBER, "BYTES", "how much of a frame is kept (default 262)", false, CMD_NAMES_NONE },
 	{ "dst", CMD_TEXT, "MAC", "only frames to this address", false, CMD_NAMES_NONE },
 	{ "src", CMD_TEXT, "MAC", "only frames from this address", false, CMD_NAMES_NONE },
 	{ "vlan", CMD_NUMBER, "VLAN", "only frames of this VLAN; 0 or untagged: without one", false, CMD_NAMES_NONE },
-	{ "buffer_kib", CMD_NUMBER, "KIB", "memory between each CPU and vmqctl, a power of two (default 1024)", false, CMD_NAMES_NONE },
+	{ "buffer_kib", CMD_NUMBER, "KIB", "memory between each CPU and vmqctl, a power of two (default 1024)", false,
+	  CMD_NAMES_NONE },
 	CMD_KEY_ADAPTER,
 	CMD_KEY_END,
 };
 
 static const struct cmd_verb verbs[] = {
-	{ .method = "capture.start", .help = "Copies frames where they pass, until interrupted", .subject = &subject, .keys = keys, .run = run },
+	{ .method = "capture.start",
+	  .help = "Copies frames where they pass, until interrupted",
+	  .subject = &subject,
+	  .keys = keys,
+	  .run = run },
 };
 
 const struct cmd_object cmd_capture = { "capture", "frames as they pass, to a file for Wireshark", verbs, 1 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vmqctl compare: what a VM's own queue is worth, measured on the running system. The traffic is whatever flows; in turn
- * the VPort's frames go to its own queue and through the default queue's (bypass.hold), and the same counters are read
- * before and after. The bypass ends with this process, however it ends.
+ * vmqctl compare: what a VM's own queue is worth, measured on the running system. The traffic is whatever flows; in
+ * turn the VPort's frames go to its own queue and through the default queue's (bypass.hold), and the same counters are
+ * read before and after. The bypass ends with this process, however it ends.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 #include "vmqctl/table.h"
 #include "vmqctl/tap_session.h"
 
-#define ROUNDS_MAX 100
+#define ROUNDS_MAX  100
 #define SECONDS_MAX 3600.0
-#define SAMPLES 128u    /* frames of a measurement whose time in the switch is looked at */
-#define SETTLE_S 0.2    /* behind each change, before anything is counted */
-#define SWITCH_MS 20000 /* of a request */
+#define SAMPLES	    128u  /* frames of a measurement whose time in the switch is looked at */
+#define SETTLE_S    0.2	  /* behind each change, before anything is counted */
+#define SWITCH_MS   20000 /* of a request */
 
 enum way { OWN, BYPASSED, WAYS };
 
@@ -106,9 +106,8 @@ static int look(struct compare *c, struct sums *s)
 	*s = (struct sums){ .at = now_s() };
 	v = json_array_get(json_object_get(result, "vports"), 0);
 	s->frames = json_number_value(json_object_get(v, "rx_frames"));
-	json_object_foreach(json_object_get(v, "drops"), reason, n)
-		if (strncmp(reason, "rx_", 3) == 0)
-			s->dropped += json_number_value(n);
+	json_object_foreach(json_object_get(v, "drops"), reason, n) if (strncmp(reason, "rx_", 3) == 0) s->dropped +=
+	    json_number_value(n);
 	json_array_foreach(json_object_get(result, "workers"), i, w)
 	{
 		s->busy_ns += json_number_value(json_object_get(w, "busy_ns"));
@@ -154,7 +153,8 @@ static double median(double *v, unsigned n)
  * there is no latency. */
 static void latency_begin(struct compare *c, struct latency *l)
 {
-	json_t *params = its_name(c, "vport"), *mac = json_object_get(json_array_get(json_object_get(c->vport, "macs"), 0), "mac");
+	json_t *params = its_name(c, "vport"),
+	       *mac = json_object_get(json_array_get(json_object_get(c->vport, "macs"), 0), "mac");
 	char *text;
 
 	*l = (struct latency){ .vport = (uint32_t)json_integer_value(json_object_get(c->vport, "id")) };
@@ -272,8 +272,8 @@ static void print_table(const struct compare *c)
 
 static void print_compared(const struct compare *c)
 {
-	json_t *out = json_pack("{s:O, s:f, s:i, s:{}, s:{}}", "vport", json_object_get(c->vport, "name"), "seconds", c->seconds, "rounds",
-				(int)c->measured[BYPASSED], "own", "bypassed");
+	json_t *out = json_pack("{s:O, s:f, s:i, s:{}, s:{}}", "vport", json_object_get(c->vport, "name"), "seconds",
+				c->seconds, "rounds", (int)c->measured[BYPASSED], "own", "bypassed");
 	char *text;
 
 	if (!c->opt->json) {
@@ -286,7 +286,8 @@ static void print_compared(const struct compare *c)
 			double v = median_of(c, w, rows[i].member);
 
 			if (v >= 0)
-				(void)json_object_set_new(json_object_get(out, w == OWN ? "own" : "bypassed"), rows[i].key, json_real(v));
+				(void)json_object_set_new(json_object_get(out, w == OWN ? "own" : "bypassed"),
+							  rows[i].key, json_real(v));
 		}
 	text = json_dumps(out, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	cmd_print_json(stdout, c->opt, text ? text : "{}");
@@ -308,7 +309,8 @@ static int compare(struct compare *c, const json_t *request)
 	c->vport = json_array_get(json_object_get(result, "vports"), 0);
 	c->adapter = json_string_value(json_object_get(c->vport, "adapter"));
 	if (json_is_true(json_object_get(c->vport, "bypass"))) {
-		(void)fputs("vmqctl compare: the VPort is bypassed already: vmqctl vport set NAME bypass off\n", stderr);
+		(void)fputs("vmqctl compare: the VPort is bypassed already: vmqctl vport set NAME bypass off\n",
+			    stderr);
 		rc = CMD_REFUSED;
 	}
 	for (unsigned i = 0; i < c->rounds && rc == CMD_DONE && !cmd_interrupted(); i++)
@@ -356,7 +358,8 @@ static int run(const struct cmd_options *opt, const struct cmd_verb *verb, const
 	if (c) {
 		c->opt = opt;
 		c->seconds = 2;
-		if (number(request, "seconds", 0.1, SECONDS_MAX, &c->seconds) && number(request, "rounds", 1, ROUNDS_MAX, &rounds)) {
+		if (number(request, "seconds", 0.1, SECONDS_MAX, &c->seconds) &&
+		    number(request, "rounds", 1, ROUNDS_MAX, &rounds)) {
 			c->rounds = (unsigned)rounds;
 			cmd_catch_interrupt();
 			rc = vmq_connect(opt->socket, &c->client, &err);

@@ -11,9 +11,9 @@
 #include "vmqctl/table.h"
 #include "vmqctl/tap_session.h"
 
-#define STEPS_MAX 64u
+#define STEPS_MAX  64u
 #define HEADER_MAX 64u
-#define PATIENCE 25u /* waits without a record, half a second or so: what has not come by then is told as missing */
+#define PATIENCE   25u /* waits without a record, half a second or so: what has not come by then is told as missing */
 
 struct traced {
 	uint64_t id;
@@ -104,13 +104,14 @@ static void verdict(const struct trace *t, const struct vmq_tap_record *r, char 
 	if (r->fate == VMQ_TAP_TO_WIRE)
 		(void)snprintf(out, size, "no filter claims it: to the wire, on CPU %u%s", r->cpu, tag);
 	else if (r->fate == VMQ_TAP_TO_VPORT && r->filter)
-		(void)snprintf(out, size, "filter %u claims it: to VPort %s, queue %u, on CPU %u%s", r->filter, tap_vport(&t->tap, r->vport), r->queue,
-			       r->cpu, tag);
+		(void)snprintf(out, size, "filter %u claims it: to VPort %s, queue %u, on CPU %u%s", r->filter,
+			       tap_vport(&t->tap, r->vport), r->queue, r->cpu, tag);
 	else if (r->fate == VMQ_TAP_TO_VPORT)
-		(void)snprintf(out, size, "by rule to VPort %s, on CPU %u%s", tap_vport(&t->tap, r->vport), r->cpu, tag);
+		(void)snprintf(out, size, "by rule to VPort %s, on CPU %u%s", tap_vport(&t->tap, r->vport), r->cpu,
+			       tag);
 	else if (r->filter)
-		(void)snprintf(out, size, "filter %u claims it for VPort %s, but: %s", r->filter, tap_vport(&t->tap, r->vport),
-			       tap_drop_reason(&t->tap, r->drop));
+		(void)snprintf(out, size, "filter %u claims it for VPort %s, but: %s", r->filter,
+			       tap_vport(&t->tap, r->vport), tap_drop_reason(&t->tap, r->drop));
 	else
 		(void)snprintf(out, size, "it goes nowhere: %s", tap_drop_reason(&t->tap, r->drop));
 }
@@ -124,9 +125,11 @@ static void step(const struct trace *t, const struct vmq_tap_record *r, char *ou
 		if (r->source == VMQ_TAP_WIRE)
 			(void)snprintf(out, size, "read from the wire");
 		else if (r->flags & VMQ_TAP_HOST)
-			(void)snprintf(out, size, "read from the host's device of VPort %s", tap_vport(&t->tap, r->source));
+			(void)snprintf(out, size, "read from the host's device of VPort %s",
+				       tap_vport(&t->tap, r->source));
 		else
-			(void)snprintf(out, size, "read from transmit queue %u of VPort %s", r->queue, tap_vport(&t->tap, r->source));
+			(void)snprintf(out, size, "read from transmit queue %u of VPort %s", r->queue,
+				       tap_vport(&t->tap, r->source));
 		break;
 	case VMQ_TAP_VERDICT:
 		verdict(t, r, out, size);
@@ -141,25 +144,29 @@ static void step(const struct trace *t, const struct vmq_tap_record *r, char *ou
 		if (r->flags & VMQ_TAP_HOST)
 			(void)snprintf(out, size, "delivered to the host's device of VPort %s", vport);
 		else
-			(void)snprintf(out, size, "delivered to VPort %s, queue %u, in %u receive buffer%s", vport, r->queue, r->buffers,
-				       r->buffers == 1 ? "" : "s");
+			(void)snprintf(out, size, "delivered to VPort %s, queue %u, in %u receive buffer%s", vport,
+				       r->queue, r->buffers, r->buffers == 1 ? "" : "s");
 		break;
 	case VMQ_TAP_WIRE_OUT:
 		(void)snprintf(out, size, "sent out by the physical port");
 		break;
 	case VMQ_TAP_DROPPED:
-		(void)snprintf(out, size, "dropped, counted at %s: %s (%s)", vport, tap_drop_reason(&t->tap, r->drop), tap_drop(&t->tap, r->drop));
+		(void)snprintf(out, size, "dropped, counted at %s: %s (%s)", vport, tap_drop_reason(&t->tap, r->drop),
+			       tap_drop(&t->tap, r->drop));
 		break;
 	default:
-		(void)snprintf(out, size, r->flags & VMQ_TAP_INTERRUPT ? "VPort %s is interrupted" : "VPort %s wants no interrupt", vport);
+		(void)snprintf(out, size,
+			       r->flags & VMQ_TAP_INTERRUPT ? "VPort %s is interrupted" : "VPort %s wants no interrupt",
+			       vport);
 	}
 }
 
 static const char *step_name(const struct vmq_tap_record *r)
 {
 	static const char *const names[] = {
-		[VMQ_TAP_ENTERED] = "read", [VMQ_TAP_VERDICT] = "verdict", [VMQ_TAP_ARRIVED] = "arrived", [VMQ_TAP_BYPASSED] = "bypassed",
-		[VMQ_TAP_DELIVERED] = "delivered", [VMQ_TAP_WIRE_OUT] = "sent", [VMQ_TAP_DROPPED] = "dropped", [VMQ_TAP_NOTIFIED] = "notified",
+		[VMQ_TAP_ENTERED] = "read",	 [VMQ_TAP_VERDICT] = "verdict",	    [VMQ_TAP_ARRIVED] = "arrived",
+		[VMQ_TAP_BYPASSED] = "bypassed", [VMQ_TAP_DELIVERED] = "delivered", [VMQ_TAP_WIRE_OUT] = "sent",
+		[VMQ_TAP_DROPPED] = "dropped",	 [VMQ_TAP_NOTIFIED] = "notified",
 	};
 
 	return r->type < sizeof names / sizeof names[0] && names[r->type] ? names[r->type] : "other";
@@ -175,7 +182,8 @@ static void tell_json(const struct trace *t, const struct traced *f, const char 
 		json_t *s;
 
 		step(t, r, text, sizeof text);
-		s = json_pack("{s:s, s:I, s:i, s:s}", "step", step_name(r), "time_ns", (json_int_t)r->time, "cpu", r->cpu, "text", text);
+		s = json_pack("{s:s, s:I, s:i, s:s}", "step", step_name(r), "time_ns", (json_int_t)r->time, "cpu",
+			      r->cpu, "text", text);
 		if (r->type != VMQ_TAP_ENTERED && r->fate != VMQ_TAP_TO_NOBODY)
 			(void)json_object_set_new(s, "vport", json_string(tap_vport(&t->tap, r->vport)));
 		if (r->filter)
@@ -186,8 +194,9 @@ static void tell_json(const struct trace *t, const struct traced *f, const char 
 			(void)json_object_set_new(s, "drop", json_string(tap_drop(&t->tap, r->drop)));
 		(void)json_array_append_new(steps, s);
 	}
-	line = json_pack("{s:I, s:s, s:s, s:I, s:o}", "number", (json_int_t)t->told, "from", tap_vport(&t->tap, f->step[0].source), "frame", head,
-			 "len", (json_int_t)f->step[0].len, "steps", steps);
+	line = json_pack("{s:I, s:s, s:s, s:I, s:o}", "number", (json_int_t)t->told, "from",
+			 tap_vport(&t->tap, f->step[0].source), "frame", head, "len", (json_int_t)f->step[0].len,
+			 "steps", steps);
 	dump = json_dumps(line, JSON_COMPACT);
 	cmd_print_json(stdout, t->opt, dump ? dump : "{}");
 	free(dump);
@@ -207,7 +216,8 @@ static void tell_text(const struct trace *t, const struct traced *f, const char 
 		if (r->type == VMQ_TAP_VERDICT)
 			(void)printf("  %19s", "");
 		else
-			(void)printf("  %9.1f µs  CPU %-2u", (double)(int64_t)(r->time - f->step[0].time) / 1000.0, r->cpu);
+			(void)printf("  %9.1f µs  CPU %-2u", (double)(int64_t)(r->time - f->step[0].time) / 1000.0,
+				     r->cpu);
 		(void)fputc(' ', stdout);
 		text_print(stdout, text);
 		(void)fputc('\n', stdout);
@@ -276,7 +286,8 @@ static int follow(struct trace *t)
 	if (t->tap.lost)
 		(void)fprintf(stderr, "%" PRIu64 " steps were not recorded for want of room\n", t->tap.lost);
 	if (t->told < t->want)
-		(void)fprintf(stderr, "%" PRIu64 " of %" PRIu64 " frames came%s\n", t->told, t->want, t->tap.gone ? "; vmqd has ended" : "");
+		(void)fprintf(stderr, "%" PRIu64 " of %" PRIu64 " frames came%s\n", t->told, t->want,
+			      t->tap.gone ? "; vmqd has ended" : "");
 	return cmd_flush();
 }
 
@@ -284,7 +295,10 @@ static int run(const struct cmd_options *opt, const struct cmd_verb *verb, const
 {
 	json_t *request = json_loads(params, 0, NULL);
 	const json_t *count = json_object_get(request, "count");
-	struct trace t = { .opt = opt, .want = json_is_integer(count) && json_integer_value(count) > 0 ? (uint64_t)json_integer_value(count) : 10 };
+	struct trace t = { .opt = opt,
+			   .want = json_is_integer(count) && json_integer_value(count) > 0
+				       ? (uint64_t)json_integer_value(count)
+				       : 10 };
 	int rc;
 
 	json_decref(request);
@@ -304,7 +318,8 @@ static int run(const struct cmd_options *opt, const struct cmd_verb *verb, const
 	return rc;
 }
 
-static const struct cmd_key subject = { "vport", CMD_TEXT, "VPORT", "frames that it sends and frames for it", false, CMD_NAMES_VPORT };
+static const struct cmd_key subject = { "vport", CMD_TEXT,	 "VPORT", "frames that it sends and frames for it",
+					false,	 CMD_NAMES_VPORT };
 
 static const struct cmd_key keys[] = {
 	{ "from", CMD_TEXT, "wire|VPORT", "only those that come from there", false, CMD_NAMES_VPORT },
@@ -317,7 +332,11 @@ static const struct cmd_key keys[] = {
 };
 
 static const struct cmd_verb verbs[] = {
-	{ .method = "trace.start", .help = "Tells of the next frames each step they take", .subject = &subject, .keys = keys, .run = run },
+	{ .method = "trace.start",
+	  .help = "Tells of the next frames each step they take",
+	  .subject = &subject,
+	  .keys = keys,
+	  .run = run },
 };
 
 const struct cmd_object cmd_trace = { "trace", "the next frames, step by step", verbs, 1 };

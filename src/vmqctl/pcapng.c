@@ -5,13 +5,21 @@
 
 enum { SECTION = 0x0A0D0D0A, INTERFACE = 1, STATISTICS = 5, PACKET = 6 };
 enum { ANY_END = 0, ANY_COMMENT = 1 };
-enum { SECTION_PROGRAM = 4, INTERFACE_NAME = 2, INTERFACE_DESCRIPTION = 3, INTERFACE_TIME_UNIT = 9, PACKET_FLAGS = 2,
-       PACKET_QUEUE = 6, STATISTICS_RECEIVED = 4, STATISTICS_DROPPED = 5 };
+enum {
+	SECTION_PROGRAM = 4,
+	INTERFACE_NAME = 2,
+	INTERFACE_DESCRIPTION = 3,
+	INTERFACE_TIME_UNIT = 9,
+	PACKET_FLAGS = 2,
+	PACKET_QUEUE = 6,
+	STATISTICS_RECEIVED = 4,
+	STATISTICS_DROPPED = 5
+};
 
 #define BYTE_ORDER_MAGIC 0x1A2B3C4Du
-#define ETHERNET 1u
-#define NANOSECONDS 9
-#define TEXT_MAX 4096u /* of a name or comment; more is cut */
+#define ETHERNET	 1u
+#define NANOSECONDS	 9
+#define TEXT_MAX	 4096u /* of a name or comment; more is cut */
 
 struct option {
 	uint16_t code, len;
@@ -37,7 +45,8 @@ static struct option text(uint16_t code, const char *s)
 }
 
 /* type, length, body, packet data, options, length again. */
-static void block(FILE *f, uint32_t type, const void *body, uint32_t body_len, const void *data, uint32_t data_len, const struct option *o)
+static void block(FILE *f, uint32_t type, const void *body, uint32_t body_len, const void *data, uint32_t data_len,
+		  const struct option *o)
 {
 	const struct option end = { .code = ANY_END };
 	uint32_t len = 12 + body_len + padded(data_len) + 4;
@@ -77,7 +86,10 @@ void pcapng_interface(FILE *f, const char *name, const char *description, uint32
 	const uint8_t unit = NANOSECONDS;
 
 	block(f, INTERFACE, &body, sizeof body, NULL, 0,
-	      (struct option[]){ text(INTERFACE_NAME, name), text(INTERFACE_DESCRIPTION, description), { INTERFACE_TIME_UNIT, 1, &unit }, { 0 } });
+	      (struct option[]){ text(INTERFACE_NAME, name),
+				 text(INTERFACE_DESCRIPTION, description),
+				 { INTERFACE_TIME_UNIT, 1, &unit },
+				 { 0 } });
 }
 
 void pcapng_packet(FILE *f, const struct pcapng_packet *p)
@@ -86,7 +98,8 @@ void pcapng_packet(FILE *f, const struct pcapng_packet *p)
 	const uint32_t flags = p->direction, queue = p->queue;
 
 	block(f, PACKET, body, sizeof body, p->data, p->captured,
-	      (struct option[]){ text(ANY_COMMENT, p->comment), { PACKET_FLAGS, 4, &flags }, { PACKET_QUEUE, 4, &queue }, { 0 } });
+	      (struct option[]){
+		  text(ANY_COMMENT, p->comment), { PACKET_FLAGS, 4, &flags }, { PACKET_QUEUE, 4, &queue }, { 0 } });
 }
 
 void pcapng_statistics(FILE *f, uint32_t interface, uint64_t time, uint64_t received, uint64_t lost)

@@ -14,8 +14,9 @@ static bool layout_is_right(const struct tap_session *s)
 {
 	const struct vmq_tap_header *h = s->header;
 
-	return s->memory_size >= sizeof *h && h->magic == VMQ_TAP_MAGIC && h->ring_size && (h->ring_size & (h->ring_size - 1)) == 0 &&
-	       h->ring_size <= s->memory_size && h->ring_stride >= VMQ_TAP_DATA + h->ring_size && h->ring_stride <= s->memory_size &&
+	return s->memory_size >= sizeof *h && h->magic == VMQ_TAP_MAGIC && h->ring_size &&
+	       (h->ring_size & (h->ring_size - 1)) == 0 && h->ring_size <= s->memory_size &&
+	       h->ring_stride >= VMQ_TAP_DATA + h->ring_size && h->ring_stride <= s->memory_size &&
 	       h->ring_offset <= s->memory_size && h->rings <= (s->memory_size - h->ring_offset) / h->ring_stride;
 }
 
@@ -26,7 +27,8 @@ static int failed(struct tap_session *s, const char *sentence)
 	return CMD_UNREACHABLE;
 }
 
-static int begin(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params, bool quiet)
+static int begin(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params,
+		 bool quiet)
 {
 	struct vmq_error err = VMQ_ERROR_INIT;
 	char *result = NULL;
@@ -54,7 +56,9 @@ static int begin(struct tap_session *s, const struct cmd_options *opt, const cha
 	}
 	s->memory_size = (size_t)size;
 	s->header = (const struct vmq_tap_header *)s->memory;
-	return layout_is_right(s) ? CMD_DONE : failed(s, "vmqd shares memory of another layout: are its version and vmqctl's the same?");
+	return layout_is_right(s)
+		   ? CMD_DONE
+		   : failed(s, "vmqd shares memory of another layout: are its version and vmqctl's the same?");
 }
 
 int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params)
@@ -89,7 +93,8 @@ static const struct vmq_tap_record *peek(const struct tap_session *s, struct vmq
 	}
 }
 
-void tap_drain(struct tap_session *s, bool (*each)(void *arg, const struct vmq_tap_record *r, const uint8_t *data), void *arg)
+void tap_drain(struct tap_session *s, bool (*each)(void *arg, const struct vmq_tap_record *r, const uint8_t *data),
+	       void *arg)
 {
 	for (;;) {
 		const struct vmq_tap_record *first = NULL;
@@ -168,7 +173,8 @@ static const char *drop_word(const struct tap_session *s, unsigned drop, const c
 	const char *text = NULL;
 
 	if (drop)
-		text = json_string_value(json_object_get(json_array_get(json_object_get(s->words, "drops"), drop - 1), key));
+		text = json_string_value(
+		    json_object_get(json_array_get(json_object_get(s->words, "drops"), drop - 1), key));
 	return text ? text : "";
 }
 
@@ -202,5 +208,6 @@ void tap_describe(char *out, size_t size, const struct vmq_tap_record *r, const 
 		(void)snprintf(tag, sizeof tag, ", VLAN %u priority %u", r->tci & 0xfffu, r->tci >> 13);
 	if (data[12] == 0x81 && data[13] == 0)
 		at = 16;
-	(void)snprintf(out, size, "%s > %s%s, type 0x%02x%02x, %u bytes", src, dst, tag, data[at], data[at + 1], r->len);
+	(void)snprintf(out, size, "%s > %s%s, type 0x%02x%02x, %u bytes", src, dst, tag, data[at], data[at + 1],
+		       r->len);
 }

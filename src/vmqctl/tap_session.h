@@ -30,7 +30,8 @@ int tap_start(struct tap_session *s, const struct cmd_options *opt, const char *
 int tap_try(struct tap_session *s, const struct cmd_options *opt, const char *method, const char *params);
 /* Calls `each` for every record that is there, until it returns false or there is none; `data` has r->captured bytes.
  * Both are valid during the call only. */
-void tap_drain(struct tap_session *s, bool (*each)(void *arg, const struct vmq_tap_record *r, const uint8_t *data), void *arg);
+void tap_drain(struct tap_session *s, bool (*each)(void *arg, const struct vmq_tap_record *r, const uint8_t *data),
+	       void *arg);
 /* A short while, less when interrupted or vmqd is gone. */
 void tap_wait(struct tap_session *s);
 /* No more is recorded after it; what is there can still be drained. */
@@ -43,7 +44,8 @@ const char *tap_vport(const struct tap_session *s, uint32_t id);
 /* The name and the sentence of record.drop; "" when it is none. */
 const char *tap_drop(const struct tap_session *s, unsigned drop);
 const char *tap_drop_reason(const struct tap_session *s, unsigned drop);
-/* "52:54:00:00:00:01 > 52:54:00:00:00:02, VLAN 100, type 0x0800, 98 bytes" of a frame whose first `n` bytes are there. */
+/* "52:54:00:00:00:01 > 52:54:00:00:00:02, VLAN 100, type 0x0800, 98 bytes" of a frame whose first `n` bytes are there.
+ */
 void tap_describe(char *out, size_t size, const struct vmq_tap_record *r, const uint8_t *data);
 
 #endif

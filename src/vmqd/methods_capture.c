@@ -11,10 +11,10 @@
 #include "nic/drop.h"
 #include "vmqd/methods.h"
 
-#define DEFAULT_SNAPLEN 262u /* Ethernet, two tags, and the headers of anything usual */
+#define DEFAULT_SNAPLEN	 262u /* Ethernet, two tags, and the headers of anything usual */
 #define DEFAULT_RING_KIB 1024u
-#define MAX_FRAMES 1000000u
-#define TRACE_FRAMES 10u
+#define MAX_FRAMES	 1000000u
+#define TRACE_FRAMES	 10u
 
 static const char *const points[] = { "ingress", "delivered", "dropped", "wire" };
 
@@ -39,10 +39,13 @@ static void read_points(struct params *p, struct nic_tap_config *c)
 		unsigned i = 0;
 
 		end = strchrnul(text, ',');
-		while (i < NIC_TAP_POINTS && (strlen(points[i]) != (size_t)(end - text) || strncmp(points[i], text, strlen(points[i])) != 0))
+		while (i < NIC_TAP_POINTS &&
+		       (strlen(points[i]) != (size_t)(end - text) || strncmp(points[i], text, strlen(points[i])) != 0))
 			i++;
 		if (i == NIC_TAP_POINTS) {
-			(void)params_fault(p, "point", "\"%.*s\" is not a point; points are ingress, delivered, dropped and wire, several with commas between",
+			(void)params_fault(p, "point",
+					   "\"%.*s\" is not a point; points are ingress, delivered, dropped and wire, "
+					   "several with commas between",
 					   (int)(end - text < 32 ? end - text : 32), text);
 			return;
 		}
@@ -53,7 +56,8 @@ static void read_points(struct params *p, struct nic_tap_config *c)
 }
 
 /* An optional VPort under `key`; "wire" where `wire` is given. Its adapter, or NULL: not there, or an error. */
-static struct adapter *read_vport(struct daemon *d, struct params *p, const char *key, uint32_t *id, bool *wire, struct stack_error *e)
+static struct adapter *read_vport(struct daemon *d, struct params *p, const char *key, uint32_t *id, bool *wire,
+				  struct stack_error *e)
 {
 	const json_t *name = params_any(p, key, false);
 	struct stack_vport *v;
@@ -108,7 +112,8 @@ static struct adapter *read_tap(struct daemon *d, struct params *p, struct nic_t
 		if (ring & (ring - 1))
 			(void)params_fault(p, "buffer_kib", "must be a power of two");
 		if (c->points == 0)
-			c->points = c->by_vport ? 1u << NIC_TAP_INGRESS | 1u << NIC_TAP_DELIVERED : 1u << NIC_TAP_INGRESS;
+			c->points =
+			    c->by_vport ? 1u << NIC_TAP_INGRESS | 1u << NIC_TAP_DELIVERED : 1u << NIC_TAP_INGRESS;
 	}
 	c->limit = count;
 	c->ring_size = ring * 1024;
@@ -124,14 +129,17 @@ static json_t *words(const struct adapter *a)
 		struct nic_vport_counters c;
 
 		if (nic_vport_counters(a->nic, id, &c) == 0)
-			(void)json_array_append_new(vports, json_pack("{s:i, s:s}", "id", (int)id, "name", vport_name_of(a, id)));
+			(void)json_array_append_new(
+			    vports, json_pack("{s:i, s:s}", "id", (int)id, "name", vport_name_of(a, id)));
 	}
 	for (unsigned i = 0; i < NIC_DROP_COUNT; i++)
-		(void)json_array_append_new(drops, json_pack("{s:s, s:s}", "drop", nic_drop_name(i), "reason", nic_drop_text(i)));
+		(void)json_array_append_new(
+		    drops, json_pack("{s:s, s:s}", "drop", nic_drop_name(i), "reason", nic_drop_text(i)));
 	return json_pack("{s:s, s:o, s:o}", "adapter", a->cfg->name, "vports", vports, "drops", drops);
 }
 
-static int start(struct daemon *d, struct rpc_client *client, struct params *p, bool trace, json_t **result, struct stack_error *e)
+static int start(struct daemon *d, struct rpc_client *client, struct params *p, bool trace, json_t **result,
+		 struct stack_error *e)
 {
 	struct nic_tap_config c = { .trace = trace };
 	struct adapter *a = read_tap(d, p, &c, e);
