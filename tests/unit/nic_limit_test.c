@@ -166,6 +166,62 @@ static void test_held_ring_moves_and_stops(void **s)
 	unpair();
 }
 
+/* The limit is the VPort's: what one queue pair has used up, the other on another CPU has not. */
+static void test_queue_pairs_share_the_limit(void **s)
+{
+	const struct nic_vport_tuning some = { .tx_bytes = { LONG_DEBT, 9 * 60 + 1 } };
+	struct nic_rss_config rss = { .types = NIC_RSS_IPV4, .entries = 2, .cpu = { cpu[0], cpu[1] }, .default_cpu = cpu[0] };
+	struct nic_queue_config c;
+	struct nic_queue_info info;
+	struct vmq_err err = { "" };
+	struct vm second;
+	uint16_t rx, tx;
+	uint8_t f[60];
+
+	(void)s;
+	assert_int_equal(nic_vport_create(nic, &(struct nic_vport_config){ 1, cpu[0], 2, NIC_MODERATION_OFF, true }, &err), 0);
+	vport(2, cpu[0]);
+	filter(1, 1, 1, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	filter(2, 2, 2, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+	vm_init(&va, 1, 64, V1 | MRG | ring_kind);
+	vm_init(&vb, 1, 64, V1 | MRG | ring_kind);
+	vm_init(&second, 1, 64, V1 | MRG | ring_kind);
+	start(1, &va);
+	start(2, &vb);
+	assert_int_equal(nic_vport_set_rss(nic, 1, &rss, &err), 0);
+	c = vm_queue_config(&second);
+	assert_int_equal(nic_queue_start(nic, 1, 1, &c, &err), 0);
+	assert_int_equal(nic_queue_info(nic, 1, 1, &info), 0);
+	assert_int_equal(info.cpu, cpu[ncpus > 1]);
+	for (unsigned i = 0; i < 40; i++)
+		(void)vm_post(&vb, 256);
+	limits(1, &some);
+	send_n(4, 2, 60);
+	expect_frames(&vb, 4);
+	make_frame(f, 2, 1, 0, 60);
+	for (unsigned i = 0; i < 10; i++)
+		vm_send(&second, f, 60);
+	expect_frames(&vb, 6);
+	for (unsigned i = 0; i < 30000; i++) {
+		assert_int_equal(nic_queue_info(nic, 1, 1, &info), 0);
+		if (info.held)
+			break;
+		pause_ms(1);
+	}
+	assert_true(info.held);
+	send_n(3, 2, 60);
+	wait_held(1);
+	assert_int_equal(counters(1).tx_frames, 10);
+	limits(1, &(struct nic_vport_tuning){ 0 });
+	expect_frames(&vb, 7);
+	assert_int_equal(nic_queue_info(nic, 1, 1, &info), 0);
+	assert_int_equal(info.count.tx_frames, 10);
+	assert_int_equal(nic_queue_stop(nic, 1, 1, &rx, &tx), 0);
+	assert_int_equal(nic_vport_set_rss(nic, 1, NULL, &err), 0);
+	unpair();
+	vm_fini(&second);
+}
+
 /* Toward the VM what is beyond the limit is dropped, and counted for what it is. */
 static void test_received_frames_beyond_the_limit_are_dropped(void **s)
 {
@@ -387,6 +443,7 @@ int main(void)
 		T(test_sent_frames_wait_in_the_ring),
 		T(test_worker_wakes_for_tokens),
 		T(test_held_ring_moves_and_stops),
+		T(test_queue_pairs_share_the_limit),
 		T(test_received_frames_beyond_the_limit_are_dropped),
 		T(test_limit_is_of_one_receiver),
 		T(test_storm_limit),
