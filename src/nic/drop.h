@@ -30,7 +30,8 @@
 	X(TX_STORM, "tx_storm",                                                                                      \
 	  "the VM sent more broadcast and multicast frames than its storm limit allows (max_group_frames_per_s)")    \
 	X(TX_HAIRPIN, "tx_hairpin", "the frame's only destination is its sender")                                     \
-	X(TX_NO_REFERENCE, "tx_no_reference", "too many frames are under way to other CPUs")
+	X(TX_NO_REFERENCE, "tx_no_reference", "too many frames are under way to other CPUs")                          \
+	X(TX_RESTART, "tx_restart", "the frame was in hand when vmqd was killed; it may have arrived")
 
 enum nic_drop {
 #define X(id, name, text) NIC_DROP_##id,

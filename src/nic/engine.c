@@ -304,6 +304,34 @@ int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy po
 	return w ? engine_command(w, &(struct command){ .run = cmd_policy, .data.policy = policy }) : -ENOENT;
 }
 
+/* True when all that this worker took has come home. */
+static bool cmd_hold(struct worker *w, struct command *c)
+{
+	w->hold = c->arg != NULL;
+	if (!w->hold || !w->refs)
+		return true;
+	return w->nfree_refs == WORKER_REFS;
+}
+
+/* What came home last is published, and its VMs are told. */
+static bool cmd_flush(struct worker *w, struct command *c)
+{
+	(void)c;
+	notify_flush(w, true);
+	return true;
+}
+
+int nic_engine_hold(struct nic_engine *e, bool on)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < e->nworkers && rc == 0; i++)
+		rc = engine_command(e->w[i], &(struct command){ .run = cmd_hold, .arg = on ? e : NULL });
+	for (unsigned i = 0; on && i < e->nworkers && rc == 0; i++)
+		rc = engine_command(e->w[i], &(struct command){ .run = cmd_flush });
+	return rc;
+}
+
 /* ---- quiescence ---- */
 
 void nic_retire(struct nic_engine *e, void *p)

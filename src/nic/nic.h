@@ -21,6 +21,7 @@
 #include "nic/drop.h"
 #include "port/port.h"
 #include "vring/guest_mem.h"
+#include "vring/inflight.h"
 
 #define NIC_MAX_WORKERS 64u
 #define NIC_MAX_VPORTS 1024u      /* the default one included; VPort ids are 0 … 1023 */
@@ -57,6 +58,9 @@ void nic_engine_destroy(struct nic_engine *e);
 /* The CPUs in the order given; returns how many. */
 unsigned nic_engine_cpus(const struct nic_engine *e, uint16_t cpus[NIC_MAX_WORKERS]);
 bool nic_engine_has_cpu(const struct nic_engine *e, unsigned cpu);
+/* On: nothing more is taken from VMs; when it returns all that was taken has gone where it goes, and every transmit buffer
+ * that was taken has been given back. What the VMs send meanwhile stays in their rings until it is off again. 0 or -ETIMEDOUT. */
+int nic_engine_hold(struct nic_engine *e, bool on);
 /* Runs fn in each worker's thread, one after the other, and waits. 0, or the first failure: what fn returned (-errno),
  * -ENOMEM, or -ETIMEDOUT. */
 int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg);
@@ -254,7 +258,8 @@ struct nic_ring_config {
 	void *desc, *avail, *used; /* host addresses, checked for size and alignment by the caller */
 	uint16_t size;             /* 2 … 32768, a power of two for split rings */
 	uint16_t last_avail;       /* where to go on (SET_VRING_BASE); packed: position | wrap << 15 */
-	uint16_t last_used;        /* split: normally = last_avail; packed: position | wrap << 15 */
+	struct vq_inflight *inflight; /* the ring's part of an in-flight region, or NULL; where it says something about the
+				       * ring, the ring goes on there and not at last_avail (vring/inflight.h) */
 	int kick_fd;               /* -1: none, the ring is polled */
 	int call_fd;               /* -1: none, no notification */
 	int err_fd;                /* -1: none; signalled when the ring is broken */
@@ -271,7 +276,8 @@ struct nic_queue_config {
 	uint64_t rx_event_gpa, tx_event_gpa; /* … and the device's event areas; split: not used */
 };
 
-/* Queue pair qp of the VPort is served from now on. The descriptors stay the caller's and must outlive the queue.
+/* Queue pair qp of the VPort is served from now on. Rings that were served before get an interrupt each: one may have been
+ * due when they were left. The descriptors stay the caller's and must outlive the queue.
  * -ENOENT: no such VPort; -EBUSY: started already; -EINVAL: a ring that cannot be. */
 int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic_queue_config *cfg, struct vmq_err *err);
 /* Stops it: no ring, no guest memory of this queue is touched after the return, every descriptor taken is given back.

@@ -110,6 +110,7 @@ struct nic_queue {
 	struct moderation mod; /* of the receive ring's interrupts */
 	uint32_t call_seen;    /* the driver's progress when it was interrupted last (notify.c) */
 	uint32_t inflight;     /* descriptors of the transmit ring held by references */
+	uint32_t unsent;       /* buffers that were in hand at a restart and went back unsent */
 	bool active;           /* its transmit ring is in the worker's list of polled sources */
 	bool stopping;         /* takes nothing more from the transmit ring */
 	unsigned slot;         /* in worker.queues, or one of the above */
@@ -248,6 +249,7 @@ struct worker {
 	uint32_t seen_round;
 	uint64_t wake_mask;         /* workers whose inbox got something this turn */
 	bool limited;               /* a ring of this burst's deliveries has a rate limit */
+	bool hold;                  /* take nothing from VMs (nic_engine_hold) */
 	bool drain;                 /* take nothing from sources until all references are home (dispatch.c) */
 
 	/* references to frames at other workers */

@@ -6,6 +6,7 @@
 #include "nic/nic_priv.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -39,8 +40,32 @@ static struct virtqueue_config ring_config(const struct nic_queue_config *c, con
 
 static bool cmd_adopt(struct worker *w, struct command *c)
 {
-	worker_add_queue(w, c->arg);
+	struct nic_queue *q = c->arg;
+
+	count(&q->cnt->c.drops[NIC_DROP_TX_RESTART], q->unsent);
+	worker_add_queue(w, q);
 	return true;
+}
+
+/* The driver may wait for an interrupt that whoever served the ring before it did not come to send. */
+static void call_if_resumed(const struct virtqueue *vq)
+{
+	const uint64_t one = 1;
+
+	if (vq->used_idx != (vq->packed ? PACKED_WRAP : 0) && vq->call_fd >= 0 && write(vq->call_fd, &one, sizeof one) < 0 &&
+	    errno != EAGAIN)
+		log_debug("a ring's interrupt descriptor: %d", errno);
+}
+
+/* What was in hand when the process before this one was killed. Its frames may have gone or not: they are not sent again. */
+static void recover(struct nic_queue *q, const struct nic_queue_config *cfg)
+{
+	if (cfg->rx.inflight)
+		(void)virtqueue_keep_inflight(&q->rx, cfg->rx.inflight, true);
+	if (cfg->tx.inflight)
+		q->unsent = virtqueue_keep_inflight(&q->tx, cfg->tx.inflight, false);
+	call_if_resumed(&q->rx);
+	call_if_resumed(&q->tx);
 }
 
 int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic_queue_config *cfg, struct vmq_err *err)
@@ -70,6 +95,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 		free(q);
 		return vmq_err(err, -ENOMEM, "no memory for queue pair %u of VPort %u", qp, vport);
 	}
+	recover(q, cfg);
 	w = v->pair_worker[qp] ? v->pair_worker[qp] : engine_worker(n->engine, v->cpu);
 	q->worker = w;
 	q->cnt = vport_counters(v, w);
@@ -126,6 +152,10 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 	add_totals(&q->vport->past[qp], q);
 	*rx_base = q->rx.last_avail;
 	*tx_base = q->tx.last_avail;
+	if (q->rx.inflight)
+		virtqueue_settle(&q->rx);
+	if (q->tx.inflight)
+		virtqueue_settle(&q->tx);
 	virtqueue_fini(&q->tx);
 	free(q);
 	return 0;

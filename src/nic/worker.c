@@ -261,7 +261,7 @@ static void go_to_sleep(struct worker *w)
 	if (w->held_due < due)
 		due = w->held_due;
 	arm_silent_queues(w, 0);
-	if (w->nactive || w->npending || w->drain)
+	if ((w->nactive && !w->hold) || w->npending || w->drain)
 		return;
 	for (unsigned i = 0; i < w->nports; i++)
 		w->ports[i]->active = false;
@@ -380,7 +380,8 @@ static unsigned turn(struct worker *w)
 		w->drain = false;
 	if (__builtin_expect(!w->drain, 1)) {
 		work += poll_ports(w);
-		work += poll_queues(w);
+		if (__builtin_expect(!w->hold, 1))
+			work += poll_queues(w);
 	}
 	burst_finish(w);
 	notify_flush(w, false);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,10 +117,11 @@ static int begin_session(struct vhost_endpoint *ep, int fd)
 	if (vhost_may_log(ep))
 		log_info("vport %s: a front-end (process %d) connected", ep->name, (int)ep->peer_pid);
 	vhost_tell(ep, &ev);
+	vhost_session_save(ep);
 	return 0;
 }
 
-static void forget_session(struct vhost_endpoint *ep)
+void vhost_forget_session(struct vhost_endpoint *ep)
 {
 	vhost_pairs_reset(ep);
 	vhost_mem_put(ep->mem);
@@ -127,6 +129,10 @@ static void forget_session(struct vhost_endpoint *ep)
 	vhost_map_put(ep->log);
 	ep->log = NULL;
 	ep->log_size = 0;
+	vhost_map_put(ep->inflight);
+	ep->inflight = NULL;
+	ep->inflight_size = 0;
+	ep->inflight_queues = 0;
 	ep->has_features = false;
 	ep->features = 0;
 	ep->protocol_features = 0;
@@ -144,7 +150,8 @@ static void end_session(struct vhost_endpoint *ep, const char *fault)
 	vhost_channel_close(&ep->ch);
 	ep->connected = false;
 	ep->peer_pid = 0;
-	forget_session(ep);
+	vhost_forget_session(ep);
+	vhost_session_save(ep);
 	if (!fault && vhost_may_log(ep))
 		log_info("vport %s: its front-end disconnected", ep->name);
 	vhost_tell(ep, &ev);
@@ -202,6 +209,26 @@ static void on_listen(void *arg, uint32_t events)
 	(void)begin_session(ep, fd);
 }
 
+void vhost_endpoint_resume(struct vhost_endpoint *ep)
+{
+	int fd;
+
+	if (!ep->resuming)
+		return;
+	ep->resuming = false;
+	fd = vhost_session_resume(ep);
+	if (fd < 0 || begin_session(ep, fd)) {
+		if (fd >= 0)
+			vhost_forget_session(ep);
+		if (ep->client)
+			connect_later(ep);
+		return;
+	}
+	vhost_pairs_start(ep);
+	vhost_pairs_tell(ep);
+	vhost_session_save(ep);
+}
+
 static void on_timer(void *arg, uint32_t events)
 {
 	struct vhost_endpoint *ep = arg;
@@ -248,6 +275,7 @@ static void on_socket(void *arg, uint32_t events)
 	struct vmq_err err = { "" };
 
 	(void)events;
+	vhost_session_busy(ep);
 	if (ep->writing && vhost_channel_flush(&ep->ch)) {
 		close_for(ep, &err);
 		return;
@@ -275,7 +303,9 @@ static void on_socket(void *arg, uint32_t events)
 	if (watch_socket(ep)) {
 		(void)vmq_err(&err, -ENOMEM, "its connection cannot be watched");
 		close_for(ep, &err);
+		return;
 	}
+	vhost_session_save(ep);
 }
 
 void vhost_memory_lost(void *arg)
@@ -390,6 +420,7 @@ static struct vhost_endpoint *new_endpoint(const struct vhost_endpoint_config *c
 	ep->loop = cfg->loop;
 	ep->event = cfg->event;
 	ep->ctx = cfg->ctx;
+	ep->keep = cfg->keep;
 	ep->listen_fd = -1;
 	ep->timer_fd = -1;
 	ep->ch.fd = -1;
@@ -399,12 +430,14 @@ static struct vhost_endpoint *new_endpoint(const struct vhost_endpoint_config *c
 	return ep;
 }
 
-static void free_endpoint(struct vhost_endpoint *ep)
+static void free_endpoint(struct vhost_endpoint *ep, bool leave)
 {
+	vhost_session_close(ep, leave);
 	if (ep->listening)
 		ep->loop->del_fd(ep->loop->ctx, ep->listen_fd);
 	if (ep->listen_fd >= 0) {
-		vhost_socket_unlink(ep->path, ep->sock_dev, ep->sock_ino);
+		if (!leave)
+			vhost_socket_unlink(ep->path, ep->sock_dev, ep->sock_ino);
 		close(ep->listen_fd);
 	}
 	if (ep->timer_fd >= 0) {
@@ -414,10 +447,34 @@ static void free_endpoint(struct vhost_endpoint *ep)
 	free(ep);
 }
 
+/* The socket that an earlier process listened at, or a new one. */
+static int listen_on(struct vhost_endpoint *ep, const struct vhost_endpoint_config *cfg, int kept, struct vmq_err *err)
+{
+	struct stat st;
+	int rc;
+
+	if (kept >= 0 && lstat(ep->path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		ep->listen_fd = kept;
+		ep->sock_dev = st.st_dev;
+		ep->sock_ino = st.st_ino;
+		return 0;
+	}
+	if (kept >= 0) {
+		close(kept);
+		vhost_session_relisten(ep, -1);
+	}
+	rc = vhost_socket_listen(ep->path, cfg->mode ? cfg->mode : 0600, cfg->uid, cfg->gid, &ep->sock_dev, &ep->sock_ino, err);
+	if (rc < 0)
+		return rc;
+	ep->listen_fd = rc;
+	vhost_session_relisten(ep, rc);
+	return 0;
+}
+
 int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_endpoint **out, struct vmq_err *err)
 {
 	struct vhost_endpoint *ep;
-	int fd, rc = check_config(cfg, err);
+	int fd, kept, rc = check_config(cfg, err);
 
 	if (rc)
 		return rc;
@@ -436,17 +493,21 @@ int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_en
 		goto fail;
 	}
 	ep->timer_fd = fd;
+	if (ep->keep)
+		vhost_maps_keep_fds();
+	ep->resuming = vhost_session_open(ep, &kept);
+	/* From the loop: no event before the caller has the endpoint. */
 	if (ep->client) {
-		/* From the loop: no event before the caller has the endpoint. */
-		arm_timer(ep, 1);
+		if (!ep->resuming)
+			arm_timer(ep, 1);
+		if (kept >= 0)
+			close(kept);
 		*out = ep;
 		return 0;
 	}
-	rc = vhost_socket_listen(ep->path, cfg->mode ? cfg->mode : 0600, cfg->uid, cfg->gid, &ep->sock_dev,
-				 &ep->sock_ino, err);
+	rc = listen_on(ep, cfg, kept, err);
 	if (rc < 0)
 		goto fail;
-	ep->listen_fd = rc;
 	rc = ep->loop->add_fd(ep->loop->ctx, ep->listen_fd, EPOLLIN, on_listen, ep);
 	if (rc) {
 		(void)vmq_err(err, rc, "socket %s cannot be watched: %s", ep->path, strerror(-rc));
@@ -456,7 +517,7 @@ int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_en
 	*out = ep;
 	return 0;
 fail:
-	free_endpoint(ep);
+	free_endpoint(ep, false);
 	return rc;
 }
 
@@ -469,22 +530,36 @@ static void abandon(struct vhost_pair *p)
 		vhost_guard_orphan(p->log->guard);
 }
 
-void vhost_endpoint_close(struct vhost_endpoint *ep)
+static void end(struct vhost_endpoint *ep, bool leave)
 {
 	if (!ep)
 		return;
 	ep->event = NULL;
+	if (leave && ep->connected) { /* where the rings stand is written down before all is forgotten */
+		vhost_pairs_stop(ep);
+		vhost_session_save(ep);
+	}
 	if (ep->connected) {
 		ep->loop->del_fd(ep->loop->ctx, ep->ch.fd);
 		vhost_channel_close(&ep->ch);
 	}
-	forget_session(ep);
+	vhost_forget_session(ep);
 	for (unsigned qp = 0; qp < ep->npairs; qp++) {
 		vhost_pair_stop(ep, qp);
 		if (ep->pair[qp].stuck)
 			abandon(&ep->pair[qp]);
 	}
-	free_endpoint(ep);
+	free_endpoint(ep, leave);
+}
+
+void vhost_endpoint_close(struct vhost_endpoint *ep)
+{
+	end(ep, false);
+}
+
+void vhost_endpoint_leave(struct vhost_endpoint *ep)
+{
+	end(ep, ep && ep->session);
 }
 
 /* ---- what can be seen ---- */

@@ -9,6 +9,7 @@
 #include "vhost/memory.h"
 #include "vhost/message.h"
 #include "vhost/queue.h"
+#include "vhost/session.h"
 #include "vhost/socket.h"
 #include "vhost/vhost.h"
 
@@ -62,8 +63,21 @@ struct vhost_endpoint {
 	struct vhost_mem *mem; /* NULL: no table yet */
 	struct vhost_map *log; /* NULL: none */
 	uint64_t log_size;
+	struct vhost_map *inflight; /* NULL: none */
+	uint64_t inflight_size;
+	uint16_t inflight_queues; /* rings that have a part of it */
 	struct vhost_vring vring[2 * NIC_MAX_QUEUE_PAIRS];
 	struct vhost_pair pair[NIC_MAX_QUEUE_PAIRS];
+
+	/* what outlives the process (session.h) */
+	const struct vhost_keep *keep; /* constant after open; NULL: nothing does */
+	struct vhost_session *session; /* NULL: none */
+	struct vhost_kept_file {
+		uint64_t dev, ino;
+		int fd; /* while the session is resumed */
+	} *kept_files; /* of memory, that the keeper has for this session */
+	unsigned nkept_files;
+	bool resuming; /* a kept connection is gone on with from the loop */
 
 	/* what a front-end can cause as often as it likes; they outlive its connection */
 	struct vhost_rate log_rate, announce_rate;
@@ -81,6 +95,9 @@ enum vhost_verdict {
 
 /* Deals with the whole message in ep->ch.msg (handlers.c). */
 enum vhost_verdict vhost_handle(struct vhost_endpoint *ep, struct vmq_err *err);
+
+/* Forgets what the front-end told: rings, memory, features (endpoint.c). */
+void vhost_forget_session(struct vhost_endpoint *ep);
 
 /* Tells the daemon (endpoint.c). */
 void vhost_tell(struct vhost_endpoint *ep, const struct vhost_event *ev);

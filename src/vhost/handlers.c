@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "port/port.h"
 #include "vhost/endpoint.h"
@@ -322,6 +323,58 @@ static int set_log_fd(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq
 	return 0;
 }
 
+/* ---- in-flight region ---- */
+
+static int check_inflight(const struct vhost_endpoint *ep, const struct vhost_msg_inflight *m, struct vmq_err *err)
+{
+	if (m->num_queues < 1 || m->num_queues > 2 * ep->npairs)
+		return vmq_err(err, -EINVAL, "in-flight region: %u rings, this VPort has %u", m->num_queues, 2 * ep->npairs);
+	for (unsigned qp = 0; qp < ep->npairs; qp++)
+		if (ep->pair[qp].started)
+			return vmq_err(err, -EBUSY, "in-flight region: it cannot be changed while queue pair %u is running", qp);
+	return 0;
+}
+
+static int get_inflight_fd(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_err *err)
+{
+	struct vhost_msg_inflight answer = m->p.inflight;
+	struct vhost_map *map;
+	int fd, rc = check_inflight(ep, &m->p.inflight, err);
+
+	if (rc)
+		return rc;
+	map = vhost_inflight_new(ep, answer.num_queues, &fd, err);
+	if (!map)
+		return -ENOMEM;
+	answer.mmap_offset = 0;
+	answer.mmap_size = (uint64_t)answer.num_queues * VQ_INFLIGHT_STRIDE;
+	rc = vhost_inflight_use(ep, map, answer.mmap_size, answer.num_queues);
+	if (rc == 0)
+		rc = vhost_channel_send_fd(&ep->ch, m->h.request, &answer, sizeof answer, fd);
+	close(fd);
+	return rc;
+}
+
+/* The one that an earlier process made, or an empty one of the front-end's. */
+static int set_inflight_fd(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_err *err)
+{
+	const struct vhost_msg_inflight *i = &m->p.inflight;
+	struct vhost_map *map;
+	int rc = check_inflight(ep, i, err);
+
+	if (rc)
+		return rc;
+	if (i->mmap_size < (uint64_t)i->num_queues * VQ_INFLIGHT_STRIDE || i->mmap_offset % 8)
+		return vmq_err(err, -EINVAL, "in-flight region: %#" PRIx64 " bytes from %#" PRIx64 ", %#x for each of %u rings are right",
+			       i->mmap_size, i->mmap_offset, VQ_INFLIGHT_STRIDE, i->num_queues);
+	map = vhost_map_new(m->fds[0], i->mmap_offset, i->mmap_size, ep->mem ? ep->mem->n : 0, vhost_memory_lost, ep, err);
+	if (!map) {
+		vmq_err_prefix(err, "in-flight region: ");
+		return -EINVAL;
+	}
+	return vhost_inflight_use(ep, map, i->mmap_size, i->num_queues);
+}
+
 /* ---- rings ---- */
 
 static int ring_index(const struct vhost_endpoint *ep, uint32_t index, struct vmq_err *err)
@@ -552,8 +605,8 @@ struct row {
 	X(28, POSTCOPY_ADVISE, 0, 0, 0, 0, ANY | ANSWERS, unsupported)                                                 \
 	X(29, POSTCOPY_LISTEN, 0, 0, 0, 0, ANY, unsupported)                                                           \
 	X(30, POSTCOPY_END, 0, 0, 0, 0, ANY | ANSWERS, unsupported)                                                    \
-	X(31, GET_INFLIGHT_FD, 0, 0, 0, 0, ANY | ANSWERS, unsupported)                                                 \
-	X(32, SET_INFLIGHT_FD, 0, 0, 0, 0, ANY, unsupported)                                                           \
+	X(31, GET_INFLIGHT_FD, 20, 24, 0, 0, ANSWERS, get_inflight_fd)                                                 \
+	X(32, SET_INFLIGHT_FD, 20, 24, 1, 1, 0, set_inflight_fd)                                                       \
 	X(33, GPU_SET_SOCKET, 0, 0, 0, 0, ANY, unsupported)                                                            \
 	X(34, RESET_DEVICE, 0, 0, 0, 0, ANY, unsupported)                                                              \
 	X(35, VRING_KICK, 0, 0, 0, 0, ANY, unsupported)                                                                \

@@ -2,6 +2,7 @@
 #include "vhost/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdlib.h>
@@ -12,6 +13,13 @@
 #include <unistd.h>
 
 static unsigned maps_now, maps_most = 32765; /* half of the kernel's usual limit */
+
+static bool keep_fds;
+
+void vhost_maps_keep_fds(void)
+{
+	keep_fds = true;
+}
 
 void vhost_maps_limit(unsigned most)
 {
@@ -103,6 +111,7 @@ struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, unsigned
 		free(m);
 		return NULL;
 	}
+	m->fd = keep_fds ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	maps_now++;
 	return m;
 }
@@ -119,6 +128,8 @@ void vhost_map_put(struct vhost_map *m)
 		return;
 	vhost_guard_remove(m->guard);
 	(void)munmap(m->addr, m->len);
+	if (m->fd >= 0)
+		close(m->fd);
 	free(m);
 	maps_now--;
 }

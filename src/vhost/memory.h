@@ -25,6 +25,9 @@
 void vhost_maps_limit(unsigned most);
 #define VHOST_MAPS_SURE 16u
 
+/* From now on mappings keep a copy of their descriptor, so that it can be passed on (session.h). */
+void vhost_maps_keep_fds(void);
+
 /* The most one front-end may have mapped: addresses here are finite (2^47) and belong to all VMs. */
 #define VHOST_MEM_MAX_BYTES (UINT64_C(1) << 42)
 
@@ -37,6 +40,7 @@ struct vhost_map {
 	void *addr;  /* the mapping around it, in whole (huge) pages */
 	size_t len;
 	struct vhost_guard_range *guard;
+	int fd; /* a copy of the file's descriptor, -1: none is kept */
 };
 
 /*

@@ -173,3 +173,29 @@ int vhost_channel_send(struct vhost_channel *c, uint32_t request, const void *pa
 	c->nout += sizeof h + size;
 	return vhost_channel_flush(c);
 }
+
+int vhost_channel_send_fd(struct vhost_channel *c, uint32_t request, const void *payload, uint32_t size, int fd)
+{
+	struct vhost_msg_header h = { request, VHOST_MSG_VERSION | VHOST_MSG_REPLY, size };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .buf = { 0 } };
+	struct iovec iov[] = { { &h, sizeof h }, { (void *)(uintptr_t)payload, size } };
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control };
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+	ssize_t n;
+
+	if (c->nout)
+		return -ENOBUFS;
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof fd);
+	do
+		n = sendmsg(c->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? -ENOBUFS : -errno;
+	return (size_t)n == sizeof h + size ? 0 : -ENOBUFS;
+}

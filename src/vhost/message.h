@@ -48,6 +48,8 @@ int vhost_msg_take_fd(struct vhost_msg *m, unsigned i);
 
 /* Sends an answer, or keeps what the socket does not take. -ENOBUFS: the front-end has let too many answers lie. */
 int vhost_channel_send(struct vhost_channel *c, uint32_t request, const void *payload, uint32_t size);
+/* The same with a descriptor beside it, which stays the caller's; only while no answer is kept. 0 or -errno. */
+int vhost_channel_send_fd(struct vhost_channel *c, uint32_t request, const void *payload, uint32_t size, int fd);
 /* Sends what was kept. 0 or -errno; c->nout is 0 when all is out. */
 int vhost_channel_flush(struct vhost_channel *c);
 

@@ -31,6 +31,7 @@
 	X(2, RARP)                                                                                                     \
 	X(3, REPLY_ACK)                                                                                                \
 	X(4, NET_MTU)                                                                                                  \
+	X(12, INFLIGHT_SHMFD)                                                                                          \
 	X(15, CONFIGURE_MEM_SLOTS)                                                                                     \
 	X(16, STATUS)
 
@@ -75,6 +76,12 @@ struct vhost_msg_log {
 	uint64_t size, offset;
 };
 
+struct vhost_msg_inflight {
+	uint64_t mmap_size, mmap_offset;
+	uint16_t num_queues, queue_size;
+	uint32_t padding;
+};
+
 union vhost_msg_payload {
 	uint64_t u64;
 	struct vhost_msg_state state;
@@ -82,6 +89,7 @@ union vhost_msg_payload {
 	struct vhost_msg_table table;
 	struct vhost_msg_slot slot;
 	struct vhost_msg_log log;
+	struct vhost_msg_inflight inflight;
 	uint8_t bytes[VHOST_MSG_MAX_PAYLOAD];
 };
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vhost/endpoint.h"
@@ -187,10 +188,58 @@ static void ring_config(struct vhost_endpoint *ep, struct vhost_vring *v, struct
 	c->used = guest_mem_at_uva(gm, v->addr.used, l.used_len);
 	c->size = v->size;
 	c->last_avail = start_position(ep, v, c->used);
-	c->last_used = c->last_avail;
+	c->inflight = v->addr.index < ep->inflight_queues
+			  ? (struct vq_inflight *)(void *)(ep->inflight->at + (size_t)v->addr.index * VQ_INFLIGHT_STRIDE)
+			  : NULL;
 	c->kick_fd = v->kick_fd;
 	c->call_fd = v->call_fd;
 	c->err_fd = -1; /* vhost_pair_break signals it, once for both */
+}
+
+int vhost_inflight_use(struct vhost_endpoint *ep, struct vhost_map *map, uint64_t size, uint16_t queues)
+{
+	if (!map || queues > 2 * ep->npairs || size < (uint64_t)queues * VQ_INFLIGHT_STRIDE) {
+		vhost_map_put(map);
+		return -EINVAL;
+	}
+	vhost_map_put(ep->inflight);
+	ep->inflight = map;
+	ep->inflight_size = size;
+	ep->inflight_queues = queues;
+	return 0;
+}
+
+struct vhost_map *vhost_inflight_new(struct vhost_endpoint *ep, uint16_t queues, int *fd, struct vmq_err *err)
+{
+	uint64_t size = (uint64_t)queues * VQ_INFLIGHT_STRIDE;
+	struct vhost_map *map = NULL;
+
+	*fd = memfd_create("vmq-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd < 0 || ftruncate(*fd, (off_t)size) || fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+		(void)vmq_err(err, -errno, "no memory for the in-flight region: %s", strerror(errno));
+	else
+		map = vhost_map_new(*fd, 0, size, ep->mem ? ep->mem->n : 0, vhost_memory_lost, ep, err);
+	if (!map && *fd >= 0)
+		close(*fd);
+	return map;
+}
+
+/* A session that may be gone on with by another process always has one, also when the front-end knows nothing of it. */
+static void need_inflight(struct vhost_endpoint *ep)
+{
+	struct vmq_err err = { "" };
+	struct vhost_map *map;
+	int fd;
+
+	if (!ep->session || ep->inflight)
+		return;
+	map = vhost_inflight_new(ep, (uint16_t)(2 * ep->npairs), &fd, &err);
+	if (map) {
+		close(fd);
+		(void)vhost_inflight_use(ep, map, 2ull * ep->npairs * VQ_INFLIGHT_STRIDE, (uint16_t)(2 * ep->npairs));
+	} else if (vhost_may_log(ep)) {
+		log_warn("vport %s: %s", ep->name, err.text);
+	}
 }
 
 static struct vhost_map *log_in_use(const struct vhost_endpoint *ep)
@@ -263,6 +312,7 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 		mark_broken(ep, qp, "a worker still holds the queue of the last session");
 		return;
 	}
+	need_inflight(ep);
 	ring_config(ep, rx, &c.rx);
 	ring_config(ep, tx, &c.tx);
 	c.mem = ep->mem->gm;
@@ -374,6 +424,7 @@ void vhost_vring_set_fd(struct vhost_endpoint *ep, unsigned index, int *slot, in
 	struct vhost_vring *rx = &ep->vring[2 * qp], *tx = rx + 1;
 	int old = *slot;
 
+	ep->vring[index].fresh[slot == &ep->vring[index].kick_fd ? 0 : slot == &ep->vring[index].call_fd ? 1 : 2] = true;
 	*slot = fd;
 	if (ep->pair[qp].started && slot != &ep->vring[index].err_fd &&
 	    nic_queue_set_fds(ep->nic, ep->vport, qp, rx->kick_fd, rx->call_fd, tx->kick_fd, tx->call_fd)) {
@@ -436,6 +487,7 @@ void vhost_pairs_reset(struct vhost_endpoint *ep)
 		vhost_vring_set_fd(ep, i, &v->call_fd, -1);
 		vhost_vring_set_fd(ep, i, &v->err_fd, -1);
 		vhost_vring_init(v);
+		memset(v->fresh, true, sizeof v->fresh);
 		vhost_pair_mend(ep, i / 2);
 	}
 	vhost_pairs_tell(ep);

@@ -27,6 +27,7 @@ struct vhost_vring {
 	enum vhost_vring_enable enable;
 	struct vhost_msg_addr addr;
 	int kick_fd, call_fd, err_fd; /* ours; -1: none */
+	bool fresh[3];                /* they changed since the session was saved (session.h) */
 };
 
 struct vhost_pair {
@@ -85,6 +86,12 @@ void vhost_pairs_update_log(struct vhost_endpoint *ep);
 /* Sends the events for what changed since the last call; a pause that ended is not told. Called at the end of whatever
  * starts, stops or breaks pairs. */
 void vhost_pairs_tell(struct vhost_endpoint *ep);
+
+/* The in-flight region (vring/inflight.h): of so many rings, in a mapping that is the endpoint's from now on; NULL, or too
+ * small for them: -EINVAL, and it is unmapped. No ring runs. */
+int vhost_inflight_use(struct vhost_endpoint *ep, struct vhost_map *map, uint64_t size, uint16_t queues);
+/* A new one for so many rings, in a file of its own. *fd: the caller's. NULL: the sentence is in err. */
+struct vhost_map *vhost_inflight_new(struct vhost_endpoint *ep, uint16_t queues, int *fd, struct vmq_err *err);
 
 /* The front-end is gone: stops all, closes all descriptors, forgets all. */
 void vhost_pairs_reset(struct vhost_endpoint *ep);

@@ -122,6 +122,18 @@ struct vhost_event {
 	uint8_t mac[6];
 };
 
+/*
+ * Who keeps descriptors for the next process, under names (the service manager's store). With one, a session goes on after
+ * the process was killed or ended by vhost_endpoint_leave, and the front-end notices nothing.
+ */
+struct vhost_keep {
+	void (*store)(void *ctx, const char *name, int fd); /* a copy is kept; fd stays the caller's. Each call counts … */
+	void (*remove)(void *ctx, const char *name);        /* … and after as many of these it is given up */
+	/* A copy of what an earlier process stored, which counts as stored by the caller; -1: nothing. */
+	int (*take)(void *ctx, const char *name);
+	void *ctx;
+};
+
 struct vhost_endpoint_config {
 	const char *name; /* what the log calls it (the VPort's name) */
 	const char *path; /* of the unix socket, at most 107 bytes */
@@ -134,6 +146,7 @@ struct vhost_endpoint_config {
 	unsigned queue_pairs; /* of the VPort, 1 … NIC_MAX_QUEUE_PAIRS */
 	uint64_t features;    /* mask over VHOST_FEATURES_SUPPORTED; 0: VHOST_FEATURES_DEFAULT */
 	const struct vhost_loop *loop;
+	const struct vhost_keep *keep; /* NULL: the session ends with the process. Outlives the endpoint */
 	/* Called on the control thread, from the loop or from a call below; must not close this endpoint. May be NULL.
 	 */
 	void (*event)(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev);
@@ -148,9 +161,17 @@ struct vhost_endpoint_config {
  */
 int vhost_endpoint_open(const struct vhost_endpoint_config *cfg, struct vhost_endpoint **out, struct vmq_err *err);
 
+/* Goes on with the session that an earlier process left with cfg->keep, if there is one; events come from within. Until
+ * then, and without it, the endpoint does nothing about that one. */
+void vhost_endpoint_resume(struct vhost_endpoint *ep);
+
 /* Stops its queues, disconnects the front-end, unmaps its memory, unlinks the socket (if it is still ours), frees all.
  * No event is sent. Call before nic_vport_delete. NULL is allowed. */
 void vhost_endpoint_close(struct vhost_endpoint *ep);
+
+/* The same at the end of a process that another one follows: the socket's file stays, and what the keeper has is left to it.
+ * Without a keeper: vhost_endpoint_close. */
+void vhost_endpoint_leave(struct vhost_endpoint *ep);
 
 /*
  * The data path reported NIC_EVENT_QUEUE_BROKEN: the pair is stopped, the front-end's error descriptors are signalled,

@@ -13,11 +13,13 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "vmqd/endpoint.h"
 #include "vmqd/events.h"
+#include "vmqd/fdstore.h"
 #include "vmqd/links.h"
 #include "vmqd/listen.h"
 #include "vmqd/methods.h"
@@ -52,6 +54,10 @@ static void watch_engine(void *arg, uint32_t events)
 	if (read(d->watch_fd, &ticks, sizeof ticks) != sizeof ticks)
 		return;
 	nic_engine_watch(d->engine);
+	if (d->watchdog_ticks && --d->watchdog_left == 0) {
+		d->watchdog_left = d->watchdog_ticks;
+		(void)sd_notify(0, "WATCHDOG=1");
+	}
 	(void)state_commit(d, &e); /* what no request did: moves by automatic placement */
 }
 
@@ -59,8 +65,11 @@ static void watch_engine(void *arg, uint32_t events)
 static int start_watch(struct daemon *d, struct vmq_err *err)
 {
 	const struct timespec every = { .tv_nsec = NIC_WATCH_MS * 1000000L };
+	uint64_t us = 0;
 	int rc;
 
+	if (sd_watchdog_enabled(0, &us) > 0) /* three times in the time it gives us, and in each turn at most */
+		d->watchdog_ticks = d->watchdog_left = us / 3000 / NIC_WATCH_MS ? us / 3000 / NIC_WATCH_MS : 1;
 	d->watch_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->watch_fd < 0 || timerfd_settime(d->watch_fd, 0, &(struct itimerspec){ every, every }, NULL) < 0)
 		return vmq_err(err, -1, "the workers' timer: %s", strerror(errno));
@@ -335,7 +344,7 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 	if (vhost_guard_start(&d->vhost_loop, err) < 0)
 		goto fail;
 	d->guard = true;
-	if (start_stack(d, err) < 0 || state_open(d, err) < 0 || start_adapters(d, err) < 0 ||
+	if (fdstore_open(&d->fdstore, err) < 0 || start_stack(d, err) < 0 || state_open(d, err) < 0 || start_adapters(d, err) < 0 ||
 	    placement_create(d, &d->placement, err) < 0 || start_server(d, err) < 0)
 		goto fail;
 	placement_warn(d->placement);
@@ -346,10 +355,25 @@ fail:
 	return -1;
 }
 
+void daemon_resume(struct daemon *d)
+{
+	if (!d->fdstore)
+		return;
+	/* none sends before all can receive */
+	if (nic_engine_hold(d->engine, true) < 0)
+		log_warn("VMs may send before all of them are there again");
+	for (size_t i = 0; i < d->nadapters; i++)
+		for (uint32_t id = 1; id < NIC_MAX_VPORTS; id++)
+			endpoint_resume(stack_vport_by_id(d->adapters[i].stack, id));
+	(void)nic_engine_hold(d->engine, false);
+	fdstore_settle(d->fdstore);
+}
+
 void daemon_stop(struct daemon *d)
 {
 	if (!d)
 		return;
+	d->leaving = d->fdstore != NULL;
 	server_destroy(d->server);
 	d->server = NULL; /* events have nowhere to go now */
 	placement_destroy(d->placement);
@@ -358,6 +382,7 @@ void daemon_stop(struct daemon *d)
 	free(d->adapters);
 	stack_destroy(d->stack);
 	state_close(d);
+	fdstore_close(d->fdstore);
 	if (d->guard)
 		vhost_guard_stop();
 	if (d->watch_fd >= 0) {

@@ -25,6 +25,7 @@
 #define VMQD_VERSION "0.1.0"
 
 struct daemon;
+struct fdstore;
 struct state;
 struct store;
 
@@ -56,6 +57,9 @@ struct daemon {
 	int watch_fd; /* timer of nic_engine_watch; -1: none */
 	struct stack *stack;
 	struct store *store; /* NULL: none is configured */
+	struct fdstore *fdstore; /* NULL: no service manager keeps descriptors */
+	bool leaving;            /* another process follows: VMs' sessions are left to it */
+	uint64_t watchdog_ticks, watchdog_left; /* the service manager hears from us every so many turns; 0: never */
 	struct adapter *adapters;
 	size_t nadapters; /* those that exist, also half */
 	struct placement *placement;
@@ -69,6 +73,8 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 /* Gives up what running does not need, as the configuration says (confine.c). Nothing can be opened afterwards. 0, or -1
  * with the sentence: then stop the daemon. */
 int daemon_confine(struct daemon *d, struct vmq_err *err);
+/* Goes on with the sessions of VMs that the process before this one left; behind daemon_confine. */
+void daemon_resume(struct daemon *d);
 /* Ends everything: clients, VMs' connections, VPorts, switches, ports, workers. NULL is allowed. */
 void daemon_stop(struct daemon *d);
 

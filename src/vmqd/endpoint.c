@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "vmqd/daemon.h"
 #include "vmqd/events.h"
+#include "vmqd/fdstore.h"
 
 static int add_fd(void *ctx, int fd, uint32_t events, vhost_fd_cb *cb, void *arg)
 {
@@ -96,6 +97,7 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 		.nic = adapter_of(v)->nic,
 		.vport = stack_vport_id(v),
 		.loop = &d->vhost_loop,
+		.keep = fdstore_keep(d->fdstore),
 		.event = on_event,
 		.ctx = v,
 	};
@@ -113,9 +115,21 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 
 void endpoint_close(void *ctx, struct stack_vport *v)
 {
-	(void)ctx;
-	vhost_endpoint_close(stack_vport_endpoint(v));
+	const struct daemon *d = ctx;
+
+	if (d->leaving)
+		vhost_endpoint_leave(stack_vport_endpoint(v));
+	else
+		vhost_endpoint_close(stack_vport_endpoint(v));
 	stack_vport_set_endpoint(v, NULL);
+}
+
+void endpoint_resume(struct stack_vport *v)
+{
+	struct vhost_endpoint *ep = v ? stack_vport_endpoint(v) : NULL;
+
+	if (ep)
+		vhost_endpoint_resume(ep);
 }
 
 void endpoint_broken(struct stack_vport *v, unsigned qp, const char *reason)

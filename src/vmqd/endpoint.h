@@ -19,6 +19,9 @@ void endpoint_loop(struct loop *loop, struct vhost_loop *out);
 int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e);
 void endpoint_close(void *ctx, struct stack_vport *v);
 
+/* What the process before this one left; NULL, or nothing left: no effect. */
+void endpoint_resume(struct stack_vport *v);
+
 /* The data path broke a queue pair of the VPort. */
 void endpoint_broken(struct stack_vport *v, unsigned qp, const char *reason);
 

@@ -162,6 +162,7 @@ static int run(const struct config *cfg)
 		log_error("%s", err.text);
 		daemon_stop(d);
 	} else {
+		daemon_resume(d);
 		log_info("ready: control socket %s", cfg->socket);
 		(void)sd_notify(0, "READY=1");
 		rc = loop_run(r.loop) < 0 ? FAILED : DONE;

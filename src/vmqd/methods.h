@@ -14,6 +14,7 @@ extern const struct rpc_method methods[];
 
 #define METHODS(X)                                                                                                    \
 	X("version", method_version)                                                                                  \
+	X("drain", method_drain)                                                                                      \
 	X("daemon.show", method_daemon_show)                                                                          \
 	X("vport.add", method_vport_add)                                                                              \
 	X("vport.set", method_vport_set)                                                                              \

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* daemon.show (docs/rpc.md): what vmqd was started with, so that somebody can compare it with what there is. */
+/*
+ * daemon.show (docs/rpc.md): what vmqd was started with, so that somebody can compare it with what there is; drain: what
+ * comes before its planned end.
+ */
 #include "vmqd/methods.h"
+
+#include "base/log.h"
 
 static json_t *mode_json(unsigned mode)
 {
@@ -53,5 +58,23 @@ int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, j
 		(void)json_object_set_new(*result, "config", json_string(c->path));
 		(void)json_object_set_new(*result, "config_time", json_integer(c->modified));
 	}
+	return 0;
+}
+
+int method_drain(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	const struct daemon *d = ctx;
+	bool undo = false;
+
+	(void)client;
+	(void)params_bool(p, "undo", &undo);
+	if (params_close(p) < 0)
+		return -1;
+	if (nic_engine_hold(d->engine, !undo) < 0) {
+		(void)nic_engine_hold(d->engine, false);
+		return stack_fail(e, STACK_FAILED, NULL, "a CPU did not answer in %d ms; VMs are served on", NIC_WAIT_MS);
+	}
+	log_info(undo ? "what VMs send is taken again" : "drained: nothing more is taken from VMs");
+	*result = json_pack("{s:b}", "drained", !undo);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * VIRTIO_F_IN_ORDER (virtio 1.2 §2.7.9, §2.8.9) for transmit rings: frames for other CPUs are done later than those
- * behind them, so buffers wait here for their turn to be given back. Worker only, but for keep_order and fini (control).
+ * behind them, so buffers wait here for their turn to be given back. Also what is noted of buffers in hand (inflight.h). Worker only, but for keep_order and fini (control).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@ int virtqueue_keep_order(struct virtqueue *vq)
 	o->entry = calloc(vq->size, sizeof o->entry[0]);
 	o->entry_of = calloc(UINT16_MAX + 1u, sizeof o->entry_of[0]); /* a packed ring's ids may be any */
 	vq->order = o;
+	vq->tracked = true;
 	if (o->entry && o->entry_of)
 		return 0;
 	virtqueue_fini(vq);
@@ -33,7 +34,7 @@ void virtqueue_fini(struct virtqueue *vq)
 	vq->order = NULL;
 }
 
-void virtqueue_taken_in_order(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
+static void taken_in_order(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
 {
 	struct vq_order *o = vq->order;
 	uint16_t at = (uint16_t)((o->head + o->count) % vq->size);
@@ -47,7 +48,15 @@ void virtqueue_taken_in_order(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
 	o->count++;
 }
 
-void virtqueue_done_in_order(struct virtqueue *vq, uint16_t id)
+/* A packed ring notes it where it is written (packed_used). */
+static void give_back(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
+{
+	if (vq->inflight && !vq->packed)
+		virtqueue_note_used(vq, id, ndesc);
+	virtqueue_used(vq, id, 0, ndesc);
+}
+
+static void done_in_order(struct virtqueue *vq, uint16_t id)
 {
 	struct vq_order *o = vq->order;
 
@@ -55,8 +64,24 @@ void virtqueue_done_in_order(struct virtqueue *vq, uint16_t id)
 	while (o->count && o->entry[o->head].done) {
 		struct vq_order_entry *e = &o->entry[o->head];
 
-		virtqueue_used(vq, e->id, 0, e->ndesc);
+		give_back(vq, e->id, e->ndesc);
 		o->head = (o->head + 1) % vq->size;
 		o->count--;
 	}
+}
+
+void virtqueue_taken_tracked(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
+{
+	if (vq->inflight)
+		virtqueue_note_taken(vq, id, ndesc);
+	if (vq->order)
+		taken_in_order(vq, id, ndesc);
+}
+
+void virtqueue_done_tracked(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
+{
+	if (vq->order)
+		done_in_order(vq, id);
+	else
+		give_back(vq, id, ndesc);
 }

@@ -72,7 +72,7 @@ static inline bool packed_is_buffer(struct virtqueue *vq, struct vq_buf *b)
 	       d.len >= b->len;
 }
 
-static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
+static inline void packed_write_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
 {
 	struct vring_packed_desc *d = &vq->packed_desc[vq->used_idx & 0x7FFFu];
 	uint16_t flags = vq->used_idx & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0;
@@ -87,6 +87,13 @@ static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, 
 		__atomic_store_n(&d->flags, flags, __ATOMIC_RELAXED);
 	vq->used_idx = packed_step(vq, vq->used_idx, ndesc);
 	vq->since_call = (uint16_t)(vq->since_call + ndesc);
+}
+
+static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
+{
+	if (__builtin_expect(vq->inflight != NULL, 0)) /* before its descriptor is written over */
+		virtqueue_note_used(vq, id, ndesc);
+	packed_write_used(vq, id, len, ndesc);
 }
 
 static inline void packed_publish(struct virtqueue *vq)

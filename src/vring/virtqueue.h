@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "vring/guest_mem.h"
+#include "vring/inflight.h"
 
 #define VQ_MAX_SEGS 256u /* pieces of one frame; longer chains are within virtio's rules, but no driver needs them */
 
@@ -94,6 +95,9 @@ struct virtqueue {
 	uint8_t *log;         /* dirty log, or NULL */
 	uint64_t log_size;
 	struct vq_order *order; /* NULL: any order will do */
+	struct vq_inflight *inflight; /* NULL: what is in hand is noted nowhere */
+	uint16_t nbatch;              /* entries of its batch */
+	bool tracked;                 /* one of the two: taken buffers are noted */
 	uint64_t used_gpa;    /* split: of the used ring; packed: of the descriptor ring, which is what we write */
 	uint64_t event_gpa;   /* packed: of the device's event area */
 	int kick_fd, call_fd, err_fd;
@@ -116,6 +120,11 @@ struct virtqueue_config {
  * position is none. A split ring's used index goes on from what the ring holds (virtio: the device owns it), so that a
  * restart of this side does not repeat entries; a packed ring's goes on at last_avail: all taken was given back. */
 int virtqueue_init(struct virtqueue *vq, const struct virtqueue_config *cfg);
+
+/* After virtqueue_init: what is in hand is noted in this part of an in-flight region (inflight.h), and what it holds about
+ * the ring is made good (virtqueue_recover). The number of buffers given back for that. A split receive ring needs none:
+ * it is left as it is. */
+unsigned virtqueue_keep_inflight(struct virtqueue *vq, struct vq_inflight *region, bool receive);
 
 /* For a transmit ring with VIRTIO_F_IN_ORDER, after virtqueue_init: remembers the order. 0 or -ENOMEM. */
 int virtqueue_keep_order(struct virtqueue *vq);
@@ -199,8 +208,8 @@ int virtqueue_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq
 
 /* ---- giving back ---- */
 
-void virtqueue_taken_in_order(struct virtqueue *vq, uint16_t id, uint16_t ndesc);
-void virtqueue_done_in_order(struct virtqueue *vq, uint16_t id);
+void virtqueue_taken_tracked(struct virtqueue *vq, uint16_t id, uint16_t ndesc);
+void virtqueue_done_tracked(struct virtqueue *vq, uint16_t id, uint16_t ndesc);
 
 /* A buffer of ndesc entries is done; seen by the guest from virtqueue_publish on. len: bytes written into it. */
 static inline void virtqueue_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
@@ -225,15 +234,15 @@ static inline void virtqueue_used_row(struct virtqueue *vq, const struct vq_buf 
 /* Transmit ring: a buffer was taken; it will be given back with virtqueue_done. */
 static inline void virtqueue_taken(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
 {
-	if (__builtin_expect(vq->order != NULL, 0))
-		virtqueue_taken_in_order(vq, id, ndesc);
+	if (__builtin_expect(vq->tracked, 0))
+		virtqueue_taken_tracked(vq, id, ndesc);
 }
 
 /* Transmit ring: a taken buffer is not needed any more. */
 static inline void virtqueue_done(struct virtqueue *vq, uint16_t id, uint16_t ndesc)
 {
-	if (__builtin_expect(vq->order != NULL, 0))
-		virtqueue_done_in_order(vq, id);
+	if (__builtin_expect(vq->tracked, 0))
+		virtqueue_done_tracked(vq, id, ndesc);
 	else
 		virtqueue_used(vq, id, 0, ndesc);
 }
@@ -243,7 +252,9 @@ static inline void virtqueue_publish(struct virtqueue *vq)
 {
 	if (vq->used_public == vq->used_idx)
 		return;
-	if (vq->packed)
+	if (__builtin_expect(vq->inflight != NULL, 0))
+		virtqueue_publish_noted(vq);
+	else if (vq->packed)
 		packed_publish(vq);
 	else
 		split_publish(vq);

@@ -308,6 +308,16 @@ def check_integrity(db):
             os.unlink(copy + suffix)
 
 
+def start_again(d, tries=5):
+    """On a machine so busy that a worker does not come to run for seconds, vmqd rightly gives up: then once more."""
+    for n in range(tries):
+        try:
+            return d.start(timeout=60)
+        except RuntimeError:
+            if 'did not answer' not in d.proc.log(500) or n == tries - 1:
+                raise
+
+
 def test_killed_at_any_moment(kept):
     signal.alarm(max(150, KILLS * 2))
     seed = random.randrange(2**32)
@@ -315,7 +325,7 @@ def test_killed_at_any_moment(kept):
     rnd = random.Random(seed)
     k = kept()
     d = k.start()
-    model, answered, unanswered = Model.read(d), 0, 0
+    model, answered, unanswered, kills = Model.read(d), 0, 0, 0
     for _ in range(KILLS):
         killer = threading.Timer(rnd.random() * 0.08, d.proc.popen.kill)
         killer.start()
@@ -336,9 +346,10 @@ def test_killed_at_any_moment(kept):
         check_integrity(k.db)
         d.client.close()
         d.client = None
-        d.start()
+        start_again(d)
         got = Model.read(d)
         assert model.fits(got) or (after and after.fits(got)), (model.vports, after and after.vports, got.vports)
         unanswered += after is not None and not model.fits(got)
         model = got
-    print(f'{KILLS} kills, {answered} changes answered, {unanswered} done but not answered; none lost, none half')
+        kills += 1
+    print(f'{kills} kills, {answered} changes answered, {unanswered} done but not answered; none lost, none half')

@@ -19,8 +19,6 @@
 
 #include <cmocka.h>
 
-#define GET_INFLIGHT_FD 31u
-#define SET_INFLIGHT_FD 32u
 
 struct inflight {
 	uint64_t size, offset;

@@ -264,7 +264,7 @@ static void base_in_order(void **state)
 	assert_true(q->started);
 	assert_int_equal(q->cfg.rx.last_avail, 19);
 	assert_int_equal(q->cfg.tx.last_avail, 65530);
-	assert_int_equal(q->cfg.tx.last_used, 65530);
+	assert_int_equal(q->cfg.tx.last_avail, 65530);
 	/* The other order, and asked twice. */
 	q->rx_moved = 1;
 	q->tx_moved = 10;
@@ -297,8 +297,57 @@ static void base_after_crash(void **state)
 	front_enable(&f, 0, 1);
 	front_enable(&f, 1, 1);
 	assert_int_equal(f.nic.q[0].cfg.rx.last_avail, 40);
-	assert_int_equal(f.nic.q[0].cfg.rx.last_used, 40);
 	assert_int_equal(f.nic.q[0].cfg.tx.last_avail, 90);
+}
+
+/* A region made here travels to the front-end and back after a reconnect: the rings get the same memory. */
+static void inflight_region(void **state)
+{
+	struct vhost_msg_inflight i = { .num_queues = 2, .queue_size = STUB_RING };
+	struct vq_inflight *first;
+	int fd;
+
+	(void)state;
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	front_memory(&f);
+	front_send(&f, GET_INFLIGHT_FD, 0, &i, sizeof i, NULL, 0);
+	fd = front_recv_fd(&f, GET_INFLIGHT_FD, &i, sizeof i);
+	assert_int_equal(i.mmap_offset, 0);
+	assert_int_equal(i.mmap_size, 2 * VQ_INFLIGHT_STRIDE);
+	assert_int_equal(i.num_queues, 2);
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 0);
+	front_ring(&f, 0);
+	front_ring(&f, 1);
+	front_enable(&f, 0, 1);
+	front_enable(&f, 1, 1);
+	first = f.nic.q[0].cfg.rx.inflight;
+	assert_non_null(first);
+	assert_ptr_equal((uint8_t *)f.nic.q[0].cfg.tx.inflight, (uint8_t *)first + VQ_INFLIGHT_STRIDE);
+	f.nic.q[0].cfg.tx.inflight->batch[77] = 4711;
+	/* while rings run it stays */
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
+	front_disconnect(&f);
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	front_memory(&f);
+	/* too many rings, too small, not aligned */
+	i.num_queues = 3;
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
+	i.num_queues = 2;
+	i.mmap_size--;
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
+	i.mmap_size++;
+	i.mmap_offset = 4;
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
+	i.mmap_offset = 0;
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 0);
+	front_ring(&f, 0);
+	front_ring(&f, 1);
+	front_enable(&f, 0, 1);
+	front_enable(&f, 1, 1);
+	assert_int_equal(f.nic.q[0].cfg.tx.inflight->batch[77], 4711);
+	close(fd);
 }
 
 static void packed_base(void **state)
@@ -324,8 +373,8 @@ static void packed_base(void **state)
 	assert_true(f.nic.q[0].started);
 	assert_int_equal(f.nic.q[0].cfg.rx.size, 100);
 	assert_int_equal(f.nic.q[0].cfg.rx.last_avail, 0x8000);
-	assert_int_equal(f.nic.q[0].cfg.rx.last_used, 0x8000);
-	assert_int_equal(f.nic.q[0].cfg.tx.last_used, 0x8005);
+	assert_int_equal(f.nic.q[0].cfg.rx.last_avail, 0x8000);
+	assert_int_equal(f.nic.q[0].cfg.tx.last_avail, 0x8005);
 	/* The log: the descriptors are what is written, and the event areas, whatever address the front-end tells. */
 	assert_int_equal(f.nic.q[0].cfg.rx_used_gpa, STUB_GPA);
 	assert_int_equal(f.nic.q[0].cfg.rx_event_gpa, STUB_GPA + 0x4000);
@@ -755,7 +804,7 @@ int main(void)
 		T_MQ(several_pairs),
 		T(base_in_order),
 		T(base_never_started),
-		T(base_after_crash),
+		T(base_after_crash), T(inflight_region),
 		T(packed_base),
 		T(ring_sizes),
 		T(largest_ring),

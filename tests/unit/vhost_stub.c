@@ -310,6 +310,25 @@ void front_recv(struct front *f, uint32_t request, void *payload, uint32_t size)
 	assert_int_equal(recv(f->sock, payload, size, 0), size);
 }
 
+int front_recv_fd(struct front *f, uint32_t request, void *payload, uint32_t size)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct vhost_msg_header h;
+	struct iovec iov[] = { { &h, sizeof h }, { payload, size } };
+	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control };
+	int fd;
+
+	assert_int_equal(recvmsg(f->sock, &mh, 0), sizeof h + size);
+	assert_int_equal(h.request, request);
+	assert_int_equal(h.size, size);
+	assert_non_null(CMSG_FIRSTHDR(&mh));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof fd);
+	return fd;
+}
+
 bool front_is_closed(struct front *f)
 {
 	char c;

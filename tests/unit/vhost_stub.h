@@ -84,6 +84,8 @@ enum {
 	SEND_RARP,
 	NET_SET_MTU,
 	SET_VRING_ENDIAN = 23,
+	GET_INFLIGHT_FD = 31,
+	SET_INFLIGHT_FD,
 	GET_MAX_MEM_SLOTS = 36,
 	ADD_MEM_REG,
 	REM_MEM_REG,
@@ -115,6 +117,8 @@ void front_send_u64(struct front *f, uint32_t request, uint64_t v);
 void front_send_state(struct front *f, uint32_t request, uint32_t index, uint32_t num);
 /* Receives an answer of exactly `size` bytes. */
 void front_recv(struct front *f, uint32_t request, void *payload, uint32_t size);
+/* The same with a descriptor, which is returned. */
+int front_recv_fd(struct front *f, uint32_t request, void *payload, uint32_t size);
 /* Is the connection closed by the endpoint (and nothing left to read)? */
 bool front_is_closed(struct front *f);
 uint64_t front_get_u64(struct front *f, uint32_t request);

@@ -79,8 +79,8 @@ struct nic_queue_config vm_queue_config(const struct vm *vm)
 	const uint16_t base = vm->rx.packed ? 0x8000 : 0; /* first position, wrap counter 1 */
 
 	return (struct nic_queue_config){
-		.rx = { vm->rx.desc, vm->rx.avail, vm->rx.used, vm->rx.size, base, base, -1, vm->rx_call, -1 },
-		.tx = { vm->tx.desc, vm->tx.avail, vm->tx.used, vm->tx.size, base, base, vm->tx_kick, -1, -1 },
+		.rx = { vm->rx.desc, vm->rx.avail, vm->rx.used, vm->rx.size, base, NULL, -1, vm->rx_call, -1 },
+		.tx = { vm->tx.desc, vm->tx.avail, vm->tx.used, vm->tx.size, base, NULL, vm->tx_kick, -1, -1 },
 		.mem = vm->mem,
 		.features = vm->features,
 		.rx_used_gpa = vm->rx.used_gpa,

@@ -27,11 +27,12 @@ def cpus():
 class Vmqd:
     """config: as docs/rpc.md describes the file; `control`, `run_dir` and `cpus` are filled in when left out."""
 
-    def __init__(self, config, netns=None, start=True, wrapper=(), env=None):
+    def __init__(self, config, netns=None, start=True, wrapper=(), env=None, supervisor=None):
         global _count
         _count += 1
         self.netns, self.wrapper = netns, list(wrapper)
         self.env = dict(os.environ, **(env or {}))
+        self.supervisor = supervisor
         self.dir = os.path.join(procs.workdir(), f'd{_count}')
         os.mkdir(self.dir)
         self.socket = self.dir + '/ctl'
@@ -47,8 +48,11 @@ class Vmqd:
             self.start()
 
     def start(self, timeout=20):
-        self.proc = procs.Process([*self.wrapper, program('vmqd'), '--config', self.config_path],
-                                  os.path.basename(self.dir) + '-vmqd', netns=self.netns, env=self.env)
+        args, env, before = [*self.wrapper, program('vmqd'), '--config', self.config_path], self.env, None
+        if self.supervisor:
+            args, more, before = self.supervisor.command(args)
+            env = dict(env, **more)
+        self.proc = procs.Process(args, os.path.basename(self.dir) + '-vmqd', netns=self.netns, env=env, before=before)
 
         def ready():
             self.proc.need_alive()
@@ -101,6 +105,15 @@ class Vmqd:
         """Until the VMs of these VPorts have their rings served."""
         for n in names:
             procs.wait_for(lambda n=n: self.vport(n)['status'] == 'running', timeout, f'VPort {n} running')
+
+    def kill(self):
+        """SIGKILL, as a crash would be."""
+        if self.client:
+            self.client.close()
+            self.client = None
+        procs.not_at_end(self.proc._undo)
+        self.proc.popen.kill()
+        self.proc.popen.wait()
 
     def stop(self, expect=0):
         """SIGTERM; the daemon must end by itself, with status 0."""

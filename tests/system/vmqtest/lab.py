@@ -14,7 +14,7 @@ class Lab:
     otherwise it looks without asking the device for more than it takes."""
 
     def __init__(self, vports=(), driver='packet', mtu=1500, cpus=None, start=True, wrapper=(), env=None,
-                 host_promiscuous=True, **adapter):
+                 host_promiscuous=True, supervisor=None, config=None, **adapter):
         self.sw, self.far, self.host_ns = netns.NetNS('sw'), netns.NetNS('far'), netns.NetNS('host')
         netns.veth(self.sw, 'p0', self.far, 'w0', mtu)
         self.cpus = cpus or daemon.cpus()
@@ -23,11 +23,12 @@ class Lab:
                        'adapters': [{'name': 'ext0', 'port': port, 'host': {'device': 'vmq0', 'netns': self.host_ns.path},
                                      **adapter}]}
         self.config['adapters'][0].setdefault('vports', list(vports))
+        self.config.update(config or {})
         self.mtu = mtu
         self.host_promiscuous = host_promiscuous
         self.vms = {}
         self.wire = self.host = None
-        self.vmqd = daemon.Vmqd(self.config, netns=self.sw, start=False, wrapper=wrapper, env=env)
+        self.vmqd = daemon.Vmqd(self.config, netns=self.sw, start=False, wrapper=wrapper, env=env, supervisor=supervisor)
         if start:
             self.start()
 

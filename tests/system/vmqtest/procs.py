@@ -86,14 +86,19 @@ def _die_with_parent(parent):
 class Process:
     """A background process with its output in a file; ended by stop() or with us."""
 
-    def __init__(self, args, name, netns=None, stdin=subprocess.DEVNULL, **kw):
+    def __init__(self, args, name, netns=None, stdin=subprocess.DEVNULL, before=None, **kw):
         self.name = name
         self.args = ([] if netns is None else ['nsenter', '--net=' + netns.path]) + list(args)
         self.log_path = os.path.join(workdir(), name + '.log')
         parent = os.getpid()
+
+        def first():
+            _die_with_parent(parent)
+            if before:
+                before()
         with open(self.log_path, 'ab') as log:
             self.popen = subprocess.Popen(self.args, stdin=stdin, stdout=log, stderr=subprocess.STDOUT,
-                                          preexec_fn=lambda: _die_with_parent(parent), **kw)
+                                          preexec_fn=first, close_fds=before is None, **kw)
         self._undo = at_end(self.stop)
 
     @property
