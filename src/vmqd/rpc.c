@@ -60,8 +60,9 @@ static json_t *fault_answer(const json_t *id, const struct stack_error *e)
 	return error_answer(id, e->code, sentence, data);
 }
 
+/* `commit`: what it changes is to be kept before it is answered; else that is the caller's. */
 static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char *method, const json_t *args,
-		    const json_t *id)
+		    const json_t *id, bool commit)
 {
 	struct stack_error e = { .code = STACK_OK }, other;
 	const struct rpc_method *m = rpc->methods;
@@ -80,7 +81,7 @@ static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char
 		return error_answer(id, BAD_PARAMS, "params: is not an object; parameters are given by name", NULL);
 	params_open(&p, args, "", &e);
 	failed = m->fn(rpc->ctx, client, &p, &result, &e) < 0;
-	if (rpc->commit && rpc->commit(rpc->ctx, failed ? &other : &e) < 0)
+	if (commit && rpc->commit && rpc->commit(rpc->ctx, failed ? &other : &e) < 0)
 		failed = true;
 	if (failed) {
 		json_decref(result);
@@ -90,7 +91,7 @@ static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char
 }
 
 /* The answer to one request; *silent when the request wants none. */
-static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_t *req, bool *silent)
+static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_t *req, bool commit, bool *silent)
 {
 	const json_t *id = json_object_get(req, "id");
 	const char *version = json_string_value(json_object_get(req, "jsonrpc"));
@@ -106,7 +107,7 @@ static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_
 		return error_answer(id, BAD_REQUEST, "jsonrpc: is not \"2.0\"", NULL);
 	if (!method)
 		return error_answer(id, BAD_REQUEST, "method: is missing or not text", NULL);
-	answer = call(rpc, client, method, json_object_get(req, "params"), id);
+	answer = call(rpc, client, method, json_object_get(req, "params"), id, commit);
 	if (id)
 		return answer;
 	json_decref(answer);
@@ -163,10 +164,26 @@ static char *too_long(const json_t *id, size_t *len)
 		    len);
 }
 
-/* Answers are put together as text, because one of them may be of megabytes. */
+/* One fault for all of a batch's requests that want an answer. */
+static char *batch_refused(const json_t *list, const struct stack_error *e, size_t *len)
+{
+	json_t *answers = json_array();
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *id = json_object_get(json_array_get(list, i), "id");
+
+		if (id)
+			(void)json_array_append_new(answers, fault_answer(id, e));
+	}
+	return dump(answers, len);
+}
+
+/* Answers are put together as text, because one of them may be of megabytes. What the requests of a batch changed is kept
+ * as one, or none of it. */
 static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_t *list, size_t *out_len)
 {
-	char *out = NULL;
+	struct stack_error e = { .code = STACK_OK };
+	char *out = NULL, *line;
 	size_t len = 0;
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -178,7 +195,7 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 		if (len > RPC_MAX_ANSWER - RPC_MAX_ANSWER / 32)
 			a = too_long(json_object_get(req, "id"), &n), silent = false;
 		else
-			a = dump(one(rpc, client, req, &silent), &n);
+			a = dump(one(rpc, client, req, false, &silent), &n);
 		if (a && len + n > RPC_MAX_ANSWER - 256) {
 			free(a);
 			a = too_long(json_object_get(req, "id"), &n);
@@ -189,6 +206,7 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 		if (!more) {
 			free(a);
 			free(out);
+			(void)(rpc->commit && rpc->commit(rpc->ctx, &e));
 			return NULL;
 		}
 		out = more;
@@ -196,6 +214,11 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 		memcpy(out + len + 1, a, n - 1); /* without its newline */
 		len += n;
 		free(a);
+	}
+	if (rpc->commit && rpc->commit(rpc->ctx, &e) < 0) {
+		line = out ? batch_refused(list, &e, out_len) : NULL;
+		free(out);
+		return line;
 	}
 	if (!out)
 		return NULL;
@@ -220,7 +243,7 @@ char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *l
 	if (json_is_array(req) && json_array_size(req) > 0) {
 		out = batch(rpc, client, req, out_len);
 	} else {
-		out = dump(one(rpc, client, req, &silent), out_len);
+		out = dump(one(rpc, client, req, true, &silent), out_len);
 		if (out && *out_len > RPC_MAX_ANSWER) {
 			free(out);
 			out = too_long(json_object_get(req, "id"), out_len);

@@ -27,7 +27,7 @@ struct rpc_method {
 struct rpc {
 	const struct rpc_method *methods; /* ends with a NULL name */
 	/* Called when a method has ended, before its answer is given: what it changed is kept for good, or undone and the
-	 * request refused (-1, the error filled). May be NULL. */
+	 * request refused (-1, the error filled). Of a batch once, at its end: all of it, or all is refused. May be NULL. */
 	int (*commit)(void *ctx, struct stack_error *e);
 	void *ctx;
 };

@@ -187,6 +187,16 @@ static void answers(void **state)
 	assert_int_equal(calls, 0); /* nothing was done with bad parameters */
 }
 
+static unsigned commits;
+static bool store_fails;
+
+static int commit(void *ctx, struct stack_error *e)
+{
+	(void)ctx;
+	commits++;
+	return store_fails ? stack_fail(e, STACK_FAILED, NULL, "the disk is full") : 0;
+}
+
 static int code_of(const char *answer)
 {
 	json_t *v = json_loads(answer, 0, NULL);
@@ -195,6 +205,39 @@ static int code_of(const char *answer)
 
 	json_decref(v);
 	return code;
+}
+
+#define COUNT_AS(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"count\"}"
+#define FULL(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":5,\"message\":\"the disk is full\",\"data\":{}}}"
+
+/* A request is kept when it is answered, a batch as a whole. */
+static void commit_before_the_answer(void **state)
+{
+	static const struct rpc keeping = { .methods = table, .commit = commit };
+	static const char batch[] = "[" COUNT_AS("1") ",{\"jsonrpc\":\"2.0\",\"method\":\"count\"}," COUNT_AS("\"x\"") "]";
+	size_t len;
+	char *a;
+
+	(void)state;
+	commits = 0;
+	a = rpc_answer(&keeping, NULL, COUNT_AS("7"), strlen(COUNT_AS("7")), &len);
+	assert_int_equal(code_of(a), 0);
+	assert_int_equal(commits, 1);
+	free(a);
+	a = rpc_answer(&keeping, NULL, batch, strlen(batch), &len);
+	assert_int_equal(code_of(a), 0);
+	assert_int_equal(commits, 2);
+	free(a);
+	store_fails = true;
+	a = rpc_answer(&keeping, NULL, COUNT_AS("7"), strlen(COUNT_AS("7")), &len);
+	assert_string_equal(a, FULL("7") "\n");
+	free(a);
+	a = rpc_answer(&keeping, NULL, batch, strlen(batch), &len);
+	assert_string_equal(a, "[" FULL("1") "," FULL("\"x\"") "]\n");
+	assert_int_equal(len, strlen(a));
+	free(a);
+	store_fails = false;
+	calls = 0;
 }
 
 static void not_json(void **state)
@@ -606,6 +649,7 @@ int main(void)
 		cmocka_unit_test(not_json),
 		cmocka_unit_test(cut_characters),
 		cmocka_unit_test(answers_are_bounded),
+		cmocka_unit_test(commit_before_the_answer),
 		cmocka_unit_test_setup_teardown(lines_in_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_ends_with_its_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
