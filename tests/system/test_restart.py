@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from vmqtest import daemon, procs, supervisor, vufront
+from vmqtest import daemon, guest, procs, supervisor
 from vmqtest.frames import frame
 
 A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
@@ -152,3 +152,35 @@ def test_by_a_new_connection(lab):
         v.start(bases=[q.used16[1] for q in v.queues], post=False)
     x.vmqd.wait_running('a', 'b', timeout=30)
     exchange(a, b)
+
+
+def traffic(a, address):
+    """Pings without end, in the guest; how many answers came is in its log."""
+    a.sh(f'ping -i 0.2 {address} > /run/ping.log 2>&1 & echo $! > /run/ping.pid')
+
+
+def answers(a):
+    return int(a.sh("grep -c 'bytes from' /run/ping.log || true").strip() or 0)
+
+
+@pytest.mark.parametrize('keeper', [True, False])
+def test_real_guests(lab, keeper):
+    """QEMU and Linux under traffic; vmqd killed: with a keeper QEMU's connection stays, without it connects again."""
+    s = supervisor.Supervisor() if keeper else None
+    x = lab(vports=VPORTS, supervisor=s)
+    guests = [guest.Guest(f'g{n}', [guest.Nic(x.vmqd.path(n), m, ip=f'10.9.0.{i}/24')])
+              for i, (n, m) in enumerate((('a', A), ('b', B)), 1)]
+    x.vmqd.wait_running('a', 'b', timeout=60)
+    a = guests[0]
+    traffic(a, '10.9.0.2')
+    procs.wait_for(lambda: answers(a) > 5, 60, 'answers')
+    for _ in range(2):
+        x.vmqd.kill()
+        x.vmqd.start()
+        x.vmqd.wait_running('a', 'b', timeout=60)
+        before = answers(a)
+        procs.wait_for(lambda: answers(a) > before + 5, 60, 'answers after the restart')
+    log = x.vmqd.proc.log(100000)
+    assert 'cannot be gone on with' not in log
+    for g in guests:
+        g.stop()
