@@ -76,7 +76,7 @@ static bool read_frame(struct params *p, struct question *q)
 	memcpy(q->in.dst, q->frame, 6);
 	memcpy(q->in.src, q->frame + 6, 6);
 	q->in.tagged = n >= 18 && q->frame[12] == 0x81 && q->frame[13] == 0;
-	q->in.tci = q->in.tagged ? (uint16_t)(q->frame[14] << 8 | q->frame[15]) : 0;
+	q->in.tci = (uint16_t)(q->in.tagged ? q->frame[14] << 8 | q->frame[15] : 0);
 	q->in.captured = (uint32_t)(n < MAX_FRAME ? n : MAX_FRAME);
 	q->in.len = len;
 	return true;
