@@ -21,6 +21,13 @@
 
 #include "vring/virtqueue.h"
 
+/* Sanitizers make many more instructions of the same code. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define EVERY 101u
+#else
+#define EVERY 7u
+#endif
+
 #define SIZE	8u
 #define GPA	0x10000ull
 #define BUFFER	256u
@@ -243,7 +250,7 @@ static void go_on(const struct kind *k, unsigned step)
 static void at_every_instruction(const struct kind *k)
 {
 	const char *e = getenv("VMQ_INFLIGHT_EVERY");
-	unsigned step, every = e ? (unsigned)atoi(e) : 7;
+	unsigned step, every = e ? (unsigned)atoi(e) : EVERY;
 	bool done = false;
 
 	if (every == 0)
