@@ -284,7 +284,6 @@ VERBS = {
     'filter del X': ('filter.del', 'id', {'id': 1}),
     'filter move X': ('filter.move', 'id', {'id': 1, 'to': 'web1'}),
     'filter show X': ('filter.show', 'vport', {}),
-    'vf show': ('vf.show', None, {}),
     'queue show X': ('queue.show', 'vport', {}),
     'switch show X': ('switch.show', 'adapter', {}),
     'stats show X': ('stats.show', 'vport', {}),
@@ -296,8 +295,8 @@ VERBS = {
     'migrate export X': ('migrate.export', 'name', {'name': 'web1'}),
     'migrate check X': ('migrate.check', 'vport', {'vport': {}}),
     'migrate import X': ('migrate.import', 'vport', {'vport': {}}),
-    'vf show': ('vf.show', None, {}),
     'cpu plan check': ('cpu.plan.check', 'host', {}),
+    'drain': ('drain', None, {}),
     'version': ('version', None, {}),
     'monitor': ('monitor.start', None, {}),
 }
