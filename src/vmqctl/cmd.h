@@ -23,6 +23,9 @@ enum cmd_exit {
 	CMD_UNREACHABLE = 3, /* no daemon, or none that answers */
 };
 
+/* What `vport show NAME` prints instead of the VPort. */
+enum cmd_attach { CMD_ATTACH_NONE, CMD_ATTACH_LIBVIRT, CMD_ATTACH_QEMU };
+
 struct cmd_options {
 	const char *socket; /* NULL: as vmq_connect() */
 	const char *topology; /* directory below which the host's /sys and /proc are read; "": the host's own */
@@ -30,6 +33,7 @@ struct cmd_options {
 	bool pretty; /* with json */
 	bool statistics;
 	bool details;
+	enum cmd_attach attach;
 	/* of `oid` and, the first one, of `monitor` */
 	bool hex;
 	bool list;
@@ -80,6 +84,8 @@ struct cmd_verb {
 	void (*after)(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 	/* Instead of one call and its print; returns the exit code. */
 	int (*run)(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params);
+	/* With --libvirt or --qemu, instead of call and print; returns the exit code. NULL: they do not go with it. */
+	int (*attach)(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 	/* An object whose words are not subject and keys: how they look, what is done with them, which come next. */
 	const char *words;
 	int (*run_words)(const struct cmd_options *opt, char **words, unsigned int num);
@@ -122,6 +128,9 @@ int cmd_parse(const struct cmd_object *object, const struct cmd_verb *verb, char
 
 /* Connects, calls, prints, once or again and again. Returns the exit code. */
 int cmd_run(const struct cmd_options *opt, const struct cmd_verb *verb, const struct cmd_args *args);
+
+/* `attach` of a VPort: libvirt's XML or QEMU's arguments of the one that `params` name (vport_attach.c). */
+int cmd_vport_attach(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 
 /* For `after` of what places a VPort: what is wrong with the CPU that `params` name, as warnings on stderr (cmd_cpu.c). */
 void cmd_cpu_warn(struct vmq_client *client, const struct cmd_options *opt, const char *params);

@@ -9,32 +9,6 @@
 #include "vmqctl/json_list.h"
 #include "vmqctl/table.h"
 
-/* "02:…" is one VM's, "03:…" a group's: bit 0 of the first byte. */
-static bool is_group(const json_t *filter)
-{
-	const char *mac = json_string_value(json_object_get(filter, "mac"));
-
-	return mac && (strtoul(mac, NULL, 16) & 1);
-}
-
-/* The filter that stands for the queue: the first with an address of its own, else the first. */
-static const json_t *main_filter(const json_t *filters, size_t *own)
-{
-	const json_t *filter, *found = NULL;
-	size_t i;
-
-	*own = 0;
-	json_array_foreach(filters, i, filter)
-	{
-		if (is_group(filter))
-			continue;
-		if (!found)
-			found = filter;
-		++*own;
-	}
-	return found ? found : json_array_get(filters, 0);
-}
-
 static void columns(struct table *t, const struct cmd_options *opt, bool adapters)
 {
 	table_column(t, "QUEUE", TABLE_RIGHT);
@@ -145,7 +119,7 @@ static void print_queues(FILE *out, const struct cmd_options *opt, const json_t 
 	{
 		const json_t *filters = json_object_get(queue, "macs");
 		size_t own;
-		const json_t *filter = main_filter(filters, &own);
+		const json_t *filter = json_list_main_filter(filters, &own);
 
 		queue_row(t, opt, adapters, queue, filter, own);
 		if (opt->details)

@@ -207,7 +207,7 @@ static const struct cmd_verb verbs[] = {
 	  .after = cmd_cpu_warn },
 	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, adapter_keys, .print = NULL },
 	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, adapter_keys, .watch = true,
-	  .print = print_vports },
+	  .print = print_vports, .attach = cmd_vport_attach },
 };
 
 const struct cmd_object cmd_vport = { "vport", "the ports of the switch, one a VM", verbs,

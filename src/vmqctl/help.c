@@ -87,6 +87,8 @@ void cmd_help(FILE *out)
 		    "    --bytes N         oid: the length of the buffer (of a method: of the output)\n"
 		    "    --in-bytes N      oid: the length of the input\n"
 		    "    --list            oid: the requests, their types and structures\n"
+		    "    --libvirt         vport show NAME: libvirt's XML for its VM's interface\n"
+		    "    --qemu            vport show NAME: QEMU's arguments for its VM\n"
 		    "    -h, --help        this\n"
 		    "    -V, --version     vmqctl's own version\n\n"
 		    "exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable; doctor: 4 warning, 5 wrong\n",

@@ -57,6 +57,29 @@ static bool check_options(const struct cmd_options *opt, const struct cmd_object
 	return true;
 }
 
+static const char *attach_option(const struct cmd_options *opt)
+{
+	return opt->attach == CMD_ATTACH_QEMU ? "--qemu" : "--libvirt";
+}
+
+/* --libvirt and --qemu print one VPort, once. */
+static bool check_attach(const struct cmd_options *opt, const struct cmd_object *object, const struct cmd_verb *verb,
+			 const struct cmd_args *args)
+{
+	const char *option = attach_option(opt);
+
+	if (!opt->attach)
+		return true;
+	if (!json_object_get(args->params, verb->subject->name))
+		(void)fprintf(stderr, "vmqctl: %s %s: %s needs a %s\n", object->name, verb->name, option,
+			      verb->subject->value);
+	else if (args->watch > 0)
+		(void)fprintf(stderr, "vmqctl: %s %s: watch does not go with %s\n", object->name, verb->name, option);
+	else
+		return true;
+	return false;
+}
+
 /* A number of bytes; -2: it is none. */
 static long bytes_option(const char *name, const char *text)
 {
@@ -92,12 +115,17 @@ static int command(const struct cmd_options *opt, char **words, unsigned int num
 		return usage_verbs(object, num > 1 ? words[1] : NULL);
 	if (!check_options(opt, object))
 		return CMD_USAGE;
+	if (opt->attach && !verb->attach) {
+		(void)fprintf(stderr, "vmqctl: %s%s%s has no %s\n", object->name, verb->name ? " " : "",
+			      verb->name ? verb->name : "", attach_option(opt));
+		return CMD_USAGE;
+	}
 	if (verb->run_words)
 		return verb->run_words(opt, words + used, num - used);
 	rc = cmd_parse(object, verb, words + used, num - used, &args);
 	if (rc)
 		return rc;
-	rc = cmd_run(opt, verb, &args);
+	rc = check_attach(opt, object, verb, &args) ? cmd_run(opt, verb, &args) : CMD_USAGE;
 	json_decref(args.params);
 	return rc;
 }
@@ -112,7 +140,8 @@ int main(int argc, char **argv)
 		{ "version", no_argument, NULL, 'V' },	    { "hex", no_argument, NULL, 'X' },
 		{ "list", no_argument, NULL, 'L' },	    { "bytes", required_argument, NULL, 'B' },
 		{ "in-bytes", required_argument, NULL, 'I' }, { "once", no_argument, NULL, '1' },
-		{ "batch", no_argument, NULL, '0' },	    { NULL, 0, NULL, 0 },
+		{ "batch", no_argument, NULL, '0' },	    { "libvirt", no_argument, NULL, 'v' },
+		{ "qemu", no_argument, NULL, 'q' },	    { NULL, 0, NULL, 0 },
 	};
 	struct cmd_options opt = { .topology = "", .bytes = -1, .in_bytes = -1 };
 	static char *const shorts[] = { ['c'] = "count", ['w'] = "write", ['n'] = "number" };
@@ -151,6 +180,12 @@ int main(int argc, char **argv)
 			break;
 		case 'L':
 			opt.list = true;
+			break;
+		case 'v':
+			opt.attach = CMD_ATTACH_LIBVIRT;
+			break;
+		case 'q':
+			opt.attach = CMD_ATTACH_QEMU;
 			break;
 		case 'B':
 			opt.bytes = bytes_option("--bytes", optarg);

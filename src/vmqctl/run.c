@@ -193,6 +193,8 @@ int cmd_run(const struct cmd_options *opt, const struct cmd_verb *verb, const st
 	rc = vmq_connect(opt->socket, &client, &err);
 	if (rc)
 		rc = cmd_failed(opt, rc, &err);
+	else if (opt->attach)
+		rc = verb->attach(client, opt, params);
 	else if (args->watch > 0)
 		rc = watch(client, opt, verb, params, args->watch);
 	else

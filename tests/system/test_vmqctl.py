@@ -4,8 +4,11 @@ import json
 import os
 import pty
 import re
+import shlex
+import shutil
 import signal
 import subprocess
+import xml.etree.ElementTree
 
 import pytest
 
@@ -196,6 +199,92 @@ def test_vport_table_and_details():
 @pytest.mark.parametrize('command,method', [('vport add web1', 'vport_add'), ('vport set web1 cpu 1', 'vport_set')])
 def test_vport_answer(command, method):
     assert '    socket /run/vmq/web1.sock socket_mode server' in lines(*command.split(), **{method: VPORT})
+
+
+def attach(option, *more, **changed):
+    with FakeVmqd({'vport.show': {'vports': [dict(VPORT, **changed)]}}) as d:
+        p = run(d.path, 'vport', 'show', 'web1', option, *more)
+        assert d.requests == [('vport.show', {'name': 'web1'})]
+    return p
+
+
+def interface(**changed):
+    """The <interface> that is printed, read with an XML library; valid where libvirt's schema is here."""
+    p = attach('--libvirt', **changed)
+    assert (p.returncode, p.stderr) == (0, '')
+    text = ("<domain type='kvm'><name>web1</name><memory>1048576</memory><os><type>hvm</type></os><devices>"
+            f'{p.stdout}</devices></domain>')
+    domain = xml.etree.ElementTree.fromstring(text)
+    schema = '/usr/share/libvirt/schemas/domain.rng'
+    if shutil.which('xmllint') and os.path.exists(schema):
+        p = subprocess.run(['xmllint', '--noout', '--relaxng', schema, '-'], input=text, capture_output=True, text=True,
+                           timeout=30)
+        assert p.returncode == 0, p.stderr
+    return domain.find('devices/interface')
+
+
+ODD = "/run/vmq/a'b\"<&>, c=1;$(x).sock"
+
+
+def test_libvirt():
+    i = interface()
+    assert (i.get('type'), i.find('model').get('type'), i.find('driver')) == ('vhostuser', 'virtio', None)
+    assert i.find('mac').get('address') == '52:54:00:00:00:01'
+    assert i.find('source').attrib == {'type': 'unix', 'path': '/run/vmq/web1.sock', 'mode': 'client'}
+    assert i.find('source/reconnect').attrib == {'enabled': 'yes', 'timeout': '1'}
+    i = interface(socket_mode='client', queue_pairs=4, socket=ODD, macs=list(reversed(VPORT['macs'])))
+    assert i.find('driver').get('queues') == '4'
+    assert i.find('mac').get('address') == '52:54:00:00:00:01'  # not the broadcast, which comes first now
+    assert i.find('source').attrib == {'type': 'unix', 'path': ODD, 'mode': 'server'}
+    assert i.find('source/reconnect') is None
+    p = attach('--libvirt', '-j')
+    assert json.loads(p.stdout) == {'libvirt': attach('--libvirt').stdout}
+    [comment] = re.findall(r'<!--(.*?)-->', attach('--libvirt').stdout, re.S)
+    backing = xml.etree.ElementTree.fromstring(comment[comment.index('<memoryBacking>'):])
+    assert (backing.find('source').get('type'), backing.find('access').get('mode')) == ('memfd', 'shared')
+
+
+def qemu_options(text):
+    """{option: {member: value}} as QEMU reads them: a doubled comma is one."""
+    words = shlex.split(text)
+    return {o: dict(m.replace('\0', ',').partition('=')[::2] for m in v.replace(',,', '\0').split(','))
+            for o, v in zip(words[::2], words[1::2])}
+
+
+def test_qemu():
+    o = qemu_options(attach('--qemu').stdout)
+    assert o['-object'] == {'memory-backend-memfd': '', 'id': 'vmq-mem', 'size': '1G', 'share': 'on'}
+    assert (o['-m'], o['-machine']) == ({'1G': ''}, {'memory-backend': 'vmq-mem'})
+    assert o['-chardev'] == {'socket': '', 'id': 'vmq-web1-char', 'path': '/run/vmq/web1.sock', 'reconnect': '1'}
+    assert o['-netdev'] == {'vhost-user': '', 'id': 'vmq-web1', 'chardev': 'vmq-web1-char', 'queues': '1'}
+    assert o['-device'] == {'virtio-net-pci': '', 'netdev': 'vmq-web1', 'mac': '52:54:00:00:00:01'}
+    p = attach('--qemu', socket_mode='client', queue_pairs=4, socket=ODD)
+    o = qemu_options(p.stdout)
+    assert o['-chardev'] == {'socket': '', 'id': 'vmq-web1-char', 'path': ODD, 'server': 'on', 'wait': 'off'}
+    assert o['-netdev']['queues'] == '4'
+    assert (o['-device']['mq'], o['-device']['vectors']) == ('on', '10')
+    # Quoted for the shell, and a word each as JSON.
+    words = json.loads(attach('--qemu', '-j', socket_mode='client', queue_pairs=4, socket=ODD).stdout)['qemu']
+    assert shlex.split(p.stdout) == words
+    sh = subprocess.run(['sh', '-c', f'printf "%s\\n" {p.stdout.replace(chr(10), " ")}'], capture_output=True, text=True)
+    assert sh.stdout.splitlines() == words
+
+
+@pytest.mark.parametrize('changed,says', [
+    ({'id': 0, 'name': 'default'}, "vmqctl: default: the default VPort is the host's own"),
+    ({'socket': None}, 'vmqctl: web1: it has no socket'),
+    ({'macs': []}, 'vmqctl: web1: it has no filter with an address of its own'),
+    ({'macs': VPORT['macs'][1:]}, 'it has no filter with an address of its own'),
+    ({'queue_pairs': 2 ** 62}, 'its queue_pairs is not a number of queues'),
+    ({'socket': '/run/a\nb'}, 'has a control character'),
+    ({'socket': '/run/\x9b1m'}, 'has a control character'),
+    ({'socket': '/run/\uffff'}, 'has a control character'),
+    ({'name': None}, 'its answer names no VPort'),
+], ids=lambda x: str(x)[:30])
+@pytest.mark.parametrize('option', ['--libvirt', '--qemu'])
+def test_attachment_refused(option, changed, says):
+    p = attach(option, **changed)
+    assert (p.returncode, p.stdout) == (1, '') and says in p.stderr and p.stderr.count('\n') == 1
 
 
 def test_filters():
@@ -465,6 +554,10 @@ USAGE = [
     ('monitor now', 'monitor has no key "now": it takes nothing more'),
     ('version 2', 'version has no key "2"'),
     ('--jason queue', "unrecognized option '--jason'"),
+    ('vport show --qemu', 'vmqctl: vport show: --qemu needs a NAME\n'),
+    ('vport add web1 --libvirt', 'vmqctl: vport add has no --libvirt\n'),
+    ('oid OID_SRIOV_PF_LUID --qemu', 'vmqctl: oid has no --qemu\n'),
+    ('vport show web1 watch 1 --qemu', 'vport show: watch does not go with --qemu\n'),
     ('queue --socket', "option '--socket' requires an argument"),
 ]
 
