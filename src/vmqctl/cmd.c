@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct cmd_object *const cmd_objects[] = {
-	&cmd_vport,   &cmd_vf,      &cmd_filter,  &cmd_queue, &cmd_switch,	&cmd_stats, &cmd_worker, &cmd_top, &cmd_perf,
+	&cmd_vport,   &cmd_vf,      &cmd_filter,  &cmd_queue, &cmd_switch, &cmd_vmq, &cmd_stats, &cmd_worker, &cmd_top, &cmd_perf,
 	&cmd_explain, &cmd_capture, &cmd_trace,   &cmd_compare,   &cmd_migrate, &cmd_cpu,
 	&cmd_doctor,
 	&cmd_monitor, &cmd_oid,     &cmd_drain, &cmd_version, NULL,

@@ -8,6 +8,7 @@
 #include "vmqctl/cmd.h"
 #include "vmqctl/json_list.h"
 #include "vmqctl/table.h"
+#include "vmqctl/windows.h"
 
 /* "vport", or what stands in its place. */
 static const char *label(const json_t *vport)
@@ -120,13 +121,21 @@ static void print_list(FILE *out, const json_t *vports)
 static void print_vports(FILE *out, const struct cmd_options *opt, const json_t *result)
 {
 	const json_t *vports = json_object_get(result, "vports"), *vport;
+	json_t *rows;
 	size_t i;
 
 	if (!opt->details) {
 		print_list(out, vports);
 		return;
 	}
-	json_array_foreach(vports, i, vport) print_details(out, vport);
+	rows = windows_vports(vports);
+	windows_print(out, rows);
+	json_decref(rows);
+	json_array_foreach(vports, i, vport)
+	{
+		(void)fputc('\n', out);
+		print_details(out, vport);
+	}
 }
 
 static void print_vport(FILE *out, const struct cmd_options *opt, const json_t *result)

@@ -17,7 +17,7 @@ import yaml
 from vmqtest import daemon, frames, guest, netns, procs, vufront
 
 ROOT = guest.ROOT
-PAGES = ['README.md', 'docs/guide.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md']
+PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md']
 WITH_EXAMPLES = ['README.md', 'docs/guide.md']
 
 
@@ -307,6 +307,7 @@ def test_keywords():
     for page in PAGES:
         for name in set(re.findall(r'`"?\*(\w+)"?`', prose(page))):
             assert name in code | {'VMQ', 'SRIOV'}, f'{page}: {name}'
+    assert {'*' + n for n in code | {'VMQ', 'SRIOV'}} == set(first_column('docs/windows.md', 'keyword'))
 
 
 def test_configuration_keys():

@@ -287,6 +287,78 @@ def test_attachment_refused(option, changed, says):
     assert (p.returncode, p.stdout) == (1, '') and says in p.stderr and p.stderr.count('\n') == 1
 
 
+# An adapter each: a NIC switch, and VM queues.
+WINDOWS_SWITCHES = [dict(SWITCH, mode='SR-IOV', num_vfs=1, max_vfs=256),
+                    {'adapter': 'ext1', 'mode': 'VMQ', 'holds': 'VM queues', 'port': SWITCH['port'], 'num_queues': 1,
+                     'max_queues': 63},
+                    {'adapter': 'ext2', 'mode': 'none', 'port': {'describe': 'packet sockets'}}]
+VM_QUEUE = {'queue': 3, 'vport': 'old', 'adapter': 'ext1', 'cpu': 66, 'state': 'running',
+            'macs': [{'mac': '52:54:00:00:00:31', 'vlan': 'untagged', 'id': 9},
+                     {'mac': '52:54:00:00:00:32', 'vlan': 7, 'id': 10}]}
+WINDOWS = [
+    ('show', 'Get-NetAdapterVmq', [
+        ['Name', 'InterfaceDescription', 'Enabled', 'BaseVmqProcessor', 'MaxProcessors', 'NumberOfReceiveQueues'],
+        ['ext0', 'native mode, copy', True, '0:1', 2, 2048], ['ext1', 'native mode, copy', True, '0:1', 2, 63],
+        ['ext2', 'packet sockets', False, '0:1', 2, None]]),
+    ('queue', 'Get-NetAdapterVmqQueue', [
+        ['Name', 'QueueID', 'MacAddress', 'VlanID', 'Processor', 'VmFriendlyName'],
+        ['ext0', '0.0', None, None, '0:0', 'default'], ['ext0', '1.1', '52:54:00:00:00:01', 100, '0:1', 'web1'],
+        ['ext0', '1.1', '52:54:00:00:00:11', 'any', '0:1', 'web1'],
+        ['ext1', 3, '52:54:00:00:00:31', 'untagged', '1:2', 'old'], ['ext1', 3, '52:54:00:00:00:32', 7, '1:2', 'old']]),
+    ('vport', 'Get-NetAdapterVPort', [
+        ['Name', 'ID', 'MacAddress', 'VlanID', 'FID', 'State', 'ITR', 'QPairs', 'Processor', 'VmFriendlyName'],
+        ['ext0', 0, None, None, 'PF', 'activated', 'adaptive', 1, '0:0', 'default'],
+        ['ext0', 1, '52:54:00:00:00:01', 100, 'PF', 'activated', 'adaptive', 1, '0:1', 'web1']]),
+    ('sriov', 'Get-NetAdapterSriov', [
+        ['Name', 'InterfaceDescription', 'Enabled', 'SriovSupport', 'SwitchName', 'NumVFs'],
+        ['ext0', 'native mode, copy', True, 'Supported', 'Default Switch', 256],
+        ['ext1', 'native mode, copy', False, None, None, None], ['ext2', 'packet sockets', False, None, None, None]]),
+]
+WINDOWS_ANSWERS = {'switch.show': {'switches': WINDOWS_SWITCHES}, 'vport.show': {'vports': [DEFAULT_VPORT, VPORT]},
+                   'queue.show': {'queues': [*QUEUES[:2], VM_QUEUE]},
+                   'worker.show': {'workers': [{'cpu': 3}, {'cpu': 1}]}}
+
+
+@pytest.mark.parametrize('verb,command,rows', WINDOWS, ids=[w[1] for w in WINDOWS])
+def test_windows_names(verb, command, rows):
+    """The columns are the command's, text and JSON say the same, and the page has each column."""
+    with FakeVmqd(WINDOWS_ANSWERS) as d:
+        text, js = run(d.path, 'vmq', verb), run(d.path, '-j', 'vmq', verb)
+        assert (text.returncode, text.stderr, js.returncode, js.stderr) == (0, '', 0, '')
+        assert [list(r.values()) for r in json.loads(js.stdout)] == rows[1:]
+        assert all(list(r) == rows[0] for r in json.loads(js.stdout))
+        cells = [re.split(r' {2,}', line) for line in text.stdout.splitlines()]
+        assert cells == [[{None: '-'}.get(c, str(c)) for c in r] for r in rows]
+        run(d.path, 'vmq', verb, 'adapter', 'ext1')
+        assert [r for r in d.requests if r[1]] == [(d.requests[0][0], {'adapter': 'ext1'})]
+    with open(os.path.join(ROOT, 'docs/windows.md')) as f:
+        section = f.read().split(f'\n### {command}\n', 1)[1].split('\n#', 1)[0]
+    assert re.findall(r'^\| `(\w+)` \|', section, re.M) == rows[0]
+
+
+def test_vport_details_begin_with_windows_names():
+    out = lines('-d', 'vport', vport_show=WINDOWS_ANSWERS['vport.show'])
+    assert squeeze(out[0]) == WINDOWS[2][2][0]
+    assert squeeze(out[2])[:3] == ['ext0', '1', '52:54:00:00:00:01']
+    assert out[3] == '' and out[4].startswith('vport 0: name default')
+
+
+@pytest.mark.parametrize('answer', [None, 3, [], {}, {'switches': 1, 'queues': 'x', 'vports': {}, 'workers': 7},
+                                    {k: [{}, 5, None, {'cpu': 'x', 'macs': 3}] for k in ('switches', 'queues', 'vports', 'workers')}], ids=str)
+@pytest.mark.parametrize('verb', [w[0] for w in WINDOWS])
+def test_windows_names_of_the_wrong_shape(verb, answer):
+    with FakeVmqd({m: answer for m in WINDOWS_ANSWERS}) as d:
+        for option in ('-s', '-j'):
+            p = run(d.path, option, 'vmq', verb)
+            assert (p.returncode, p.stderr) == (0, '')
+
+
+def test_windows_names_refused():
+    with FakeVmqd({**WINDOWS_ANSWERS, 'worker.show': Error(1, 'not now')}) as d:
+        p = run(d.path, 'vmq')
+    assert (p.returncode, p.stdout, p.stderr) == (1, '', 'vmqctl: not now\n')
+
+
 def test_filters():
     expected = [['ID', 'MAC', 'VLAN', 'VPORT', 'NAME'], ['7', '52:54:00:00:00:01', 'any', '1', 'web1']]
     assert [squeeze(x) for x in lines('filter', filter_show={'filters': [FILTER]})] == expected
