@@ -298,6 +298,7 @@ VERBS = {
     'cpu plan check': ('cpu.plan.check', 'host', {}),
     'drain': ('drain', None, {}),
     'version': ('version', None, {}),
+    'drain': ('drain', None, {}),
     'monitor': ('monitor.start', None, {}),
 }
 
