@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `vmqctl complete WORD…`, for the shell's completion (completion.bash): the candidates for the last word, made from
+ * `vmqctl complete WORD…`, for the shell's completion (completion.bash, completion.zsh): the candidates for the last word, made from
  * the same tables as the parser; names are asked of the daemon. Whatever goes wrong, there are just fewer candidates.
  */
 #include <stdlib.h>

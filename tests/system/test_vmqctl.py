@@ -827,6 +827,25 @@ def test_completion_in_bash():
         assert (p.stdout.strip(), p.stderr) == (expected, '')
 
 
+@pytest.mark.skipif(not shutil.which('zsh'), reason='no zsh')
+def test_completion_in_zsh(tmp_path):
+    """zsh loads the file as it is installed; what it would offer is written down instead."""
+    os.symlink(os.path.join(ROOT, 'src/vmqctl/completion.zsh'), tmp_path / '_vmqctl')
+    ask = ('fpath=($1 $fpath); autoload -U +X _vmqctl; compadd() { print -r -- "compadd $*" }; _files() { print files }; '
+           'words=("${(@)argv[2,-1]}"); CURRENT=$#words; PREFIX=$words[-1]; _vmqctl')
+    for words, expected in (
+            (['queue', 'show', 'ada'], ['compadd -S  --', 'compadd -- adapter']),
+            (['vport', 'add', 'a', 'mac', '52:54:00:00:00:01', 'socket_m'], ['compadd -S  --', 'compadd -- socket_mode']),
+            (['filter', ''], ['compadd -S  --', 'compadd -- add del move show']),
+            (['vport', 'set', 'we'], ['compadd -S  --', 'compadd -- web1']),
+            (['oid', 'OID_NIC_SWITCH_DELETE_VPORT', 'VP'], ['compadd -S  -- VPortId=', 'compadd --']),
+            (['migrate', 'import', './f'], ['files'])):
+        with FakeVmqd({'vport.show': {'vports': [VPORT]}}) as d:
+            p = subprocess.run(['zsh', '-f', '-c', ask, 'zsh', str(tmp_path), program('vmqctl'), *words],
+                               capture_output=True, text=True, timeout=30, env=dict(vmqctl_env(), VMQ_SOCKET=d.path))
+        assert (p.stdout.splitlines(), p.stderr) == (expected, ''), words
+
+
 # ---- the man page ----
 
 def man_examples():
