@@ -103,7 +103,9 @@ def test_the_host_alone_has_the_adapter(lab, keywords, mode, word):
     assert word in refused(x.vmqd.call, 'switch.add').message
     assert len(x.vmqd.call('queue.show')['queues']) == len(x.vmqd.call('stats.show')['vports']) == 1
     assert x.vmqd.call('filter.show')['filters'] == []
-    assert x.vmqd.vmqctl('-d', 'vport').startswith('default queue 0: name default')
+    assert '\n\ndefault queue 0: name default' in x.vmqd.vmqctl('-d', 'vport')
+    [row] = x.vmqd.vmqctl_json('vmq')
+    assert (row['Name'], row['Enabled'], row['NumberOfReceiveQueues']) == ('ext0', False, None)
     assert 'to the default queue' in x.vmqd.vmqctl('explain', 'from', 'wire', 'dst', A)
 
 

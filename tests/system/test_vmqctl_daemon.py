@@ -286,6 +286,8 @@ VERBS = {
     'filter show X': ('filter.show', 'vport', {}),
     'queue show X': ('queue.show', 'vport', {}),
     'switch show X': ('switch.show', 'adapter', {}),
+    'vmq show': ('switch.show', None, {}),
+    'vmq sriov': ('switch.show', None, {}),
     'stats show X': ('stats.show', 'vport', {}),
     'worker show': ('worker.show', None, {}),
     'worker set X': ('worker.set', 'cpu', {'cpu': 0, 'policy': 'poll'}),
