@@ -71,7 +71,7 @@ static void worker_turn(struct worker *w)
 		if (!w->ports[i]->stopping)
 			(void)ingress_port(w, w->ports[i]);
 	burst_finish(w);
-	for (unsigned i = 0; i < w->nqueues && !w->drain; i++) {
+	for (unsigned i = 0; i < w->nqueues && !w->drain && !w->hold; i++) {
 		struct nic_queue *q = w->queues[i];
 
 		if (w->nframes == WORKER_BURST)
@@ -117,14 +117,22 @@ void stub_settle(void)
 void stub_check_empty(void)
 {
 	for (unsigned i = 0; i < STUB_WORKERS; i++) {
-		const struct worker *w = stub_engine()->w[i];
+		struct worker *w = stub_engine()->w[i];
 
 		MUST(idle(w) && w->nqueues == 0 && w->nports == 0 && w->nframes == 0 && w->ndeliver == 0 &&
 		     w->nnotify == 0);
+		w->hold = false; /* an input may have drained them */
 	}
 }
 
 /* ---- what src/nic/engine.c is to the rest of the room ---- */
+
+int nic_engine_hold(struct nic_engine *e, bool on)
+{
+	for (unsigned i = 0; i < e->nworkers; i++)
+		e->w[i]->hold = on;
+	return 0;
+}
 
 struct worker *engine_worker(const struct nic_engine *e, unsigned cpu)
 {
