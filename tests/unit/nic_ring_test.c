@@ -337,7 +337,7 @@ static void test_packed_event_area_is_in_the_log(void **s)
 	c.dirty_log = bits;
 	c.dirty_log_size = bytes;
 	assert_int_equal(nic_queue_start(nic, 1, 0, &c, &err), 0);
-	assert_true(bits[page[0] / 8] >> (page[0] % 8) & 1); /* no kicks for receive buffers */
+	assert_true(__atomic_load_n(&bits[page[0] / 8], __ATOMIC_RELAXED) >> (page[0] % 8) & 1); /* no kicks for receive buffers */
 	/* the transmit ring is polled and asks for no kicks, then is idle and asks for one */
 	for (unsigned i = 0; i < 10000 && __atomic_load_n(&va.tx.device_event->flags, __ATOMIC_RELAXED) != VRING_PACKED_EVENT_FLAG_DESC; i++)
 		usleep(1000);
