@@ -4,6 +4,7 @@ the next start with what is in it (LISTEN_FDS, LISTEN_FDNAMES)."""
 import array
 import ctypes
 import fcntl
+import itertools
 import os
 import socket
 import threading
@@ -11,9 +12,12 @@ import threading
 from . import procs
 
 
+_numbers = itertools.count()
+
+
 class Supervisor:
     def __init__(self):
-        self.path = os.path.join(procs.workdir(), f'notify{id(self) & 0xffff}')
+        self.path = os.path.join(procs.workdir(), f'notify{next(_numbers)}')
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(self.path)
         self.sock.settimeout(0.1)
