@@ -85,6 +85,14 @@ typedef struct _VMQ_VPORT_TUNING {
 	ULONG ModerationFrames;       /* 0: as many as a level has for so long a time; at most 32,768, and only beside the above */
 } VMQ_VPORT_TUNING;
 
+/* X(rate, burst, what both are of): for those who copy them to and from structures of their own. */
+#define VMQ_VPORT_TUNING_RATES(X)                                                                                         \
+	X(MaxTxBytesPerSecond, TxBurstBytes, tx_bytes)                                                                 \
+	X(MaxTxFramesPerSecond, TxBurstFrames, tx_frames)                                                              \
+	X(MaxRxBytesPerSecond, RxBurstBytes, rx_bytes)                                                                 \
+	X(MaxRxFramesPerSecond, RxBurstFrames, rx_frames)                                                              \
+	X(MaxGroupFramesPerSecond, GroupBurstFrames, group_frames)
+
 #define VMQ_VPORT_TUNING_REVISION_1        1
 #define VMQ_SIZEOF_VPORT_TUNING_REVISION_1 NDIS_SIZEOF_THROUGH(VMQ_VPORT_TUNING, ModerationFrames)
 

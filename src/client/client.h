@@ -29,6 +29,18 @@ int error_from_json(struct vmq_error *err, const json_t *error);
 /* Adds the sentence and the status's name of an oid.request that was carried out and ended without success. */
 void error_from_status(struct vmq_error *err, const json_t *result);
 
+/* A member that is a 32-bit number; false: it is not there, or none. */
+static inline bool json_u32(const json_t *object, const char *key, uint32_t *out)
+{
+	const json_t *v = json_object_get(object, key);
+	json_int_t n = json_integer_value(v);
+
+	if (!json_is_integer(v) || n < 0 || n > UINT32_MAX)
+		return false;
+	*out = (uint32_t)n;
+	return true;
+}
+
 /* As vmq_call, with values: takes over the reference to params (NULL: none), also when it fails; *result is a new one.
  */
 int client_call(struct vmq_client *c, const char *method, json_t *params, json_t **result, struct vmq_error *err);

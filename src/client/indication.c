@@ -15,18 +15,6 @@ static int bad(struct vmq_error *err)
 	return error_set(err, -EPROTO, "not an event of vmqd's, or an indication without its numbers and buffer");
 }
 
-/* A member that is a 32-bit number. */
-static bool number(const json_t *event, const char *key, uint32_t *out)
-{
-	const json_t *v = json_object_get(event, key);
-	json_int_t n = json_integer_value(v);
-
-	if (!json_is_integer(v) || n < 0 || n > UINT32_MAX)
-		return false;
-	*out = (uint32_t)n;
-	return true;
-}
-
 static int fill(struct vmq_indication *out, const json_t *event, bool of_vf, struct vmq_error *err)
 {
 	const json_t *buffer = json_object_get(event, "buffer");
@@ -34,7 +22,7 @@ static int fill(struct vmq_indication *out, const json_t *event, bool of_vf, str
 	size_t digits = json_string_length(buffer);
 	uint32_t code = 0, vf = 0;
 
-	if (!number(event, of_vf ? "oid" : "status", &code) || (of_vf && !number(event, "vf", &vf)) ||
+	if (!json_u32(event, of_vf ? "oid" : "status", &code) || (of_vf && !json_u32(event, "vf", &vf)) ||
 	    !json_is_string(buffer) || !adapter || digits > 2 * VMQ_INDICATION_MAX || digits % 2)
 		return bad(err);
 	out->status = of_vf ? 0 : (int32_t)code;

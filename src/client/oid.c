@@ -42,18 +42,6 @@ static int check(const struct vmq_oid_request *r, struct vmq_error *err)
 	return 0;
 }
 
-/* A 32-bit number of the answer; false when it is not there or not one. */
-static bool number(const json_t *result, const char *key, uint32_t *out)
-{
-	const json_t *v = json_object_get(result, key);
-	json_int_t n = json_integer_value(v);
-
-	if (!json_is_integer(v) || n < 0 || n > UINT32_MAX)
-		return false;
-	*out = (uint32_t)n;
-	return true;
-}
-
 /* An NDIS_STATUS is a signed number whose upper half reads better unsigned: taken either way. */
 static bool status(const json_t *result, int32_t *out)
 {
@@ -71,9 +59,9 @@ static int read_answer(struct vmq_oid_request *r, const json_t *result, struct v
 	const json_t *out = json_object_get(result, "out");
 	uint32_t revision;
 
-	if (!status(result, &r->status) || !number(result, "bytes_read", &r->bytes_read) ||
-	    !number(result, "bytes_written", &r->bytes_written) || !number(result, "bytes_needed", &r->bytes_needed) ||
-	    !number(result, "supported_revision", &revision) || revision > UINT8_MAX || !json_is_string(out))
+	if (!status(result, &r->status) || !json_u32(result, "bytes_read", &r->bytes_read) ||
+	    !json_u32(result, "bytes_written", &r->bytes_written) || !json_u32(result, "bytes_needed", &r->bytes_needed) ||
+	    !json_u32(result, "supported_revision", &revision) || revision > UINT8_MAX || !json_is_string(out))
 		return error_set(err, -EPROTO, "vmqd answered oid.request without status, lengths and out");
 	if (r->bytes_written > r->output_length ||
 	    hex_decode(json_string_value(out), json_string_length(out), r->buffer, r->output_length) != r->bytes_written)

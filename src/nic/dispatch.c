@@ -49,11 +49,6 @@ static inline void add_delivery(struct worker *w, struct frame *f, struct nic_qu
 		put_delivery(w, f, q, in_bytes);
 }
 
-static inline const struct nic *nic_of(const struct frame *f)
-{
-	return f->queue ? f->queue->nic : f->port->nic;
-}
-
 /*
  * The worker to send the frames of this worker's sources to. When a ring has moved on while frames of ours are still at
  * the worker that had it, the next ones take the same way (that worker passes them on in order), and nothing more is
@@ -103,8 +98,8 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 		to = route(w, &cnt->route[0], __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
 	}
 	if (to != w) {
-		if (!handover_frame(w, to, f, nic_of(f), v->id, &why))
-			drop_frame(w, nic_of(f), v, f, why);
+		if (!handover_frame(w, to, f, frame_nic(f), v->id, &why))
+			drop_frame(w, frame_nic(f), v, f, why);
 	} else if (q) {
 		add_delivery(w, f, q, is_set(&v->tags_inline));
 	} else {
@@ -153,11 +148,6 @@ static void to_member(void *ctx, struct nic_vport *v, uint32_t filter)
 
 	(void)filter;
 	dispatch_vport(g->w, g->f, v);
-}
-
-static bool vport_has_receiver(struct nic_vport *v)
-{
-	return __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) || __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 }
 
 /* Copies beside the main way: the default VPort, when somebody is behind it. */
@@ -308,7 +298,7 @@ static void dispatch_all(struct worker *w)
 		}
 		prev = f;
 		straight = NULL;
-		n = nic_of(f);
+		n = frame_nic(f);
 		t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
 		if (!plain_sender(f)) {
 			if (!classify_admit(n, f->queue ? f->queue->vport : f->port->vport, f, &why)) {
@@ -343,7 +333,7 @@ void burst_finish(struct worker *w)
 
 		f->key = filter_key_of(f->hdr, frame_vid(f));
 		if (f->key != last)
-			__builtin_prefetch(filter_bucket(__atomic_load_n(&nic_of(f)->filters, __ATOMIC_ACQUIRE), f->key));
+			__builtin_prefetch(filter_bucket(__atomic_load_n(&frame_nic(f)->filters, __ATOMIC_ACQUIRE), f->key));
 		last = f->key;
 	}
 	if (tapped(w))

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,12 +82,21 @@ static void free_worker(struct worker *w)
 	spsc_fini(&w->events);
 	for (unsigned i = 0; w->refs && i < WORKER_REFS; i++)
 		free(w->refs[i].copy);
-	free(w->refs);
+	if (w->refs)
+		(void)munmap(w->refs, WORKER_REFS * sizeof w->refs[0]);
 	free(w->free_refs);
 	free(w->queues);
 	free(w->notify);
 	free(w->held);
 	free(w);
+}
+
+/* Zeroed pages that cost nothing until a reference in them is used: most workers never need more than a few. */
+static struct frame_ref *new_refs(void)
+{
+	void *p = mmap(NULL, WORKER_REFS * sizeof(struct frame_ref), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t cpu, unsigned nworkers)
@@ -114,15 +124,11 @@ static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t 
 	ok = ok && w->queues && w->notify && w->held && spsc_init(&w->events, w->queue_cap) && spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
 	for (unsigned i = 0; ok && nworkers > 1 && i < nworkers; i++)
 		ok = spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS);
-	w->refs = aligned_alloc(64, WORKER_REFS * sizeof w->refs[0]);
+	w->refs = new_refs();
 	w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
 	ok = ok && w->refs && w->free_refs;
-	if (w->refs)
-		memset(w->refs, 0, WORKER_REFS * sizeof w->refs[0]);
-	for (unsigned i = 0; ok && i < WORKER_REFS; i++) {
-		w->refs[i].origin = (uint16_t)index;
+	for (unsigned i = 0; ok && i < WORKER_REFS; i++)
 		w->free_refs[w->nfree_refs++] = &w->refs[i];
-	}
 	if (!ok) {
 		free_worker(w);
 		return NULL;
@@ -308,9 +314,7 @@ int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy po
 static bool cmd_hold(struct worker *w, struct command *c)
 {
 	w->hold = c->arg != NULL;
-	if (!w->hold || !w->refs)
-		return true;
-	return w->nfree_refs == WORKER_REFS;
+	return !w->hold || w->nfree_refs == WORKER_REFS;
 }
 
 /* What came home last is published, and its VMs are told. */

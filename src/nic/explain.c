@@ -36,11 +36,6 @@ static unsigned cpu_of(const struct nic_vport *v, const struct nic_queue *q)
 	return host ? __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE)->cpu : __atomic_load_n(&v->cpu, __ATOMIC_RELAXED);
 }
 
-static bool has_receiver(const struct nic_vport *v)
-{
-	return __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) || __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
-}
-
 static void add_vport(void *ctx, struct nic_vport *v, uint32_t filter)
 {
 	struct answer *a = ctx;
@@ -82,7 +77,7 @@ static void add_default(struct answer *a)
 {
 	struct nic_vport *v = vport_of(a->n, 0);
 
-	if (v && a->f->src_vport != 0 && has_receiver(v))
+	if (v && a->f->src_vport != 0 && vport_has_receiver(v))
 		add_vport(a, v, 0);
 }
 

@@ -133,7 +133,7 @@ struct frame_ref {
 	uint32_t pending;         /* of the first: references not come back yet */
 	uint32_t dst_vport;       /* FRAME_FROM_WIRE: the wire */
 	const struct nic *nic;
-	uint16_t origin;          /* index of the worker it goes back to */
+	uint16_t origin;          /* index of the worker it goes back to; set when it is taken */
 	uint8_t *copy;            /* of a bypassed frame's bytes (bypass.c); kept for the next one */
 	uint32_t copy_room;
 	struct frame_ref *next;   /* in worker.copies */

@@ -25,13 +25,22 @@ static bool push(struct worker *w, struct worker *to, void *p)
 	return true;
 }
 
+/* There is one. */
+static struct frame_ref *take_ref(struct worker *w)
+{
+	struct frame_ref *r = w->free_refs[--w->nfree_refs];
+
+	r->origin = (uint16_t)w->index;
+	return r;
+}
+
 static struct frame_ref *new_ref(struct worker *w, const struct frame *f)
 {
 	struct frame_ref *r;
 
 	if (w->nfree_refs == 0)
 		return NULL;
-	r = w->free_refs[--w->nfree_refs];
+	r = take_ref(w);
 	r->f = *f;
 	r->f.held = NULL;
 	if (f->segs) {
@@ -198,7 +207,7 @@ bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, c
 	*why = NIC_DROP_TX_NO_REFERENCE;
 	if (w->nfree_refs == 0 || !copy_out(w->free_refs[w->nfree_refs - 1], f))
 		return false;
-	r = w->free_refs[--w->nfree_refs];
+	r = take_ref(w);
 	r->nic = n;
 	r->dst_vport = dst;
 	r->source = NULL;

@@ -333,6 +333,17 @@ static inline struct nic_queue *receiver(const struct nic_vport *v, const struct
 	return q ? q : __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE);
 }
 
+static inline const struct nic *frame_nic(const struct frame *f)
+{
+	return f->queue ? f->queue->nic : f->port->nic;
+}
+
+/* Does somebody take what is sent to the VPort without its being asked: a VM at its first pair, or the host? */
+static inline bool vport_has_receiver(const struct nic_vport *v)
+{
+	return __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) || __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
+}
+
 static inline void count_drop(struct counters *cnt, enum nic_drop why)
 {
 	count(&cnt->c.drops[why], 1);

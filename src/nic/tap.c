@@ -93,11 +93,6 @@ static void put(struct worker *w, struct nic_tap *t, struct vmq_tap_record *r, c
 
 /* ---- records ---- */
 
-static const struct nic *nic_of(const struct frame *f)
-{
-	return f->queue ? f->queue->nic : f->port->nic;
-}
-
 static struct vmq_tap_record record(const struct worker *w, uint64_t now, enum vmq_tap_type type, const struct frame *f,
 				    enum tag_op op, bool in_bytes)
 {
@@ -281,7 +276,7 @@ void tap_entered(struct worker *w)
 
 		f->watch = 0;
 		for (unsigned i = 0; i < s->n; i++) {
-			if (!fits(s->tap[i], nic_of(f), f))
+			if (!fits(s->tap[i], frame_nic(f), f))
 				continue;
 			if (s->tap[i]->cfg.trace)
 				trace_entered(w, s->tap[i], now, f);

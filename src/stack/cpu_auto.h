@@ -37,7 +37,7 @@ struct cpu_auto {
 /* How long a VPort that was moved `moves` times stays, in seconds. */
 unsigned cpu_auto_hold(unsigned moves);
 
-/* One step, to be made every second. `held(ctx, i)`: item i stays for now. The index of the item to move, with its `to`
+/* One step, to be made every second. `held(ctx, i)`: item i may not move yet. The index of the item to move, with its `to`
  * set, or -1. After a move everything begins anew, because what was measured is no longer so. `at_once`: as if the
  * workers that are busy now had been so for long, and no VPort were held; such a move is not on trial. */
 int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx, size_t i), void *ctx, bool at_once);

@@ -222,21 +222,13 @@ int stack_req_get_policy(struct stack_adapter *a, uint32_t id, struct stack_poli
 	return 0;
 }
 
-/* X(rate and burst of the request's structure, the member of ours that has both) */
-#define RATES(X)                                                                                                       \
-	X(MaxTxBytesPerSecond, TxBurstBytes, tx_bytes)                                                                 \
-	X(MaxTxFramesPerSecond, TxBurstFrames, tx_frames)                                                              \
-	X(MaxRxBytesPerSecond, RxBurstBytes, rx_bytes)                                                                 \
-	X(MaxRxFramesPerSecond, RxBurstFrames, rx_frames)                                                              \
-	X(MaxGroupFramesPerSecond, GroupBurstFrames, group_frames)
-
 int stack_req_set_tuning(struct stack_adapter *a, uint32_t id, const struct stack_tuning *t, struct stack_error *e)
 {
 	VMQ_VPORT_TUNING q = {
 		.Header = HEADER(q, VMQ_VPORT_TUNING_REVISION_1),
 		.VPortId = id,
 #define X(rate, burst_member, ours) .rate = t->ours.per_s, .burst_member = t->ours.burst,
-		RATES(X)
+		VMQ_VPORT_TUNING_RATES(X)
 #undef X
 		.ModerationMicroseconds = t->moderation_us,
 		.ModerationFrames = t->moderation_frames,
@@ -253,7 +245,7 @@ int stack_req_get_tuning(struct stack_adapter *a, uint32_t id, struct stack_tuni
 		return -1;
 	*t = (struct stack_tuning){
 #define X(rate, burst_member, ours) .ours = { q.rate, q.burst_member },
-		RATES(X)
+		VMQ_VPORT_TUNING_RATES(X)
 #undef X
 		.moderation_us = q.ModerationMicroseconds,
 		.moderation_frames = q.ModerationFrames,

@@ -145,6 +145,10 @@ int cmd_flush(void);
 /* After it, SIGINT and SIGTERM only make cmd_interrupted() true (and end a sleep or a wait). */
 void cmd_catch_interrupt(void);
 bool cmd_interrupted(void);
+/* Seconds of a clock that nobody sets. */
+double cmd_now(void);
+/* Sleeps so many seconds, or until it is interrupted. */
+void cmd_wait(double seconds);
 
 void cmd_help(FILE *out);
 void cmd_help_object(FILE *out, const struct cmd_object *object);

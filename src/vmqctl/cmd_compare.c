@@ -54,25 +54,6 @@ struct latency {
 	unsigned entered, delivered;
 };
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void wait_s(double seconds)
-{
-	double end = now_s() + seconds, left;
-
-	while ((left = end - now_s()) > 0 && !cmd_interrupted()) {
-		struct timespec t = { .tv_sec = (time_t)left, .tv_nsec = (long)((left - (double)(time_t)left) * 1e9) };
-
-		(void)nanosleep(&t, NULL);
-	}
-}
-
 /* As vmq_call, with values; says what went wrong. */
 static int call(struct compare *c, const char *method, json_t *params, json_t **result)
 {
@@ -103,7 +84,7 @@ static int look(struct compare *c, struct sums *s)
 
 	if (rc)
 		return rc;
-	*s = (struct sums){ .at = now_s() };
+	*s = (struct sums){ .at = cmd_now() };
 	v = json_array_get(json_object_get(result, "vports"), 0);
 	s->frames = json_number_value(json_object_get(v, "rx_frames"));
 	json_object_foreach(json_object_get(v, "drops"), reason, n) if (strncmp(reason, "rx_", 3) == 0) s->dropped +=
@@ -192,16 +173,16 @@ static int measure(struct compare *c, enum way way)
 	json_decref(result);
 	if (rc)
 		return rc;
-	wait_s(SETTLE_S);
+	cmd_wait(SETTLE_S);
 	rc = look(c, &before);
 	if (rc)
 		return rc;
 	l = malloc(sizeof *l);
 	if (!l)
 		return CMD_REFUSED;
-	wait_s(c->seconds / 2);
+	cmd_wait(c->seconds / 2);
 	latency_begin(c, l);
-	wait_s(c->seconds / 2);
+	cmd_wait(c->seconds / 2);
 	rc = look(c, &after);
 	s = after.at - before.at;
 	frames = after.frames - before.frames;

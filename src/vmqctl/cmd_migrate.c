@@ -15,12 +15,13 @@ static void print_document(FILE *out, const struct cmd_options *opt, const json_
 	(void)fputc('\n', out);
 }
 
-static void print_lacks(FILE *out, const json_t *lacks)
+static void print_lacks(FILE *out, const struct cmd_options *opt, const json_t *result)
 {
 	const json_t *lack, *text;
 	size_t i;
 
-	json_array_foreach(lacks, i, lack)
+	(void)opt;
+	json_array_foreach(json_object_get(result, "lacks"), i, lack)
 	{
 		text = json_object_get(lack, "text");
 		text_pair(out, "", "lacks", lack, "what");
@@ -84,36 +85,40 @@ static int call(const struct cmd_options *opt, const struct cmd_verb *verb, cons
 	return rc ? cmd_failed(opt, rc, &err) : CMD_DONE;
 }
 
-static int run_import(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params)
+/* One call, and what it answers in JSON or by `print`. *answer is a new reference, NULL when there was no answer. */
+static int show(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params,
+		void (*print)(FILE *out, const struct cmd_options *opt, const json_t *result), json_t **answer)
 {
 	char *result = NULL;
 	int code = call(opt, verb, params, &result);
-	json_t *answer = result ? json_loads(result, 0, NULL) : NULL;
 
+	*answer = result ? json_loads(result, 0, NULL) : NULL;
 	if (result && opt->json)
 		cmd_print_json(stdout, opt, result);
 	else if (result)
-		print_imported(stdout, opt, answer);
-	json_decref(answer);
+		print(stdout, opt, *answer);
 	free(result);
+	return code;
+}
+
+static int run_import(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params)
+{
+	json_t *answer;
+	int code = show(opt, verb, params, print_imported, &answer);
+
+	json_decref(answer);
 	return code;
 }
 
 /* Refused (1) when something is lacking, so that a script can ask. */
 static int run_check(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params)
 {
-	char *result = NULL;
-	int code = call(opt, verb, params, &result);
-	json_t *answer = result ? json_loads(result, 0, NULL) : NULL;
+	json_t *answer;
+	int code = show(opt, verb, params, print_lacks, &answer);
 
-	if (result && opt->json)
-		cmd_print_json(stdout, opt, result);
-	else if (result)
-		print_lacks(stdout, json_object_get(answer, "lacks"));
-	if (result && !json_is_true(json_object_get(answer, "fits")))
+	if (code == CMD_DONE && !json_is_true(json_object_get(answer, "fits")))
 		code = CMD_REFUSED;
 	json_decref(answer);
-	free(result);
 	return code;
 }
 

@@ -120,13 +120,12 @@ static int ask(struct vmq_client *client, json_t **out, struct vmq_error *err)
 
 static int measure(const struct cmd_options *opt, struct vmq_client *client, double seconds, const json_t *cpu)
 {
-	struct timespec ts = { .tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
 	struct vmq_error err = VMQ_ERROR_INIT;
 	json_t *a = NULL, *b = NULL, *result = NULL;
 	int rc = ask(client, &a, &err);
 
 	if (rc == 0) {
-		(void)nanosleep(&ts, NULL); /* an interrupt ends it: what was measured until then is shown */
+		cmd_wait(seconds); /* an interrupt ends it: what was measured until then is shown */
 		rc = ask(client, &b, &err);
 	}
 	if (rc) {

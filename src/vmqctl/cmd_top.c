@@ -188,20 +188,12 @@ static void keys_typed(struct top *t)
 
 /* ---- the loops ---- */
 
-static double clock_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Until the next look is due; keys and a new size are answered at once. */
 static void wait_and_answer(struct top *t, double due)
 {
 	while (!t->quit && !cmd_interrupted()) {
 		struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
-		double left = due - clock_now();
+		double left = due - cmd_now();
 		int n;
 
 		if (!t->view.paused && left <= 0)
@@ -225,19 +217,11 @@ static int live(struct top *t)
 	while (rc == CMD_DONE && !t->quit && !cmd_interrupted()) {
 		draw(t);
 		/* the second look soon: the first has no rates */
-		wait_and_answer(t, clock_now() + (t->model.before.stats ? t->view.interval : 0.2));
+		wait_and_answer(t, cmd_now() + (t->model.before.stats ? t->view.interval : 0.2));
 		if (!t->quit && !cmd_interrupted())
 			rc = look(t);
 	}
 	return rc;
-}
-
-static void pause_for(double seconds)
-{
-	struct timespec ts = { .tv_sec = (time_t)seconds };
-
-	ts.tv_nsec = (long)((seconds - (double)ts.tv_sec) * 1e9);
-	(void)nanosleep(&ts, NULL);
 }
 
 static int batch(struct top *t)
@@ -246,7 +230,7 @@ static int batch(struct top *t)
 
 	t->view.columns = 512;
 	for (json_int_t i = 0; rc == CMD_DONE && !cmd_interrupted() && (t->count == 0 || i < t->count); i++) {
-		pause_for(t->view.interval);
+		cmd_wait(t->view.interval);
 		rc = cmd_interrupted() ? CMD_DONE : look(t);
 		if (rc != CMD_DONE || cmd_interrupted())
 			break;

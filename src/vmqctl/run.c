@@ -123,15 +123,6 @@ static void redraw(const char *text, bool first, bool separate)
 	(void)fputs("\033[J", stdout);
 }
 
-static void pause_for(double seconds)
-{
-	struct timespec ts = { .tv_sec = (time_t)seconds };
-
-	ts.tv_nsec = (long)((seconds - (double)ts.tv_sec) * 1e9);
-	if (!interrupted)
-		(void)nanosleep(&ts, NULL);
-}
-
 static int watch(struct vmq_client *client, const struct cmd_options *opt, const struct cmd_verb *verb,
 		 const char *params, double seconds)
 {
@@ -157,7 +148,7 @@ static int watch(struct vmq_client *client, const struct cmd_options *opt, const
 		free(result);
 		code = cmd_flush();
 		if (code == CMD_DONE)
-			pause_for(seconds);
+			cmd_wait(seconds);
 	}
 	return code;
 }

@@ -4,19 +4,12 @@
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "vmqctl/cmd.h"
 
 #define X(id, word) word,
 const char *const top_sort_names[] = { TOP_SORTS(X) NULL };
 #undef X
-
-static double monotonic(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void forget(struct top_look *l)
 {
@@ -140,7 +133,7 @@ static void make_rows(struct top_model *m)
 
 int top_look(struct top_model *m, struct vmq_client *client, const char *params, struct vmq_error *error)
 {
-	struct top_look look = { .time = monotonic() };
+	struct top_look look = { .time = cmd_now() };
 	int rc = ask(client, "stats.show", params, &look.stats, error);
 
 	if (rc == 0)

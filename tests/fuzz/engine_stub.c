@@ -37,10 +37,8 @@ static struct worker *new_worker(struct nic_engine *e, uint16_t index)
 		MUST(spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS));
 	MUST(spsc_init(&w->inbox[NIC_MAX_WORKERS], 64));
 	memset(w->refs, 0, WORKER_REFS * sizeof w->refs[0]);
-	for (unsigned i = 0; i < WORKER_REFS; i++) {
-		w->refs[i].origin = index;
+	for (unsigned i = 0; i < WORKER_REFS; i++)
 		w->free_refs[w->nfree_refs++] = &w->refs[i];
-	}
 	return w;
 }
 

@@ -6,14 +6,6 @@
 
 #include <vmq/ndis_vmq.h>
 
-/* X(rate and burst of the request's structure, the member of ours that has both) */
-#define RATES(X)                                                                                                       \
-	X(MaxTxBytesPerSecond, TxBurstBytes, tx_bytes)                                                                 \
-	X(MaxTxFramesPerSecond, TxBurstFrames, tx_frames)                                                              \
-	X(MaxRxBytesPerSecond, RxBurstBytes, rx_bytes)                                                                 \
-	X(MaxRxFramesPerSecond, RxBurstFrames, rx_frames)                                                              \
-	X(MaxGroupFramesPerSecond, GroupBurstFrames, group_frames)
-
 NDIS_STATUS softnic_vport_tuning(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	const uint32_t size = VMQ_SIZEOF_VPORT_TUNING_REVISION_1;
@@ -30,7 +22,7 @@ NDIS_STATUS softnic_vport_tuning(struct softnic *s, NDIS_OID_REQUEST *req, struc
 #define X(rate, burst_member, ours)      \
 	p.rate = t.ours.per_s;           \
 	p.burst_member = t.ours.burst;
-		RATES(X)
+		VMQ_VPORT_TUNING_RATES(X)
 #undef X
 		p.ModerationMicroseconds = t.moderation_us;
 		p.ModerationFrames = t.moderation_frames;
@@ -39,7 +31,7 @@ NDIS_STATUS softnic_vport_tuning(struct softnic *s, NDIS_OID_REQUEST *req, struc
 		return NDIS_STATUS_SUCCESS;
 	}
 #define X(rate, burst_member, ours) t.ours = (struct nic_rate){ p.rate, p.burst_member };
-	RATES(X)
+	VMQ_VPORT_TUNING_RATES(X)
 #undef X
 	t.moderation_us = p.ModerationMicroseconds;
 	t.moderation_frames = p.ModerationFrames;
