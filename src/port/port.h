@@ -64,7 +64,6 @@ struct port_config {
 	bool pcap_loop;      /* pcap: start again at the end */
 	unsigned mtu;        /* tap: set on the device; 0: leave */
 	bool keep;           /* tap: keep the device when closed (persistent) */
-	unsigned queue;      /* xdp: the device's queue, 0 unless the device has several */
 };
 
 struct port;
@@ -104,6 +103,8 @@ struct port_ops {
 struct port {
 	const struct port_ops *ops;
 	unsigned offloads; /* enum offload: what tx_burst takes unfinished; constant after open */
+	unsigned rx_queues; /* xdp: how many of the device's receive queues are served; 0: whatever it has. Constant after open */
+	unsigned mtu_max; /* xdp: the largest MTU of the device whose frames fit its buffers; 0: any. Constant after open */
 	char fallback[200]; /* "auto" took it because a better driver was not possible: why; else empty. Constant after open */
 };
 

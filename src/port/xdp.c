@@ -16,8 +16,10 @@
  * - TAP devices get their frames as bytes;
  * - other devices made of software (bridge, macvlan, VLAN, bond…) are refused.
  *
- * One receive queue is served, so a device that spreads frames over several is refused until told to use one
- * (`ethtool -L DEV combined 1`), or until the configuration names the queue to which frames are steered.
+ * A device that spreads frames over several receive queues is served on each of them, by a socket with a UMEM of its own:
+ * what comes in by a queue without a socket would pass by the switch, in silence. All are polled in turn by the port's
+ * worker. A flow's frames come by one queue, so their order is kept. Frames are sent by the first queue's socket. The number
+ * of queues is read at open; `vmqctl doctor` sees when it has grown since.
  *
  * State belongs to the port's worker, except what is constant after open. Nothing is allocated after open.
  */
@@ -29,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -43,8 +46,10 @@
 #include "port/xdp_prog.h"
 
 /* Rings as long as there are frames: none can overflow, so filling one never fails. */
-#define RX_FRAMES   2048u
+#define RX_FRAMES   2048u /* of one queue; fewer when the queues are many, so that all together have RX_TOTAL at most */
+#define RX_TOTAL    16384u
 #define TX_FRAMES   1024u
+#define MAX_QUEUES  64u
 #define CHUNK_SMALL 2048u
 #define CHUNK_LARGE 4096u
 #define KERNEL_ROOM 256u	    /* XDP_PACKET_HEADROOM, at the head of each chunk received into */
@@ -61,41 +66,62 @@
 static const char *const tag_offloads[] = { "rx-vlan-stag-hw-parse", "rx-vlan-hw-parse" };
 #define TAG_OFFLOADS (sizeof tag_offloads / sizeof tag_offloads[0])
 
-struct xdp_port {
-	struct port port;
+/* One receive queue of the device. */
+struct xdp_queue {
 	int fd;
-	uint32_t chunk;
-	uint32_t tx_max; /* the longest frame the device sends: others would vanish in its driver */
-	uint8_t *area;	 /* the UMEM: RX_FRAMES chunks to receive into, then TX_FRAMES to send from */
+	uint8_t *area; /* its UMEM: rx_frames chunks to receive into; the first queue's then has TX_FRAMES to send from */
 	struct xsk_ring_cons rx, completion;
-	struct xsk_ring_prod tx, fill;
-	unsigned tx_nfree;
-	uint32_t tx_free[TX_FRAMES]; /* offsets in `area`; a stack, so that the chunk used last is used next */
-	struct port_counts counts;
-
+	struct xsk_ring_prod fill;
 	struct xsk_umem *umem;
 	struct xsk_socket *xsk;
+};
+
+struct xdp_port {
+	struct port port;
+	int fd; /* readable when a queue has frames: the only queue's socket, or an epoll instance over all */
+	uint32_t chunk, rx_frames;
+	uint32_t tx_max; /* the longest frame the device sends: others would vanish in its driver */
+	unsigned nqueues, next; /* `next`: which queue's turn it is */
+	struct xdp_queue queues[MAX_QUEUES];
+	struct xsk_ring_prod tx; /* the first queue's */
+	unsigned tx_nfree;
+	uint32_t tx_free[TX_FRAMES]; /* offsets in its area; a stack, so that the chunk used last is used next */
+	struct port_counts counts;
+
+	uint8_t *area; /* that of all queues */
 	struct xdp_prog prog;
 	int promisc_fd;
 	bool restore[TAG_OFFLOADS]; /* tag_offloads[i] was on and is to be turned on at close */
 	bool zero_copy;
 	struct device dev;
-	char text[64];
+	char text[96];
 };
 
-static size_t area_size(const struct xdp_port *p)
+/* Bytes of a queue's UMEM. */
+static size_t area_size(const struct xdp_port *p, unsigned queue)
 {
-	return (size_t)(RX_FRAMES + TX_FRAMES) * p->chunk;
+	return (size_t)(p->rx_frames + (queue == 0 ? TX_FRAMES : 0)) * p->chunk;
 }
 
-static void xdp_socket_close(struct xdp_port *p)
+static size_t whole_area(const struct xdp_port *p)
 {
-	if (p->xsk)
-		xsk_socket__delete(p->xsk);
-	if (p->umem)
-		(void)xsk_umem__delete(p->umem);
-	p->xsk = NULL;
-	p->umem = NULL;
+	return (size_t)(p->rx_frames * p->nqueues + TX_FRAMES) * p->chunk;
+}
+
+static void xdp_socket_close(struct xdp_queue *q)
+{
+	if (q->xsk)
+		xsk_socket__delete(q->xsk);
+	if (q->umem)
+		(void)xsk_umem__delete(q->umem);
+	q->xsk = NULL;
+	q->umem = NULL;
+}
+
+static void xdp_sockets_close(struct xdp_port *p)
+{
+	for (unsigned i = 0; i < p->nqueues; i++)
+		xdp_socket_close(&p->queues[i]);
 }
 
 static void xdp_close(struct port *port)
@@ -103,9 +129,11 @@ static void xdp_close(struct port *port)
 	struct xdp_port *p = (struct xdp_port *)port;
 
 	xdp_prog_detach(&p->prog);
-	xdp_socket_close(p);
+	if (p->nqueues > 1 && p->fd >= 0)
+		(void)close(p->fd);
+	xdp_sockets_close(p);
 	if (p->area)
-		(void)munmap(p->area, area_size(p));
+		(void)munmap(p->area, whole_area(p));
 	if (p->promisc_fd >= 0)
 		(void)close(p->promisc_fd);
 	for (unsigned i = 0; i < TAG_OFFLOADS; i++)
@@ -122,26 +150,27 @@ static int xdp_chunk(struct xdp_port *p, struct vmq_err *err)
 
 	p->chunk = mtu + FRAME_EXTRA <= CHUNK_SMALL - KERNEL_ROOM ? CHUNK_SMALL : CHUNK_LARGE;
 	p->tx_max = mtu + FRAME_EXTRA;
-	if (mtu + FRAME_EXTRA > CHUNK_LARGE - KERNEL_ROOM)
+	p->port.mtu_max = p->chunk - KERNEL_ROOM - FRAME_EXTRA;
+	if (mtu > p->port.mtu_max)
 		return vmq_err(err, -EOPNOTSUPP,
 			       "device %s has MTU %u; AF_XDP carries up to %u: lower it, or choose driver packet",
-			       p->dev.name, mtu, CHUNK_LARGE - KERNEL_ROOM - FRAME_EXTRA);
+			       p->dev.name, mtu, p->port.mtu_max);
 	return 0;
 }
 
-static int xdp_queues(const struct xdp_port *p, unsigned queue, struct vmq_err *err)
+static int xdp_queues(struct xdp_port *p, struct vmq_err *err)
 {
 	unsigned count = device_rx_queues(&p->dev);
 
-	if (queue >= count)
-		return vmq_err(err, -EINVAL, "device %s has no receive queue %u; it has %u, counted from 0",
-			       p->dev.name, queue, count);
-	if (queue == 0 && count > 1)
+	if (count > MAX_QUEUES)
 		return vmq_err(
 		    err, -EOPNOTSUPP,
-		    "device %s has %u receive queues, of which AF_XDP serves one: `ethtool -L %s combined 1`, or "
-		    "choose driver packet",
-		    p->dev.name, count, p->dev.name);
+		    "device %s has %u receive queues; AF_XDP serves up to %u: `ethtool -L %s combined %u`, or choose "
+		    "driver packet",
+		    p->dev.name, count, MAX_QUEUES, p->dev.name, MAX_QUEUES);
+	p->nqueues = p->port.rx_queues = count;
+	for (p->rx_frames = RX_FRAMES; p->rx_frames * count > RX_TOTAL;)
+		p->rx_frames /= 2;
 	return 0;
 }
 
@@ -178,19 +207,20 @@ static int xdp_tags(struct xdp_port *p, bool *by_program, struct vmq_err *err)
 
 static int xdp_socket_try(struct xdp_port *p, unsigned queue, __u16 bind_flags)
 {
-	struct xsk_umem_config umem = { .fill_size = RX_FRAMES, .comp_size = TX_FRAMES, .frame_size = p->chunk };
+	struct xsk_umem_config umem = { .fill_size = p->rx_frames, .comp_size = TX_FRAMES, .frame_size = p->chunk };
 	struct xsk_socket_config sock = {
-		.rx_size = RX_FRAMES,
+		.rx_size = p->rx_frames,
 		.tx_size = TX_FRAMES,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = (__u16)(bind_flags | XDP_USE_NEED_WAKEUP),
 	};
-	int rc = xsk_umem__create(&p->umem, p->area, area_size(p), &p->fill, &p->completion, &umem);
+	struct xdp_queue *q = &p->queues[queue];
+	int rc = xsk_umem__create(&q->umem, q->area, area_size(p, queue), &q->fill, &q->completion, &umem);
 
 	if (rc == 0)
-		rc = xsk_socket__create(&p->xsk, p->dev.name, queue, p->umem, &p->rx, &p->tx, &sock);
+		rc = xsk_socket__create(&q->xsk, p->dev.name, queue, q->umem, &q->rx, queue == 0 ? &p->tx : NULL, &sock);
 	if (rc)
-		xdp_socket_close(p);
+		xdp_socket_close(q);
 	return rc;
 }
 
@@ -208,22 +238,70 @@ static int xdp_socket_open(struct xdp_port *p, unsigned queue, __u16 bind_flags)
 	return rc;
 }
 
-/* The UMEM, the socket, and the chunks handed to the kernel. Zero-copy is for native mode only. */
-static int xdp_socket(struct xdp_port *p, unsigned queue, struct vmq_err *err)
+/* A socket for each queue, all of one kind, or none. *queue: the one that failed. */
+static int xdp_sockets_open(struct xdp_port *p, __u16 bind_flags, unsigned *queue)
 {
-	int rc = -EOPNOTSUPP, bytes = SEND_BUFFER, budget = PORT_BURST;
+	int rc = 0;
+
+	for (*queue = 0; *queue < p->nqueues; ++*queue) {
+		rc = xdp_socket_open(p, *queue, bind_flags);
+		if (rc)
+			break;
+	}
+	if (rc)
+		xdp_sockets_close(p);
+	return rc;
+}
+
+/* Hands the queue's chunks to the kernel, and its frames to the socket. */
+static int xdp_queue_start(struct xdp_port *p, unsigned queue)
+{
+	struct xdp_queue *q = &p->queues[queue];
 	uint32_t idx = 0;
 
-	p->area = mmap(NULL, area_size(p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	q->fd = xsk_socket__fd(q->xsk);
+	(void)xsk_ring_prod__reserve(&q->fill, p->rx_frames, &idx);
+	for (uint32_t i = 0; i < p->rx_frames; i++)
+		*xsk_ring_prod__fill_addr(&q->fill, idx + i) = (uint64_t)i * p->chunk;
+	xsk_ring_prod__submit(&q->fill, p->rx_frames);
+	return xsk_socket__update_xskmap(q->xsk, p->prog.map_fd);
+}
+
+/* One descriptor for all queues. */
+static int xdp_watch(struct xdp_port *p)
+{
+	p->fd = p->queues[0].fd;
+	if (p->nqueues == 1)
+		return 0;
+	p->fd = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned i = 0; i < p->nqueues && p->fd >= 0; i++) {
+		struct epoll_event e = { .events = EPOLLIN };
+
+		if (epoll_ctl(p->fd, EPOLL_CTL_ADD, p->queues[i].fd, &e) < 0)
+			return -errno;
+	}
+	return p->fd < 0 ? -errno : 0;
+}
+
+/* The UMEMs, the sockets, and the chunks handed to the kernel. Zero-copy is for native mode only. */
+static int xdp_sockets(struct xdp_port *p, struct vmq_err *err)
+{
+	int rc = -EOPNOTSUPP, bytes = SEND_BUFFER, budget = PORT_BURST;
+	unsigned queue = 0;
+
+	p->area = mmap(NULL, whole_area(p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p->area == MAP_FAILED) {
 		p->area = NULL;
-		return vmq_err(err, -ENOMEM, "device %s: no memory for %zu bytes of frames", p->dev.name, area_size(p));
+		return vmq_err(err, -ENOMEM, "device %s: no memory for %zu bytes of frames", p->dev.name, whole_area(p));
 	}
+	p->queues[0].area = p->area;
+	for (unsigned i = 1; i < p->nqueues; i++)
+		p->queues[i].area = p->queues[i - 1].area + area_size(p, i - 1);
 	if (p->prog.native)
-		rc = xdp_socket_open(p, queue, XDP_ZEROCOPY);
+		rc = xdp_sockets_open(p, XDP_ZEROCOPY, &queue);
 	p->zero_copy = rc == 0;
 	if (rc && rc != -EBUSY)
-		rc = xdp_socket_open(p, queue, XDP_COPY);
+		rc = xdp_sockets_open(p, XDP_COPY, &queue);
 	if (rc == -EAFNOSUPPORT)
 		return vmq_err(err, -EOPNOTSUPP, "device %s: this kernel has no XDP sockets (CONFIG_XDP_SOCKETS)",
 			       p->dev.name);
@@ -235,21 +313,19 @@ static int xdp_socket(struct xdp_port *p, unsigned queue, struct vmq_err *err)
 		return vmq_err(
 		    err, rc, "device %s: no AF_XDP socket on queue %u: %s%s", p->dev.name, queue, strerror(-rc),
 		    rc == -ENOBUFS || rc == -ENOMEM ? " (CAP_IPC_LOCK or a higher LimitMEMLOCK is needed)" : "");
-	p->fd = xsk_socket__fd(p->xsk);
-	(void)setsockopt(p->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
-	(void)setsockopt(p->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof budget);
-
-	for (uint32_t i = 0; i < TX_FRAMES; i++)
-		p->tx_free[i] = (RX_FRAMES + TX_FRAMES - 1 - i) * p->chunk;
-	p->tx_nfree = TX_FRAMES;
-	(void)xsk_ring_prod__reserve(&p->fill, RX_FRAMES, &idx);
-	for (uint32_t i = 0; i < RX_FRAMES; i++)
-		*xsk_ring_prod__fill_addr(&p->fill, idx + i) = (uint64_t)i * p->chunk;
-	xsk_ring_prod__submit(&p->fill, RX_FRAMES);
-	rc = xsk_socket__update_xskmap(p->xsk, p->prog.map_fd);
+	for (unsigned i = 0; i < p->nqueues && rc == 0; i++)
+		rc = xdp_queue_start(p, i);
 	if (rc)
 		return vmq_err(err, rc, "device %s: the AF_XDP socket cannot be given its frames: %s", p->dev.name,
 			       strerror(-rc));
+	rc = xdp_watch(p);
+	if (rc)
+		return vmq_err(err, rc, "device %s: its queues cannot be watched: %s", p->dev.name, strerror(-rc));
+	(void)setsockopt(p->queues[0].fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+	(void)setsockopt(p->queues[0].fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof budget);
+	for (uint32_t i = 0; i < TX_FRAMES; i++)
+		p->tx_free[i] = (p->rx_frames + TX_FRAMES - 1 - i) * p->chunk;
+	p->tx_nfree = TX_FRAMES;
 	return 0;
 }
 
@@ -285,13 +361,13 @@ static int xdp_setup(void *arg)
 	if (rc == 0)
 		rc = xdp_chunk(p, a->err);
 	if (rc == 0)
-		rc = xdp_queues(p, a->cfg->queue, a->err);
+		rc = xdp_queues(p, a->err);
 	if (rc == 0)
 		rc = xdp_tags(p, &by_program, a->err);
 	if (rc == 0)
-		rc = xdp_prog_attach(&p->prog, &p->dev, a->cfg->queue, by_program, a->err);
+		rc = xdp_prog_attach(&p->prog, &p->dev, p->nqueues, by_program, a->err);
 	if (rc == 0)
-		rc = xdp_socket(p, a->cfg->queue, a->err);
+		rc = xdp_sockets(p, a->err);
 	if (rc == 0)
 		rc = xdp_promiscuous(p, a->err);
 	return rc;
@@ -301,6 +377,7 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 {
 	struct xdp_args args = { .cfg = cfg, .err = err };
 	struct xdp_port *p = calloc(1, sizeof *p);
+	char queues[32] = "";
 	int rc;
 
 	if (!p)
@@ -315,8 +392,11 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 		xdp_close(&p->port);
 		return rc;
 	}
-	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %u buffers of %u bytes",
-		       p->prog.native ? "native" : "generic", p->zero_copy ? "zero-copy" : "copy", RX_FRAMES, p->chunk);
+	if (p->nqueues > 1)
+		(void)snprintf(queues, sizeof queues, "%u receive queues, ", p->nqueues);
+	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%u buffers of %u bytes",
+		       p->prog.native ? "native" : "generic", p->zero_copy ? "zero-copy" : "copy", queues,
+		       p->rx_frames * p->nqueues, p->chunk);
 	*out = &p->port;
 	return 0;
 }
@@ -326,60 +406,88 @@ static int xdp_rx_fd(const struct port *port)
 	return ((const struct xdp_port *)port)->fd;
 }
 
-/* Gives chunks back to the kernel to receive into. */
+/* Which queue's chunk it is goes with the frame, above the chunk's offset in the queue's area. */
+#define COOKIE(queue, offset) ((uint64_t)(queue) << 32 | (offset))
+#define COOKIE_QUEUE(cookie)  ((unsigned)((cookie) >> 32))
+#define COOKIE_OFFSET(cookie) ((uint32_t)(cookie))
+
+/* Gives chunks of one queue back to the kernel to receive into. */
+static void queue_release(struct xdp_queue *q, const struct port_frame *f, unsigned n)
+{
+	uint32_t idx = 0;
+
+	(void)xsk_ring_prod__reserve(&q->fill, n, &idx);
+	for (unsigned i = 0; i < n; i++)
+		*xsk_ring_prod__fill_addr(&q->fill, idx + i) = COOKIE_OFFSET(f[i].cookie);
+	xsk_ring_prod__submit(&q->fill, n);
+}
+
 static void xdp_rx_release(struct port *port, const struct port_frame *f, unsigned n)
 {
 	struct xdp_port *p = (struct xdp_port *)port;
-	uint32_t idx = 0;
 
-	if (n == 0)
-		return;
-	(void)xsk_ring_prod__reserve(&p->fill, n, &idx);
-	for (unsigned i = 0; i < n; i++)
-		*xsk_ring_prod__fill_addr(&p->fill, idx + i) = f[i].cookie;
-	xsk_ring_prod__submit(&p->fill, n);
+	for (unsigned i = 0, run; i < n; i += run) {
+		unsigned queue = COOKIE_QUEUE(f[i].cookie);
+
+		for (run = 1; i + run < n && COOKIE_QUEUE(f[i + run].cookie) == queue;)
+			run++;
+		queue_release(&p->queues[queue], f + i, run);
+	}
+}
+
+static unsigned queue_burst(struct xdp_port *p, unsigned queue, struct port_frame *f, unsigned n)
+{
+	struct xdp_queue *q = &p->queues[queue];
+	uint32_t idx = 0, avail = xsk_ring_cons__peek(&q->rx, n, &idx);
+	unsigned got = 0;
+
+	if (avail == 0) {
+		/* A zero-copy driver that ran out of chunks sleeps until told that there are some again. */
+		if (xsk_ring_prod__needs_wakeup(&q->fill))
+			(void)recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+		return 0;
+	}
+	for (uint32_t i = 0; i < avail; i++) {
+		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&q->rx, idx + i);
+
+		f[got] = (struct port_frame){
+			.data = q->area + d->addr,
+			.len = d->len,
+			.cookie = COOKIE(queue, (uint32_t)d->addr & ~(p->chunk - 1)),
+		};
+		if (d->len < ETH_HLEN) {
+			port_count(&p->counts.rx_runt);
+			queue_release(q, &f[got], 1);
+			continue;
+		}
+		got++;
+	}
+	xsk_ring_cons__release(&q->rx, avail);
+	return got;
 }
 
 static unsigned xdp_rx_burst(struct port *port, struct port_frame *f, unsigned n)
 {
 	struct xdp_port *p = (struct xdp_port *)port;
-	uint32_t idx = 0, avail = xsk_ring_cons__peek(&p->rx, n, &idx);
 	unsigned got = 0;
 
-	if (avail == 0) {
-		/* A zero-copy driver that ran out of chunks sleeps until told that there are some again. */
-		if (xsk_ring_prod__needs_wakeup(&p->fill))
-			(void)recvfrom(p->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
-		return 0;
+	for (unsigned i = 0; i < p->nqueues && got < n; i++) {
+		got += queue_burst(p, p->next, f + got, n - got);
+		p->next = p->next + 1 < p->nqueues ? p->next + 1 : 0;
 	}
-	for (uint32_t i = 0; i < avail; i++) {
-		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&p->rx, idx + i);
-
-		f[got] = (struct port_frame){
-			.data = p->area + d->addr,
-			.len = d->len,
-			.cookie = d->addr & ~(uint64_t)(p->chunk - 1),
-		};
-		if (d->len < ETH_HLEN) {
-			port_count(&p->counts.rx_runt);
-			xdp_rx_release(port, &f[got], 1);
-			continue;
-		}
-		got++;
-	}
-	xsk_ring_cons__release(&p->rx, avail);
 	return got;
 }
 
 /* Takes back the chunks of frames that have been sent. */
 static void xdp_tx_reap(struct xdp_port *p)
 {
-	uint32_t idx = 0, n = xsk_ring_cons__peek(&p->completion, TX_FRAMES, &idx);
+	struct xsk_ring_cons *done = &p->queues[0].completion;
+	uint32_t idx = 0, n = xsk_ring_cons__peek(done, TX_FRAMES, &idx);
 
 	for (uint32_t i = 0; i < n; i++)
-		p->tx_free[p->tx_nfree++] = (uint32_t)*xsk_ring_cons__comp_addr(&p->completion, idx + i);
+		p->tx_free[p->tx_nfree++] = (uint32_t)*xsk_ring_cons__comp_addr(done, idx + i);
 	if (n > 0)
-		xsk_ring_cons__release(&p->completion, n);
+		xsk_ring_cons__release(done, n);
 }
 
 static unsigned xdp_tx_burst(struct port *port, const struct port_tx_frame *f, unsigned n)
@@ -392,7 +500,7 @@ static unsigned xdp_tx_burst(struct port *port, const struct port_tx_frame *f, u
 		xdp_tx_reap(p);
 	for (taken = 0; taken < n && p->tx_nfree > 0; taken++) {
 		uint32_t offset = p->tx_free[p->tx_nfree - 1];
-		uint32_t len = port_gather(p->area + offset, p->tx_max, &f[taken]);
+		uint32_t len = port_gather(p->queues[0].area + offset, p->tx_max, &f[taken]);
 
 		if (len == 0) {
 			port_count(&p->counts.tx_error);
@@ -425,7 +533,7 @@ static void xdp_tx_flush(struct port *port)
 	for (unsigned kick = 0; kick < KICKS_MAX; kick++) {
 		uint32_t before = waiting;
 
-		if (sendto(p->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
+		if (sendto(p->queues[0].fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
 			break;
 		waiting = xdp_tx_waiting(p);
 		if (waiting == 0 || waiting == before)
@@ -442,15 +550,18 @@ static const char *xdp_describe(const struct port *port)
 static void xdp_counters(const struct port *port, struct port_counters *out)
 {
 	const struct xdp_port *p = (const struct xdp_port *)port;
-	struct xdp_statistics st = { .rx_dropped = 0 };
-	socklen_t len = sizeof st;
 
 	port_counts_read(&p->counts, out);
-	if (getsockopt(p->fd, SOL_XDP, XDP_STATISTICS, &st, &len) != 0)
-		return;
-	/* The kernel does not tell a missing chunk from a frame too long for one; the MTU keeps those away. */
-	out->rx_no_buffer = st.rx_dropped + st.rx_ring_full;
-	out->tx_error += st.tx_invalid_descs;
+	for (unsigned i = 0; i < p->nqueues; i++) {
+		struct xdp_statistics st = { .rx_dropped = 0 };
+		socklen_t len = sizeof st;
+
+		if (getsockopt(p->queues[i].fd, SOL_XDP, XDP_STATISTICS, &st, &len) != 0)
+			continue;
+		/* The kernel does not tell a missing chunk from a frame too long for one; the MTU keeps those away. */
+		out->rx_no_buffer += st.rx_dropped + st.rx_ring_full;
+		out->tx_error += st.tx_invalid_descs;
+	}
 }
 
 static bool xdp_link_up(const struct port *port)

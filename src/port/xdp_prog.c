@@ -158,13 +158,15 @@ static int prog_attach(struct xdp_prog *x, const struct device *d, int prog_fd, 
 		return vmq_err(
 		    err, -EOPNOTSUPP,
 		    "device %s: its driver refuses an XDP program (%s), and without the driver VLAN tags that travel "
-		    "beside frames would be lost; on a veth, lower the MTU of its peer",
-		    d->name, strerror(-native_rc));
+		    "beside frames would be lost; on a veth, %s",
+		    d->name, strerror(-native_rc),
+		    native_rc == -ENOSPC ? "give it as many receive queues as its peer has transmit queues (ethtool -L)"
+					 : "lower the MTU of its peer");
 	return vmq_err(err, -EOPNOTSUPP, "device %s: no XDP program can be attached: %s (Linux 5.9 and CAP_NET_ADMIN)",
 		       d->name, strerror(-x->link_fd));
 }
 
-int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queue, bool tags, struct vmq_err *err)
+int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queues, bool tags, struct vmq_err *err)
 {
 	__u32 other = 0;
 	int prog_fd, rc;
@@ -178,7 +180,7 @@ int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queue, 
 		    "device %s has an XDP program of another program attached (id %u): see `ip link show %s`, take it "
 		    "off, or choose driver packet",
 		    d->name, other, d->name);
-	x->map_fd = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "vmq_sockets", sizeof(__u32), sizeof(__u32), queue + 1, NULL);
+	x->map_fd = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "vmq_sockets", sizeof(__u32), sizeof(__u32), queues, NULL);
 	if (x->map_fd < 0)
 		return vmq_err(err, x->map_fd == -EINVAL ? -EOPNOTSUPP : x->map_fd,
 			       "device %s: no map for XDP sockets: %s (CONFIG_XDP_SOCKETS, CAP_BPF)", d->name,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The XDP program that gives a device's frames to our AF_XDP socket: made of instructions in xdp_prog.c (no compiler
+ * The XDP program that gives a device's frames to our AF_XDP sockets: made of instructions in xdp_prog.c (no compiler
  * at run time), attached by a BPF link. A link ends with its descriptor, so the program is gone from the device when
  * the port is closed and also when vmqd dies. Owned by the xdp port; control thread, inside the device's namespace.
  */
@@ -19,8 +19,8 @@ struct xdp_prog {
 };
 
 /*
- * Loads the program for frames of the device's receive queue `queue` and attaches it: native if the driver can, else
- * generic. Until a socket is put into the map, and on other queues, frames go to the host's stack as ever.
+ * Loads the program for frames of the device's receive queues 0 … queues - 1 and attaches it: native if the driver can,
+ * else generic. Frames of a queue for which no socket is in the map go to the host's stack as ever.
  *
  * `tags`: the program puts a VLAN tag that the kernel carries beside the frame back into its bytes. That works in
  * native mode only, from Linux 6.8.
@@ -28,7 +28,7 @@ struct xdp_prog {
  * 0; -EBUSY: the device has an XDP program already; -EOPNOTSUPP: kernel, driver or device cannot; or another -errno;
  * always with the sentence in `err`, and then there is nothing to detach.
  */
-int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queue, bool tags, struct vmq_err *err);
+int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queues, bool tags, struct vmq_err *err);
 
 /* Takes the program off the device. From any namespace. */
 void xdp_prog_detach(struct xdp_prog *x);

@@ -13,6 +13,10 @@ static json_t *port_json(const struct config_port *cfg, const struct port *p)
 			p->ops->describe(p), "link", p->ops->link_up(p));
 	if (p->fallback[0])
 		(void)json_object_set_new(out, "fallback", json_string(p->fallback));
+	if (p->rx_queues)
+		(void)json_object_set_new(out, "rx_queues", json_integer(p->rx_queues));
+	if (p->mtu_max)
+		(void)json_object_set_new(out, "mtu_max", json_integer(p->mtu_max));
 	if (p->ops->address(p, mac, &mtu)) {
 		(void)json_object_set_new(out, "mac", mac_json(mac));
 		(void)json_object_set_new(out, "mtu", json_integer(mtu));

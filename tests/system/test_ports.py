@@ -4,6 +4,9 @@ import os
 import time
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 from vmqtest import daemon, frames, netns, procs, vufront
 from vmqtest.frames import frame, tagged
@@ -33,6 +36,32 @@ def test_auto_says_what_it_took(lab):
     assert port['driver'] in ('xdp', 'packet') and port['describe']
     if port['driver'] == 'packet':
         assert 'xdp' in x.vmqd.proc.log(1 << 20), 'not said why xdp was not taken'
+
+
+def test_a_card_with_several_queues(lab):
+    """Each of them is served; one that is added later is not, and the doctor says so."""
+    x = lab(vports=VPORTS, driver='auto', queues=4, start=False)
+    x.far.run('ethtool', '-L', 'w0', 'rx', '2', 'tx', '2')
+    x.sw.run('ethtool', '-L', 'p0', 'rx', '2', 'tx', '2')
+    x.start()
+    port = x.switch()['port']
+    if port['driver'] != 'xdp':
+        pytest.skip('no AF_XDP here: ' + port['fallback'])
+    assert port['rx_queues'] == 2 and port['mtu_max'] == 1770 and '2 receive queues' in port['describe']
+    a = x.vm('a')
+    made = [bytes(Ether(dst=A, src=FAR) / IP(src='10.0.0.1', dst='10.0.0.2') / UDP(sport=1000 + n, dport=9) / Raw(frames.payload(n)))
+            for n in range(200)]
+    for f in made:
+        x.wire.send(f)
+    assert sorted(a.recv(200, 5)) == sorted(made)
+    used = x.sw.sh("ethtool -S p0 | grep -c 'rx_queue_[01]_xdp_packets: [1-9]'")
+    assert used.strip() == '2'
+    assert x.vmqd.vmqctl('doctor', 'rx_queues', 'xdp_mtu').strip() == '2 ok, 0 note, 0 warning, 0 wrong'
+    x.sw.run('ethtool', '-L', 'p0', 'rx', '4')
+    status, out, _ = x.vmqd.vmqctl('doctor', 'rx_queues', check=False)
+    assert status == 5 and 'p0 has 4 receive queues now, 2 when vmqd started' in out
+    x.sw.run('ip', 'link', 'set', 'p0', 'mtu', '1800')
+    assert x.vmqd.vmqctl('doctor', 'xdp_mtu', check=False)[0] == 5
 
 
 def test_a_wire_in_another_namespace(lab):

@@ -90,8 +90,15 @@ void port_net_down(struct port_net *net)
 
 void port_net_veth(struct port_net *net, unsigned mtu)
 {
+	port_net_veth_queues(net, mtu, 1);
+}
+
+void port_net_veth_queues(struct port_net *net, unsigned mtu, unsigned queues)
+{
 	(void)shell_ok("ip -n %s link del near0 2>/dev/null", net->near);
-	shell("ip -n %s link add near0 mtu %u type veth peer name far0 mtu %u netns %s", net->near, mtu, mtu, net->far);
+	shell("ip -n %s link add near0 mtu %u numrxqueues %u numtxqueues %u type veth peer name far0 mtu %u numrxqueues %u "
+	      "numtxqueues %u netns %s",
+	      net->near, mtu, queues, queues, mtu, queues, queues, net->far);
 	shell(
 	    "ip netns exec %s ethtool -K near0 tx off >/dev/null && ip netns exec %s ethtool -K far0 tx off >/dev/null",
 	    net->near, net->far);

@@ -23,6 +23,8 @@ void port_net_up(struct port_net *net);
 void port_net_down(struct port_net *net);
 /* Makes (or makes anew) near0 and far0, both up, with this MTU, without IPv6 and without checksum offload. */
 void port_net_veth(struct port_net *net, unsigned mtu);
+/* The same with so many receive and transmit queues at both ends. */
+void port_net_veth_queues(struct port_net *net, unsigned mtu, unsigned queues);
 /* Runs a shell command and fails the test when it fails. */
 void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Does the command succeed? */

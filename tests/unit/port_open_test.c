@@ -174,9 +174,6 @@ static void test_xdp_refused(void **state)
 		refused(&cfg, -EOPNOTSUPP, "near0", "VLAN tags");
 		skip();
 	}
-	cfg.queue = 3;
-	refused(&cfg, -EINVAL, "near0", "receive queue 3");
-	cfg.queue = 0;
 	p = open_ok(&cfg);
 	refused(&cfg, -EBUSY, "near0", "XDP program");
 	port_close(p);
@@ -195,23 +192,91 @@ static void test_xdp_refused(void **state)
 	assert_clean("near0");
 }
 
+#define FLOWS 64u
+
+/* The next frame of a flow: UDP between the same addresses, by a port of its own. `seq` counts all frames. */
+static void send_flow(const struct far *far, unsigned flow, uint16_t seq)
+{
+	static const uint8_t ip[] = { 0x45, 0,	0, 50, 0, 0, 0x40, 0, 64, 17, 0, 0,	10, 0, 0, 1,
+				      10,   0,	0, 2,  0, 0, 0x13, 0x88, 0, 30, 0, 0 };
+	uint8_t frame[64];
+
+	make_frame(frame, sizeof frame, seq, ETH_P_IP);
+	memcpy(frame + ETH_HLEN, ip, sizeof ip);
+	frame[ETH_HLEN + 20] = (uint8_t)(0x40 + flow);
+	far_send(far, frame, sizeof frame);
+}
+
+/* Takes `count` frames, checks that each flow's are in order, and gives them back in an order of no meaning. */
+static void expect_flows(struct port *p, unsigned count)
+{
+	struct port_frame f[FLOWS * 2];
+	int last[FLOWS];
+
+	for (unsigned i = 0; i < FLOWS; i++)
+		last[i] = -1;
+	for (unsigned got = 0, n; got < count; got += n) {
+		n = port_recv(p, f + got, count - got < PORT_BURST ? count - got : PORT_BURST);
+		assert_int_not_equal(n, 0);
+		for (unsigned i = got; i < got + n; i++) {
+			unsigned flow = f[i].data[ETH_HLEN + 20] - 0x40u;
+
+			assert_in_range(flow, 0, FLOWS - 1);
+			assert_true(frame_seq(f[i].data) > last[flow]);
+			last[flow] = frame_seq(f[i].data);
+		}
+	}
+	for (unsigned i = count; i > 1; i--) {
+		unsigned k = (unsigned)rand() % i;
+		struct port_frame swap = f[i - 1];
+
+		f[i - 1] = f[k];
+		f[k] = swap;
+	}
+	p->ops->rx_release(p, f, count);
+}
+
+/* A card that spreads what it receives: every queue is served, none of a flow's frames overtakes another, and the buffers of
+ * each queue come back to it (each is used several times). */
 static void test_xdp_several_queues(void **state)
 {
 	struct port_config cfg = config("xdp", "near0");
+	struct port_counters c;
+	struct far far;
+	struct port *p;
 
 	(void)state;
 	if (!xdp_on_veth())
 		skip();
-	shell(
-	    "ip -n %s link add near0 numrxqueues 2 numtxqueues 2 type veth peer name far0 numrxqueues 2 numtxqueues 2 "
-	    "netns %s",
-	    net.near, net.far);
-	shell("ip netns exec %s ethtool -L near0 rx 2 tx 2", net.near);
-	shell("ip -n %s link set near0 up && ip -n %s link set far0 up", net.near, net.far);
-	refused(&cfg, -EOPNOTSUPP, "near0 has 2 receive queues", "ethtool -L near0 combined 1");
+	port_net_veth_queues(&net, 1500, 4);
+	p = open_ok(&cfg);
+	assert_non_null(strstr(p->ops->describe(p), "4 receive queues"));
+	assert_int_equal(p->rx_queues, 4);
+	far_open(&far, net.far_path, "far0");
+	for (unsigned round = 0; round < 400; round++) {
+		for (unsigned i = 0; i < FLOWS * 2; i++)
+			send_flow(&far, i % FLOWS, (uint16_t)i);
+		expect_flows(p, FLOWS * 2);
+	}
+	shell("test $(ip netns exec %s ethtool -S near0 | grep -c 'rx_queue_[0-3]_xdp_packets: [1-9]') = 4", net.near);
+	p->ops->counters(p, &c);
+	assert_int_equal(c.rx_runt + c.rx_too_long + c.rx_no_buffer + c.tx_error, 0);
+	far_close(&far);
+	port_close(p);
 	assert_clean("near0");
-	cfg.queue = 1;
-	port_close(open_ok(&cfg));
+	/* All queues' buffers together are bounded, and so is the number of queues. */
+	port_net_veth_queues(&net, 1500, 64);
+	p = open_ok(&cfg);
+	assert_non_null(strstr(p->ops->describe(p), "64 receive queues, 16384 buffers"));
+	port_close(p);
+	assert_clean("near0");
+	port_net_veth_queues(&net, 1500, 65);
+	refused(&cfg, -EOPNOTSUPP, "near0 has 65 receive queues", "ethtool -L near0 combined 64");
+	assert_clean("near0");
+	/* A veth's driver wants a receive queue for each transmit queue of the peer. */
+	port_net_veth_queues(&net, 1500, 2);
+	shell("ip netns exec %s ethtool -L near0 rx 1", net.near);
+	refused(&cfg, -EOPNOTSUPP, "near0", "as its peer has transmit queues");
 	assert_clean("near0");
 }
 

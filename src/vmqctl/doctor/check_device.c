@@ -108,8 +108,8 @@ void check_xdp_mode(struct doctor *d)
 				   "%s has its own",
 				   wire_of(s), dev.driver);
 			doctor_mend(d,
-				    "ethtool -L %s combined 1; ip link set %s mtu 1500; systemctl restart vmqd (the "
-				    "log says what the driver refused)",
+				    "ethtool -L %s combined 1; ip link set %s mtu 1500; systemctl restart vmqd (drivers "
+				    "want transmit queues to spare and frames of a page)",
 				    wire_of(s), wire_of(s));
 		}
 	}
@@ -188,7 +188,44 @@ void check_rx_vlan(struct doctor *d)
 	}
 }
 
+/* Queues that somebody added since: what comes in by them passes by the switch. */
+void check_rx_queues(struct doctor *d)
+{
+	struct device dev;
+	const json_t *s;
+
+	DOCTOR_EACH(d->switches, "switches", s) {
+		unsigned served = (unsigned)doctor_number(json_object_get(s, "port"), "rx_queues");
+
+		if (!served || !wire_device(d, s, &dev) || dev.rx_queues <= served)
+			continue;
+		doctor_say(d, DOCTOR_WRONG,
+			   "%s has %u receive queues now, %u when vmqd started: what comes in by the others goes to the "
+			   "host's network stack, past the switch",
+			   wire_of(s), dev.rx_queues, served);
+		doctor_mend(d, "systemctl restart vmqd; or as many queues as before (ethtool -L %s)", wire_of(s));
+	}
+}
+
 /* ---- lengths and losses ---- */
+
+void check_xdp_mtu(struct doctor *d)
+{
+	const json_t *s;
+
+	DOCTOR_EACH(d->switches, "switches", s) {
+		const json_t *port = json_object_get(s, "port");
+		unsigned mtu = (unsigned)doctor_number(port, "mtu"), most = (unsigned)doctor_number(port, "mtu_max");
+
+		if (!most || mtu <= most)
+			continue;
+		doctor_say(d, DOCTOR_WRONG,
+			   "%s has MTU %u now; AF_XDP's buffers were made for %u when vmqd started: longer frames are lost",
+			   wire_of(s), mtu, most);
+		doctor_mend(d, "systemctl restart vmqd (above MTU 3818 it takes AF_PACKET); or ip link set %s mtu %u",
+			    wire_of(s), most);
+	}
+}
 
 static void mtu_of_host(struct doctor *d, const json_t *sw, unsigned wire)
 {

@@ -35,6 +35,8 @@ static int look_at_file(const char *root, const char *name, struct device *out)
 			(void)snprintf(out->driver, sizeof out->driver, "%s", value);
 		else if (strcmp(key, "mtu") == 0)
 			out->mtu = (unsigned)strtoul(value, NULL, 10);
+		else if (strcmp(key, "rx-queues") == 0)
+			out->rx_queues = (unsigned)strtoul(value, NULL, 10);
 		else if (strcmp(key, "up") == 0)
 			out->up = strcmp(value, "on") == 0;
 		else if (strcmp(key, "gro") == 0)
@@ -89,6 +91,7 @@ static bool has_ipv6(const char *name)
 static int look(const char *name, struct device *out)
 {
 	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
 	struct ifreq r;
 	unsigned flags;
@@ -103,6 +106,8 @@ static int look(const char *name, struct device *out)
 			out->mtu = (unsigned)r.ifr_mtu;
 		if (ask(fd, name, SIOCETHTOOL, &r, &driver) == 0)
 			(void)snprintf(out->driver, sizeof out->driver, "%.31s", driver.driver);
+		if (ask(fd, name, SIOCETHTOOL, &r, &channels) == 0)
+			out->rx_queues = channels.rx_count + channels.combined_count;
 		flags = ethtool_word(fd, name, ETHTOOL_GFLAGS);
 		out->lro = flags & ETH_FLAG_LRO;
 		out->rx_vlan = flags & ETH_FLAG_RXVLAN;

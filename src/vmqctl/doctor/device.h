@@ -13,6 +13,7 @@
 struct device {
 	char driver[32]; /* empty: not known */
 	unsigned mtu;	 /* 0: not known */
+	unsigned rx_queues; /* 0: not known */
 	bool up;	 /* set up, whatever its carrier */
 	bool gro, lro, rx_vlan;
 	bool address; /* an IPv4 address, or an IPv6 one beyond the link's own */

@@ -62,6 +62,8 @@
 	X(gro, check_gro, DAEMON, "the kernel joins the wire's frames for VMs that take them only")                   \
 	X(lro, check_lro, DAEMON, "the card does not join the wire's frames")                                         \
 	X(rx_vlan, check_rx_vlan, DAEMON, "the card leaves VLAN tags in AF_XDP's frames")                             \
+	X(rx_queues, check_rx_queues, DAEMON, "AF_XDP serves every receive queue of the card")                        \
+	X(xdp_mtu, check_xdp_mtu, DAEMON, "the wire's frames fit AF_XDP's buffers")                                   \
 	X(mtu, check_mtu, DAEMON, "wire, host and VMs agree how long a frame is")                                     \
 	X(wire_loss, check_wire_loss, DAEMON, "the wire loses no frames")                                             \
 	X(host_link, check_host_link, DAEMON, "the host's TAP is up")                                                 \

@@ -11,12 +11,12 @@ from . import daemon, netns, procs, vufront
 
 class Lab:
     """host_promiscuous: the host looks at its TAP as tcpdump does, so the default VPort gets all that no filter claims;
-    otherwise it looks without asking the device for more than it takes."""
+    otherwise it looks without asking the device for more than it takes. queues: the wire's, at both ends."""
 
     def __init__(self, vports=(), driver='packet', mtu=1500, cpus=None, start=True, wrapper=(), env=None,
-                 host_promiscuous=True, supervisor=None, config=None, **adapter):
+                 host_promiscuous=True, supervisor=None, config=None, queues=1, **adapter):
         self.sw, self.far, self.host_ns = netns.NetNS('sw'), netns.NetNS('far'), netns.NetNS('host')
-        netns.veth(self.sw, 'p0', self.far, 'w0', mtu)
+        netns.veth(self.sw, 'p0', self.far, 'w0', mtu, queues)
         self.cpus = cpus or daemon.cpus()
         port = {'driver': driver, 'device': 'p0', **adapter.pop('port', {})}
         self.config = {'cpus': self.cpus,

@@ -90,11 +90,11 @@ class NetNS:
         self.holder.stop(sig=9)
 
 
-def veth(a, dev_a, b, dev_b, mtu=1500):
+def veth(a, dev_a, b, dev_b, mtu=1500, queues=1):
     """A cable between two namespaces. Offloads are off on both ends: a frame is on it as it would be on a wire, with
     its checksum finished and its VLAN tag in its bytes."""
-    a.run('ip', 'link', 'add', dev_a, 'mtu', str(mtu), 'type', 'veth', 'peer', 'name', dev_b, 'mtu', str(mtu),
-          'netns', str(b.holder.pid))
+    end = ['mtu', str(mtu), 'numrxqueues', str(queues), 'numtxqueues', str(queues)]
+    a.run('ip', 'link', 'add', dev_a, *end, 'type', 'veth', 'peer', 'name', dev_b, *end, 'netns', str(b.holder.pid))
     for ns, dev in ((a, dev_a), (b, dev_b)):
         ns.run('ethtool', '-K', dev, 'tx', 'off', 'rx', 'off', 'sg', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off',
                'txvlan', 'off', 'rxvlan', 'off')
