@@ -14,7 +14,7 @@ build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-d
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml
 	iputils-ping ca-certificates)
 test=("${demo[@]}" clang libclang-rt-14-dev python3-pytest python3-scapy dpdk dpdk-dev librte-net-virtio23
-	librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump tshark iperf3 valgrind tmux zsh)
+	librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump tshark iperf3 valgrind tmux zsh python3-jsonschema)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk valgrind)
 

@@ -10,7 +10,7 @@
 
 const struct cmd_object *const cmd_objects[] = {
 	&cmd_vport,   &cmd_vf,      &cmd_filter,  &cmd_queue, &cmd_switch, &cmd_vmq, &cmd_stats, &cmd_worker, &cmd_top, &cmd_perf,
-	&cmd_explain, &cmd_capture, &cmd_trace,   &cmd_compare,   &cmd_migrate, &cmd_cpu,
+	&cmd_explain, &cmd_capture, &cmd_trace,   &cmd_compare,   &cmd_migrate, &cmd_cpu, &cmd_config,
 	&cmd_doctor,
 	&cmd_monitor, &cmd_oid,     &cmd_drain, &cmd_version, NULL,
 };

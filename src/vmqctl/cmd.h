@@ -100,8 +100,11 @@ struct cmd_object {
 };
 
 extern const struct cmd_object cmd_vport, cmd_vf, cmd_filter, cmd_queue, cmd_switch, cmd_stats, cmd_worker, cmd_top,
-    cmd_perf, cmd_explain, cmd_capture, cmd_trace, cmd_compare, cmd_migrate, cmd_cpu, cmd_doctor, cmd_monitor, cmd_oid, cmd_drain,
+    cmd_perf, cmd_explain, cmd_capture, cmd_trace, cmd_compare, cmd_migrate, cmd_cpu, cmd_config, cmd_doctor, cmd_monitor, cmd_oid, cmd_drain,
     cmd_vmq, cmd_version;
+
+/* Before the tables are looked at: makes the keys that vport has from the configuration's schema (cmd_vport.c). */
+void cmd_vport_init(void);
 
 /* All objects in the order of the help; NULL ends it. */
 extern const struct cmd_object *const cmd_objects[];

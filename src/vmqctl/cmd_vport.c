@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/schema.h"
 #include "vmqctl/cmd.h"
 #include "vmqctl/json_list.h"
 #include "vmqctl/table.h"
@@ -20,31 +21,16 @@ static const char *label(const json_t *vport)
 	return strcmp(object, "VM queue") == 0 ? "vm queue" : "default queue";
 }
 
-/* The numbers of a VPort that are off while they are 0: the rest of what vport.set takes. */
-#define TUNING(X)                                                                                                      \
-	X("max_tx_bytes_per_s", "what the VM sends beyond this many bytes a second waits in its ring")                 \
-	X("tx_burst_bytes", "of them at once (0: what passes in 10 ms, at least 65536)")                               \
-	X("max_tx_frames_per_s", "the same in frames")                                                                 \
-	X("tx_burst_frames", "of them at once (0: what passes in 10 ms, at least 64)")                                 \
-	X("max_rx_bytes_per_s", "what it would receive beyond this many bytes a second is dropped")                    \
-	X("rx_burst_bytes", "of them at once")                                                                         \
-	X("max_rx_frames_per_s", "the same in frames")                                                                 \
-	X("rx_burst_frames", "of them at once")                                                                        \
-	X("max_group_frames_per_s", "broadcast and multicast it sends beyond this is dropped (default 10000)")         \
-	X("group_burst_frames", "of them at once (0: what passes in 10 ms, at least 1000)")                            \
-	X("moderation_us", "hold interrupts back for so long instead of the level's time, up to 10000")                \
-	X("moderation_frames", "but not with so many frames waiting, up to 32768")
-
 static void print_tuning(FILE *out, const json_t *vport)
 {
 	const char *before = "\n    ";
 
-#define X(key, help)                                                 \
-	if (json_integer_value(json_object_get(vport, key))) {       \
-		text_pair(out, before, key, vport, key);             \
-		before = " ";                                        \
+#define X(object, key, ...)                                            \
+	if (json_integer_value(json_object_get(vport, #key))) {       \
+		text_pair(out, before, #key, vport, #key);            \
+		before = " ";                                         \
 	}
-	TUNING(X)
+	SCHEMA_ROWS_TUNING(X)
 #undef X
 }
 
@@ -144,26 +130,6 @@ static void print_vport(FILE *out, const struct cmd_options *opt, const json_t *
 	print_details(out, result);
 }
 
-#define MODERATION_KEY                                                                                                 \
-	{                                                                                                              \
-		"moderation", CMD_TEXT, "adaptive|off|low|medium|high|undefined",                                                \
-		    .help = "how much notifications to the VM are held back"                                           \
-	}
-#define TUNING_KEY(name, text) { name, CMD_NUMBER, "N", .help = text },
-#define SOURCE_CHECK_KEY                                                                                               \
-	{                                                                                                              \
-		"source_check", CMD_SWITCH, "on|off",                                                                  \
-		    .help = "drop what the VM sends from an address that is not its own"                               \
-	}
-#define VLAN_CHECK_KEY                                                                                                 \
-	{                                                                                                              \
-		"vlan_check", CMD_SWITCH, "on|off", .help = "drop what it sends tagged for another VLAN"               \
-	}
-#define ALL_MULTICAST_KEY                                                                                              \
-	{                                                                                                              \
-		"all_multicast", CMD_SWITCH, "on|off", .help = "give it all multicast frames of its VLANs"             \
-	}
-
 static const struct cmd_key new_name = {
 	"name", CMD_TEXT, "NAME", "1 to 64 of A-Z a-z 0-9 _ . -, not in use, not default or wire", .required = true,
 };
@@ -174,38 +140,77 @@ static const struct cmd_key any_name = {
 	"name", CMD_TEXT, "NAME", "only this VPort", .names = CMD_NAMES_VPORT,
 };
 
-static const struct cmd_key add_keys[] = {
-	{ "mac", CMD_TEXT, "MAC", .help = "frames for this address go to the VPort: its first filter" },
-	{ "vlan", CMD_NUMBER, "VLAN|untagged|any", .help = "of that filter: 1 to 4094, or untagged (default), or any" },
-	{ "broadcast", CMD_SWITCH, "on|off", .help = "broadcast frames of that VLAN, too (default on)" },
-	{ "cpu", CMD_NUMBER, "CPU", .help = "the worker that serves it (default: the least loaded)" },
-	{ "socket", CMD_TEXT, "PATH", .help = "vhost-user socket (default: NAME.sock in the run directory)" },
-	{ "socket_mode", CMD_TEXT, "server|client", .help = "who listens: vmqd (default) or the VM's side" },
-	{ "function", CMD_TEXT, "pf|vf", .help = "on the physical function (default), or on a virtual one of its own" },
-	{ "queue_pairs", CMD_NUMBER, "N", .help = "receive and transmit queues, 1 to 16 (default 1)" },
-	MODERATION_KEY,
-	SOURCE_CHECK_KEY,
-	VLAN_CHECK_KEY,
-	ALL_MULTICAST_KEY,
-	TUNING(TUNING_KEY)
-	CMD_KEY_ADAPTER,
-	CMD_KEY_END,
-};
+/* The keys of add and set, which are those of a VPort in the configuration file: made of the schema by cmd_vport_init, and
+ * constant from then on. */
+static struct cmd_key add_keys[SCHEMA_VPORT_count + 2], set_keys[SCHEMA_VPORT_count + 5];
 
-static const struct cmd_key set_keys[] = {
-	{ "cpu", CMD_NUMBER, "CPU|auto", .help = "move its queues to this worker, under traffic; auto: vmqd's choice" },
-	{ "queue_pairs", CMD_NUMBER, "N", .help = "more queues for the VM that connects next; fewer while there is none" },
-	MODERATION_KEY,
+static const struct cmd_key set_more[] = {
 	{ "new_name", CMD_TEXT, "NAME", .help = "another name" },
-	SOURCE_CHECK_KEY,
-	VLAN_CHECK_KEY,
-	ALL_MULTICAST_KEY,
-	TUNING(TUNING_KEY)
 	{ "active", CMD_SWITCH, "on", .help = "activate it (the contract knows no way back)" },
 	{ "bypass", CMD_SWITCH, "on|off", .help = "its frames go through the default queue, as without VMQ" },
 	CMD_KEY_ADAPTER,
-	CMD_KEY_END,
 };
+
+static struct cmd_key key_of(const struct schema_member *m)
+{
+	struct cmd_key k = { m->key, CMD_TEXT, "TEXT", .help = m->help };
+
+	switch (m->type) {
+	case SCHEMA_BOOL:
+		k.type = CMD_SWITCH;
+		k.value = "on|off";
+		break;
+	case SCHEMA_NUMBER:
+		k.type = CMD_NUMBER;
+		k.value = m == SCHEMA(VPORT, cpu) ? "CPU" : "N";
+		break;
+	case SCHEMA_VLAN:
+		k.type = CMD_NUMBER;
+		k.value = "VLAN|untagged|any";
+		break;
+	case SCHEMA_WORD:
+		k.value = m->words;
+		break;
+	case SCHEMA_MAC:
+		k.value = "MAC";
+		break;
+	case SCHEMA_PATH:
+		k.value = "PATH";
+		break;
+	default:
+		break;
+	}
+	return k;
+}
+
+/* The first filter is a VPort's from its making; later it is one of the filters. */
+static bool of_a_filter(const struct schema_member *m)
+{
+	return m == SCHEMA(VPORT, mac) || m == SCHEMA(VPORT, vlan) || m == SCHEMA(VPORT, broadcast);
+}
+
+void cmd_vport_init(void)
+{
+	struct cmd_key *add = add_keys, *set = set_keys;
+
+	for (size_t i = 0; i < schema_VPORT.n; i++) {
+		const struct schema_member *m = &schema_VPORT.members[i];
+
+		if (m->type == SCHEMA_LIST || m == SCHEMA(VPORT, name))
+			continue;
+		*add++ = key_of(m);
+		if (m->change != SCHEMA_LIVE_CHANGE || of_a_filter(m))
+			continue;
+		*set = key_of(m);
+		if (m == SCHEMA(VPORT, cpu)) {
+			set->value = "CPU|auto";
+			set->help = "move its queues to this worker, under traffic; auto: vmqd's choice";
+		}
+		set++;
+	}
+	*add = (struct cmd_key)CMD_KEY_ADAPTER;
+	memcpy(set, set_more, sizeof set_more);
+}
 
 static const struct cmd_key adapter_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
 

@@ -150,6 +150,7 @@ int main(int argc, char **argv)
 	char **words, *tail[2 * SHORTS_MAX];
 	int c, rc;
 
+	cmd_vport_init();
 	/* What the shell asks to complete is no command yet: its options are words like any other. */
 	if (argc > 2 && strcmp(argv[1], "complete") == 0) {
 		cmd_complete(&opt, argv + 2, (unsigned int)argc - 2);

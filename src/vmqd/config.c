@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,17 +16,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmqd/member.h"
 #include "vmqd/text.h"
-#include "vmqd/yamldoc.h"
-
-#define MAX_ADAPTERS 16u
-#define MAX_VPORTS   1023u /* an adapter's, without the default one */
 
 const char *const config_drivers[] = { "auto", "xdp", "packet", "tap", "pcap", NULL };
 enum { DRIVER_AUTO, DRIVER_XDP, DRIVER_PACKET, DRIVER_TAP, DRIVER_PCAP };
 
 struct reader {
 	struct config *c;
+	const struct config *running; /* NULL: at the start */
 	struct stack_error e;
 	json_t *seen; /* "kind value" -> path where it was given first */
 };
@@ -69,12 +66,12 @@ static void cpu_list(const struct config *c, char *out, size_t size)
 }
 
 /* A CPU that a worker has; left alone when it is not given. Whether it was. */
-static bool read_cpu(struct reader *r, struct params *p, unsigned *out)
+static bool read_cpu(struct reader *r, struct params *p, const struct schema_member *m, unsigned *out)
 {
 	char list[128];
 	uint32_t cpu;
 
-	if (!params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu))
+	if (!member_uint(p, m, &cpu))
 		return false;
 	cpu_list(r->c, list, sizeof list);
 	if (!has_cpu(r->c, cpu))
@@ -83,13 +80,13 @@ static bool read_cpu(struct reader *r, struct params *p, unsigned *out)
 	return true;
 }
 
-static void read_device(struct params *p, bool required, char out[IFNAMSIZ])
+static void read_device(struct params *p, const struct schema_member *m, char out[IFNAMSIZ])
 {
 	const char *s;
 
-	if (!params_str(p, "device", required, &s))
+	if (!params_str(p, m->key, m->required, &s))
 		return;
-	if (strlen(s) >= IFNAMSIZ || strpbrk(s, "/ :%") || !strcmp(s, ".") || !strcmp(s, ".."))
+	if (strlen(s) > m->max || strpbrk(s, "/ :%") || !strcmp(s, ".") || !strcmp(s, ".."))
 		(void)params_fault(p, "device",
 				   "\"%s\" is not a network device's name; at most %d characters, no / : %% or space",
 				   s, IFNAMSIZ - 1);
@@ -107,67 +104,95 @@ static void device_once(struct reader *r, struct params *p, const struct config_
 		once(r, p, params_has(p, "device") ? "device" : NULL, kind, port->device);
 }
 
+static void read_pcap(struct params *p, struct config_port *w)
+{
+	(void)member_path(p, SCHEMA(PCAP, in), w->in);
+	(void)member_path(p, SCHEMA(PCAP, out), w->out);
+	(void)member_uint(p, SCHEMA(PCAP, rate), &w->rate);
+	(void)member_bool(p, SCHEMA(PCAP, loop), &w->loop);
+}
+
 static void read_wire(struct reader *r, const json_t *obj, const char *path, struct config_port *w)
 {
 	struct params p;
 
 	params_open(&p, obj, path, &r->e);
 	w->cpu = r->c->cpus[0];
-	(void)params_choice(&p, "driver", config_drivers, &w->driver);
-	w->cpu_given = read_cpu(r, &p, &w->cpu);
+	(void)member_word(&p, SCHEMA(PORT, driver), &w->driver);
+	w->cpu_given = read_cpu(r, &p, SCHEMA(PORT, cpu), &w->cpu);
 	if (w->driver == DRIVER_PCAP) {
-		(void)params_path(&p, "in", false, w->in, sizeof w->in);
-		(void)params_path(&p, "out", false, w->out, sizeof w->out);
-		(void)params_uint(&p, "rate", false, 0, UINT32_MAX, &w->rate);
-		(void)params_bool(&p, "loop", &w->loop);
+		read_pcap(&p, w);
 	} else {
-		read_device(&p, true, w->device);
-		(void)params_path(&p, "netns", false, w->netns, sizeof w->netns);
+		read_device(&p, SCHEMA(PORT, device), w->device);
+		(void)member_path(&p, SCHEMA(PORT, netns), w->netns);
 		device_once(r, &p, w);
 	}
 	(void)params_close(&p);
 }
 
-static void read_host(struct reader *r, const json_t *obj, const char *path, size_t index, struct config_port *h)
+/* The same unicast address and VLAN test may stand on one VPort only; group addresses may stand on many. */
+static void filter_once(struct reader *r, struct params *p, const char *adapter, const char *vport,
+			const struct stack_filter_want *f)
 {
+	char mac[MAC_TEXT_SIZE], k[2 * STACK_NAME_SIZE + 64];
+
+	mac_format(f->mac, mac);
+	(void)snprintf(k, sizeof k, "filter %s vlan %d %u %s", adapter, f->vlan.kind, f->vlan.id, f->mac[0] & 1 ? vport : "");
+	once(r, p, "mac", k, mac);
+}
+
+/* `filters`, behind the one that w may have already. */
+static void read_filters(struct reader *r, const json_t *filters, const char *path, const char *adapter,
+			 struct wish_vport *w)
+{
+	char sub[128];
+
+	for (size_t i = 0; i < json_array_size(filters) && r->e.code == STACK_OK; i++) {
+		struct params f;
+
+		(void)snprintf(sub, sizeof sub, "%s.filters[%zu]", path, i);
+		params_open(&f, json_array_get(filters, i), sub, &r->e);
+		wish_filter_read(&f, true, &w->filters[w->want.nfilters]);
+		filter_once(r, &f, adapter, w->want.name, &w->filters[w->want.nfilters]);
+		if (params_close(&f) == 0)
+			w->want.nfilters++;
+	}
+}
+
+static void read_host(struct reader *r, const json_t *obj, const char *path, size_t index, struct config_adapter *a)
+{
+	struct config_port *h = &a->host;
+	const json_t *filters;
 	struct params p;
 
 	params_open(&p, obj, path, &r->e);
 	h->driver = DRIVER_TAP;
 	h->cpu = r->c->cpus[0];
 	(void)snprintf(h->device, sizeof h->device, "vmq%zu", index);
-	read_device(&p, false, h->device);
-	(void)params_path(&p, "netns", false, h->netns, sizeof h->netns);
-	h->cpu_given = read_cpu(r, &p, &h->cpu);
+	read_device(&p, SCHEMA(HOST, device), h->device);
+	(void)member_path(&p, SCHEMA(HOST, netns), h->netns);
+	h->cpu_given = read_cpu(r, &p, SCHEMA(HOST, cpu), &h->cpu);
 	device_once(r, &p, h);
+	filters = member_list(&p, SCHEMA(HOST, filters), "filters");
+	if (wish_host_read(&p, json_array_size(filters), &a->host_wish) < 0)
+		return;
+	a->host_wish.want.cpu = h->cpu;
+	a->host_wish.want.cpu_given = h->cpu_given;
+	read_filters(r, filters, path, a->name, &a->host_wish);
 	(void)params_close(&p);
-}
-
-/* The same unicast address and VLAN test may stand on one VPort only; group addresses may stand on many. */
-static void filter_once(struct reader *r, struct params *p, const char *kind, const char *vport,
-			const struct stack_filter_want *f)
-{
-	char mac[MAC_TEXT_SIZE], k[2 * STACK_NAME_SIZE + 64];
-
-	mac_format(f->mac, mac);
-	(void)snprintf(k, sizeof k, "%s vlan %d %u %s", kind, f->vlan.kind, f->vlan.id, f->mac[0] & 1 ? vport : "");
-	once(r, p, "mac", k, mac);
 }
 
 static void read_vport(struct reader *r, const json_t *obj, const char *path, const char *adapter,
 		       struct wish_vport *w)
 {
 	const json_t *filters;
-	char kind[STACK_NAME_SIZE + 16], sub[128], list[128];
+	char list[128];
 	struct params p;
 
 	params_open(&p, obj, path, &r->e);
-	filters = params_any(&p, "filters", false);
-	if (filters && !json_is_array(filters))
-		(void)params_fault(&p, "filters", "is not a list of filters");
+	filters = member_list(&p, SCHEMA(VPORT, filters), "filters");
 	if (wish_vport_read(&p, r->c->run_dir, json_array_size(filters), w) < 0)
 		return;
-	(void)snprintf(kind, sizeof kind, "filter %s", adapter);
 	once(r, &p, "name", "vport", w->want.name);
 	if (stack_name_taken(w->want.name))
 		(void)params_fault(&p, "name", "%s", stack_name_taken(w->want.name));
@@ -176,17 +201,8 @@ static void read_vport(struct reader *r, const json_t *obj, const char *path, co
 	if (w->want.cpu_given && !has_cpu(r->c, w->want.cpu))
 		(void)params_fault(&p, "cpu", "%u is no worker's CPU; cpus lists %s", w->want.cpu, list);
 	if (w->want.nfilters)
-		filter_once(r, &p, kind, w->want.name, &w->filters[0]);
-	for (size_t i = 0; i < json_array_size(filters) && params_ok(&p); i++) {
-		struct params f;
-
-		(void)snprintf(sub, sizeof sub, "%s.filters[%zu]", path, i);
-		params_open(&f, json_array_get(filters, i), sub, &r->e);
-		wish_filter_read(&f, true, &w->filters[w->want.nfilters]);
-		filter_once(r, &f, kind, w->want.name, &w->filters[w->want.nfilters]);
-		if (params_close(&f) == 0)
-			w->want.nfilters++;
-	}
+		filter_once(r, &p, adapter, w->want.name, &w->filters[0]);
+	read_filters(r, filters, path, adapter, w);
 	(void)params_close(&p);
 }
 
@@ -197,9 +213,9 @@ static void read_vports(struct reader *r, struct params *p, const json_t *list, 
 
 	if (list && !json_is_array(list))
 		(void)params_fault(p, "vports", "is not a list of VPorts");
-	else if (n > MAX_VPORTS)
+	else if (n > SCHEMA(ADAPTER, vports)->max)
 		(void)params_fault(p, "vports", "has %zu VPorts; an adapter has %u beside the default one", n,
-				   MAX_VPORTS);
+				   (unsigned)SCHEMA(ADAPTER, vports)->max);
 	if (!params_ok(p) || n == 0)
 		return;
 	a->vports = calloc(n, sizeof *a->vports);
@@ -221,10 +237,9 @@ static void read_adapter(struct reader *r, const json_t *obj, const char *path, 
 	struct params p;
 
 	params_open(&p, obj, path, &r->e);
-	(void)params_name(&p, "name", true, a->name);
+	(void)member_name(&p, SCHEMA(ADAPTER, name), a->name);
 	once(r, &p, "name", "adapter", a->name);
-	if (params_str(&p, "switch_name", false, &name) && strlen(name) >= sizeof a->switch_name)
-		(void)params_fault(&p, "switch_name", "is longer than %zu bytes", sizeof a->switch_name - 1);
+	(void)member_text(&p, SCHEMA(ADAPTER, switch_name), &name);
 	(void)snprintf(a->switch_name, sizeof a->switch_name, "%s", name);
 	config_mode_read(&p, &a->mode);
 	port = params_any(&p, "port", true);
@@ -236,7 +251,7 @@ static void read_adapter(struct reader *r, const json_t *obj, const char *path, 
 	read_wire(r, port, sub, &a->port);
 	(void)snprintf(sub, sizeof sub, "%s.host", path);
 	if (params_ok(&p))
-		read_host(r, host, sub, index, &a->host);
+		read_host(r, host, sub, index, a);
 	read_vports(r, &p, vports, a);
 }
 
@@ -247,8 +262,8 @@ static void read_adapters(struct reader *r, struct params *p, const json_t *list
 
 	if (!params_ok(p))
 		return;
-	if (!json_is_array(list) || n == 0 || n > MAX_ADAPTERS) {
-		(void)params_fault(p, "adapters", "is not a list of 1 to %u adapters", MAX_ADAPTERS);
+	if (!json_is_array(list) || n == 0 || n > SCHEMA_MAX_ADAPTERS) {
+		(void)params_fault(p, "adapters", "is not a list of 1 to %u adapters", SCHEMA_MAX_ADAPTERS);
 		return;
 	}
 	r->c->adapters = calloc(n, sizeof *r->c->adapters);
@@ -263,59 +278,69 @@ static void read_adapters(struct reader *r, struct params *p, const json_t *list
 	}
 }
 
-static void read_access(struct params *p, unsigned *mode, gid_t *gid)
+/* A group by name. A running vmqd cannot look it up: it knows the one it was started with; any other needs a restart, and is
+ * looked up then. */
+static void read_group(struct reader *r, struct params *p, const struct schema_member *m, const char **name, gid_t *gid)
 {
-	const char *group;
+	const struct group *g;
 
-	(void)params_mode(p, "mode", mode);
-	if (params_str(p, "group", false, &group)) {
-		const struct group *g = getgrnam(group);
-
-		if (g)
-			*gid = g->gr_gid;
-		else
-			(void)params_fault(p, "group", "\"%s\" is not a group of this host", group);
-	}
+	if (!member_text(p, m, name) || r->running)
+		return;
+	g = getgrnam(*name);
+	if (g)
+		*gid = g->gr_gid;
+	else
+		(void)params_fault(p, m->key, "\"%s\" is not a group of this host", *name);
 }
 
 static void read_control(struct reader *r, const json_t *obj)
 {
+	struct config *c = r->c;
 	struct params p;
 
 	params_open(&p, obj, "control", &r->e);
-	(void)params_path(&p, "socket", false, r->c->socket, sizeof r->c->socket);
-	read_access(&p, &r->c->socket_mode, &r->c->socket_group);
-	once(r, &p, params_has(&p, "socket") ? "socket" : NULL, "socket", r->c->socket);
+	(void)member_path(&p, SCHEMA(CONTROL, socket), c->socket);
+	(void)member_mode(&p, SCHEMA(CONTROL, mode), &c->socket_mode);
+	read_group(r, &p, SCHEMA(CONTROL, group), &c->socket_group_name, &c->socket_group);
+	once(r, &p, params_has(&p, "socket") ? "socket" : NULL, "socket", c->socket);
 	(void)params_close(&p);
 }
 
 static void read_vport_sockets(struct reader *r, const json_t *obj)
 {
+	struct config *c = r->c;
 	struct params p;
 
 	params_open(&p, obj, "vport_sockets", &r->e);
-	read_access(&p, &r->c->vport_socket_mode, &r->c->vport_socket_group);
+	(void)member_mode(&p, SCHEMA(SOCKETS, mode), &c->vport_socket_mode);
+	read_group(r, &p, SCHEMA(SOCKETS, group), &c->vport_socket_group_name, &c->vport_socket_group);
 	(void)params_close(&p);
 }
 
-static void read_user(struct reader *r, struct params *p)
+static void look_up_user(struct reader *r, struct params *p, const char *name)
 {
-	const struct passwd *pw;
-	const char *name;
+	const struct passwd *pw = getpwnam(name);
 
-	r->c->sandbox = true;
-	(void)params_bool(p, "sandbox", &r->c->sandbox);
-	if (!params_str(p, "user", false, &name))
-		return;
-	pw = getpwnam(name);
 	if (!pw) {
 		(void)params_fault(p, "user", "\"%s\" is not a user of this host", name);
 		return;
 	}
-	if (!r->c->sandbox)
-		(void)params_fault(p, "user", "is part of the sandbox, which is switched off");
 	r->c->uid = pw->pw_uid;
 	r->c->gid = pw->pw_gid;
+}
+
+static void read_user(struct reader *r, struct params *p)
+{
+	const char *name;
+
+	r->c->sandbox = true;
+	(void)member_bool(p, SCHEMA(ROOT, sandbox), &r->c->sandbox);
+	if (!member_text(p, SCHEMA(ROOT, user), &name))
+		return;
+	if (!r->running)
+		look_up_user(r, p, name);
+	if (!r->c->sandbox)
+		(void)params_fault(p, "user", "is part of the sandbox, which is switched off");
 	r->c->user = strdup(name);
 	if (!r->c->user)
 		(void)params_fault(p, "user", "there is no memory for it");
@@ -328,18 +353,18 @@ static void read_state(struct reader *r, struct params *p)
 
 	if (strcmp(r->c->file, CONFIG_DEFAULT_FILE) == 0)
 		(void)snprintf(r->c->state, sizeof r->c->state, CONFIG_DEFAULT_STATE);
-	if (!params_str(p, "state", false, &s))
+	if (!params_str(p, SCHEMA(ROOT, state)->key, false, &s))
 		return;
 	if (strcmp(s, "none") == 0)
 		r->c->state[0] = '\0';
 	else
-		(void)params_path(p, "state", false, r->c->state, sizeof r->c->state);
+		(void)member_path(p, SCHEMA(ROOT, state), r->c->state);
 }
 
-static void default_cpu(struct config *c, const cpu_set_t *allowed)
+static void default_cpu(struct config *c)
 {
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (CPU_ISSET(cpu, allowed))
+		if (CPU_ISSET(cpu, &c->allowed))
 			c->cpus[0] = (uint16_t)cpu;
 	}
 	c->ncpus = 1;
@@ -357,8 +382,8 @@ static json_int_t read_worker(struct reader *r, const json_t *v, const char *pat
 	if (!json_is_object(v))
 		return -1;
 	params_open(&p, v, path, &r->e);
-	(void)params_uint(&p, "cpu", true, 0, CPU_SETSIZE - 1, &cpu);
-	(void)params_choice(&p, "policy", policy_names, policy);
+	(void)member_uint(&p, SCHEMA(WORKER, cpu), &cpu);
+	(void)member_word(&p, SCHEMA(WORKER, policy), policy);
 	(void)params_close(&p);
 	return cpu;
 }
@@ -366,13 +391,16 @@ static json_int_t read_worker(struct reader *r, const json_t *v, const char *pat
 static void read_cpus(struct reader *r, struct params *p, const json_t *list)
 {
 	struct config *c = r->c;
-	cpu_set_t allowed;
 	char key[32];
 
-	CPU_ZERO(&allowed);
-	(void)sched_getaffinity(0, sizeof allowed, &allowed);
+	if (!params_ok(p))
+		return;
+	if (r->running)
+		c->allowed = r->running->allowed;
+	else if (sched_getaffinity(0, sizeof c->allowed, &c->allowed) < 0)
+		CPU_ZERO(&c->allowed);
 	if (!list) {
-		default_cpu(c, &allowed);
+		default_cpu(c);
 		return;
 	}
 	if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > STACK_MAX_CPUS) {
@@ -387,7 +415,7 @@ static void read_cpus(struct reader *r, struct params *p, const json_t *list)
 		cpu = read_worker(r, json_array_get(list, i), key, &policy);
 		if (cpu < 0 || cpu >= CPU_SETSIZE) {
 			(void)params_fault(p, key, "is not a CPU number");
-		} else if (!CPU_ISSET((size_t)cpu, &allowed)) {
+		} else if (!CPU_ISSET((size_t)cpu, &c->allowed)) {
 			(void)params_fault(p, key, "%d is not a CPU this process may run on", (int)cpu);
 		} else if (has_cpu(c, (unsigned)cpu)) {
 			(void)params_fault(p, key, "%d is given twice", (int)cpu);
@@ -407,9 +435,9 @@ static void read_all(struct reader *r, const json_t *root)
 	control = params_any(&p, "control", false);
 	vport_sockets = params_any(&p, "vport_sockets", false);
 	cpus = params_any(&p, "cpus", false);
-	(void)params_bool(&p, "cpu_auto", &r->c->cpu_auto);
+	(void)member_bool(&p, SCHEMA(ROOT, cpu_auto), &r->c->cpu_auto);
 	adapters = params_any(&p, "adapters", true);
-	(void)params_path(&p, "run_dir", false, r->c->run_dir, sizeof r->c->run_dir);
+	(void)member_path(&p, SCHEMA(ROOT, run_dir), r->c->run_dir);
 	read_state(r, &p);
 	read_user(r, &p);
 	if (params_close(&p) < 0)
@@ -418,6 +446,41 @@ static void read_all(struct reader *r, const json_t *root)
 	read_vport_sockets(r, vport_sockets);
 	read_cpus(r, &p, cpus);
 	read_adapters(r, &p, adapters);
+}
+
+/* Reads c->doc. */
+static void read_config(struct reader *r)
+{
+	struct config *c = r->c;
+
+	c->socket_mode = c->vport_socket_mode = 0660;
+	c->socket_group_name = c->vport_socket_group_name = "root";
+	c->cpu_auto = true;
+	(void)snprintf(c->socket, sizeof c->socket, "/run/vmq/vmqd.sock");
+	(void)snprintf(c->run_dir, sizeof c->run_dir, "/run/vmq");
+	read_all(r, c->doc.root);
+}
+
+int config_read(const struct config *running, json_t *root, struct config **out, struct stack_error *e)
+{
+	struct reader r = { .c = calloc(1, sizeof *r.c), .running = running, .seen = json_object() };
+
+	if (r.c)
+		r.c->file = strdup(running->file);
+	if (!r.c || !r.c->file || !r.seen) {
+		(void)stack_fail(&r.e, STACK_FAILED, NULL, "there is no memory for it");
+	} else {
+		r.c->doc.root = json_incref(root);
+		read_config(&r);
+	}
+	json_decref(r.seen);
+	if (r.e.code == STACK_OK) {
+		*out = r.c;
+		return 0;
+	}
+	*e = r.e;
+	config_free(r.c);
+	return -1;
 }
 
 int config_parse(const char *file, const char *text, size_t size, struct config **out, struct vmq_err *err)
@@ -436,11 +499,7 @@ int config_parse(const char *file, const char *text, size_t size, struct config 
 		rc = -1;
 		goto out;
 	}
-	r.c->socket_mode = r.c->vport_socket_mode = 0660;
-	r.c->cpu_auto = true;
-	(void)snprintf(r.c->socket, sizeof r.c->socket, "/run/vmq/vmqd.sock");
-	(void)snprintf(r.c->run_dir, sizeof r.c->run_dir, "/run/vmq");
-	read_all(&r, r.c->doc.root);
+	read_config(&r);
 	if (r.e.code != STACK_OK)
 		rc = vmq_err(err, -1, "%s:%u: %s%s%s", file, yamldoc_line(&r.c->doc, r.e.field), r.e.field,
 			     r.e.field[0] ? ": " : "", r.e.err.text);
@@ -503,6 +562,7 @@ void config_free(struct config *c)
 		for (size_t k = 0; k < c->adapters[i].nvports; k++)
 			wish_free(&c->adapters[i].vports[k]);
 		free(c->adapters[i].vports);
+		wish_free(&c->adapters[i].host_wish);
 	}
 	free(c->adapters);
 	yamldoc_free(&c->doc);

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@
 #include "stack/stack.h"
 #include "vmqd/config_mode.h"
 #include "vmqd/wish.h"
-#include "vmqd/yamldoc.h"
+#include "schema/yamldoc.h"
 
 #define CONFIG_DEFAULT_FILE "/etc/vmq/vmqd.yaml"
 #define CONFIG_DEFAULT_STATE "/var/lib/vmq/state.db" /* of CONFIG_DEFAULT_FILE; other files have none unless they say so */
@@ -40,6 +41,7 @@ struct config_adapter {
 	struct config_mode mode;
 	struct config_port port;
 	struct config_port host; /* driver: tap */
+	struct wish_vport host_wish; /* of the default VPort: all but name, socket, function and queue pairs */
 	struct wish_vport *vports;
 	size_t nvports;
 };
@@ -52,14 +54,17 @@ struct config {
 	char socket[STACK_PATH_SIZE]; /* the control socket */
 	unsigned socket_mode;
 	gid_t socket_group;
+	const char *socket_group_name; /* in `doc`, or constant */
 	char run_dir[STACK_PATH_SIZE];
 	unsigned vport_socket_mode; /* of VPorts' sockets that vmqd listens at */
 	gid_t vport_socket_group;
+	const char *vport_socket_group_name;
 	char state[PATH_MAX]; /* the state store; empty: none */
 	bool sandbox;
 	char *user; /* whose process vmqd is once it is started; NULL: who started it */
 	uid_t uid;
 	gid_t gid;
+	cpu_set_t allowed; /* where the process might run when it was started */
 	uint16_t cpus[STACK_MAX_CPUS];
 	unsigned policies[STACK_MAX_CPUS]; /* of each CPU's worker: index in policy_names */
 	unsigned ncpus;
@@ -71,6 +76,9 @@ struct config {
 /* NULL-terminated names of the port drivers, as port_config wants them. */
 extern const char *const config_drivers[];
 
+/* Checks a document that a running vmqd got: as a file, but that nothing is looked up on the host; `running` says which CPUs
+ * and groups there are. `root` is kept. 0, or -1 with the error; its field is the member's path. */
+int config_read(const struct config *running, json_t *root, struct config **out, struct stack_error *e);
 /* Reads and checks a file. 0, or -1 with a sentence "FILE:LINE: KEY: …" (or "FILE: …" when it cannot be read). */
 int config_load(const char *file, struct config **out, struct vmq_err *err);
 /* The same of text in memory; `file` is for the sentences. */

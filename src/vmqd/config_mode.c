@@ -6,64 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmqd/member.h"
+
 /* ---- keywords ---- */
 
-/* Those that cannot be otherwise here: X(keyword, the only value, why). */
-#define KEYWORDS_FIXED(X)                                                                                              \
-	X("*Flags", 0, "the default switch has none")                                                                  \
-	X("*SwitchType", 1, "the switch is an external one")                                                           \
-	X("*SwitchId", 0, "an adapter has the default switch only")                                                    \
-	X("*PacketCoalescing", 0, "this adapter does not hold packets back")                                           \
-	X("*RscIPv4", 0, "this adapter does not join received segments")                                               \
-	X("*RscIPv6", 0, "this adapter does not join received segments")                                               \
-	X("*EncapsulatedPacketTaskOffload", 0, "this adapter does not look into encapsulated packets")
-
-/* Those that are said elsewhere, or to somebody else: X(keyword, where). */
-#define KEYWORDS_ELSEWHERE(X)                                                                                          \
-	X("*SwitchName", "the key switch_name names the switch")                                                       \
-	X("*RSSProfile", "the key cpus lists the workers' CPUs, and each VPort has its cpu")                           \
-	X("*RssBaseProcGroup", "the key cpus lists the workers' CPUs")                                                 \
-	X("*RssBaseProcNumber", "the key cpus lists the workers' CPUs")                                                \
-	X("*RssMaxProcGroup", "the key cpus lists the workers' CPUs")                                                  \
-	X("*RssMaxProcNumber", "the key cpus lists the workers' CPUs")                                                 \
-	X("*MaxRssProcessors", "the key cpus lists the workers' CPUs")                                                 \
-	X("*NumRSSQueues", "a VPort has its queue_pairs, and limits their queue_pairs_per_vport")                      \
-	X("*NumaNodeId", "the key cpus lists the workers' CPUs")                                                       \
-	X("*TenGigVmqEnabled", "an adapter must not read this one, which is the host's; *VMQ is the adapter's")        \
-	X("*BelowTenGigVmqEnabled", "an adapter must not read this one, which is the host's; *VMQ is the adapter's")
-
-static const struct {
-	const char *keyword;
-	json_int_t value;
-	const char *why;
-} fixed[] = {
-#define ROW(keyword, value, why) { keyword, value, why },
-	KEYWORDS_FIXED(ROW)
-#undef ROW
-};
-
-static const struct {
-	const char *keyword, *where;
-} elsewhere[] = {
-#define ROW(keyword, where) { keyword, where },
-	KEYWORDS_ELSEWHERE(ROW)
-#undef ROW
-};
-
-/* true: the keyword is one of these, and said to be right or not. */
+/* true: the keyword is one that has one value here, or is said elsewhere; said to be right or not. */
 static bool take_fixed(struct params *p, const char *key, const json_t *value)
 {
-	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-		if (strcmp(fixed[i].keyword, key) != 0)
+	for (size_t i = 0; i < schema_nkeywords; i++) {
+		const struct schema_keyword *k = &schema_keywords[i];
+
+		if (strcmp(k->keyword, key) != 0 || (!k->elsewhere && k->min != k->max))
 			continue;
-		if (!json_is_integer(value) || json_integer_value(value) != fixed[i].value)
-			(void)params_fault(p, key, "only %d is possible: %s", (int)fixed[i].value, fixed[i].why);
-		return true;
-	}
-	for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
-		if (strcmp(elsewhere[i].keyword, key) != 0)
-			continue;
-		(void)params_fault(p, key, "does not belong here: %s", elsewhere[i].where);
+		if (k->elsewhere)
+			(void)params_fault(p, key, "does not belong here: %s", k->help);
+		else if (!json_is_integer(value) || json_integer_value(value) != k->min)
+			(void)params_fault(p, key, "only %u is possible: %s", k->min, k->help);
 		return true;
 	}
 	return false;
@@ -91,7 +49,7 @@ static void take_keyword(struct params *p, const char *key, const json_t *value,
 
 static void read_keywords(struct params *p, struct miniport_keywords *kw)
 {
-	const json_t *obj = params_any(p, "keywords", false), *value;
+	const json_t *obj = params_any(p, SCHEMA(ADAPTER, keywords)->key, false), *value;
 	char path[64];
 	const char *key;
 	struct params sub;
@@ -109,7 +67,7 @@ static void read_keywords(struct params *p, struct miniport_keywords *kw)
 
 static void read_limits(struct params *p, struct softnic_limits *l)
 {
-	const json_t *obj = params_any(p, "limits", false);
+	const json_t *obj = params_any(p, SCHEMA(ADAPTER, limits)->key, false);
 	struct vmq_err err = { "" };
 	char path[64], first[32];
 	json_int_t vports = json_integer_value(json_object_get(obj, "vports"));
@@ -119,10 +77,10 @@ static void read_limits(struct params *p, struct softnic_limits *l)
 	params_open(&sub, obj, path, p->e);
 	/* what is not given follows from this one; whether it is right is said below */
 	softnic_limits_default(l, vports >= 2 && vports <= NIC_MAX_VPORTS ? (uint32_t)vports : NIC_MAX_VPORTS);
-#define NUMBER(member, lowest, highest) (void)params_uint(&sub, #member, false, (lowest), (highest), &l->member);
+#define NUMBER(member, lowest, highest) (void)member_uint(&sub, SCHEMA(LIMITS, member), &l->member);
 	SOFTNIC_LIMITS(NUMBER)
 #undef NUMBER
-#define FLAG(member) (void)params_bool(&sub, #member, &l->member);
+#define FLAG(member) (void)member_bool(&sub, SCHEMA(LIMITS, member), &l->member);
 	SOFTNIC_FLAGS(FLAG)
 #undef FLAG
 	if (params_close(&sub) < 0 || softnic_limits_check(l, &err) == 0)
@@ -141,7 +99,7 @@ void config_mode_read(struct params *p, struct config_mode *out)
 	read_keywords(p, &out->keywords);
 	read_limits(p, &out->limits);
 	out->create_switch = false;
-	if (!params_bool(p, "create_switch", &out->create_switch) || !out->create_switch)
+	if (!member_bool(p, SCHEMA(ADAPTER, create_switch), &out->create_switch) || !out->create_switch)
 		return;
 	mode = ndis_mode_choose(&out->keywords, &reason);
 	if (mode != MINIPORT_MODE_SRIOV && (mode != MINIPORT_MODE_VMQ || !out->limits.switch_without_sriov))

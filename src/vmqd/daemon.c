@@ -335,7 +335,7 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 	if (!d)
 		return vmq_err(err, -1, "out of memory");
 	d->watch_fd = -1;
-	d->cfg = cfg;
+	d->cfg = d->declared = cfg;
 	d->loop = loop;
 	(void)clock_gettime(CLOCK_MONOTONIC, &d->started);
 	endpoint_loop(loop, &d->vhost_loop);
@@ -369,6 +369,12 @@ void daemon_resume(struct daemon *d)
 	fdstore_settle(d->fdstore);
 }
 
+void daemon_declare(struct daemon *d, struct config *c)
+{
+	config_free(d->adopted);
+	d->declared = d->adopted = c;
+}
+
 void daemon_stop(struct daemon *d)
 {
 	if (!d)
@@ -393,5 +399,6 @@ void daemon_stop(struct daemon *d)
 		loop_remove(d->loop, nic_engine_event_fd(d->engine));
 	if (d->engine)
 		nic_engine_destroy(d->engine);
+	config_free(d->adopted);
 	free(d);
 }

@@ -49,6 +49,9 @@ struct adapter {
 
 struct daemon {
 	const struct config *cfg;
+	const struct config *declared; /* what the file says: cfg, or `adopted` */
+	struct config *adopted;        /* applied or saved since the start; NULL: none */
+	struct config *proposed;       /* see state_propose */
 	struct loop *loop;
 	struct vhost_loop vhost_loop;
 	bool guard;
@@ -75,6 +78,8 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 int daemon_confine(struct daemon *d, struct vmq_err *err);
 /* Goes on with the sessions of VMs that the process before this one left; behind daemon_confine. */
 void daemon_resume(struct daemon *d);
+/* The configuration file says this now; `c` is taken over. */
+void daemon_declare(struct daemon *d, struct config *c);
 /* Ends everything: clients, VMs' connections, VPorts, switches, ports, workers. NULL is allowed. */
 void daemon_stop(struct daemon *d);
 

@@ -20,57 +20,110 @@ static uint32_t broadcast_of(const struct stack_filter_info *f, size_t n, const 
 	return 0;
 }
 
-static json_t *filters_json(const struct stack_filter_info *f, size_t n, bool here)
+static json_t *filters_json(const struct wish_vport *w, bool here)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++) {
-		json_t *one;
+	for (size_t i = 0; i < w->want.nfilters; i++) {
+		const struct stack_filter_want *f = &w->filters[i];
+		json_t *one = json_pack("{s:o, s:o, s:b}", "mac", mac_json(f->mac), "vlan", vlan_json(&f->vlan), "broadcast",
+					f->broadcast);
 
-		if (f[i].companion)
-			continue;
-		one = json_pack("{s:o, s:o, s:b}", "mac", mac_json(f[i].mac), "vlan", vlan_json(&f[i].vlan), "broadcast",
-				f[i].broadcast);
-		if (here)
-			(void)json_object_set_new(one, "id", json_integer(f[i].id));
-		if (here && f[i].broadcast)
-			(void)json_object_set_new(one, "broadcast_id", json_integer(broadcast_of(f, n, &f[i].vlan)));
+		if (here && f->id)
+			(void)json_object_set_new(one, "id", json_integer(f->id));
+		if (here && f->broadcast_id)
+			(void)json_object_set_new(one, "broadcast_id", json_integer(f->broadcast_id));
 		(void)json_array_append_new(list, one);
 	}
 	return list;
 }
 
-json_t *document_new(struct stack_vport *v, bool here, struct stack_error *e)
+json_t *document_of(const struct wish_vport *wish, bool here)
 {
+	const struct stack_vport_want *w = &wish->want;
+	json_t *doc = json_pack("{s:s, s:s, s:i, s:i, s:s, s:b, s:b, s:b, s:o}", "name", w->name, "function",
+				w->on_vf ? "vf" : "pf", "cpu", (int)w->cpu, "queue_pairs", (int)w->queue_pairs, "moderation",
+				moderation_name(w->moderation), "source_check", w->policy.source_check, "vlan_check",
+				w->policy.vlan_check, "all_multicast", w->policy.all_multicast, "filters",
+				filters_json(wish, here));
+
+	if (!doc)
+		return NULL;
+	tuning_describe(&w->tuning, doc);
+	if (!here)
+		return doc;
+	if (w->id)
+		(void)json_object_set_new(doc, "id", json_integer(w->id));
+	(void)json_object_set_new(doc, "cpu_auto", json_boolean(!w->cpu_given || w->cpu_by_plan));
+	if (w->socket[0]) {
+		(void)json_object_set_new(doc, "socket", json_string(w->socket));
+		(void)json_object_set_new(doc, "socket_mode",
+					  json_string(w->socket_mode == STACK_SOCKET_CLIENT ? "client" : "server"));
+	}
+	return doc;
+}
+
+/* Those that somebody asked for: the broadcast filters that others brought come with them again. */
+static void wish_filters(const struct stack_filter_info *f, size_t n, struct wish_vport *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct stack_filter_want *w = &out->filters[out->want.nfilters];
+
+		if (f[i].companion)
+			continue;
+		*w = (struct stack_filter_want){ .broadcast = f[i].broadcast, .vlan = f[i].vlan, .id = f[i].id };
+		memcpy(w->mac, f[i].mac, sizeof w->mac);
+		if (f[i].broadcast)
+			w->broadcast_id = broadcast_of(f, n, &f[i].vlan);
+		out->want.nfilters++;
+	}
+}
+
+int document_wish(struct stack_vport *v, struct wish_vport *out, struct stack_error *e)
+{
+	struct stack_vport_want *w = &out->want;
 	struct stack_vport_info info;
 	struct stack_filter_info *f;
-	struct stack_policy policy;
-	struct stack_tuning tuning;
-	json_t *doc;
 	size_t n;
 
-	if (stack_vport_info(v, &info, e) < 0 || stack_vport_policy(v, &policy, e) < 0 || stack_vport_tuning(v, &tuning, e) < 0 ||
-	    stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
-		return NULL;
-	doc = json_pack("{s:s, s:s, s:i, s:i, s:s, s:b, s:b, s:b, s:o}", "name", info.name, "function",
-			info.is_queue || info.on_pf ? "pf" : "vf", "cpu", (int)info.cpu, "queue_pairs", (int)info.queue_pairs, "moderation", moderation_name(info.moderation), "source_check",
-			policy.source_check, "vlan_check", policy.vlan_check, "all_multicast", policy.all_multicast, "filters",
-			filters_json(f, n, here));
+	*out = (struct wish_vport){ 0 };
+	if (stack_vport_info(v, &info, e) < 0 || stack_vport_policy(v, &w->policy, e) < 0 ||
+	    stack_vport_tuning(v, &w->tuning, e) < 0 || stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
+		return -1;
+	out->filters = calloc(n + 1, sizeof *out->filters);
+	if (!out->filters) {
+		free(f);
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	}
+	(void)snprintf(w->name, sizeof w->name, "%s", info.name);
+	(void)snprintf(w->socket, sizeof w->socket, "%s", stack_vport_socket(v));
+	w->socket_mode = stack_vport_socket_mode(v);
+	w->id = info.id;
+	w->on_vf = !info.is_queue && !info.on_pf;
+	w->cpu_given = true;
+	w->cpu_by_plan = !stack_vport_cpu_chosen(v);
+	w->cpu = info.cpu;
+	w->queue_pairs = info.queue_pairs;
+	w->moderation = info.moderation;
+	w->filters = out->filters;
+	wish_filters(f, n, out);
 	free(f);
-	if (!doc) {
-		(void)stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	return 0;
+}
+
+json_t *document_new(struct stack_vport *v, bool here, struct stack_error *e)
+{
+	struct wish_vport w;
+	json_t *doc;
+
+	if (document_wish(v, &w, e) < 0)
 		return NULL;
-	}
-	tuning_describe(&tuning, doc);
-	if (here) {
-		(void)json_object_set_new(doc, "id", json_integer(info.id));
-		(void)json_object_set_new(doc, "cpu_auto", json_boolean(!stack_vport_cpu_chosen(v)));
-		if (stack_vport_socket(v)[0]) {
-			(void)json_object_set_new(doc, "socket", json_string(stack_vport_socket(v)));
-			(void)json_object_set_new(doc, "socket_mode", json_string(stack_vport_socket_mode(v) == STACK_SOCKET_CLIENT
-											  ? "client" : "server"));
-		}
-	}
+	doc = document_of(&w, here);
+	if (!doc)
+		(void)stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	else if (here)
+		(void)json_object_set_new(doc, "id", json_integer(w.want.id)); /* the default VPort's, too */
+	wish_free(&w);
 	return doc;
 }
 
@@ -116,20 +169,50 @@ int document_read(const json_t *doc, const char *run_dir, struct wish_vport *out
 	return -1;
 }
 
+static int by_test(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+	const json_t *vx = json_object_get(x, "vlan"), *vy = json_object_get(y, "vlan");
+	int c = strcasecmp(json_string_value(json_object_get(x, "mac")), json_string_value(json_object_get(y, "mac")));
+
+	if (c != 0)
+		return c;
+	if (json_is_string(vx) && json_is_string(vy))
+		return strcmp(json_string_value(vx), json_string_value(vy));
+	return json_integer_value(vx) < json_integer_value(vy) ? -1 : json_integer_value(vx) > json_integer_value(vy);
+}
+
+/* In one order, however they came to be; without identifiers. A group's filter brings none for broadcast, whatever is said. */
+static json_t *bare_filters(const json_t *list)
+{
+	size_t n = json_array_size(list);
+	json_t **f = calloc(n + 1, sizeof(json_t *)), *out = json_array();
+	uint8_t mac[6];
+
+	for (size_t i = 0; f && i < n; i++)
+		f[i] = json_deep_copy(json_array_get(list, i));
+	if (f)
+		qsort(f, n, sizeof(json_t *), by_test);
+	for (size_t i = 0; f && i < n; i++) {
+		(void)json_object_del(f[i], "id");
+		(void)json_object_del(f[i], "broadcast_id");
+		if (mac_parse(json_string_value(json_object_get(f[i], "mac")), mac) && mac[0] & 1)
+			(void)json_object_del(f[i], "broadcast");
+		(void)json_array_append_new(out, f[i]);
+	}
+	free(f);
+	return out;
+}
+
 /* Without what belongs to no wish. */
 static json_t *bare(const json_t *doc)
 {
-	json_t *copy = json_deep_copy(doc);
-	json_t *f;
-	size_t i;
+	json_t *copy = json_copy((json_t *)doc);
 
 	(void)json_object_del(copy, "id");
 	if (json_is_true(json_object_get(copy, "cpu_auto")))
 		(void)json_object_del(copy, "cpu");
-	json_array_foreach(json_object_get(copy, "filters"), i, f) {
-		(void)json_object_del(f, "id");
-		(void)json_object_del(f, "broadcast_id");
-	}
+	(void)json_object_set_new(copy, "filters", bare_filters(json_object_get(doc, "filters")));
 	return copy;
 }
 

@@ -16,6 +16,11 @@
  * whether a person chose the CPU. NULL with the error filled. */
 json_t *document_new(struct stack_vport *v, bool here, struct stack_error *e);
 
+/* The same of a wish; what it leaves open (a CPU) is there as it is, and `cpu_auto` says that it is open. NULL: out of memory. */
+json_t *document_of(const struct wish_vport *w, bool here);
+/* The wish that describes the VPort, with the identifiers it and its filters have. 0: wish_free() it. */
+int document_wish(struct stack_vport *v, struct wish_vport *out, struct stack_error *e);
+
 /* The wish that document_new(…, true) describes; members that are not there have vport.add's defaults. 0: wish_free()
  * it. -1 with the error filled; its field is the member's path. */
 int document_read(const json_t *doc, const char *run_dir, struct wish_vport *out, struct stack_error *e);
@@ -24,7 +29,7 @@ int document_read(const json_t *doc, const char *run_dir, struct wish_vport *out
  * the identifiers that document_new(…, true) gives them. */
 void document_read_filters(const json_t *list, const char *path, bool here, struct wish_vport *w, struct stack_error *e);
 
-/* Do both ask for the same, identifiers aside? A CPU that no person chose is no part of it. */
+/* Do both ask for the same, identifiers and the order of filters aside? A CPU that no person chose is no part of it. */
 bool document_same(const json_t *a, const json_t *b);
 
 #endif

@@ -73,29 +73,32 @@ static void drop(struct state *s, struct kept *k)
 	*k = s->kept[--s->nkept];
 }
 
-void state_changed(void *ctx, struct stack_vport *v)
+/* -1: out of memory. */
+static int touch(struct state *s, uint32_t id)
 {
-	struct state *s = adapter_of(v)->state;
-	uint32_t id = stack_vport_id(v);
-
-	(void)ctx;
-	if (!s || s->restoring)
-		return;
 	for (size_t i = 0; i < s->ndirty; i++)
 		if (s->dirty[i] == id)
-			return;
+			return 0;
 	if (s->ndirty == s->dirty_room) {
 		size_t room = s->dirty_room ? 2 * s->dirty_room : 16;
 		uint32_t *more = reallocarray(s->dirty, room, sizeof *more);
 
-		if (!more) {
-			log_error("VPort %s: its change is not noted: out of memory", stack_vport_name(v));
-			return;
-		}
+		if (!more)
+			return -1;
 		s->dirty = more;
 		s->dirty_room = room;
 	}
 	s->dirty[s->ndirty++] = id;
+	return 0;
+}
+
+void state_changed(void *ctx, struct stack_vport *v)
+{
+	struct state *s = adapter_of(v)->state;
+
+	(void)ctx;
+	if (s && !s->restoring && touch(s, stack_vport_id(v)) < 0)
+		log_error("VPort %s: its change is not noted: out of memory", stack_vport_name(v));
 }
 
 const char *state_origin(const struct stack_vport *v)
@@ -107,13 +110,26 @@ const char *state_origin(const struct stack_vport *v)
 	return k->changed ? "changed" : "file";
 }
 
-/* What the file declares under the name, or NULL. */
+/* What the configuration declares under the name, or NULL. */
+static const struct wish_vport *declaration_in(const struct config *c, const struct adapter *a, const char *name)
+{
+	for (size_t i = 0; i < c->nadapters; i++) {
+		const struct config_adapter *ca = &c->adapters[i];
+
+		if (strcmp(ca->name, a->cfg->name) != 0)
+			continue;
+		if (strcmp(name, STACK_DEFAULT_NAME) == 0)
+			return &ca->host_wish;
+		for (size_t k = 0; k < ca->nvports; k++)
+			if (strcmp(ca->vports[k].want.name, name) == 0)
+				return &ca->vports[k];
+	}
+	return NULL;
+}
+
 static const struct wish_vport *declaration(const struct adapter *a, const char *name)
 {
-	for (size_t i = 0; i < a->cfg->nvports; i++)
-		if (strcmp(a->cfg->vports[i].want.name, name) == 0)
-			return &a->cfg->vports[i];
-	return NULL;
+	return declaration_in(a->daemon->declared, a, name);
 }
 
 /* ---- commit ---- */
@@ -125,6 +141,20 @@ struct update {
 	bool changed;
 	char declared[STACK_NAME_SIZE];
 };
+
+/* With a configuration that is to be the declared one: what of it the VPort is. */
+static int compare(const struct adapter *a, const struct stack_vport *v, struct update *u, struct stack_error *e)
+{
+	const struct wish_vport *w = declaration_in(a->daemon->proposed, a, stack_vport_name(v));
+	json_t *doc = w ? document_of(w, true) : NULL;
+
+	if (w && !doc)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	(void)snprintf(u->declared, sizeof u->declared, "%s", w ? stack_vport_name(v) : "");
+	u->changed = w && !document_same(doc, u->doc);
+	json_decref(doc);
+	return 0;
+}
 
 static int describe(struct adapter *a, uint32_t id, struct update *u, struct stack_error *e)
 {
@@ -141,6 +171,8 @@ static int describe(struct adapter *a, uint32_t id, struct update *u, struct sta
 	u->doc = document_new(v, true, e);
 	if (!u->doc)
 		return -1;
+	if (a->daemon->proposed)
+		return compare(a, v, u, e);
 	/* deleted, and there again: the declared one, changed */
 	if (!k && declaration(a, stack_vport_name(v)) && !find_declared(a->state, stack_vport_name(v)))
 		(void)snprintf(u->declared, sizeof u->declared, "%s", stack_vport_name(v));
@@ -154,7 +186,7 @@ static int write_one(struct daemon *d, const struct adapter *a, const struct upd
 	int rc;
 
 	if (!u->doc) {
-		if (u->declared[0] && store_set_gone(d->store, a->cfg->name, u->declared, true, err) < 0)
+		if (u->declared[0] && !d->proposed && store_set_gone(d->store, a->cfg->name, u->declared, true, err) < 0)
 			return -1;
 		return store_del(d->store, a->cfg->name, u->id, err);
 	}
@@ -170,15 +202,39 @@ static int write_one(struct daemon *d, const struct adapter *a, const struct upd
 	return rc;
 }
 
-static int write_all(struct daemon *d, const struct adapter *a, const struct update *u, size_t n, struct vmq_err *err)
+/* An adapter's part of a commit. */
+struct part {
+	struct adapter *adapter;
+	struct update *u;
+	size_t n;
+};
+
+/* What the proposed configuration declares is not gone. */
+static int write_declared(struct daemon *d, const struct adapter *a, struct vmq_err *err)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(a->state->gone, name, value)
+		if (store_set_gone(d->store, a->cfg->name, name, false, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* All of it as one transaction. */
+static int write_all(struct daemon *d, const struct part *parts, size_t n, struct vmq_err *err)
 {
 	if (!d->store)
 		return 0;
 	if (store_begin(d->store, err) < 0)
 		goto undo;
-	for (size_t i = 0; i < n; i++)
-		if (write_one(d, a, &u[i], err) < 0)
+	for (size_t i = 0; i < n; i++) {
+		if (d->proposed && write_declared(d, parts[i].adapter, err) < 0)
 			goto undo;
+		for (size_t k = 0; k < parts[i].n; k++)
+			if (write_one(d, parts[i].adapter, &parts[i].u[k], err) < 0)
+				goto undo;
+	}
 	if (store_commit(d->store, err) == 0)
 		return 0;
 undo:
@@ -186,12 +242,12 @@ undo:
 	return -1;
 }
 
-static void remember(struct state *s, struct update *u)
+static void remember(struct state *s, bool proposed, struct update *u)
 {
 	struct kept *k = find(s, u->id);
 
 	if (!u->doc) {
-		if (u->declared[0])
+		if (u->declared[0] && !proposed)
 			(void)json_object_set_new(s->gone, u->declared, json_true());
 		if (k)
 			drop(s, k);
@@ -307,54 +363,115 @@ static int go_back(struct adapter *a, enum step step, uint32_t id, struct stack_
 	return rc;
 }
 
-static void undo(struct adapter *a)
+/* How many steps of it failed. */
+static unsigned undo(struct adapter *a)
 {
 	struct state *s = a->state;
 	struct stack_error e;
+	unsigned failed = 0;
 
 	s->restoring = true;
 	for (int step = 0; step < STEPS; step++)
 		for (size_t i = 0; i < s->ndirty; i++)
-			if (go_back(a, (enum step)step, s->dirty[i], &e) < 0)
+			if (go_back(a, (enum step)step, s->dirty[i], &e) < 0) {
+				failed++;
 				log_error("adapter %s: a refused change of VPort %u could not be undone: %s", a->cfg->name,
 					  s->dirty[i], e.err.text);
+			}
 	s->restoring = false;
+	s->ndirty = 0;
+	return failed;
 }
 
-static int commit_adapter(struct adapter *a, struct stack_error *e)
+unsigned state_undo(struct daemon *d)
+{
+	unsigned failed = 0;
+
+	for (size_t i = 0; i < d->nadapters; i++)
+		failed += d->adapters[i].state ? undo(&d->adapters[i]) : 0;
+	return failed;
+}
+
+/* All of the adapter's VPorts, and what could not be made again, are looked at. */
+static void touch_all(struct adapter *a)
 {
 	struct state *s = a->state;
-	struct update *u = calloc(s->ndirty, sizeof *u);
-	struct vmq_err err = { "" };
-	int rc = u ? 0 : stack_fail(e, STACK_FAILED, NULL, "out of memory");
 
-	for (size_t i = 0; i < s->ndirty && rc == 0; i++)
-		rc = describe(a, s->dirty[i], &u[i], e);
-	if (rc == 0 && write_all(a->daemon, a, u, s->ndirty, &err) < 0)
-		rc = stack_fail(e, STACK_FAILED, NULL, "nothing was changed, because it could not be stored: %s", err.text);
-	if (rc < 0) {
-		log_error("%s", e->err.text);
-		undo(a);
+	for (uint32_t id = 0; id < NIC_MAX_VPORTS; id++) {
+		struct stack_vport *v = stack_vport_by_id(a->stack, id);
+
+		if (v)
+			state_changed(NULL, v);
 	}
-	for (size_t i = 0; u && i < s->ndirty; i++) {
-		if (rc == 0)
-			remember(s, &u[i]);
-		json_decref(u[i].doc);
-	}
-	free(u);
+	for (size_t i = 0; i < s->nkept; i++)
+		touch(s, s->kept[i].id);
+}
+
+void state_propose(struct daemon *d, struct config *c)
+{
+	config_free(d->proposed);
+	d->proposed = c;
+	for (size_t i = 0; i < d->nadapters; i++)
+		touch_all(&d->adapters[i]);
+}
+
+static int describe_all(struct part *p, struct stack_error *e)
+{
+	const struct state *s = p->adapter->state;
+
+	p->u = calloc(s->ndirty + 1, sizeof *p->u);
+	if (!p->u)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	for (p->n = 0; p->n < s->ndirty; p->n++)
+		if (describe(p->adapter, s->dirty[p->n], &p->u[p->n], e) < 0)
+			return -1;
+	return 0;
+}
+
+static void keep(struct part *p, bool proposed)
+{
+	struct state *s = p->adapter->state;
+
+	if (proposed)
+		(void)json_object_clear(s->gone);
+	for (size_t i = 0; i < p->n; i++)
+		remember(s, proposed, &p->u[i]);
 	s->ndirty = 0;
-	return rc;
 }
 
 int state_commit(void *ctx, struct stack_error *e)
 {
 	struct daemon *d = ctx;
-	int rc = 0;
+	struct part *parts = calloc(d->nadapters + 1, sizeof *parts);
+	struct vmq_err err = { "" };
+	size_t n = 0;
+	int rc = parts ? 0 : stack_fail(e, STACK_FAILED, NULL, "out of memory");
 
-	/* a request is about one adapter, but for plans of CPUs, whose moves are each on its own */
-	for (size_t i = 0; i < d->nadapters; i++)
-		if (d->adapters[i].state && d->adapters[i].state->ndirty && commit_adapter(&d->adapters[i], e) < 0)
-			rc = -1;
+	for (size_t i = 0; i < d->nadapters && rc == 0; i++) {
+		if (!d->adapters[i].state || !d->adapters[i].state->ndirty)
+			continue;
+		parts[n].adapter = &d->adapters[i];
+		rc = describe_all(&parts[n++], e);
+	}
+	if (rc == 0 && n && write_all(d, parts, n, &err) < 0)
+		rc = stack_fail(e, STACK_FAILED, NULL, "nothing was changed, because it could not be stored: %s", err.text);
+	if (rc < 0) {
+		log_error("%s", e->err.text);
+		(void)state_undo(d);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (rc == 0)
+			keep(&parts[i], d->proposed != NULL);
+		for (size_t k = 0; parts[i].u && k < parts[i].n; k++)
+			json_decref(parts[i].u[k].doc);
+		free(parts[i].u);
+	}
+	free(parts);
+	if (rc == 0 && d->proposed)
+		daemon_declare(d, d->proposed);
+	else
+		config_free(d->proposed);
+	d->proposed = NULL;
 	return rc;
 }
 
@@ -458,6 +575,22 @@ static void make_kept(struct adapter *a, struct kept *k)
 			  a->cfg->name, k->id, e.field, e.field[0] ? ": " : "", e.err.text);
 }
 
+/* The default VPort is there already. */
+static int make_default(struct adapter *a, struct vmq_err *err)
+{
+	struct wish_vport w = a->cfg->host_wish;
+	struct stack_vport *v = stack_vport_by_id(a->stack, 0);
+	struct stack_error e;
+
+	old_ids(a->state, find(a->state, 0), &w);
+	if (stack_adapter_model(a->stack) == STACK_MODEL_NONE || (set_vport(v, &w, &e) == 0 && give_filters(v, &w, &e) == 0))
+		return 0;
+	*err = e.err;
+	config_blame(a->daemon->cfg, err, "adapters[%zu].host%s%s", (size_t)(a - a->daemon->adapters), e.field[0] ? "." : "",
+		     e.field);
+	return -1;
+}
+
 static int make_declared(struct adapter *a, size_t i, struct vmq_err *err)
 {
 	struct wish_vport *w = &a->cfg->vports[i];
@@ -523,6 +656,11 @@ static int make_all(struct adapter *a, struct vmq_err *err)
 	for (size_t i = 0; i < known; i++) {
 		const struct wish_vport *w = s->kept[i].changed ? NULL : declaration(a, s->kept[i].declared);
 
+		if (w && s->kept[i].id == 0) {
+			if (make_default(a, err) < 0)
+				return -1;
+			continue;
+		}
 		if (w && make_declared(a, (size_t)(w - a->cfg->vports), err) < 0)
 			return -1;
 		if (!w && (s->kept[i].changed || !s->kept[i].declared[0]))

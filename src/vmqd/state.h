@@ -12,6 +12,7 @@
 #include "stack/stack.h"
 
 struct adapter;
+struct config;
 struct daemon;
 
 /* Before the first adapter. 0, or -1 with the sentence. */
@@ -29,6 +30,13 @@ void state_changed(void *ctx, struct stack_vport *v);
 
 /* A request is done: all that changed is in the store now. -1 with the error filled: it is undone. */
 int state_commit(void *ctx, struct stack_error *e);
+
+/* What changed since the last commit is as it was then. How many steps of it failed; each is logged. */
+unsigned state_undo(struct daemon *d);
+
+/* With the next commit the configuration is the declared one, as if vmqd had been started with it, and taken over; when the
+ * commit fails, or another is proposed, it is freed. NULL: none. */
+void state_propose(struct daemon *d, struct config *c);
 
 /* "file": as it is declared; "changed": declared, and changed at run time; "runtime": added at run time. */
 const char *state_origin(const struct stack_vport *v);

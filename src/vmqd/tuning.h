@@ -8,28 +8,29 @@
 #define VMQ_VMQD_TUNING_H
 
 #include "stack/stack.h"
-#include "vmqd/params.h"
+#include "vmqd/member.h"
 
-#define TUNING_MAX_RATE 1000000000000ull /* nic/limit.h's LIMIT_MAX_PER_S; the adapter may refuse less */
-#define TUNING_GROUP_FRAMES 10000u       /* broadcast and multicast frames a second that a VM may send unless somebody says */
-
-/* X(key, member of struct stack_tuning, highest) */
+/* X(key, member of struct stack_tuning): the rows SCHEMA_ROWS_TUNING of the schema, which have ranges and defaults */
 #define TUNING_KEYS(X)                                                                                                 \
-	X("max_tx_bytes_per_s", tx_bytes.per_s, TUNING_MAX_RATE)                                                       \
-	X("tx_burst_bytes", tx_bytes.burst, TUNING_MAX_RATE)                                                           \
-	X("max_tx_frames_per_s", tx_frames.per_s, TUNING_MAX_RATE)                                                     \
-	X("tx_burst_frames", tx_frames.burst, TUNING_MAX_RATE)                                                         \
-	X("max_rx_bytes_per_s", rx_bytes.per_s, TUNING_MAX_RATE)                                                       \
-	X("rx_burst_bytes", rx_bytes.burst, TUNING_MAX_RATE)                                                           \
-	X("max_rx_frames_per_s", rx_frames.per_s, TUNING_MAX_RATE)                                                     \
-	X("rx_burst_frames", rx_frames.burst, TUNING_MAX_RATE)                                                         \
-	X("max_group_frames_per_s", group_frames.per_s, TUNING_MAX_RATE)                                               \
-	X("group_burst_frames", group_frames.burst, TUNING_MAX_RATE)                                                   \
-	X("moderation_us", moderation_us, 10000)                                                                       \
-	X("moderation_frames", moderation_frames, 32768)
+	X(max_tx_bytes_per_s, tx_bytes.per_s)                                                                          \
+	X(tx_burst_bytes, tx_bytes.burst)                                                                              \
+	X(max_tx_frames_per_s, tx_frames.per_s)                                                                        \
+	X(tx_burst_frames, tx_frames.burst)                                                                            \
+	X(max_rx_bytes_per_s, rx_bytes.per_s)                                                                          \
+	X(rx_burst_bytes, rx_bytes.burst)                                                                              \
+	X(max_rx_frames_per_s, rx_frames.per_s)                                                                        \
+	X(rx_burst_frames, rx_frames.burst)                                                                            \
+	X(max_group_frames_per_s, group_frames.per_s)                                                                  \
+	X(group_burst_frames, group_frames.burst)                                                                      \
+	X(moderation_us, moderation_us)                                                                                \
+	X(moderation_frames, moderation_frames)
 
+/* What a VPort has unless somebody says. */
+void tuning_default(struct stack_tuning *t);
 /* Takes all of them; what is given replaces what `t` has. True: something was given. */
 bool tuning_read(struct params *p, struct stack_tuning *t);
+/* Those of the default VPort; the others are nothing. */
+void tuning_read_host(struct params *p, struct stack_tuning *t);
 /* Adds all of them to a description. */
 void tuning_describe(const struct stack_tuning *t, json_t *out);
 

@@ -5,17 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "vmqd/member.h"
 #include "vmqd/text.h"
 #include "vmqd/tuning.h"
-
-#define MAX_QUEUE_PAIRS 16u /* nic.h's NIC_MAX_QUEUE_PAIRS; the adapter may refuse fewer */
 
 void wish_filter_read(struct params *p, bool required, struct stack_filter_want *out)
 {
 	*out = (struct stack_filter_want){ .broadcast = true };
-	(void)params_mac(p, "mac", required, out->mac);
-	(void)params_vlan(p, "vlan", &out->vlan);
-	(void)params_bool(p, "broadcast", &out->broadcast);
+	(void)member_mac(p, required ? SCHEMA(FILTER, mac) : SCHEMA(VPORT, mac), out->mac);
+	(void)member_vlan(p, SCHEMA(FILTER, vlan), &out->vlan);
+	(void)member_bool(p, SCHEMA(FILTER, broadcast), &out->broadcast);
 	if (params_has(p, "mac") || required)
 		return;
 	if (params_has(p, "vlan"))
@@ -35,33 +34,31 @@ static void default_socket(struct params *p, const char *run_dir, struct stack_v
 
 int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct wish_vport *out)
 {
-	static const char *const modes[] = { "server", "client", NULL };
-	static const char *const functions[] = { "pf", "vf", NULL };
 	struct stack_vport_want *w = &out->want;
 	struct stack_filter_want first;
 	uint32_t cpu = 0, pairs = 1;
-	unsigned mode = 0, function = 0;
+	unsigned mode = 0, function = 0, moderation = 0;
 
-	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true },
-				    .want.tuning.group_frames.per_s = TUNING_GROUP_FRAMES };
-	w->moderation = moderation_values[0];
-	(void)params_name(p, "name", true, w->name);
-	w->cpu_given = params_uint(p, "cpu", false, 0, UINT16_MAX, &cpu);
+	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true } };
+	tuning_default(&w->tuning);
+	(void)member_name(p, SCHEMA(VPORT, name), w->name);
+	w->cpu_given = member_uint(p, SCHEMA(VPORT, cpu), &cpu);
 	wish_filter_read(p, false, &first);
-	if (!params_path(p, "socket", false, w->socket, sizeof w->socket) && params_ok(p))
+	if (!member_path(p, SCHEMA(VPORT, socket), w->socket) && params_ok(p))
 		default_socket(p, run_dir, w);
-	(void)params_choice(p, "socket_mode", modes, &mode);
-	(void)params_choice(p, "function", functions, &function);
-	(void)params_uint(p, "queue_pairs", false, 1, MAX_QUEUE_PAIRS, &pairs);
-	(void)params_moderation(p, "moderation", &w->moderation);
-	(void)params_bool(p, "source_check", &w->policy.source_check);
-	(void)params_bool(p, "vlan_check", &w->policy.vlan_check);
-	(void)params_bool(p, "all_multicast", &w->policy.all_multicast);
+	(void)member_word(p, SCHEMA(VPORT, socket_mode), &mode);
+	(void)member_word(p, SCHEMA(VPORT, function), &function);
+	(void)member_uint(p, SCHEMA(VPORT, queue_pairs), &pairs);
+	(void)member_word(p, SCHEMA(VPORT, moderation), &moderation);
+	(void)member_bool(p, SCHEMA(VPORT, source_check), &w->policy.source_check);
+	(void)member_bool(p, SCHEMA(VPORT, vlan_check), &w->policy.vlan_check);
+	(void)member_bool(p, SCHEMA(VPORT, all_multicast), &w->policy.all_multicast);
 	(void)tuning_read(p, &w->tuning);
 	if (!params_ok(p))
 		return -1;
 	w->cpu = cpu;
 	w->queue_pairs = pairs;
+	w->moderation = moderation_values[moderation];
 	w->on_vf = function == 1;
 	w->socket_mode = mode ? STACK_SOCKET_CLIENT : STACK_SOCKET_SERVER;
 	out->filters = calloc(more + 1, sizeof *out->filters);
@@ -70,6 +67,28 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	w->filters = out->filters;
 	if (params_has(p, "mac"))
 		out->filters[w->nfilters++] = first;
+	return 0;
+}
+
+int wish_host_read(struct params *p, size_t filters, struct wish_vport *out)
+{
+	struct stack_vport_want *w = &out->want;
+	unsigned moderation = 0;
+
+	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true }, .want.queue_pairs = 1 };
+	(void)snprintf(w->name, sizeof w->name, STACK_DEFAULT_NAME);
+	(void)member_word(p, SCHEMA(HOST, moderation), &moderation);
+	(void)member_bool(p, SCHEMA(HOST, source_check), &w->policy.source_check);
+	(void)member_bool(p, SCHEMA(HOST, vlan_check), &w->policy.vlan_check);
+	(void)member_bool(p, SCHEMA(HOST, all_multicast), &w->policy.all_multicast);
+	tuning_read_host(p, &w->tuning);
+	if (!params_ok(p))
+		return -1;
+	w->moderation = moderation_values[moderation];
+	out->filters = calloc(filters + 1, sizeof *out->filters);
+	if (!out->filters)
+		return stack_fail(p->e, STACK_FAILED, NULL, "out of memory");
+	w->filters = out->filters;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 the page's own configuration (the ```yaml block that has adapters) and a VM in web1. Sentences and tables must be the same but for
 numbers, and for what the kernel or the VM decides. ```sh blocks with QEMU are run with a real guest.
 """
+import json
 import os
 import re
 import shlex
@@ -32,6 +33,12 @@ class Loader(yaml.SafeLoader):
 
 Loader.yaml_implicit_resolvers = {c: [r for r in rs if r[0] != 'tag:yaml.org,2002:int'] for c, rs in Loader.yaml_implicit_resolvers.items()}
 Loader.add_implicit_resolver('tag:yaml.org,2002:int', re.compile(r'(0|[1-9][0-9]*)$'), list('0123456789'))
+
+
+def built(path):
+    """A page that the build makes."""
+    with open(os.path.join(daemon.BUILD, path)) as f:
+        return f.read()
 
 
 def blocks(page, language):
@@ -254,14 +261,15 @@ def drop_reasons():
 
 
 def tuning_keys():
-    return re.findall(r'^\s*X\("(\w+)"', read('src/vmqd/tuning.h'), re.M)
+    return re.findall(r'^\s*X\((\w+),', read('src/vmqd/tuning.h'), re.M)
 
 
 def test_tuning_keys():
-    """The client has the daemon's names, and docs/rpc.md has a word on each."""
+    """The schema has the same names, and docs/rpc.md has a word on each."""
     keys = tuning_keys()
     assert len(keys) == 12
-    assert re.findall(r'^\s*X\("(\w+)"', read('src/vmqctl/cmd_vport.c'), re.M) == keys
+    rows = read('src/schema/schema_rows.h').split('#define SCHEMA_ROWS_TUNING', 1)[1].split('\n\n', 1)[0]
+    assert re.findall(r'X\(VPORT, (\w+),', rows) == keys
     said = read('docs/rpc.md').split('\nTUNING:', 1)[1].split('\nWORKER:', 1)[0]
     for key in keys:
         assert key in said, key
@@ -293,7 +301,7 @@ def test_limits():
     assert len(limits()) == 12
     section = read('docs/contract.md').split('## Limits', 1)[1].split('\n## ', 1)[0]
     assert set(re.findall(r'^\| `(\w+)` \|', section, re.M)) == limits()
-    man = read('docs/man/vmqd.yaml.5.scd').split('\n# LIMITS', 1)[1].split('\n# ', 1)[0]
+    man = built('docs/man/vmqd.yaml.5.scd').split('\n# LIMITS', 1)[1].split('\n# ', 1)[0]
     assert set(re.findall(r'^\*(\w+)\*$', man, re.M)) == limits()
     [example] = [t for t in blocks('docs/rpc.md', 'yaml') if 'adapters' in t]
     assert set(yaml.load(example, Loader)['adapters'][0]['limits']) == limits()
@@ -301,8 +309,8 @@ def test_limits():
 
 def test_keywords():
     """Each is in the man page, with what becomes of it."""
-    code = set(re.findall(r'"\*(\w+)"', read('src/miniport/miniport.h') + read('src/vmqd/config_mode.c'))) - {'VMQ', 'SRIOV'}
-    man = read('docs/man/vmqd.yaml.5.scd').split('\n# KEYWORDS', 1)[1].split('\n# ', 1)[0]
+    code = set(re.findall(r'"\*(\w+)"', read('src/miniport/miniport.h') + read('src/schema/schema_rows.h'))) - {'VMQ', 'SRIOV'}
+    man = built('docs/man/vmqd.yaml.5.scd').split('\n# KEYWORDS', 1)[1].split('\n# ', 1)[0]
     assert {'VMQ', 'SRIOV'} | code == set(re.findall(r'\\\*(\w+)', man))
     for page in PAGES:
         for name in set(re.findall(r'`"?\*(\w+)"?`', prose(page))):
@@ -311,14 +319,20 @@ def test_keywords():
 
 
 def test_configuration_keys():
-    code = read('src/vmqd/config.c') + read('src/vmqd/config_mode.c') + read('src/vmqd/wish.c')
-    tuning = set(tuning_keys())
-    known = set(re.findall(r'params_(?:any|str|path|name|mode|uint|bool|choice|has|open|socket|mac|vlan|fault)\([^"\n]*"([a-z_]+)"', code))
+    """The guide's table has every key of the schema, and no other."""
     rows = re.findall(r'^\| (`.*?) \|', read('docs/guide.md').split('\n| key |', 1)[1].split('\n\n', 1)[0], re.M)
     named = {n for row in rows for n in re.findall(r'`(\w+)`', row)}
-    assert limits() | tuning <= named
-    assert named - limits() - tuning <= set(re.findall(r'"([a-z_]+)"', code)), named
-    assert known - {'id', 'to', 'adapter'} <= named
+    schema = json.loads(procs.run([daemon.program('vmqctl'), 'config', 'schema']))
+
+    def keys(s):
+        for name, member in s.get('properties', {}).items():
+            yield from () if name.startswith('*') else (name,)
+            yield from keys(member)
+        for part in ('then', 'else', 'items'):
+            yield from keys(s[part]) if part in s else ()
+        for part in s.get('anyOf', ()):
+            yield from keys(part)
+    assert set(keys(schema)) == named
 
 
 def test_oids():

@@ -315,7 +315,7 @@ def test_keys_are_the_daemons_parameters(lab):
         keys = set(procs.run([program('vmqctl'), 'complete', *command.split(), '']).split()) - {'watch', 'write', 'pcap', 'number'}  # vmqctl's own
         assert keys | ({subject} if subject else set()) == set(known.split(', ')) - {''}, command
     objects = set(procs.run([program('vmqctl'), 'complete', '']).split()) - {'help', 'doctor', 'top', 'perf'}  # the doctor's words are checks
-    assert objects == {c.split()[0] for c in VERBS} | {'compare', 'oid'}  # its words are the members of a structure: test_oid.py
+    assert objects == {c.split()[0] for c in VERBS} | {'compare', 'config', 'oid'}  # its words are the members of a structure: test_oid.py
 
 
 def test_vmqd_man_page_names_its_options():
@@ -330,7 +330,7 @@ def test_vmqd_man_page_names_its_options():
 
 def test_configuration_man_pages_example(tmp_path):
     """The example of vmqd.yaml(5) is a configuration, once its CPU is one of this machine."""
-    with open(os.path.join(ROOT, 'docs/man/vmqd.yaml.5.scd')) as f:
+    with open(os.path.join(ROOT, 'docs/man/vmqd.yaml.5.scd.in')) as f:
         example = re.search(r'^```\n(.*?)^```$', f.read(), re.M | re.S).group(1)
     cpu = max(os.sched_getaffinity(0))
     path = tmp_path / 'vmqd.yaml'

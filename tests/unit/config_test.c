@@ -97,7 +97,7 @@ static void everything(void **state)
 	assert_true(w->tuning.tx_frames.per_s == 0 && w->tuning.rx_frames.per_s == 5 && w->tuning.group_frames.per_s == 0);
 	assert_true(w->tuning.moderation_us == 70 && w->tuning.moderation_frames == 9);
 	assert_int_equal(c->policies[0], NIC_POLICY_INTERRUPT);
-	assert_int_equal(c->adapters[0].vports[1].want.tuning.group_frames.per_s, TUNING_GROUP_FRAMES);
+	assert_int_equal(c->adapters[0].vports[1].want.tuning.group_frames.per_s, 10000);
 	assert_int_equal(w->nfilters, 3);
 	assert_int_equal(w->filters[0].vlan.kind, STACK_VLAN_ID);
 	assert_int_equal(w->filters[0].vlan.id, 100);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A YAML document as JSON, with lines (yamldoc.h). libyaml reads it; this file only walks its nodes. */
-#include "vmqd/yamldoc.h"
+#include "schema/yamldoc.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  * Scalars: true and false, null (~ or nothing), decimal and 0x integers become what they say; everything else, quoted
  * scalars and numbers with a leading 0 (file modes) stay text. Pure but for memory.
  */
-#ifndef VMQ_VMQD_YAMLDOC_H
-#define VMQ_VMQD_YAMLDOC_H
+#ifndef VMQ_SCHEMA_YAMLDOC_H
+#define VMQ_SCHEMA_YAMLDOC_H
 
 #include <jansson.h>
 #include <stddef.h>
