@@ -7,7 +7,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export VMQ_BUILD = $(BUILD)
 
-.PHONY: all deps build demo test bench install clean
+.PHONY: all deps build demo test bench install deb clean
 
 all: build
 
@@ -37,6 +37,11 @@ bench: build
 install: build
 	@meson install -C $(BUILD)
 	@[ -n "$(DESTDIR)" ] || ldconfig
+
+# Debian packages in $(BUILD)/deb, from a copy of the tree.
+deb:
+	@tools/install-deps.sh build deb
+	@tools/deb/build $(BUILD)/deb
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-fuzz $(BUILD)-asan $(BUILD)-tsan

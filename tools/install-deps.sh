@@ -3,9 +3,10 @@
 #
 # Installs what vmq needs from Debian's own packages, and only what is missing: with everything there it asks dpkg
 # once and ends. Groups: build (to compile and to run the unit and contract tests), demo (QEMU and what a guest image
-# is made from), test (demo's, and what the system tests drive), bench (what the measurements compare with).
+# is made from), deb (to make Debian packages), test (demo's and deb's, and what the system tests drive), bench (what the
+# measurements compare with).
 #
-#   tools/install-deps.sh [build|demo|test|bench]...      default: build
+#   tools/install-deps.sh [build|demo|deb|test|bench]...      default: build
 set -euo pipefail
 
 build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev libjansson-dev libsqlite3-dev
@@ -13,8 +14,10 @@ build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-d
 	mingw-w64-common gcc-mingw-w64-x86-64-posix)
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml
 	iputils-ping ca-certificates)
-test=("${demo[@]}" clang libclang-rt-14-dev python3-pytest python3-scapy dpdk dpdk-dev librte-net-virtio23
-	librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump tshark iperf3 valgrind tmux zsh python3-jsonschema)
+deb=(build-essential debhelper dpkg-dev git)
+test=("${demo[@]}" "${deb[@]}" lintian mmdebstrap gpg systemd-container clang libclang-rt-14-dev python3-pytest python3-scapy
+	dpdk dpdk-dev librte-net-virtio23 librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump
+	tshark iperf3 valgrind tmux zsh python3-jsonschema)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk valgrind)
 
@@ -23,10 +26,11 @@ for group in "${@:-build}"; do
 	case $group in
 	build) wanted+=("${build[@]}") ;;
 	demo) wanted+=("${demo[@]}") ;;
+	deb) wanted+=("${deb[@]}") ;;
 	test) wanted+=("${test[@]}") ;;
 	bench) wanted+=("${bench[@]}") ;;
 	*)
-		echo "install-deps.sh: no group \"$group\"; there are build, demo, test and bench" >&2
+		echo "install-deps.sh: no group \"$group\"; there are build, demo, deb, test and bench" >&2
 		exit 2
 		;;
 	esac

@@ -18,7 +18,7 @@ import yaml
 from vmqtest import daemon, frames, guest, netns, procs, vufront
 
 ROOT = guest.ROOT
-PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md']
+PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md', 'docs/api.md']
 WITH_EXAMPLES = ['README.md', 'docs/guide.md']
 
 
@@ -254,6 +254,15 @@ def test_tests_that_the_threat_model_names():
         source = '\n'.join(read(f) for f in files)
         for name in re.findall(r'`(\w+)`', names):
             assert re.search(rf'\b{name}\b', source), f'{name} is not in {path}'
+
+
+def test_api():
+    """docs/api.md is what tools/apidoc makes of the headers, and has every name that the library exports."""
+    assert procs.run([os.path.join(ROOT, 'tools/apidoc')]) == read('docs/api.md')
+    exported = re.findall(r'^\t(\w+);', read('src/client/libvmq.map'), re.M)
+    assert exported and set(exported) <= set(re.findall(r'^### (\w+)$', read('docs/api.md'), re.M))
+    symbols = re.findall(r'^ (\w+)@LIBVMQ_0 ', read('debian/libvmq0.symbols'), re.M)
+    assert sorted(symbols) == sorted([*exported, 'LIBVMQ_0'])
 
 
 def drop_reasons():
