@@ -17,7 +17,7 @@ demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio 
 deb=(build-essential debhelper dpkg-dev git)
 test=("${demo[@]}" "${deb[@]}" lintian mmdebstrap gpg systemd-container clang libclang-rt-14-dev python3-pytest python3-scapy
 	dpdk dpdk-dev librte-net-virtio23 librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump
-	tshark iperf3 valgrind tmux zsh python3-jsonschema)
+	tshark iperf3 valgrind tmux zsh python3-jsonschema libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk valgrind)
 
