@@ -13,6 +13,12 @@
 
 #include "base/log.h"
 
+/*
+ * The manager passes all names on in one string of the environment, LISTEN_FDNAMES, and the kernel starts no program
+ * with a string of more than 128 KiB (MAX_ARG_STRLEN): with a name too many there would be no next process.
+ */
+#define NAMES_MAX (131072u - 64u)
+
 struct passed {
 	char *name;
 	int fd;
@@ -23,8 +29,11 @@ struct fdstore {
 	struct vhost_keep keep;
 	struct passed *passed; /* by the process before this one */
 	size_t npassed;
-	json_t *users; /* name -> how many have stored it */
-	bool failed;   /* the log says so already */
+	json_t *users;	  /* name -> how many have stored it */
+	json_t *left_out; /* names of those for which there was no room: a set */
+	size_t names;	  /* bytes of the others in LISTEN_FDNAMES */
+	bool full;	  /* the log says so already */
+	bool failed;	  /* the log says so already */
 };
 
 static void notify(struct fdstore *f, const char *text, const int *fd)
@@ -53,6 +62,16 @@ static void tell_store(struct fdstore *f, const char *name, int fd)
 {
 	char text[512];
 
+	if (f->names + strlen(name) + 1 > NAMES_MAX) {
+		(void)json_object_set_new(f->left_out, name, json_null());
+		if (!f->full)
+			log_warn("the service manager's store has no room for more names (%s): after a restart some VMs will "
+				 "have to connect again",
+				 name);
+		f->full = true;
+		return;
+	}
+	f->names += strlen(name) + 1;
 	(void)snprintf(text, sizeof text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	notify(f, text, &fd);
 }
@@ -61,6 +80,9 @@ static void tell_remove(struct fdstore *f, const char *name)
 {
 	char text[512];
 
+	if (json_object_del(f->left_out, name) == 0)
+		return;
+	f->names -= strlen(name) + 1;
 	(void)snprintf(text, sizeof text, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 	notify(f, text, NULL);
 }
@@ -77,7 +99,7 @@ static void give_up(void *ctx, const char *name)
 {
 	struct fdstore *f = ctx;
 
-	if (count(f, name, -1) <= 0)
+	if (count(f, name, -1) == 0)
 		tell_remove(f, name);
 }
 
@@ -119,12 +141,15 @@ int fdstore_open(struct fdstore **out, struct vmq_err *err)
 	if (f) {
 		f->passed = calloc((size_t)n + 1, sizeof *f->passed);
 		f->users = json_object();
+		f->left_out = json_object();
 	}
-	if (!f || !f->passed || !f->users)
+	if (!f || !f->passed || !f->users || !f->left_out)
 		return vmq_err(err, -1, "out of memory");
 	f->keep = (struct vhost_keep){ store, give_up, take, f };
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		f->passed[f->npassed++] = (struct passed){ .name = names[i], .fd = SD_LISTEN_FDS_START + i };
+		f->names += strlen(names[i]) + 1;
+	}
 	free(names);
 	*out = f;
 	return 0;
@@ -161,6 +186,7 @@ void fdstore_close(struct fdstore *f)
 	close_passed(f);
 	free(f->passed);
 	json_decref(f->users);
+	json_decref(f->left_out);
 	free(f);
 }
 

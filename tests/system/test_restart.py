@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from vmqtest import daemon, guest, procs, supervisor
+from vmqtest import daemon, guest, procs, supervisor, vufront
 from vmqtest.frames import frame
 
 A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
@@ -137,6 +137,28 @@ def test_a_session_that_cannot_be_gone_on_with(kept):
     x.vmqd.wait_running('a', 'b', timeout=30)
     b.drain()
     exchange(a, b)
+
+
+def test_more_than_can_be_kept(lab):
+    """Names of descriptors go to the next process in one string, and the kernel starts none with more than 128 KiB of it: it
+    starts all the same, the sessions that were kept go on, and VMs whose were not connect again."""
+    s = supervisor.Supervisor()
+    names = [f'{n:02}'.ljust(60, 'x') for n in range(20)]
+    x = lab(vports=[{'name': n, 'queue_pairs': 16, 'mac': f'52:54:00:00:01:{i:02x}'} for i, n in enumerate(names)], supervisor=s)
+    vms = [vufront.VuFront(x.vmqd.path(n), pairs=16, ring=4) for n in names]
+    x.vmqd.wait_running(*names)
+    s.settle()
+    assert 120_000 < sum(len(n) + 1 for n in s.names()) < 131_072
+    assert 'has no room for more names' in x.vmqd.proc.log(100000)
+    x.vmqd.kill()
+    x.vmqd.start()
+    x.vmqd.wait_running(names[0], timeout=30)
+    vms[-1].reconnect()
+    x.vmqd.wait_running(names[-1], timeout=30)
+    f = frame('52:54:00:00:01:13', '52:54:00:00:01:00')
+    vms[0].send([f])
+    procs.wait_for(lambda: f in [g for q in vms[-1].queues[::2] for g in vms[-1].received(q)], 30, 'the frame')
+    assert 'cannot be gone on with' in x.vmqd.proc.log(100000)
 
 
 def test_by_a_new_connection(lab):
