@@ -232,7 +232,7 @@ void nic_set_packet_filter(struct nic *n, bool promiscuous, const uint8_t mac[6]
 
 enum nic_vlan_test {
 	NIC_VLAN_UNTAGGED_OR_ZERO, /* untagged and priority-tagged frames */
-	NIC_VLAN_EQUAL,            /* frames tagged with `vlan`; the tag is taken off, and put on what the VM sends */
+	NIC_VLAN_EQUAL,            /* frames tagged with `vlan`; unless the VPort is a trunk the tag is taken off, and put on what the VM sends */
 	NIC_VLAN_ANY,              /* all; a tag is taken off (unless the VPort is a trunk) */
 };
 

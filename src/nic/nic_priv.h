@@ -126,7 +126,7 @@ struct nic_vport {
 	bool can_send;     /* active, and has a filter or is the default VPort */
 	bool tags_inline;  /* the receiver sees tags in the bytes: trunk or host port */
 	bool source_check;
-	bool any_vlan;     /* its VM may send what it likes: no VLAN check, or a filter for any VLAN, or a trunk */
+	bool any_vlan;     /* its VM may send what it likes: no VLAN check, or a filter for any VLAN */
 	bool no_vlan;      /* its VM may send frames without a VLAN */
 	bool tx_limited, rx_limited, group_limited; /* limits are set */
 	bool bypass;       /* its rings are in `bypassed` (bypass.c) */
@@ -134,7 +134,7 @@ struct nic_vport {
 	struct nic_rss *rss;  /* NULL: off; read with acquire */
 	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS]; /* running; NULL: not. Read with acquire; the first lies in the line of the above */
 	struct nic *nic;
-	uint64_t *vlan_set;   /* the VLANs of its filters, a bit each, when there are several; replaced whole */
+	uint64_t *vlan_set;   /* the VLANs of its filters, a bit each, when there are several or it is a trunk; replaced whole */
 	uint32_t nfilters;    /* control's, like all below but the pointers */
 	enum nic_moderation moderation; /* workers read */
 	uint64_t moderation_own;        /* frames << 32 | microseconds instead of the level's; 0: the level's. Workers read */

@@ -33,13 +33,14 @@ static bool has_vlan(const struct nic_vport *v, unsigned vlan)
 	return false;
 }
 
-/* What a VM with the VLAN check on may send. Short of memory for the set of several VLANs, none of them. */
+/* What a VM with the VLAN check on may send: of one VLAN an access port's own is known without a set. Short of memory for the
+ * set, none of its VLANs. */
 static void refresh_vlans(struct nic_vport *v)
 {
-	bool any = !v->policy.vlan_check || v->policy.trunk || has_vlan(v, FILTER_VLAN_ANY);
+	bool any = !v->policy.vlan_check || has_vlan(v, FILTER_VLAN_ANY);
 	uint64_t *set = NULL, *old = v->vlan_set;
 
-	if (!any && v->nvlans > 1)
+	if (!any && (v->nvlans > 1 || v->policy.trunk))
 		set = calloc(4096 / 64, sizeof *set);
 	for (uint32_t i = 0; set && i < v->nvlans; i++)
 		set[v->vlans[i].vlan / 64] |= 1ull << (v->vlans[i].vlan % 64);

@@ -19,6 +19,7 @@
 #define MODE          .type = SCHEMA_MODE
 #define MAC           .type = SCHEMA_MAC
 #define VLAN          .type = SCHEMA_VLAN, .min = 1, .max = 4094
+#define TRUNK         .type = SCHEMA_TRUNK, .min = 1, .max = 4094
 #define MAPPING(o)    .type = SCHEMA_MAPPING, .of = &schema_##o
 #define KEYWORDS      .type = SCHEMA_KEYWORDS
 #define PORT_OR(o, p) .type = SCHEMA_PORT, .of = &schema_##o, .other = &schema_##p

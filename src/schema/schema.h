@@ -28,6 +28,7 @@
 	X(MODE, "file mode")    /* octal text with a leading 0 */                                                     \
 	X(MAC, "MAC address")                                                                                         \
 	X(VLAN, "VLAN test")    /* min … max, untagged, any */                                                        \
+	X(TRUNK, "true, false or VLANs") /* a VLAN, or text with several */                                            \
 	X(MAPPING, "mapping")   /* of the members of `of` */                                                          \
 	X(PORT, "mapping")      /* of `of`, or with driver pcap of `other` */                                         \
 	X(KEYWORDS, "mapping")  /* of the rows of SCHEMA_KEYWORDS */                                                  \

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define VLANS	   "(untagged|any|[0-9]{1,4}(-[0-9]{1,4})?)"
 #define NO_CONTROL "[^\\x00-\\x1f\\x7f]"
 
 static json_t *object_schema(const struct schema_object *o);
@@ -115,6 +116,9 @@ static json_t *value_schema(const struct schema_member *m)
 		return mac_schema();
 	case SCHEMA_VLAN:
 		return json_pack("{s:[o, {s:[s, s]}]}", "anyOf", range_schema(m->min, m->max), "enum", "untagged", "any");
+	case SCHEMA_TRUNK:
+		return json_pack("{s:[{s:s}, o, o]}", "anyOf", "type", "boolean", range_schema(m->min, m->max),
+				 text_schema("^" VLANS "(," VLANS ")*$", 0));
 	case SCHEMA_MAPPING:
 		return object_schema(m->of);
 	case SCHEMA_PORT:

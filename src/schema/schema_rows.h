@@ -173,6 +173,9 @@
 	X(VPORT, source_check, BOOL, IS("false"), LIVE, "drop what the VM sends from an address that is not its own", "") \
 	X(VPORT, vlan_check, BOOL, IS("true"), LIVE, "drop what it sends tagged for another VLAN", "")                \
 	X(VPORT, all_multicast, BOOL, IS("true"), LIVE, "give it all multicast frames of its VLANs", "")              \
+	X(VPORT, trunk, TRUNK, IS("false"), LIVE, "its VM sees VLAN tags; a list: of its addresses in these VLANs",   \
+	  "A list of VLANs (untagged,10,100-199, or any) takes the place of vlan: the address gets a filter for "     \
+	  "each, and vlan_check holds the VM to them. Of a VPort that runs all addresses get these and no others.")   \
 	SCHEMA_ROWS_TUNING(X)                                                                                         \
 	X(VPORT, filters, LIST(FILTER, 0, SCHEMA_MAX_FILTERS), NONE, LIVE, "more filters", "")
 

@@ -40,6 +40,14 @@ struct stack_vlan {
 	uint16_t id; /* 1 … 4094 with STACK_VLAN_ID, else 0 */
 };
 
+#define STACK_VLANS 4096u /* VLAN tests there are: untagged, 1 … 4094, any */
+
+/* A set of VLAN tests. */
+struct stack_vlans {
+	uint64_t id[4096 / 64];
+	bool untagged, any;
+};
+
 /* A receive filter; `broadcast`: it brings one for ff:ff:ff:ff:ff:ff with the same VLAN test (never for group MACs). */
 struct stack_filter_want {
 	uint8_t mac[6];
@@ -50,6 +58,7 @@ struct stack_filter_want {
 
 struct stack_policy {
 	bool source_check, vlan_check, all_multicast;
+	bool trunk; /* the VM sees VLAN tags in its frames, and sends its own */
 };
 
 /* A rate a second (0: no limit) and what may pass at once (0: the adapter's choice). */
@@ -85,7 +94,8 @@ struct stack_vport_want {
 /* What shall change; members without their flag are not looked at. */
 struct stack_vport_change {
 	bool set_cpu, set_moderation, set_name, set_active, set_queue_pairs;
-	bool set_source_check, set_vlan_check, set_all_multicast, set_tuning;
+	bool set_source_check, set_vlan_check, set_all_multicast, set_trunk, set_tuning;
+	bool set_vlans; /* the addresses of its filters get these VLANs and no others */
 	bool by_plan;  /* with set_cpu: no person's choice, so that plans may change it again */
 	bool let_plan; /* the CPU stays as it is, and plans may change it from now on */
 	unsigned cpu;
@@ -94,6 +104,7 @@ struct stack_vport_change {
 	char name[STACK_NAME_SIZE];
 	struct stack_policy policy;
 	struct stack_tuning tuning; /* all of it */
+	struct stack_vlans vlans;
 };
 
 /* ---- what there is ---- */
@@ -265,6 +276,11 @@ int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, stru
 		      struct stack_error *e);
 
 /* ---- checks of single values, for whoever reads them from text ---- */
+
+/* Adds a test to the set. */
+void stack_vlans_put(struct stack_vlans *s, const struct stack_vlan *v);
+/* The tests of the set in ascending order into `out` (NULL: only counted), which has room for STACK_VLANS. How many. */
+size_t stack_vlans_list(const struct stack_vlans *s, struct stack_vlan *out);
 
 /* 1 … 64 of A-Za-z0-9_.- and not "." or "..". */
 bool stack_name_ok(const char *name);

@@ -165,6 +165,14 @@ int stack_queue_info(const struct stack_vport *v, struct stack_vport_info *out, 
 /* The default queue first; free() the array. */
 int stack_queue_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);
 
+/* ---- stack_trunk.c ---- */
+
+/* The addresses of the VPort's filters get filters for these VLANs and no others. On failure all is as before. `before` gets
+ * what stack_trunk_undo() goes back to; free() it. */
+int stack_trunk_set(struct stack_vport *v, const struct stack_vlans *vlans, struct stack_filter_info **before, size_t *n,
+		    struct stack_error *e);
+void stack_trunk_undo(struct stack_vport *v, struct stack_filter_info *before, size_t n);
+
 /* ---- stack_filter.c ---- */
 
 /* stack_filter_add without the event. */

@@ -204,7 +204,8 @@ int stack_req_set_policy(struct stack_adapter *a, uint32_t id, const struct stac
 		.VPortId = id,
 		.Policies = (p->source_check ? VMQ_VPORT_POLICY_SOURCE_CHECK : 0u) |
 			    (p->vlan_check ? VMQ_VPORT_POLICY_VLAN_CHECK : 0u) |
-			    (p->all_multicast ? VMQ_VPORT_POLICY_ALL_MULTICAST : 0u),
+			    (p->all_multicast ? VMQ_VPORT_POLICY_ALL_MULTICAST : 0u) |
+			    (p->trunk ? VMQ_VPORT_POLICY_TRUNK : 0u),
 	};
 
 	return set(a, OID_VMQ_VPORT_POLICY, &q, sizeof q, e);
@@ -219,6 +220,7 @@ int stack_req_get_policy(struct stack_adapter *a, uint32_t id, struct stack_poli
 	p->source_check = q.Policies & VMQ_VPORT_POLICY_SOURCE_CHECK;
 	p->vlan_check = q.Policies & VMQ_VPORT_POLICY_VLAN_CHECK;
 	p->all_multicast = q.Policies & VMQ_VPORT_POLICY_ALL_MULTICAST;
+	p->trunk = q.Policies & VMQ_VPORT_POLICY_TRUNK;
 	return 0;
 }
 

@@ -297,12 +297,16 @@ struct own {
 	bool policy, tuning;
 	struct stack_policy old_policy;
 	struct stack_tuning old_tuning;
+	struct stack_filter_info *old_filters; /* NULL: they stay */
+	size_t nfilters;
 };
 
-static void undo_own(const struct stack_vport *v, const struct own *o)
+static void undo_own(struct stack_vport *v, const struct own *o)
 {
 	struct stack_error e;
 
+	if (o->old_filters)
+		stack_trunk_undo(v, o->old_filters, o->nfilters);
 	if (o->tuning)
 		(void)stack_req_set_tuning(v->adapter, v->id, &o->old_tuning, &e);
 	if (o->policy)
@@ -313,7 +317,7 @@ static int change_policy(const struct stack_vport *v, const struct stack_vport_c
 {
 	struct stack_policy new;
 
-	if (!c->set_source_check && !c->set_vlan_check && !c->set_all_multicast)
+	if (!c->set_source_check && !c->set_vlan_check && !c->set_all_multicast && !c->set_trunk)
 		return 0;
 	if (stack_req_get_policy(v->adapter, v->id, &o->old_policy, e) < 0)
 		return -1;
@@ -324,20 +328,26 @@ static int change_policy(const struct stack_vport *v, const struct stack_vport_c
 		new.vlan_check = c->policy.vlan_check;
 	if (c->set_all_multicast)
 		new.all_multicast = c->policy.all_multicast;
+	if (c->set_trunk)
+		new.trunk = c->policy.trunk;
 	o->policy = stack_req_set_policy(v->adapter, v->id, &new, e) == 0;
 	return o->policy ? 0 : -1;
 }
 
-static int change_own(const struct stack_vport *v, const struct stack_vport_change *c, struct own *o, struct stack_error *e)
+static int change_tuning(const struct stack_vport *v, const struct stack_vport_change *c, struct own *o, struct stack_error *e)
 {
-	*o = (struct own){ 0 };
-	if (change_policy(v, c, o, e) < 0)
-		return -1;
 	if (!c->set_tuning)
 		return 0;
 	if (stack_req_get_tuning(v->adapter, v->id, &o->old_tuning, e) == 0)
 		o->tuning = stack_req_set_tuning(v->adapter, v->id, &c->tuning, e) == 0;
-	if (o->tuning)
+	return o->tuning ? 0 : -1;
+}
+
+static int change_own(struct stack_vport *v, const struct stack_vport_change *c, struct own *o, struct stack_error *e)
+{
+	*o = (struct own){ 0 };
+	if (change_policy(v, c, o, e) == 0 && change_tuning(v, c, o, e) == 0 &&
+	    (!c->set_vlans || stack_trunk_set(v, &c->vlans, &o->old_filters, &o->nfilters, e) == 0))
 		return 0;
 	undo_own(v, o);
 	return -1;
@@ -378,9 +388,11 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 	}
 	if (asked || own.policy || own.tuning || early || c->let_plan)
 		stack_event(v, "vport_changed", NULL);
+	free(own.old_filters);
 	return 0;
 undo:
 	undo_own(v, &own);
+	free(own.old_filters);
 	return -1;
 }
 

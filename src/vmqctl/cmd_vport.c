@@ -52,6 +52,8 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, "\n    ", "source_check", vport, "source_check");
 	text_pair(out, " ", "vlan_check", vport, "vlan_check");
 	text_pair(out, " ", "all_multicast", vport, "all_multicast");
+	if (json_is_true(json_object_get(vport, "trunk")))
+		text_pair(out, " ", "trunk", vport, "trunk");
 	if (json_is_true(json_object_get(vport, "bypass")))
 		text_pair(out, " ", "bypass", vport, "bypass");
 	print_tuning(out, vport);
@@ -159,6 +161,10 @@ static struct cmd_key key_of(const struct schema_member *m)
 	case SCHEMA_BOOL:
 		k.type = CMD_SWITCH;
 		k.value = "on|off";
+		break;
+	case SCHEMA_TRUNK:
+		k.type = CMD_SWITCH;
+		k.value = "on|off|VLANS";
 		break;
 	case SCHEMA_NUMBER:
 		k.type = CMD_NUMBER;

@@ -49,6 +49,7 @@ json_t *document_of(const struct wish_vport *wish, bool here)
 
 	if (!doc)
 		return NULL;
+	(void)json_object_set_new(doc, "trunk", json_boolean(w->policy.trunk));
 	tuning_describe(&w->tuning, doc);
 	if (!here)
 		return doc;

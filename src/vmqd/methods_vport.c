@@ -7,6 +7,7 @@
 #include "vmqd/methods.h"
 #include "vmqd/state.h"
 #include "vmqd/text.h"
+#include "vmqd/trunk.h"
 #include "vmqd/tuning.h"
 
 void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f)
@@ -54,6 +55,7 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
 	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));
 	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));
+	(void)json_object_set_new(out, "trunk", json_boolean(policy.trunk));
 	(void)json_object_set_new(out, "bypass", json_boolean(nic_vport_bypassed(a->nic, stack_vport_id(v))));
 	tuning_describe(&tuning, out);
 	if (stack_vport_id(v) == 0) {
@@ -166,6 +168,7 @@ static void read_change(struct params *p, struct stack_vport_change *c)
 	c->set_source_check = params_bool(p, "source_check", &c->policy.source_check);
 	c->set_vlan_check = params_bool(p, "vlan_check", &c->policy.vlan_check);
 	c->set_all_multicast = params_bool(p, "all_multicast", &c->policy.all_multicast);
+	c->set_trunk = trunk_read(p, SCHEMA(VPORT, trunk), &c->policy.trunk, &c->set_vlans, &c->vlans);
 	c->set_tuning = tuning_read(p, &c->tuning);
 	c->set_active = params_bool(p, "active", &active);
 	if (!active)

@@ -7,6 +7,7 @@
 
 #include "vmqd/member.h"
 #include "vmqd/text.h"
+#include "vmqd/trunk.h"
 #include "vmqd/tuning.h"
 
 void wish_filter_read(struct params *p, bool required, struct stack_filter_want *out)
@@ -32,11 +33,31 @@ static void default_socket(struct params *p, const char *run_dir, struct stack_v
 				   sizeof w->socket - 1, run_dir, w->name);
 }
 
+/* The VLANs of `mac`, one for each of its filters. */
+static size_t first_vlans(struct params *p, struct stack_vport_want *w, const struct stack_filter_want *first,
+			  struct stack_vlan vlans[STACK_VLANS])
+{
+	struct stack_vlans set;
+	bool list;
+
+	(void)trunk_read(p, SCHEMA(VPORT, trunk), &w->policy.trunk, &list, &set);
+	if (list && params_has(p, "vlan"))
+		(void)params_fault(p, "vlan", "has no place beside the VLANs of trunk");
+	if (list && !params_has(p, "mac"))
+		(void)params_fault(p, "trunk", "needs mac beside its VLANs: filters are of an address in a VLAN");
+	if (!params_ok(p) || !params_has(p, "mac"))
+		return 0;
+	vlans[0] = first->vlan;
+	return list ? stack_vlans_list(&set, vlans) : 1;
+}
+
 int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct wish_vport *out)
 {
 	struct stack_vport_want *w = &out->want;
 	struct stack_filter_want first;
+	struct stack_vlan vlans[STACK_VLANS];
 	uint32_t cpu = 0, pairs = 1;
+	size_t nvlans;
 	unsigned mode = 0, function = 0, moderation = 0;
 
 	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true } };
@@ -53,6 +74,7 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	(void)member_bool(p, SCHEMA(VPORT, source_check), &w->policy.source_check);
 	(void)member_bool(p, SCHEMA(VPORT, vlan_check), &w->policy.vlan_check);
 	(void)member_bool(p, SCHEMA(VPORT, all_multicast), &w->policy.all_multicast);
+	nvlans = first_vlans(p, w, &first, vlans);
 	(void)tuning_read(p, &w->tuning);
 	if (!params_ok(p))
 		return -1;
@@ -61,12 +83,14 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	w->moderation = moderation_values[moderation];
 	w->on_vf = function == 1;
 	w->socket_mode = mode ? STACK_SOCKET_CLIENT : STACK_SOCKET_SERVER;
-	out->filters = calloc(more + 1, sizeof *out->filters);
+	out->filters = calloc(more + nvlans + 1, sizeof *out->filters);
 	if (!out->filters)
 		return stack_fail(p->e, STACK_FAILED, NULL, "out of memory");
 	w->filters = out->filters;
-	if (params_has(p, "mac"))
+	for (size_t i = 0; i < nvlans; i++) {
+		first.vlan = vlans[i];
 		out->filters[w->nfilters++] = first;
+	}
 	return 0;
 }
 

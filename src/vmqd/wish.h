@@ -15,7 +15,7 @@ struct wish_vport {
 };
 
 /* Takes vport.add's members but `adapter` out of `p`. `run_dir` is where a socket lies that is not named. The filter of
- * `mac` comes first, `more` others have room behind it. On success wish_free() it. */
+ * `mac` comes first (with `trunk` and a list of VLANs one for each), `more` others have room behind it. On success wish_free() it. */
 int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct wish_vport *out);
 /* The default VPort's: takes what it may have of a VPort's members (schema HOST) but cpu. It is called so; there is no socket.
  * There is room for `filters` filters. On success wish_free() it. */

@@ -176,6 +176,8 @@ PROVOKED = {
     'broken': ('wrong', 'web1 is broken: it lies', 'modprobe', lambda c: c.vport.update(status='broken: it lies')),
     'active': ('wrong', 'web1 is not activated', 'active on', lambda c: c.vport.update(state='deactivated')),
     'filters': ('warning', 'web1 has no filter', 'filter add web1', lambda c: c.vport.update(filters=0)),
+    'trunk': ('warning', 'web1 has filters of several VLANs and is no trunk', 'trunk on',
+              lambda c: c.vport.update(macs=[{'mac': MAC, 'vlan': 10, 'id': 1}, {'mac': MAC, 'vlan': 20, 'id': 3}])),
     'orphans': ('warning', 'filter 7 .* vmqctl does not know', 'FilterId=7',
                 lambda c: c.filters.append({'id': 7, 'vport': 'gone', 'adapter': 'ext0', 'mac': '52:54:00:00:00:07', 'vlan': 'any'})),
     'duplicate_mac': ('warning', 'web1 .* and of VPort db1|db1 .* and of VPort web1', 'filter del', two_macs),

@@ -23,7 +23,7 @@ NUMBERS['max_group_frames_per_s'] = 10000
 def two(lab):
     """Two switches; on the first the VPort that travels, on the second one that is there already."""
     a = lab(vports=[{'name': 'web', 'mac': WEB, 'vlan': 100, 'queue_pairs': 2, 'moderation': 'high',
-                     'source_check': True, 'vlan_check': False, 'all_multicast': False,
+                     'source_check': True, 'vlan_check': False, 'all_multicast': False, 'trunk': True,
                      'filters': [{'mac': MORE, 'vlan': 'any', 'broadcast': False}, {'mac': '01:00:5e:00:00:05'}]}])
     b = lab(vports=[{'name': 'db', 'mac': OTHER, 'vlan': 'any'}])
     return a.vmqd, b.vmqd
@@ -40,7 +40,7 @@ def test_what_goes_out_comes_in_again(two):
     cpu = a.vport('web')['cpu']
     assert document == {
         'format': 1, 'name': 'web', 'function': 'pf', 'cpu': cpu, 'queue_pairs': 2, 'moderation': 'high', 'source_check': True,
-        'vlan_check': False, 'all_multicast': False, 'features': [],
+        'vlan_check': False, 'all_multicast': False, 'trunk': True, 'features': [],
         'filters': [{'mac': WEB, 'vlan': 100, 'broadcast': True}, {'mac': MORE, 'vlan': 'any', 'broadcast': False},
                     {'mac': '01:00:5e:00:00:05', 'vlan': 'untagged', 'broadcast': False}], **NUMBERS}
     assert b.call('migrate.check', vport=document) == {'fits': True, 'lacks': []}

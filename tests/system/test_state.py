@@ -58,7 +58,7 @@ class Kept:
 
 def seen(vmqd):
     """Everything that is to survive."""
-    vports = {v['name']: {k: v[k] for k in ('id', 'cpu', 'queue_pairs', 'moderation', 'source_check', 'vlan_check', 'all_multicast',
+    vports = {v['name']: {k: v[k] for k in ('id', 'cpu', 'queue_pairs', 'moderation', 'source_check', 'vlan_check', 'all_multicast', 'trunk',
                                             'origin', 'state')} | {'socket': v.get('socket'), 'mode': v.get('socket_mode')}
               for v in vmqd.call('vport.show')['vports']}
     filters = sorted((f['id'], f['vport'], f['mac'], str(f['vlan']), f['companion']) for f in vmqd.call('filter.show')['filters'])
@@ -91,7 +91,7 @@ def test_everything_asked_is_there_again(kept, kill):
     assert {v['origin'] for v in d.call('vport.show')['vports']} == {'file'}
     d.call('vport.add', name='new1', mac=MAC % (1, 1), vlan='any', moderation='low', source_check=True)
     d.call('vport.add', name='new2', mac=MAC % (1, 2), socket_mode='client', socket=d.dir + '/other.sock')
-    d.call('vport.set', name='web2', vlan_check=False, all_multicast=False, moderation='off', new_name='renamed')
+    d.call('vport.set', name='web2', vlan_check=False, all_multicast=False, trunk=True, moderation='off', new_name='renamed')
     d.call('vport.set', name='default', moderation='high')
     d.call('filter.add', vport='default', mac=MAC % (1, 9))
     moved = [f for f in d.call('filter.show', vport='web1')['filters'] if f['mac'] == MAC % (0, 2)][0]

@@ -3,7 +3,7 @@
 who gets a frame, and with which tag. Each case sends one numbered frame and looks everywhere."""
 import pytest
 
-from vmqtest import frames, procs
+from vmqtest import frames, procs, rpc
 from vmqtest.frames import BROADCAST, frame, tagged
 
 A, B, C, D, E = (f'52:54:00:00:00:0{i}' for i in (1, 2, 3, 4, 5))
@@ -167,6 +167,100 @@ def test_vlan_check(lab, mode):
     f = frame(FAR, B, 3, vlan=0, priority=5)
     x.vms['b'].send(f)
     assert x.everywhere(2)['wire'] == [tagged(frames.untagged(f), 100, 5)]
+
+
+@pytest.mark.parametrize('mode', [{}, QUEUES], ids=['vports', 'queues'])
+def test_trunk(lab, mode):
+    """The VM sees tags, of its VLANs only; what it sends for others is dropped and counted, and so is what comes for others."""
+    x = lab(vports=[{'name': 't', 'mac': A, 'trunk': '10,20,100-199'}, {'name': 'b', 'mac': B, 'vlan': 10}], host_promiscuous=False,
+            **mode)
+    t, b = x.plug('t', 'b')
+    assert x.vmqd.vport('t')['trunk'] and not x.vmqd.vport('b')['trunk']
+    for n, (vid, priority) in enumerate([(10, 0), (20, 5), (100, 0), (199, 7)]):
+        f = tagged(frame(A, FAR, n), vid, priority)
+        x.wire.send(f)
+        assert x.everywhere(1) == {'t': [f]}
+        f = tagged(frame(FAR, A, n), vid, priority)
+        t.send(f)
+        assert x.everywhere(1) == {'wire': [f]}
+    x.wire.send(frame(BROADCAST, FAR, 50, vlan=10))
+    assert x.everywhere(3) == {'t': [frame(BROADCAST, FAR, 50, vlan=10)], 'b': [frame(BROADCAST, FAR, 50)],
+                               'host': [frame(BROADCAST, FAR, 50, vlan=10)]}
+    t.send(frame(B, A, 51, vlan=10, priority=3))
+    assert x.everywhere(1) == {'b': [frame(B, A, 51)]}
+    b.send(frame(A, B, 52))
+    assert x.everywhere(1) == {'t': [frame(A, B, 52, vlan=10)]}
+    lost = [None, 0, 30, 99, 200]
+    for n, vid in enumerate(lost):
+        x.wire.send(frame(A, FAR, 60 + n, vlan=vid))
+        t.send(frame(FAR, A, 60 + n, vlan=vid))
+    procs.soon_equal(lambda: (x.vmqd.wire()['drops']['rx_not_accepted'], x.vmqd.stats('t')['drops']['tx_vlan']), (len(lost), len(lost)))
+    assert x.everywhere() == {}
+
+
+def explained(x, **frame):
+    return [(d['fate'], d.get('vport'), d.get('tag'), d.get('drop')) for d in x.vmqd.call('explain', **frame)['destinations']]
+
+
+def test_trunk_is_changed_under_traffic(lab):
+    x = lab(vports=[{'name': 't', 'mac': A, 'vlan': 20}, {'name': 'o', 'mac': A, 'vlan': 40}], host_promiscuous=False)
+    [t] = x.plug('t')
+    said = x.vmqd.vmqctl('vport', 'set', 't', 'trunk', 'untagged,20')
+    assert 'trunk yes' in said and 'vlan untagged' in said
+    for n, vid in enumerate([None, 0, 20]):  # a priority tag is seen as it came
+        f = frame(A, FAR, n, vlan=vid, priority=4 if vid is not None else 0)
+        x.wire.send(f)
+        assert x.everywhere(1) == {'t': [f]}
+        f = frame(FAR, A, n, vlan=vid, priority=4 if vid is not None else 0)
+        t.send(f)
+        assert x.everywhere(1) == {'wire': [f]}
+    assert explained(x, **{'from': 'wire'}, dst=A, vlan=20) == [('deliver', 't', 'kept', None)]
+    assert explained(x, **{'from': 't'}, dst=FAR, vlan=30) == [('drop', None, 'none', 'tx_vlan')]
+
+    def filters():
+        return [(f['id'], f['mac'], f['vlan'], f['companion']) for f in x.vmqd.call('filter.show', vport='t')['filters']]
+    before = filters()
+    with pytest.raises(rpc.RpcError) as e:
+        x.vmqd.call('vport.set', name='t', trunk='10-39,40,41', moderation='low', vlan_check=False)
+    assert e.value.field == 'mac' and 'VPort o' in str(e.value)
+    assert (filters(), x.vmqd.vport('t')['moderation'], x.vmqd.vport('t')['vlan_check']) == (before, 'adaptive', True)
+    # frames of a VLAN that stays are not lost while the list changes
+    sent, got = [frame(A, FAR, n, vlan=20) for n in range(400)], []
+    for n in range(0, 400, 20):
+        for f in sent[n:n + 20]:
+            x.wire.send(f)
+        x.vmqd.call('vport.set', name='t', trunk='20,' + ('50-79' if n % 40 else '80-99'))
+        got += t.recv(20, 5)
+    assert got == sent
+    assert {f[2] for f in filters()} == {20, *range(50, 80)}
+    # any: all that no other VPort has
+    x.vmqd.call('vport.set', name='t', trunk='any')
+    x.wire.send(frame(A, FAR, 1, vlan=777))
+    assert x.everywhere(1) == {'t': [frame(A, FAR, 1, vlan=777)]}
+    # off: the tags go, the filters stay
+    x.vmqd.call('vport.set', name='t', trunk=False)
+    x.wire.send(frame(A, FAR, 2, vlan=777))
+    assert x.everywhere(1) == {'t': [frame(A, FAR, 2)]}
+
+
+def test_trunk_refused(lab):
+    x = lab(vports=[{'name': 't', 'mac': A}])
+
+    def refused(method, field, words, **params):
+        with pytest.raises(rpc.RpcError) as e:
+            x.vmqd.call(method, **params)
+        assert e.value.field == field and words in str(e.value), params
+    for wrong in ('', '0', '4095', '10-', '10-5', '-1', '1,,2', 'any,x', '10 ', '99999999999', '1-2-3', 'on', ',', 0, 4095, 1.5, [10], None):
+        refused('vport.set', 'trunk', 'list of VLANs', name='t', trunk=wrong)
+    refused('vport.add', 'trunk', 'needs mac', name='n', trunk='10')
+    refused('vport.add', 'vlan', 'no place', name='n', trunk='10', mac=C, vlan=5)
+    x.vmqd.call('vport.add', name='n', trunk=True)
+    refused('vport.set', 'trunk', 'no filter', name='n', trunk='10')
+    assert [f['vlan'] for f in x.vmqd.call('filter.show')['filters']] == ['untagged'] * 2
+    x.vmqd.call('vport.set', name='t', trunk='1-4094')  # all there are
+    assert len(x.vmqd.call('filter.show', vport='t')['filters']) == 2 * 4094
+    x.vmqd.call('vport.set', name='t', trunk=7)
+    assert [f['vlan'] for f in x.vmqd.call('filter.show')['filters']] == [7, 7]
 
 
 def test_source_check(lab):

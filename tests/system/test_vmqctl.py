@@ -86,6 +86,8 @@ REQUESTS = [
      'adapter e', 'vport.add', {'name': '7', 'broadcast': False, 'socket_mode': 'client', 'queue_pairs': 2,
                                 'source_check': True, 'vlan_check': False, 'all_multicast': True, 'adapter': 'e'}),
     ('vport add mac vlan any', 'vport.add', {'name': 'mac', 'vlan': 'any'}),
+    ('vport set web1 trunk on', 'vport.set', {'name': 'web1', 'trunk': True}),
+    ('vport set web1 trunk 10,20,100-199', 'vport.set', {'name': 'web1', 'trunk': '10,20,100-199'}),
     ('vport set web1 cpu 0 moderation low', 'vport.set', {'name': 'web1', 'cpu': 0, 'moderation': 'low'}),
     ('vport set web1 new_name web9 active on', 'vport.set', {'name': 'web1', 'new_name': 'web9', 'active': True}),
     ('vport del web1', 'vport.del', {'name': 'web1'}),

@@ -76,6 +76,37 @@ void check_active(struct doctor *d)
 	}
 }
 
+/* The VLAN ids of the VPort's filters: 2 stands for several. */
+static unsigned vlans_of(const json_t *vport)
+{
+	json_int_t first = 0;
+	const json_t *f;
+
+	DOCTOR_EACH(vport, "macs", f) {
+		json_int_t vlan = json_integer_value(json_object_get(f, "vlan"));
+
+		if (vlan && first && vlan != first)
+			return 2;
+		first = vlan ? vlan : first;
+	}
+	return first != 0;
+}
+
+void check_trunk(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		if (doctor_true(v, "trunk") || vlans_of(v) < 2)
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s has filters of several VLANs and is no trunk: its VM gets all frames without tags, and what "
+			   "it sends gets none",
+			   doctor_text(v, "name"));
+		doctor_mend(d, "vmqctl vport set %s trunk on; or filters of one VLAN", doctor_text(v, "name"));
+	}
+}
+
 /* QEMU's map of a VM's memory, as big as this, that only QEMU itself would see the writes to. */
 static bool has_private_memory(const struct doctor *d, pid_t pid, char out[256])
 {

@@ -73,6 +73,7 @@
 	X(broken, check_broken, DAEMON, "no VPort is broken")                                                         \
 	X(active, check_active, DAEMON, "VPorts are activated")                                                       \
 	X(filters, check_filters, DAEMON, "VPorts have filters")                                                      \
+	X(trunk, check_trunk, DAEMON, "a VPort with several VLANs is a trunk")                                        \
 	X(orphans, check_orphans, DAEMON, "filters have VPorts")                                                      \
 	X(duplicate_mac, check_duplicate_mac, DAEMON, "an address is somebody's alone")                               \
 	X(guest_slow, check_guest_slow, DAEMON, "VMs take what they receive")                                         \
