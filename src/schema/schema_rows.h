@@ -111,8 +111,8 @@
 	X(HOST, moderation, WORD(SCHEMA_MODERATIONS), IS("\"adaptive\""), LIVE,                                       \
 	  "how much notifications are held back", "As of a VPort.")                                                   \
 	X(HOST, source_check, BOOL, IS("false"), LIVE, "drop what the host sends from an address that is not its own", "") \
-	X(HOST, vlan_check, BOOL, IS("true"), LIVE, "drop what it sends tagged for another VLAN", "")                 \
-	X(HOST, all_multicast, BOOL, IS("true"), LIVE, "give it all multicast frames", "")                            \
+	X(HOST, vlan_check, BOOL, IS("false"), LIVE, "drop what it sends tagged for another VLAN", "")                 \
+	X(HOST, all_multicast, BOOL, IS("false"), LIVE, "give it all multicast frames, as a VPort; it gets them anyway", "") \
 	X(HOST, moderation_us, NUMBER(0, 10000), IS("0"), LIVE, "as of a VPort", "")                                  \
 	X(HOST, moderation_frames, NUMBER(0, 32768), IS("0"), LIVE, "as of a VPort", "")                              \
 	X(HOST, filters, LIST(FILTER, 0, SCHEMA_MAX_FILTERS), NONE, LIVE, "filters of the default VPort", "")

@@ -99,7 +99,7 @@ int wish_host_read(struct params *p, size_t filters, struct wish_vport *out)
 	struct stack_vport_want *w = &out->want;
 	unsigned moderation = 0;
 
-	*out = (struct wish_vport){ .want.policy = { .vlan_check = true, .all_multicast = true }, .want.queue_pairs = 1 };
+	*out = (struct wish_vport){ .want.queue_pairs = 1 };
 	(void)snprintf(w->name, sizeof w->name, STACK_DEFAULT_NAME);
 	(void)member_word(p, SCHEMA(HOST, moderation), &moderation);
 	(void)member_bool(p, SCHEMA(HOST, source_check), &w->policy.source_check);
