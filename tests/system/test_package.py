@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Debian packages: built from the tree, looked through by lintian, installed on a small Debian whose process 1 is systemd,
 upgraded and purged there, with VMs on the switch."""
-import functools
-import glob
 import os
 import re
 import subprocess
@@ -10,120 +8,23 @@ import time
 
 import pytest
 
-from vmqtest import container, daemon, guest, netns, procs, rpc, vufront
+from vmqtest import netns, package, procs, vufront
 from vmqtest.frames import frame
 
-ROOT = guest.ROOT
-FOLDER = os.path.join(daemon.BUILD, 'deb')
 A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
-
-
-@functools.cache
-def packages():
-    """{name of a package: its file}, built from the tree as it is."""
-    before = tree_state()
-    procs.run([os.path.join(ROOT, 'tools/deb/build'), FOLDER], timeout=600)
-    assert tree_state() == before
-    return {os.path.basename(f).partition('_')[0]: f for f in glob.glob(FOLDER + '/*.deb')}
-
-
-def tree_state():
-    return procs.run(['git', '-c', 'safe.directory=*', '-C', ROOT, 'status', '--porcelain', '--ignored', '--', '.', ':!/build*',
-                      ':!**/__pycache__'])
-
-
-def to_install():
-    return [f for n, f in packages().items() if not n.endswith(('-dbgsym', '-dev', '-doc'))]
-
-
-def version_of(package):
-    return procs.run(['dpkg-deb', '--field', package, 'Version']).strip()
-
-
-def with_version(package, version, folder):
-    """The package, under another version."""
-    tree = os.path.join(folder, 'tree')
-    procs.run(['dpkg-deb', '--raw-extract', package, tree])
-    control = os.path.join(tree, 'DEBIAN/control')
-    with open(control) as f:
-        text = f.read()
-    with open(control, 'w') as f:
-        f.write(re.sub(rf'(^Version: |\(= ){re.escape(version_of(package))}', rf'\g<1>{version}', text, flags=re.M))
-    made = os.path.join(folder, os.path.basename(package))
-    procs.run(['dpkg-deb', '--build', tree, made])
-    procs.run(['rm', '-r', tree])
-    return made
 
 
 def test_lintian():
     """No error and no warning, and no override that hides one."""
-    p = subprocess.run(['lintian', '--fail-on', 'error,warning', '--no-tag-display-limit', *packages().values()],
+    p = subprocess.run(['lintian', '--fail-on', 'error,warning', '--no-tag-display-limit', *package.packages().values()],
                        capture_output=True, text=True, timeout=120)
     assert p.returncode == 0, p.stdout + p.stderr
     assert not re.search(r'^[EWN]:', p.stdout, re.M), p.stdout
 
 
-# ---- on a machine ----
-
-class Machine:
-    """The container with the packages installed in it, the service running as it is right after the installation."""
-
-    def __init__(self):
-        self.net = netns.NetNS('machine')
-        base = procs.run([os.path.join(ROOT, 'tools/deb/base'), *to_install()], timeout=900).splitlines()[-1]
-        self.up = os.path.join(procs.workdir(), 'upgrade')
-        os.makedirs(self.up, exist_ok=True)
-        self.box = container.Container(base, self.net, [FOLDER, self.up])
-        self.before = self.state()
-        self.apt('install', *to_install())
-
-    def apt(self, *args):
-        return self.box.run('env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-y', '--no-install-recommends', *args,
-                            timeout=120)
-
-    def state(self):
-        """What an installation could leave behind: users, groups and files."""
-        names = [line.split(':')[0] for f in ('passwd', 'group') for line in open(self.box.path('/etc/' + f))]
-        files = self.box.run('find', '/etc', '/lib/systemd', '/run', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/share', '/var',
-                             '-name', '*vmq*').splitlines()
-        return set(names) | set(files)
-
-    def vmqctl(self, *args):
-        return self.box.run('vmqctl', *args)
-
-    def vmqd(self):
-        """A client of the control socket."""
-        return rpc.Client(procs.wait_for(lambda: self.box.exists('/run/vmq/vmqd.sock') and self.box.path('/run/vmq/vmqd.sock')))
-
-    def vport(self, name):
-        c = self.vmqd()
-        try:
-            return c.call('vport.show', name=name)['vports'][0]
-        finally:
-            c.close()
-
-    def vm(self, name):
-        return vufront.VuFront(self.box.path(f'/run/vmq/{name}.sock'))
-
-    def main_pid(self):
-        return int(self.box.shown('vmqd', 'MainPID'))
-
-    def user_of(self, pid):
-        return re.search(r'^Uid:\t(\d+)', self.box.run('cat', f'/proc/{pid}/status'), re.M).group(1)
-
-    def active(self):
-        return self.box.shown('vmqd', 'ActiveState') == 'active'
-
-    def wait_new(self, pid, *names):
-        """Until another process than `pid` serves these VPorts."""
-        procs.wait_for(lambda: self.active() and self.main_pid() not in (0, pid), 30, 'another vmqd')
-        for n in names:
-            procs.wait_for(lambda n=n: self.vport(n)['status'] == 'running', 30, f'VPort {n} running')
-
-
 @pytest.fixture
 def machine():
-    return Machine()
+    return package.Machine()
 
 
 def exchange(a, b, tag=0, n=20):
@@ -208,7 +109,7 @@ def test_service(machine):
 def test_library(machine, tmp_path):
     """A program is built against libvmq-dev as pkg-config says, with nothing of ours beside it, and talks to the installed vmqd."""
     for n in ('libvmq0', 'libvmq-dev'):
-        procs.run(['dpkg-deb', '--extract', packages()[n], tmp_path])
+        procs.run(['dpkg-deb', '--extract', package.packages()[n], tmp_path])
     arch = procs.run(['dpkg-architecture', '-qDEB_HOST_MULTIARCH']).strip()
     libs = f'{tmp_path}/usr/lib/{arch}'
     flags = procs.run(['pkg-config', '--cflags', '--libs', 'libvmq'],
@@ -225,29 +126,35 @@ def test_library(machine, tmp_path):
 
 
 def test_upgrade_and_purge(machine):
-    """A newer version goes on with the configuration and with the VMs; a purge leaves nothing."""
+    """The configuration is changed to have a card and a VPort. A newer version goes on with it and with the VMs; a purge leaves
+    nothing."""
     box = machine.box
+    far = netns.NetNS('far')
+    netns.veth(machine.net, 'eth1', far, 'w0')
+    wire = netns.RawPort(far, 'w0')
     config = box.path('/etc/vmq/vmqd.yaml')
     with open(config) as f:
-        own = f.read().replace('    #vports:\n    #  - name: web1\n    #    mac: 52:54:00:00:00:01\n',
-                               f'    vports:\n      - {{name: a, mac: "{A}"}}\n')
+        own = f.read().replace('      driver: pcap\n', f'      device: eth1\n    vports:\n      - {{name: a, mac: "{A}"}}\n')
     with open(config, 'w') as f:
         f.write(own)
     box.run('systemctl', 'restart', 'vmqd')
     machine.vmqctl('vport', 'add', 'b', 'mac', B)
     a, b = machine.vm('a'), machine.vm('b')
     exchange(a, b)
+    assert 'not permitted' not in box.journal('vmqd')  # what the unit takes away, the wire does not need
 
     pid = machine.main_pid()
-    machine.apt('install', *(with_version(f, '9.9', machine.up) for f in to_install()))
+    machine.apt('install', *(package.with_version(f, '9.9', machine.up) for f in package.to_install()))
     machine.wait_new(pid, 'a', 'b')
     assert box.run('dpkg-query', '-W', '-f', '${Version}', 'vmqd') == '9.9'
     exchange(a, b, 1)
+    wire.send(frame(A, B, seq=7))
+    assert a.recv(1, timeout=30) == [frame(A, B, seq=7)]
     with open(config) as f:
         assert f.read() == own
     assert machine.vport('b')['origin'] == 'runtime'
 
-    machine.apt('purge', '--auto-remove', 'vmqd', 'vmqctl', 'libvmq0')
+    machine.apt('purge', '--auto-remove', *(os.path.basename(f).partition('_')[0] for f in package.to_install()))
     assert machine.state() - machine.before <= {'kvm'}  # the group of those who run VMs is not ours
-    assert machine.net.links() == []
+    assert machine.net.links() == ['eth1']
     assert box.shown('vmqd', 'LoadState') == 'not-found'

@@ -13,7 +13,7 @@ class Container:
     """base: the folder below. netns: its network. folders: read-only there as well, by the same path."""
 
     #: Of what systemd-nspawn takes away, what vmqd needs on a machine of its own.
-    RIGHTS = ['--capability=CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON', '--bind=/dev/net/tun',
+    RIGHTS = ['--capability=CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON,CAP_IPC_LOCK', '--bind=/dev/net/tun',
               '--system-call-filter=bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self']
 
     def __init__(self, base, netns, folders=()):
@@ -68,6 +68,11 @@ class Container:
     def shown(self, unit, name):
         """A property of a unit."""
         return self.run('systemctl', 'show', unit, '--value', '--property', name).strip()
+
+    def processes(self, unit):
+        """The numbers of a service's processes, as we see them."""
+        with open(f'{self.groups[0]}/payload/system.slice/{unit}.service/cgroup.procs') as f:
+            return [int(line) for line in f]
 
     def journal(self, unit):
         return self.run('journalctl', '--no-pager', '--unit', unit)
