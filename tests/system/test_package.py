@@ -66,7 +66,10 @@ def test_service(machine):
     assert machine.active() and box.shown('vmqd', 'UnitFileState') == 'enabled'
     assert machine.net.links() == ['vmq0']
     pid = machine.main_pid()
-    assert machine.user_of(pid) == box.run('id', '-u', 'vmq').strip()
+    status = machine.status(pid)
+    assert status['Uid'].split() == 4 * [box.run('id', '-u', 'vmq').strip()]
+    assert {int(status[n], 16) for n in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb')} == {0}
+    assert (status['NoNewPrivs'], status['Seccomp']) == ('1', '2')
     assert 'files restricted (Landlock), system calls restricted (seccomp), user vmq' in box.journal('vmqd')
 
     for name, mac in (('a', A), ('b', B)):

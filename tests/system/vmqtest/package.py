@@ -91,8 +91,9 @@ class Machine:
     def main_pid(self):
         return int(self.box.shown('vmqd', 'MainPID'))
 
-    def user_of(self, pid):
-        return re.search(r'^Uid:\t(\d+)', self.box.run('cat', f'/proc/{pid}/status'), re.M).group(1)
+    def status(self, pid):
+        """The kernel's words on a process of the machine."""
+        return dict(re.findall(r'^(\w+):\t(.*)$', self.box.run('cat', f'/proc/{pid}/status'), re.M))
 
     def active(self):
         return self.box.shown('vmqd', 'ActiveState') == 'active'
