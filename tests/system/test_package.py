@@ -147,6 +147,14 @@ def test_upgrade_and_purge(machine):
     assert 'not permitted' not in box.journal('vmqd')  # what the unit takes away, the wire does not need
 
     pid = machine.main_pid()
+    with open(config, 'a') as f:
+        f.write('no: such key\n')
+    machine.apt('install', *(package.with_version(f, '9.8', machine.up) for f in package.to_install()))
+    assert machine.active() and machine.main_pid() == pid  # it would not start: the one that runs goes on
+    exchange(a, b)
+
+    with open(config, 'w') as f:
+        f.write(own)
     machine.apt('install', *(package.with_version(f, '9.9', machine.up) for f in package.to_install()))
     machine.wait_new(pid, 'a', 'b')
     assert box.run('dpkg-query', '-W', '-f', '${Version}', 'vmqd') == '9.9'
