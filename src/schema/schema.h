@@ -130,5 +130,7 @@ json_t *schema_json(void);
 /* Takes out of a configuration what says no more than its default: members whose value is the constant default, and empty
  * mappings and lists. (schema_trim.c) */
 void schema_trim(json_t *root);
+/* The same of one object of the table. */
+void schema_trim_object(const struct schema_object *o, json_t *value);
 
 #endif

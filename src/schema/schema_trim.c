@@ -2,8 +2,6 @@
 /* A configuration without what goes without saying (schema.h). */
 #include "schema/schema.h"
 
-static void trim_object(const struct schema_object *o, json_t *value);
-
 static bool is_fallback(const struct schema_member *m, const json_t *value)
 {
 	json_t *fallback = m->fallback ? json_loads(m->fallback, JSON_DECODE_ANY, NULL) : NULL;
@@ -32,7 +30,7 @@ static void trim_workers(const struct schema_member *m, json_t *list)
 	json_array_foreach(list, i, w) {
 		if (!json_is_object(w))
 			continue;
-		trim_object(m->of, w);
+		schema_trim_object(m->of, w);
 		if (json_object_size(w) == 1 && json_object_get(w, m->of->id))
 			(void)json_array_set(list, i, json_object_get(w, m->of->id));
 	}
@@ -48,13 +46,13 @@ static void trim_member(const struct schema_member *m, json_t *value)
 	else if (m->type == SCHEMA_WORKERS)
 		trim_workers(m, value);
 	else if (m->of && json_is_object(value))
-		trim_object(schema_object_of(m, value), value);
+		schema_trim_object(schema_object_of(m, value), value);
 	else if (m->of)
 		json_array_foreach(value, i, one)
-			trim_object(m->of, one);
+			schema_trim_object(m->of, one);
 }
 
-static void trim_object(const struct schema_object *o, json_t *value)
+void schema_trim_object(const struct schema_object *o, json_t *value)
 {
 	for (size_t i = 0; i < o->n; i++) {
 		const struct schema_member *m = &o->members[i];
@@ -72,5 +70,5 @@ static void trim_object(const struct schema_object *o, json_t *value)
 
 void schema_trim(json_t *root)
 {
-	trim_object(&schema_ROOT, root);
+	schema_trim_object(&schema_ROOT, root);
 }

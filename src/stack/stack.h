@@ -271,6 +271,9 @@ int stack_filter_del(struct stack_adapter *a, uint32_t id, struct stack_error *e
  * VM queues, which have nothing of that kind. */
 int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *to, struct stack_filter_info *out,
 		      struct stack_error *e);
+/* The filter brings a broadcast filter from now on, or no more; a group's filter never does, and nothing happens. The filter
+ * itself stays as it is. */
+int stack_filter_set_broadcast(struct stack_adapter *a, uint32_t id, bool on, struct stack_error *e);
 /* Filters of one VPort, or of all (NULL), ascending ids; read from the contract; free() the array. */
 int stack_filter_list(struct stack_adapter *a, const struct stack_vport *v, struct stack_filter_info **out, size_t *n,
 		      struct stack_error *e);

@@ -357,6 +357,41 @@ int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *
 	return 0;
 }
 
+int stack_filter_set_broadcast(struct stack_adapter *a, uint32_t id, bool on, struct stack_error *e)
+{
+	struct stack_filter_info f, made;
+	struct stack_broadcast *b;
+	struct stack_vport *v;
+
+	if (get(a, id, &f, e) < 0)
+		return -1;
+	v = stack_vport_by_id(a, f.vport);
+	if (!v || f.mac[0] & 1 || f.broadcast == on)
+		return 0;
+	b = find_broadcast(v, &f.vlan);
+	if (on && !b) {
+		b = make_broadcast(v, &f.vlan, 0, e);
+		if (!b)
+			return -1;
+		describe(v, b, &made);
+		stack_event(v, "filter_set", &made);
+	}
+	if (on) {
+		b->users++;
+	} else {
+		bool last = b->users == 1 && !b->wanted;
+
+		describe(v, b, &made);
+		if (release_broadcast(v, b, e) < 0)
+			return -1;
+		if (last)
+			stack_event(v, "filter_cleared", &made);
+	}
+	a->counted[id] = on;
+	stack_changed(v);
+	return 0;
+}
+
 static int ascending(const void *a, const void *b)
 {
 	const struct stack_filter_info *x = a, *y = b;

@@ -174,7 +174,7 @@ void cmd_complete(const struct cmd_options *opt, char **words, unsigned int num)
 	if (c.prefix[0] == '-') {
 		static const char *const options[] = { "--socket",  "--json", "--pretty", "--statistics",
 						       "--details", "--hex",  "--bytes",  "--in-bytes",
-						       "--list",    "--libvirt", "--qemu",   "--help", "--version" };
+						       "--list",    "--libvirt", "--qemu",   "--dry-run", "--help", "--version" };
 
 		for (unsigned int i = 0; i < sizeof options / sizeof *options; i++)
 			cmd_offer(&c, options[i]);

@@ -88,6 +88,7 @@ void cmd_help(FILE *out)
 		    "    --in-bytes N      oid: the length of the input\n"
 		    "    --list            oid: the requests, their types and structures\n"
 		    "    --libvirt         vport show NAME: libvirt's XML for its VM's interface\n"
+		    "    --dry-run         config apply: only say what would be done\n"
 		    "    --qemu            vport show NAME: QEMU's arguments for its VM\n"
 		    "    -h, --help        this\n"
 		    "    -V, --version     vmqctl's own version\n\n"

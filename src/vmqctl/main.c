@@ -141,9 +141,11 @@ int main(int argc, char **argv)
 		{ "list", no_argument, NULL, 'L' },	    { "bytes", required_argument, NULL, 'B' },
 		{ "in-bytes", required_argument, NULL, 'I' }, { "once", no_argument, NULL, '1' },
 		{ "batch", no_argument, NULL, '0' },	    { "libvirt", no_argument, NULL, 'v' },
-		{ "qemu", no_argument, NULL, 'q' },	    { NULL, 0, NULL, 0 },
+		{ "qemu", no_argument, NULL, 'q' },	    { "dry-run", no_argument, NULL, 'D' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct cmd_options opt = { .topology = "", .bytes = -1, .in_bytes = -1 };
+	static char dry_run[] = "dry_run", on[] = "on";
 	static char *const shorts[] = { ['c'] = "count", ['w'] = "write", ['n'] = "number" };
 	static char once[] = "1", no_end[] = "0";
 	unsigned int num, more = 0;
@@ -212,6 +214,14 @@ int main(int argc, char **argv)
 			}
 			tail[more++] = shorts['c'];
 			tail[more++] = c == '1' ? once : no_end;
+			break;
+		case 'D': /* of config apply */
+			if (more == 2 * SHORTS_MAX) {
+				(void)fputs("vmqctl: too many options\n", stderr);
+				return CMD_USAGE;
+			}
+			tail[more++] = dry_run;
+			tail[more++] = on;
 			break;
 		case 'h':
 			cmd_help(stdout);

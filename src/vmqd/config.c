@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "schema/stamp.h"
 #include "vmqd/member.h"
 #include "vmqd/text.h"
 
@@ -545,7 +546,10 @@ int config_load(const char *file, struct config **out, struct vmq_err *err)
 		rc = config_parse(file, text, size, out, err);
 	if (rc == 0) {
 		(*out)->path = realpath(file, NULL);
-		(*out)->modified = fstat(fd, &st) == 0 ? st.st_mtime : 0;
+		if (fstat(fd, &st) == 0) {
+			(*out)->modified = st.st_mtime;
+			(*out)->stamp = stamp_of(&st);
+		}
 	}
 out:
 	free(text);
@@ -568,6 +572,7 @@ void config_free(struct config *c)
 	yamldoc_free(&c->doc);
 	free(c->file);
 	free(c->path);
+	free(c->stamp);
 	free(c->user);
 	free(c);
 }

@@ -50,6 +50,7 @@ struct config {
 	char *file;
 	char *path;      /* of it, absolute; NULL: not from a file */
 	time_t modified; /* the file, when it was read */
+	char *stamp;     /* what tells this state of the file from another (schema/stamp.h); NULL: not known */
 	struct yamldoc doc; /* for the lines of what turns out wrong later, when it is used */
 	char socket[STACK_PATH_SIZE]; /* the control socket */
 	unsigned socket_mode;

@@ -46,6 +46,9 @@ extern const struct rpc_method methods[];
 	X("cpu.auto.set", method_cpu_auto_set)                                                                        \
 	X("cpu.auto.once", method_cpu_auto_once)                                                                      \
 	X("cpu.auto.undo", method_cpu_auto_undo)                                                                      \
+	X("config.show", method_config_show)                                                                          \
+	X("config.diff", method_config_diff)                                                                          \
+	X("config.apply", method_config_apply)                                                                        \
 	X("migrate.export", method_migrate_export)                                                                    \
 	X("migrate.check", method_migrate_check)                                                                      \
 	X("migrate.import", method_migrate_import)

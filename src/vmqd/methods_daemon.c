@@ -5,6 +5,8 @@
  */
 #include "vmqd/methods.h"
 
+#include <string.h>
+
 #include "base/log.h"
 
 static json_t *mode_json(unsigned mode)
@@ -22,12 +24,17 @@ static json_t *port_json(const struct config_port *p)
 	return out;
 }
 
-static json_t *adapter_json(const struct config_adapter *a)
+/* `declared`: the file's adapters as they are now known to be. */
+static json_t *adapter_json(const struct config_adapter *a, const struct config *declared)
 {
 	json_t *vports = json_array();
 
-	for (size_t i = 0; i < a->nvports; i++)
-		(void)json_array_append_new(vports, json_string(a->vports[i].want.name));
+	for (size_t k = 0; k < declared->nadapters; k++) {
+		const struct config_adapter *c = &declared->adapters[k];
+
+		for (size_t i = 0; strcmp(c->name, a->name) == 0 && i < c->nvports; i++)
+			(void)json_array_append_new(vports, json_string(c->vports[i].want.name));
+	}
 	return json_pack("{s:s, s:o, s:o, s:o}", "adapter", a->name, "port", port_json(&a->port), "host",
 			 port_json(&a->host), "vports", vports);
 }
@@ -45,7 +52,7 @@ int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, j
 	adapters = json_array();
 	cpus = json_array();
 	for (size_t i = 0; i < c->nadapters; i++)
-		(void)json_array_append_new(adapters, adapter_json(&c->adapters[i]));
+		(void)json_array_append_new(adapters, adapter_json(&c->adapters[i], d->declared));
 	for (unsigned i = 0; i < c->ncpus; i++)
 		(void)json_array_append_new(cpus, json_integer(c->cpus[i]));
 	*result = json_pack("{s:b, s:b, s:s, s:{s:s, s:o}, s:{s:o, s:i}, s:o, s:o}", "sandbox", c->sandbox, "cpu_auto",
@@ -54,9 +61,13 @@ int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, j
 			    (int)c->vport_socket_group, "cpus", cpus, "adapters", adapters);
 	if (c->user)
 		(void)json_object_set_new(*result, "user", json_string(c->user));
+	if (c->state[0])
+		(void)json_object_set_new(*result, "state", json_string(c->state));
 	if (c->path) {
 		(void)json_object_set_new(*result, "config", json_string(c->path));
-		(void)json_object_set_new(*result, "config_time", json_integer(c->modified));
+		(void)json_object_set_new(*result, "config_time", json_integer(d->declared->modified));
+		if (d->declared->stamp)
+			(void)json_object_set_new(*result, "config_stamp", json_string(d->declared->stamp));
 	}
 	return 0;
 }
