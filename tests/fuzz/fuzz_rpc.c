@@ -63,6 +63,18 @@ const char *state_origin(const struct stack_vport *v)
 	return "runtime";
 }
 
+unsigned state_undo(struct daemon *d)
+{
+	MUST(d != NULL);
+	return 0;
+}
+
+void state_propose(struct daemon *d, struct config *c)
+{
+	MUST(d && c);
+	config_free(c);
+}
+
 const struct link_state *link_watch_state(const struct link_watch *w)
 {
 	static const struct link_state up = { .present = true, .up = true, .mtu = 1500 };
@@ -100,9 +112,22 @@ static void event(void *ctx, const char *name, struct stack_vport *v, const stru
 static const struct stack_ops ops = { .open_endpoint = open_endpoint,
 				      .close_endpoint = close_endpoint,
 				      .event = event };
-static struct config_adapter config_adapter = { .name = "a", .switch_name = "s", .host.device = "vmq0" };
-static struct config config = { .socket = "/run/x/c",
+static struct config_adapter config_adapter = { .name = "a",
+						.switch_name = "s",
+						.port.device = "eth1",
+						.host.device = "vmq0",
+						.host_wish.want = { .name = "default", .queue_pairs = 1, .moderation = 1 } };
+static char file[] = "f";
+/* What the seeds of config.apply say again, so that they need no restart. */
+static struct config config = { .file = file,
+				.path = file,
+				.socket = "/run/x/c",
+				.socket_mode = 0660,
+				.socket_group_name = "root",
 				.run_dir = "/run/x",
+				.vport_socket_mode = 0660,
+				.vport_socket_group_name = "root",
+				.cpu_auto = true,
 				.cpus = { 0, 1 },
 				.ncpus = 2,
 				.adapters = &config_adapter,
@@ -115,11 +140,11 @@ static void make(struct daemon *d, struct adapter *a, bool queues)
 	struct ndis_adapter_config nc = { .switch_name = "s" };
 	struct ndis_driver_config raw = { .name = "control socket" };
 	struct nic_config cfg = { .name = "a" };
-	struct softnic_config soft;
+	struct softnic_config soft = { 0 };
 	struct vmq_err err = { "" };
 	struct stack_error e;
 
-	*d = (struct daemon){ .cfg = &config, .engine = stub_engine(), .adapters = a, .nadapters = 1 };
+	*d = (struct daemon){ .cfg = &config, .declared = &config, .engine = stub_engine(), .adapters = a, .nadapters = 1 };
 	*a = (struct adapter){ .daemon = d, .cfg = &config_adapter, .wire = &wire.port, .host = &host.port };
 	MUST(stack_create(&sc, &d->stack, &e) == 0);
 	MUST(nic_create(d->engine, &cfg, &a->nic, &err) == 0);
@@ -189,6 +214,10 @@ static void once(void)
 		return;
 	done = true;
 	vmq_log_init(VMQ_LOG_ERROR);
+	softnic_limits_default(&config_adapter.mode.limits, NIC_MAX_VPORTS);
+	ndis_keywords_for_switch(&config_adapter.mode.keywords);
+	CPU_SET(0, &config.allowed);
+	CPU_SET(1, &config.allowed);
 	stub_port_init(&wire);
 	stub_port_init(&host);
 }

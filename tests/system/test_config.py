@@ -187,6 +187,13 @@ def test_show_starts_the_same_switch(switch, schema, tmp_path):
         assert {v['origin'] for v in d.call('vport.show')['vports']} == {'file'}
 
 
+def test_the_default_vport_without_a_word_is_as_it_was_born(switch):
+    """What the host sends, tagged or not, is nobody's business unless somebody says so."""
+    d = switch().start()
+    v = d.vport('default')
+    assert (v['source_check'], v['vlan_check'], v['all_multicast'], v['moderation']) == (False, False, False, 'adaptive')
+
+
 def test_every_change_is_told(switch):
     """By its place, with both values; and what it takes."""
     s = switch(VPORTS)
