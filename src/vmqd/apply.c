@@ -90,6 +90,7 @@ static int change(const struct plan_step *s, struct stack_error *e)
 		c.set_source_check |= strcmp(key, "source_check") == 0;
 		c.set_vlan_check |= strcmp(key, "vlan_check") == 0;
 		c.set_all_multicast |= strcmp(key, "all_multicast") == 0;
+		c.set_trunk |= strcmp(key, "trunk") == 0;
 #define X(name, member) c.set_tuning |= strcmp(key, #name) == 0;
 		TUNING_KEYS(X)
 #undef X

@@ -201,8 +201,8 @@ static void read_vport(struct reader *r, const json_t *obj, const char *path, co
 	cpu_list(r->c, list, sizeof list);
 	if (w->want.cpu_given && !has_cpu(r->c, w->want.cpu))
 		(void)params_fault(&p, "cpu", "%u is no worker's CPU; cpus lists %s", w->want.cpu, list);
-	if (w->want.nfilters)
-		filter_once(r, &p, adapter, w->want.name, &w->filters[0]);
+	for (size_t i = 0; i < w->want.nfilters; i++) /* several with a trunk's VLANs */
+		filter_once(r, &p, adapter, w->want.name, &w->filters[i]);
 	read_filters(r, filters, path, adapter, w);
 	(void)params_close(&p);
 }

@@ -129,6 +129,7 @@ static int take_signals(void)
 struct running {
 	struct loop *loop;
 	int sigfd;
+	bool terminal; /* who closes it wants vmqd to end */
 };
 
 static void on_signal(void *arg, uint32_t events)
@@ -137,15 +138,19 @@ static void on_signal(void *arg, uint32_t events)
 	struct signalfd_siginfo si;
 
 	(void)events;
-	if (read(r->sigfd, &si, sizeof si) == sizeof si) {
-		log_info("signal %u: ending", si.ssi_signo);
-		loop_stop(r->loop);
+	if (read(r->sigfd, &si, sizeof si) != sizeof si)
+		return;
+	if (si.ssi_signo == SIGHUP && !r->terminal) { /* the sandbox lets us open no file */
+		log_warn("signal %u: the configuration cannot be read again from here; vmqctl config apply does it", si.ssi_signo);
+		return;
 	}
+	log_info("signal %u: ending", si.ssi_signo);
+	loop_stop(r->loop);
 }
 
 static int run(const struct config *cfg)
 {
-	struct running r = { .sigfd = take_signals() };
+	struct running r = { .sigfd = take_signals(), .terminal = isatty(STDIN_FILENO) || isatty(STDERR_FILENO) };
 	struct vmq_err err = { "" };
 	struct daemon *d = NULL;
 	int rc = FAILED;

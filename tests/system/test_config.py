@@ -456,13 +456,16 @@ class Any:
             v['cpu'] = r.choice(daemon.cpus())
         if r.random() < .2:
             v['socket'] = sockets.pop()
-        for key, value in (('source_check', True), ('vlan_check', False), ('all_multicast', False), ('max_tx_bytes_per_s', 10**8),
+        for key, value in (('source_check', True), ('vlan_check', False), ('all_multicast', False), ('trunk', True), ('max_tx_bytes_per_s', 10**8),
                            ('max_group_frames_per_s', 0)):
             if r.random() < .2:
                 v[key] = value
         if not self.queues:
             if r.random() < .2:
                 v['function'] = 'vf'
+            if r.random() < .1 and 'vlan' not in v and 'mac' in v:
+                v['trunk'] = f'{20 + int(name[1:])}-{22 + int(name[1:])},{30 + int(name[1:])}'
+                v.pop('filters', None)
             v['queue_pairs'] = r.choice((1, 1, 1, 2, 4))
             v['moderation'] = r.choice(('adaptive', 'off', 'low'))
         return v

@@ -120,6 +120,14 @@ def test_the_end_releases_everything(lab, driver, sig):
         a.get_u64(vufront.GET_FEATURES)
 
 
+def test_a_hangup_is_no_end(lab):
+    """Who sends SIGHUP wants the configuration read again: vmqd says what does that, and goes on."""
+    x = lab(vports=[{'name': 'a', 'mac': A}])
+    x.vmqd.proc.popen.send_signal(signal.SIGHUP)
+    procs.wait_for(lambda: 'vmqctl config apply' in x.vmqd.proc.log(), 5, 'the sentence')
+    assert x.vmqd.vport('a')['name'] == 'a'
+
+
 def test_end_while_traffic_runs(lab):
     x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B}])
     a, b = x.plug('a', 'b')

@@ -298,7 +298,7 @@ def test_rpc_methods():
     methods = re.findall(r'X\("([\w.]+)", method_', read('src/vmqd/methods.h'))
     assert first_column('docs/rpc.md', 'method') == methods
     for page in PAGES:
-        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|worker|monitor|oid|migrate|cpu|capture|trace|bypass)\.[a-z]+)`', prose(page)):
+        for name in re.findall(r'`((?:vport|filter|queue|switch|stats|worker|monitor|oid|migrate|cpu|config|capture|trace|bypass)\.[a-z]+)`', prose(page)):
             assert name in methods, f'{page}: {name}'
 
 
