@@ -2,6 +2,7 @@
 """libvirt of our own: a libvirtd with folders, users and processes that nobody else sees, and that end with us. QEMU runs as on
 an installed Debian: as the user libvirt-qemu, who is in the group kvm."""
 import os
+import signal
 
 from . import guest, procs
 
@@ -50,6 +51,7 @@ class Libvirt:
         os.mkdir(folder)
         self.proc = procs.Process(['unshare', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', 'bash', '-c', _SETUP,
                                    'libvirt', folder, guest.image()], 'libvirtd', netns=netns)
+        procs.at_end(lambda: self.proc.stop(signal.SIGKILL))  # process 1 of a namespace does not hear SIGTERM
         self.pid = procs.wait_for(self._find, 10, 'libvirtd\'s shell')
         self.inside = ['nsenter', f'--mount=/proc/{self.pid}/ns/mnt', '--']
         procs.wait_for(lambda: self.virsh('uri', check=False).strip() == 'qemu:///system', 60, 'libvirtd')
