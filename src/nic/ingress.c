@@ -9,6 +9,7 @@
 #include "nic/tap.h"
 
 #define ETHER_HDR 14u
+#define READ_AHEAD 16u /* frames whose first lines are on the way while those before are read */
 
 static struct frame *new_frame(struct worker *w)
 {
@@ -154,6 +155,11 @@ static unsigned within_limit(struct worker *w, struct nic_queue *q, unsigned n, 
 	return n < room.frames ? n : room.frames;
 }
 
+static inline void prefetch_frame(const struct vq_buf *b, uint8_t hdr_len)
+{
+	__builtin_prefetch((const void *)((uintptr_t)b->ptr + hdr_len)); /* may be NULL */
+}
+
 unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 {
 	struct virtqueue *vq = &q->tx;
@@ -173,13 +179,15 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		if (n == 0)
 			return 0;
 	}
-	for (i = 0; i < n; i++)
-		__builtin_prefetch((const void *)((uintptr_t)buf[i].ptr + hdr_len)); /* may be NULL */
+	for (i = 0; i < n && i < READ_AHEAD; i++)
+		prefetch_frame(&buf[i], hdr_len);
 	/* the bytes that decide */
 	for (i = 0; i < n && credit > 0; i++) {
 		struct frame *f = &w->frame[w->nframes];
 		unsigned before = w->nframes;
 
+		if (i + READ_AHEAD < n)
+			prefetch_frame(&buf[i + READ_AHEAD], hdr_len);
 		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
 			pos = virtqueue_step(vq, buf[i].pos);
 			virtqueue_taken(vq, buf[i].id, 1);
