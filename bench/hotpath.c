@@ -17,6 +17,7 @@
 #define STEP 4096u          /* from buffer to buffer */
 #define VM_SIZE (4u << 20)
 #define HDR 12u
+#define RECEIVERS 64u
 
 static const struct bench_case {
 	const char *name;
@@ -24,12 +25,14 @@ static const struct bench_case {
 	uint16_t vlan;  /* both VPorts are in this VLAN, 0: untagged */
 	bool packed;
 	bool unfinished; /* the sender leaves the checksum, the receiver does not take that */
+	bool fan;        /* each frame to any of RECEIVERS VMs */
 } cases[] = {
 	{ .name = "64", .size = 60 },
 	{ .name = "1518", .size = 1514 },
 	{ .name = "packed-64", .size = 60, .packed = true },
 	{ .name = "vlan-64", .size = 60, .vlan = 100 },
 	{ .name = "checksum-1518", .size = 1514, .unfinished = true },
+	{ .name = "fanout-64", .size = 60, .fan = true },
 };
 
 struct vm {
@@ -114,6 +117,12 @@ static void start(struct nic *nic, uint32_t id, struct vm *m, uint16_t vlan)
 	MUST(nic_vport_set_policy(nic, id, &policy) == 0 && nic_queue_start(nic, id, 0, &m->cfg, &err) == 0);
 }
 
+/* The frame in the sender's next buffer goes to the receiver with this number. */
+static void address(struct vm *m, unsigned number)
+{
+	buffer(m, 1, (m->at[1] & 0x7FFFu) % RING)[HDR + 5] = (uint8_t)(2 + number);
+}
+
 /* Every transmit buffer of the sender holds the same frame. */
 static void fill(struct vm *m, const struct bench_case *c)
 {
@@ -131,10 +140,11 @@ int main(int argc, char **argv)
 {
 	const struct bench_case *c = NULL;
 	struct nic_config nc = { .name = "bench" };
-	struct nic_vport_counters got;
-	struct vm sender = { .ram = NULL }, receiver = { .ram = NULL };
+	struct vm sender = { .ram = NULL }, receiver[RECEIVERS] = { { .ram = NULL } };
 	struct vmq_err err = { "" };
-	unsigned bursts = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
+	unsigned bursts = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0, receivers;
+	uint64_t frames = 0;
+	uint32_t random = 1;
 	struct nic *nic;
 
 	for (unsigned i = 0; argc == 3 && i < sizeof cases / sizeof cases[0]; i++)
@@ -147,19 +157,36 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "\n");
 		return 2;
 	}
+	receivers = c->fan ? RECEIVERS : 1;
 	MUST(nic_create(stub_engine(), &nc, &nic, &err) == 0);
 	make_vm(&sender, c, c->unfinished ? 1ull << VIRTIO_NET_F_CSUM : 0);
-	make_vm(&receiver, c, 0);
 	start(nic, 1, &sender, c->vlan);
-	start(nic, 2, &receiver, c->vlan);
 	fill(&sender, c);
-	offer(&receiver, 0, RING, STEP, c->packed);
-	for (unsigned i = 0; i < bursts; i++) {
-		offer(&sender, 1, BURST, HDR + c->size, c->packed);
-		stub_turn();
-		offer(&receiver, 0, BURST, STEP, c->packed);
+	for (unsigned r = 0; r < receivers; r++) {
+		make_vm(&receiver[r], c, 0);
+		start(nic, 2 + r, &receiver[r], c->vlan);
+		offer(&receiver[r], 0, RING, STEP, c->packed);
 	}
-	MUST(nic_vport_counters(nic, 2, &got) == 0 && got.rx_frames == (uint64_t)bursts * BURST);
-	(void)printf("%llu\n", (unsigned long long)got.rx_frames);
+	for (unsigned i = 0; i < bursts; i++) {
+		unsigned to[BURST];
+
+		for (unsigned k = 0; k < BURST; k++) {
+			random = random * 1664525u + 1013904223u;
+			to[k] = (random >> 16) % receivers;
+			address(&sender, to[k]);
+			offer(&sender, 1, 1, HDR + c->size, c->packed);
+		}
+		stub_turn();
+		for (unsigned k = 0; k < BURST; k++)
+			offer(&receiver[to[k]], 0, 1, STEP, c->packed);
+	}
+	for (unsigned r = 0; r < receivers; r++) {
+		struct nic_vport_counters got;
+
+		MUST(nic_vport_counters(nic, 2 + r, &got) == 0);
+		frames += got.rx_frames;
+	}
+	MUST(frames == (uint64_t)bursts * BURST);
+	(void)printf("%llu\n", (unsigned long long)frames);
 	return 0;
 }

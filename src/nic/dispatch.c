@@ -219,45 +219,49 @@ void dispatch_carry_out(struct worker *w)
 	w->nfinished = w->nfinish_segs = 0;
 }
 
-/* A run of frames of one port goes back in one call. */
-static void release_run(struct port_source *s, struct port_frame *pf, unsigned *n)
+/* Frames of one transmit ring, from number i of the burst on, in the order taken; returns the number behind the last. */
+static unsigned give_back_ring(struct worker *w, unsigned i)
 {
-	if (*n)
-		s->port->ops->rx_release(s->port, pf, *n);
-	*n = 0;
+	struct nic_queue *q = w->frame[i].queue;
+	struct virtqueue *vq = &q->tx;
+	uint16_t id[WORKER_BURST];
+	unsigned n = 0;
+
+	if (vq->packed || vq->tracked) {
+		for (; i < w->nframes && w->frame[i].queue == q; i++)
+			if (!w->frame[i].held)
+				virtqueue_done(vq, w->frame[i].id, w->frame[i].ndesc);
+	} else {
+		for (; i < w->nframes && w->frame[i].queue == q; i++)
+			if (!w->frame[i].held)
+				id[n++] = w->frame[i].id;
+		split_done_row(vq, id, n);
+	}
+	virtqueue_publish(vq);
+	notify_later(w, q);
+	return i;
 }
 
-/* The sender's buffers: back to its ring in the order taken, or to its port. */
+/* Frames of one port, likewise: in one call. */
+static unsigned release_run(struct worker *w, unsigned i)
+{
+	struct port_source *s = w->frame[i].port;
+	struct port_frame pf[WORKER_BURST];
+	unsigned n = 0;
+
+	for (; i < w->nframes && w->frame[i].port == s; i++)
+		if (!w->frame[i].held)
+			pf[n++] = (struct port_frame){ .cookie = w->frame[i].cookie };
+	if (n)
+		s->port->ops->rx_release(s->port, pf, n);
+	return i;
+}
+
+/* The buffers of those frames that no reference holds: to the sender's ring, or to its port. */
 static void give_back(struct worker *w)
 {
-	struct nic_queue *queue = NULL;
-	struct port_source *port = NULL;
-	struct port_frame pf[WORKER_BURST];
-	unsigned npf = 0;
-
-	for (unsigned i = 0; i < w->nframes; i++) {
-		struct frame *f = &w->frame[i];
-
-		if (f->queue != queue && queue) {
-			virtqueue_publish(&queue->tx);
-			notify_later(w, queue);
-		}
-		if (f->port != port)
-			release_run(port, pf, &npf);
-		queue = f->queue;
-		port = f->port;
-		if (f->held)
-			continue;
-		if (queue)
-			virtqueue_done(&queue->tx, f->id, f->ndesc);
-		else
-			pf[npf++] = (struct port_frame){ .cookie = f->cookie };
-	}
-	if (queue) {
-		virtqueue_publish(&queue->tx);
-		notify_later(w, queue);
-	}
-	release_run(port, pf, &npf);
+	for (unsigned i = 0; i < w->nframes;)
+		i = w->frame[i].queue ? give_back_ring(w, i) : release_run(w, i);
 }
 
 /* A sender without VLAN of its own and source check, and a frame it may send: nothing has to be looked at or changed. */
@@ -280,7 +284,6 @@ static struct nic_queue *straight_to(struct worker *w, const struct nic *n, cons
 
 static void dispatch_all(struct worker *w)
 {
-	const struct frame *prev = NULL;
 	struct nic_queue *straight = NULL;
 	struct verdict verdict;
 	bool in_bytes = false;
@@ -292,11 +295,10 @@ static void dispatch_all(struct worker *w)
 		enum nic_drop why;
 
 		/* frames of a burst often go the same way */
-		if (straight && f->key == prev->key && f->queue == prev->queue && f->port == prev->port) {
+		if (straight && f->follows) {
 			add_delivery(w, f, straight, in_bytes);
 			continue;
 		}
-		prev = f;
 		straight = NULL;
 		n = frame_nic(f);
 		t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
@@ -322,20 +324,10 @@ static void dispatch_all(struct worker *w)
 
 void burst_finish(struct worker *w)
 {
-	uint64_t last = 0;
-
 	if (w->nframes == 0)
 		return;
 	count(&w->frames, w->nframes);
 	count(&w->batch[31 - __builtin_clz(w->nframes)], 1);
-	for (unsigned i = 0; i < w->nframes; i++) {
-		struct frame *f = &w->frame[i];
-
-		f->key = filter_key_of(f->hdr, frame_vid(f));
-		if (f->key != last)
-			__builtin_prefetch(filter_bucket(__atomic_load_n(&frame_nic(f)->filters, __ATOMIC_ACQUIRE), f->key));
-		last = f->key;
-	}
 	if (tapped(w))
 		tap_entered(w);
 	dispatch_all(w);

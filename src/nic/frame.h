@@ -46,6 +46,7 @@ struct frame {
 	uint16_t id;      /* from a ring: to give the buffer back with */
 	uint16_t ndesc;   /* from a ring: entries the buffer takes */
 	uint32_t src_vport;         /* the sender, FRAME_FROM_WIRE: none */
+	bool follows;               /* the frame before it in the burst has the same source and key */
 	struct nic_queue *queue;    /* from a ring, else NULL */
 	uint64_t key;               /* of the filter table */
 	struct port_source *port;   /* from a port, else NULL */

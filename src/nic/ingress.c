@@ -168,7 +168,8 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	uint16_t pos = vq->last_avail;
 	const uint8_t hdr_len = vq->hdr_len;
 	const uint32_t src_vport = q->vport->id;
-	uint64_t bytes = 0;
+	const struct filter_table *t = __atomic_load_n(&q->nic->filters, __ATOMIC_ACQUIRE);
+	uint64_t bytes = 0, key = 0;
 	int32_t credit = w->nactive > 1 ? q->credit + RING_QUANTUM : INT32_MAX;
 	bool limited;
 
@@ -217,6 +218,7 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		f->held = NULL;
 		f->src_vport = src_vport;
 		frame_read_tag(f);
+		frame_find_key(f, t, &key);
 		bytes += f->len;
 		credit -= (int32_t)f->len;
 	}
@@ -233,9 +235,10 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	return i;
 }
 
-/* A frame of a port, its bytes at pf->data; false: dropped, it is the caller's to release. */
-static bool add_port_frame(struct worker *w, struct port_source *s, const struct port_frame *pf)
+/* A frame of a port, its bytes at pf->data; false: dropped, it is the caller's to release. last: as for frame_find_key. */
+static bool add_port_frame(struct worker *w, struct port_source *s, const struct port_frame *pf, uint64_t *last)
 {
+	const struct filter_table *t = __atomic_load_n(&s->nic->filters, __ATOMIC_ACQUIRE);
 	struct frame *f = new_frame(w);
 
 	read_piece(f, pf->data, pf->len);
@@ -251,8 +254,10 @@ static bool add_port_frame(struct worker *w, struct port_source *s, const struct
 		frame_read_tag(f);
 	}
 	f->offload = 0;
-	if (__builtin_expect(!pf->vnet, 1) || offload_read(f, pf->vnet, OFFLOAD_NEEDS | OFFLOAD_VALID))
+	if (__builtin_expect(!pf->vnet, 1) || offload_read(f, pf->vnet, OFFLOAD_NEEDS | OFFLOAD_VALID)) {
+		frame_find_key(f, t, last);
 		return true;
+	}
 	count_drop(s->cnt, NIC_DROP_TX_BAD_OFFLOAD);
 	w->nframes--;
 	return false;
@@ -261,8 +266,9 @@ static bool add_port_frame(struct worker *w, struct port_source *s, const struct
 void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint32_t len)
 {
 	const struct port_frame pf = { .data = data, .len = len };
+	uint64_t none = 0;
 
-	(void)add_port_frame(w, s, &pf); /* nothing is left to others in it */
+	(void)add_port_frame(w, s, &pf, &none); /* nothing is left to others in it */
 	count(&s->cnt->c.tx_frames, 1);
 	count(&s->cnt->c.tx_bytes, len);
 }
@@ -271,13 +277,13 @@ unsigned ingress_port(struct worker *w, struct port_source *s)
 {
 	struct port_frame pf[WORKER_BURST];
 	unsigned n = s->port->ops->rx_burst(s->port, pf, WORKER_BURST - w->nframes);
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, key = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(pf[i].data);
 	for (unsigned i = 0; i < n; i++) {
 		bytes += pf[i].len;
-		if (__builtin_expect(!add_port_frame(w, s, &pf[i]), 0))
+		if (__builtin_expect(!add_port_frame(w, s, &pf[i], &key), 0))
 			s->port->ops->rx_release(s->port, &pf[i], 1);
 	}
 	if (n == 0)

@@ -72,19 +72,35 @@ static inline bool packed_is_buffer(struct virtqueue *vq, struct vq_buf *b)
 	       d.len >= b->len;
 }
 
+/* What makes entry `pos` used in this lap, beside the flags of a chain. */
+static inline uint16_t packed_used_flags(uint16_t pos, uint32_t len)
+{
+	return (uint16_t)((pos & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0) | (len ? VRING_DESC_F_WRITE : 0));
+}
+
+/* The half of a descriptor that says what became of its buffer, written whole. */
+static inline void packed_store_used(struct vring_packed_desc *d, uint16_t id, uint32_t len, uint16_t flags)
+{
+	union {
+		uint64_t w[2];
+		struct vring_packed_desc d;
+	} v = { .d = { .len = len, .id = id, .flags = flags } };
+
+	__atomic_store_n(&((uint64_t *)(void *)d)[1], v.w[1], __ATOMIC_RELAXED);
+}
+
 static inline void packed_write_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
 {
 	struct vring_packed_desc *d = &vq->packed_desc[vq->used_idx & 0x7FFFu];
-	uint16_t flags = vq->used_idx & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0;
+	uint16_t flags = packed_used_flags(vq->used_idx, len);
 
-	if (len)
-		flags |= VRING_DESC_F_WRITE;
-	__atomic_store_n(&d->id, id, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->len, len, __ATOMIC_RELAXED);
-	if (vq->used_idx == vq->used_public)
+	if (vq->used_idx == vq->used_public) {
+		__atomic_store_n(&d->id, id, __ATOMIC_RELAXED);
+		__atomic_store_n(&d->len, len, __ATOMIC_RELAXED);
 		vq->first_flags = flags;
-	else
-		__atomic_store_n(&d->flags, flags, __ATOMIC_RELAXED);
+	} else {
+		packed_store_used(d, id, len, flags);
+	}
 	vq->used_idx = packed_step(vq, vq->used_idx, ndesc);
 	vq->since_call = (uint16_t)(vq->since_call + ndesc);
 }
@@ -94,6 +110,29 @@ static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, 
 	if (__builtin_expect(vq->inflight != NULL, 0)) /* before its descriptor is written over */
 		virtqueue_note_used(vq, id, ndesc);
 	packed_write_used(vq, id, len, ndesc);
+}
+
+/* n buffers of one entry each, b[].len bytes written into them. */
+static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
+{
+	uint16_t at;
+	unsigned i = 0;
+
+	if (__builtin_expect(vq->inflight != NULL, 0)) {
+		for (; i < n; i++)
+			packed_used(vq, b[i].id, b[i].len, 1);
+		return;
+	}
+	if (n && vq->used_idx == vq->used_public) { /* its flags are written last */
+		packed_write_used(vq, b[0].id, b[0].len, 1);
+		i = 1;
+	}
+	vq->since_call = (uint16_t)(vq->since_call + n - i);
+	for (at = vq->used_idx; i < n; i++) {
+		packed_store_used(&vq->packed_desc[at & 0x7FFFu], b[i].id, b[i].len, packed_used_flags(at, b[i].len));
+		at = packed_step(vq, at, 1);
+	}
+	vq->used_idx = at;
 }
 
 static inline void packed_publish(struct virtqueue *vq)

@@ -84,14 +84,22 @@ static inline bool split_is_buffer(struct virtqueue *vq, struct vq_buf *b)
 	return d.flags == VRING_DESC_F_WRITE && d.len >= b->len;
 }
 
-static inline void split_used(struct virtqueue *vq, uint16_t head, uint32_t len)
+/* An entry of the used ring as one word: written whole. */
+static inline uint64_t split_used_word(uint16_t head, uint32_t len)
 {
 	union {
-		uint64_t w;
 		struct vring_used_elem e;
+		uint64_t w;
 	} v = { .e = { head, len } };
 
-	__atomic_store_n((uint64_t *)(void *)&vq->used->ring[vq->used_idx & vq->mask], v.w, __ATOMIC_RELAXED);
+	return v.w;
+}
+
+static inline void split_used(struct virtqueue *vq, uint16_t head, uint32_t len)
+{
+	uint64_t *ring = (uint64_t *)(void *)vq->used->ring;
+
+	__atomic_store_n(&ring[vq->used_idx & vq->mask], split_used_word(head, len), __ATOMIC_RELAXED);
 	vq->used_idx++;
 }
 
@@ -101,14 +109,19 @@ static inline void split_used_row(struct virtqueue *vq, const struct vq_buf *b, 
 	uint64_t *ring = (uint64_t *)(void *)vq->used->ring;
 	const uint16_t at = vq->used_idx, mask = vq->mask;
 
-	for (unsigned i = 0; i < n; i++) {
-		union {
-			struct vring_used_elem e;
-			uint64_t w;
-		} v = { .e = { b[i].id, b[i].len } };
+	for (unsigned i = 0; i < n; i++)
+		__atomic_store_n(&ring[(at + i) & mask], split_used_word(b[i].id, b[i].len), __ATOMIC_RELAXED);
+	vq->used_idx = (uint16_t)(at + n);
+}
 
-		__atomic_store_n(&ring[(at + i) & mask], v.w, __ATOMIC_RELAXED);
-	}
+/* n buffers that nothing was written into. */
+static inline void split_done_row(struct virtqueue *vq, const uint16_t *id, unsigned n)
+{
+	uint64_t *ring = (uint64_t *)(void *)vq->used->ring;
+	const uint16_t at = vq->used_idx, mask = vq->mask;
+
+	for (unsigned i = 0; i < n; i++)
+		__atomic_store_n(&ring[(at + i) & mask], split_used_word(id[i], 0), __ATOMIC_RELAXED);
 	vq->used_idx = (uint16_t)(at + n);
 }
 

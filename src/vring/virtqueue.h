@@ -223,12 +223,10 @@ static inline void virtqueue_used(struct virtqueue *vq, uint16_t id, uint32_t le
 /* n buffers of one entry each, b[].len bytes written into them. */
 static inline void virtqueue_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
 {
-	if (!vq->packed) {
+	if (vq->packed)
+		packed_used_row(vq, b, n);
+	else
 		split_used_row(vq, b, n);
-		return;
-	}
-	for (unsigned i = 0; i < n; i++)
-		packed_used(vq, b[i].id, b[i].len, 1);
 }
 
 /* Transmit ring: a buffer was taken; it will be given back with virtqueue_done. */
