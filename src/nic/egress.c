@@ -104,5 +104,9 @@ void egress_flush(struct worker *w, struct port_source *s)
 	if (s->unflushed) {
 		s->port->ops->tx_flush(s->port);
 		s->unflushed = false;
+		if (s->port->tells_sent) { /* polled, so that it need not be watched (worker.c) */
+			s->active = true;
+			s->last_work = cycles(); /* the kernel may have taken long */
+		}
 	}
 }

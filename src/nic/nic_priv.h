@@ -56,6 +56,7 @@ struct port_source {
 	struct worker *worker;
 	struct counters *cnt;    /* this worker's of the VPort or wire */
 	bool active;             /* polled; else it waits for its descriptor */
+	bool watched;            /* its descriptor is in the worker's epoll set */
 	bool adopted;            /* in the worker's list; false while it is under way to its worker */
 	bool stopping;           /* nothing more is taken from it */
 	bool let_go;             /* taken out of the list, not sent on yet */

@@ -139,22 +139,47 @@ void worker_remove_queue(struct worker *w, struct nic_queue *q)
 	publish_ring_counts(w);
 }
 
-void worker_add_port(struct worker *w, struct port_source *s)
+/*
+ * A port's descriptor is watched while the port is silent. While frames flow it is polled, and nobody is to be told: the
+ * kernel would go through the watchers for each frame received and, for a socket, for each frame sent.
+ */
+static void watch_port(struct worker *w, struct port_source *s)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &s->wait };
 
-	w->ports[w->nports++] = s;
-	s->active = true;
-	s->adopted = true;
-	s->stopping = s->let_go = false;
-	s->last_work = w->now;
+	if (s->watched)
+		return;
+	s->watched = true;
 	if (epoll_ctl(w->epfd, EPOLL_CTL_ADD, s->port->ops->rx_fd(s->port), &ev) < 0)
 		log_error("CPU %u: the descriptor of port %s can't be watched: %d", w->cpu, s->port->ops->name, errno);
 }
 
+static void unwatch_port(struct worker *w, struct port_source *s)
+{
+	if (s->watched)
+		(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, s->port->ops->rx_fd(s->port), NULL);
+	s->watched = false;
+}
+
+static void unwatch_busy_ports(struct worker *w)
+{
+	for (unsigned i = 0; i < w->nports; i++)
+		if (w->ports[i]->active && w->now - w->ports[i]->last_work <= w->silent)
+			unwatch_port(w, w->ports[i]);
+}
+
+void worker_add_port(struct worker *w, struct port_source *s)
+{
+	w->ports[w->nports++] = s;
+	s->active = true;
+	s->adopted = true;
+	s->stopping = s->let_go = s->watched = false;
+	s->last_work = w->now;
+}
+
 void worker_remove_port(struct worker *w, struct port_source *s)
 {
-	(void)epoll_ctl(w->epfd, EPOLL_CTL_DEL, s->port->ops->rx_fd(s->port), NULL);
+	unwatch_port(w, s);
 	for (unsigned i = 0; i < w->nports; i++)
 		if (w->ports[i] == s)
 			w->ports[i] = w->ports[--w->nports];
@@ -263,8 +288,10 @@ static void go_to_sleep(struct worker *w)
 	arm_silent_queues(w, 0);
 	if ((w->nactive && !w->hold) || w->npending || w->drain)
 		return;
-	for (unsigned i = 0; i < w->nports; i++)
+	for (unsigned i = 0; i < w->nports; i++) {
 		w->ports[i]->active = false;
+		watch_port(w, w->ports[i]);
+	}
 	/* release: what was read of shared tables is done with (pairs with the acquire load in nic_quiesce) */
 	__atomic_store_n(&w->asleep, true, __ATOMIC_RELEASE);
 	/* our going to sleep before the look at the inboxes: pairs with the fences in worker_wake and nic_quiesce */
@@ -357,6 +384,7 @@ static unsigned poll_ports(struct worker *w)
 			total += n;
 		} else if (w->now - s->last_work > w->silent) {
 			s->active = false;
+			watch_port(w, s);
 		}
 	}
 	return total;
@@ -442,6 +470,7 @@ void *worker_main(void *arg)
 			cpu_relax();
 		if (t >= w->next_look) {
 			arm_silent_queues(w, w->silent);
+			unwatch_busy_ports(w);
 			if (w->nactive < w->nqueues || w->nports)
 				look_for_kicks(w);
 			w->next_look = t + look;

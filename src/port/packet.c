@@ -190,6 +190,7 @@ static int packet_open(const struct port_config *cfg, struct port **out, struct 
 	if (!p)
 		return vmq_err(err, -ENOMEM, "no memory for the port");
 	p->port.ops = &port_packet_ops;
+	p->port.tells_sent = true;
 	p->port.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN;
 	p->fd = -1;
 	p->dev.ctl = -1;

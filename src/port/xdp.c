@@ -385,6 +385,7 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 	/* libxdp would write to stderr what comes back as an error code anyway. */
 	(void)libxdp_set_print(NULL);
 	p->port.ops = &port_xdp_ops;
+	p->port.tells_sent = true;
 	p->fd = p->promisc_fd = p->dev.ctl = p->prog.map_fd = p->prog.link_fd = -1;
 	args.p = p;
 	rc = port_in_netns(cfg->netns, xdp_setup, &args, err);
