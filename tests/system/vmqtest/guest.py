@@ -214,6 +214,22 @@ class Guest:
         self.qmp('object-add', **{'qom-type': 'memory-backend-memfd', 'id': 'mem-' + name, 'size': size, 'share': True})
         self.qmp('device_add', driver='pc-dimm', id='dimm-' + name, memdev='mem-' + name)
 
+    def remove_memory(self, name, timeout=60):
+        """Unplugs what add_memory plugged. The guest must give it back, which it can only where it has put nothing that stays;
+        it is asked until it has."""
+        dimm = 'dimm-' + name
+
+        def gone():
+            if not any(d['data']['id'] == dimm for d in self.qmp('query-memory-devices')):
+                return True
+            try:
+                self.qmp('device_del', id=dimm)
+            except RuntimeError:  # it is about to, or went between the questions
+                pass
+            return False
+        procs.wait_for(gone, timeout, f'the memory {name} of {self.name} unplugged', step=0.5)
+        self.qmp('object-del', id='mem-' + name)
+
     # ---- the end ----
 
     def reset(self, timeout=120):
