@@ -288,6 +288,22 @@ static void region_larger_than_its_file(void)
 	assert_int_equal(status().mem_slots, 0);
 }
 
+static void regions_without_end(void)
+{
+	unsigned maps = stub_mappings(), taken = 1;
+
+	front_run(&f);
+	for (unsigned i = 0; i < 2 * GUEST_MEM_MAX_SLOTS; i++) {
+		const uint64_t at = STUB_MEM_BYTES + i * 4096ull;
+		const struct vhost_msg_slot s = { .region = { STUB_GPA + at, 4096, STUB_UVA + at, 0 } };
+
+		taken += front_ack(&f, ADD_MEM_REG, &s, sizeof s, &f.memfd, 1) == 0;
+	}
+	assert_int_equal(taken, GUEST_MEM_MAX_SLOTS);
+	assert_int_equal(stub_mappings(), maps + taken);
+	assert_int_equal(status().mem_slots, taken);
+}
+
 static void log_begins_at_its_offset(void)
 {
 	const struct vhost_msg_log l = { .size = 0x10000, .offset = 0x3000 };
@@ -423,6 +439,7 @@ static const struct flaw flaws[] = {
 	{ "CVE-2022-0669", "descriptors with in-flight requests", inflight_with_descriptors },
 	{ "CVE-2023-6693", "a feature that makes the header longer", feature_with_a_longer_header },
 	{ "CVE-2025-38074", "the log goes while rings write to it", log_goes_while_in_use },
+	{ "CVE-2026-74713", "mappings without end", regions_without_end },
 	{ "CVE-2026-86561", "a memory region that its file does not hold", region_larger_than_its_file },
 	{ "CVE-2026-86563", "the log's offset is counted twice", log_begins_at_its_offset },
 	{ "CVE-2026-86565", "a ring larger than its in-flight region", ring_larger_than_its_inflight_region },

@@ -287,6 +287,42 @@ static void zero_lengths_while_logging(void)
 	free(bits);
 }
 
+/* Used entries many times round the ring, in bursts longer than what is left of it: only the VM's pages are marked. */
+static void used_entries_wrap_while_logging(void)
+{
+	size_t bytes = (VM_GPA + VM_SIZE) / 4096 / 8;
+	uint8_t *bits = calloc(1, bytes + 4096), *none = calloc(1, bytes + 4096), f[64];
+
+	broken_events = 0;
+	scene(V1 | MRG);
+	assert_int_equal(nic_queue_set_log(nic, 2, 0, bits, bytes), 0);
+	for (unsigned round = 0; round < 20; round++) {
+		uint64_t back = vb.brk, back_tx = va.brk, at[37];
+
+		for (unsigned i = 0; i < 37; i++)
+			at[i] = vm_post(&vb, 128);
+		for (unsigned i = 0; i < 37; i++) {
+			struct vring_used_elem e;
+
+			make_frame(f, 2, 1, 0, 64);
+			vm_send(&va, f, 64);
+			expect_frame(&vb, at[i], f, 64);
+			assert_true(vm_wait_used(&va.tx, &e));
+		}
+		vb.brk = back;
+		va.brk = back_tx;
+	}
+	assert_int_equal(nic_queue_set_log(nic, 2, 0, NULL, 0), 0);
+	assert_memory_equal(bits, none, VM_GPA / 4096 / 8);
+	assert_memory_equal(bits + bytes, none, 4096);
+	assert_true(bits[vb.rx.used_gpa / 4096 / 8] >> (vb.rx.used_gpa / 4096 % 8) & 1 || ring_kind);
+	assert_int_equal(broken_events, 0);
+	others_go_on();
+	end();
+	free(none);
+	free(bits);
+}
+
 /* ---- chains ---- */
 
 static void loops(void)
@@ -299,6 +335,16 @@ static void loops(void)
 	sends_and_breaks(&self, 1, loop);
 	sends_and_breaks(two, 2, loop);
 	sends_and_breaks(&far, 1, ring_kind ? "not available" : "beyond its table");
+}
+
+/* A table whose descriptor goes on, to itself or to another: neither kind of ring allows it. */
+static void table_and_more(void)
+{
+	const struct vring_desc self = { VM_GPA, 16, INDIR | NEXT, 0 };
+	const struct vring_desc two[] = { { VM_GPA, 16, INDIR | NEXT, 1 }, { VM_GPA, 16, INDIR | NEXT, 0 } };
+
+	sends_and_breaks(&self, 1, "indirect");
+	sends_and_breaks(two, 2, "indirect");
 }
 
 static void unmapped_in_a_loop(void)
@@ -554,6 +600,42 @@ static void many_tiny_mergeable_buffers(void)
 	end();
 }
 
+static uint64_t dropped_of(uint32_t vp)
+{
+	struct nic_vport_counters c = counters(vp);
+
+	return c.drops[NIC_DROP_RX_TOO_LONG] + c.drops[NIC_DROP_RX_NO_BUFFER];
+}
+
+/* Frames longer than the buffers, of which none can be joined to another: the buffers stay for those that fit. */
+static void longer_than_the_buffers(void)
+{
+	static uint8_t f[4000];
+	uint64_t at[8];
+
+	broken_events = 0;
+	scene(V1);
+	for (unsigned i = 0; i < 8; i++)
+		at[i] = vm_post(&va, 512);
+	for (unsigned i = 0; i < 50; i++) {
+		make_frame(f, 1, 3, 0, (uint32_t)(600 + 60 * i));
+		vm_send(&vc, f, (uint32_t)(600 + 60 * i));
+	}
+	/* In a burst of more frames than buffers those behind find none. */
+	for (unsigned i = 0; i < 10000 && dropped_of(1) < 50; i++)
+		usleep(1000);
+	assert_int_equal(dropped_of(1), 50);
+	assert_true(counters(1).drops[NIC_DROP_RX_TOO_LONG] > 0);
+	for (unsigned i = 0; i < 8; i++) {
+		make_frame(f, 1, 3, 0, 64 + i);
+		vm_send(&vc, f, 64 + i);
+		expect_frame(&va, at[i], f, 64 + i);
+	}
+	assert_int_equal(broken_events, 0);
+	others_go_on();
+	end();
+}
+
 static uint64_t sleeps(void)
 {
 	struct nic_worker_stats st[2];
@@ -703,6 +785,7 @@ struct flaw {
 };
 
 static const struct flaw flaws[] = {
+	{ "CVE-2015-7295", "frames longer than the receive buffers, without end", longer_than_the_buffers },
 	{ "CVE-2016-5403", "more buffers offered than the ring holds", more_than_the_ring_holds },
 	{ "CVE-2016-6490", "descriptors of no length", nothing_but_zero_lengths },
 	{ "CVE-2018-1059", "a buffer or table that leaves its memory slot", leaves_its_slot },
@@ -721,6 +804,8 @@ static const struct flaw flaws[] = {
 	{ "CVE-2024-8612", "a used length beyond what was written", nothing_else_is_told },
 	{ "CVE-2024-11614", "a checksum's place outside the frame", checksum_far_outside },
 	{ "CVE-2026-74356", "receive buffers too few, and no progress", no_progress },
+	{ "CVE-2026-99686", "used entries wrap while writes are logged", used_entries_wrap_while_logging },
+	{ "CVE-2026-99722", "an indirect table's descriptor that goes on to itself", table_and_more },
 	{ "CVE-2026-86566", "receive buffers shorter than the virtio header", runt_receive_buffers },
 	{ "CVE-2026-86846", "an available entry beyond the ring", head_out_of_range },
 	{ "CVE-2026-86847", "a chain that cannot be mapped and does not end", unmapped_in_a_loop },
