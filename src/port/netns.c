@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct visit {
@@ -57,4 +58,17 @@ int port_in_netns(const char *path, int (*fn)(void *arg), void *arg, struct vmq_
 		return vmq_err(err, v.enter_rc, "network namespace %s cannot be entered: %s (CAP_SYS_ADMIN is needed)",
 			       path, strerror(-v.enter_rc));
 	return v.rc;
+}
+
+bool port_netns_here(int ns_fd)
+{
+	struct stat there, here;
+	bool same;
+
+	if (ns_fd < 0)
+		return false;
+	same = fstat(ns_fd, &there) == 0 && stat("/proc/thread-self/ns/net", &here) == 0 && there.st_dev == here.st_dev &&
+	       there.st_ino == here.st_ino;
+	(void)close(ns_fd);
+	return same;
 }

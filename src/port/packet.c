@@ -26,8 +26,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "port/count.h"
@@ -54,16 +57,25 @@
 #define LARGE_HEADROOM 64u
 #define LARGE_SIZE 65664u
 #define VNET_LEN sizeof(struct virtio_net_hdr)
+#define KEPT_SOCKET "packet"
+#define KEPT_PLACE  "packet-place"
 
 _Static_assert(SLOT_LARGE >= PORT_MAX_FRAME + SLOT_HEADROOM && SLOT_LARGE % TPACKET_ALIGNMENT == 0, "slots fit frames");
 _Static_assert(LARGE_SIZE > LARGE_HEADROOM + OFFLOAD_MAX_FRAME && LARGE_SIZE % 64 == 0, "a buffer shows that a frame is too long");
+
+/* Where the next frame will be: slot `slot` of block `block`. In memory that is kept with the socket, because a ring does
+ * not tell. */
+struct place {
+	uint32_t slot_size;
+	uint32_t block, slot;
+};
 
 struct packet_port {
 	struct port port;
 	int fd;
 	uint8_t *ring;
 	unsigned slot_size, per_block;
-	unsigned block, slot;  /* where the next frame will be: slot `slot` of block `block` */
+	struct place *place;
 	unsigned empty_bursts; /* since a frame was received */
 	uint8_t *large;        /* LARGE_BUFFERS of LARGE_SIZE; pages appear when first used */
 	unsigned nlarge;
@@ -79,6 +91,9 @@ static void packet_close(struct port *port)
 {
 	struct packet_port *p = (struct packet_port *)port;
 
+	port_kept_close(&p->port.kept);
+	if (p->place)
+		(void)munmap(p->place, sizeof *p->place);
 	if (p->ring)
 		(void)munmap(p->ring, RING_SIZE);
 	if (p->large)
@@ -102,27 +117,48 @@ static int packet_set(const struct packet_port *p, int option, const void *value
 	return setsockopt(p->fd, SOL_PACKET, option, value, len) == 0 ? 0 : packet_fail(p, what, err);
 }
 
-static int packet_ring(struct packet_port *p, struct vmq_err *err)
+static int packet_map(struct packet_port *p, struct vmq_err *err)
 {
-	struct tpacket_req req = { .tp_block_size = RING_BLOCK, .tp_block_nr = RING_SIZE / RING_BLOCK };
-	int version = TPACKET_V2;
-	int rc;
-
-	p->slot_size = device_mtu(&p->dev) <= SLOT_SMALL_MTU ? SLOT_SMALL : SLOT_LARGE;
-	p->per_block = RING_BLOCK / p->slot_size;
-	req.tp_frame_size = p->slot_size;
-	req.tp_frame_nr = p->per_block * req.tp_block_nr;
-	rc = packet_set(p, PACKET_VERSION, &version, sizeof version, "TPACKET_V2", err);
-	if (rc == 0)
-		rc = packet_set(p, PACKET_RX_RING, &req, sizeof req, "a receive ring of 4 MiB", err);
-	if (rc)
-		return rc;
 	p->ring = mmap(NULL, RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd, 0);
 	if (p->ring == MAP_FAILED) {
 		p->ring = NULL;
 		return packet_fail(p, "its receive ring cannot be mapped", err);
 	}
 	return 0;
+}
+
+static int packet_map_place(struct packet_port *p, int fd)
+{
+	struct place *at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	p->place = at;
+	return 0;
+}
+
+/* The first place. *fd is to be kept with the socket, and closed. */
+static int packet_place(struct packet_port *p, int *fd, struct vmq_err *err)
+{
+	*fd = memfd_create("vmq-packet", MFD_CLOEXEC);
+	if (*fd < 0 || ftruncate(*fd, sizeof *p->place) < 0 || packet_map_place(p, *fd) < 0)
+		return packet_fail(p, "no memory for the ring's place", err);
+	p->place->slot_size = p->slot_size;
+	return 0;
+}
+
+static int packet_ring(struct packet_port *p, struct vmq_err *err)
+{
+	struct tpacket_req req = { .tp_block_size = RING_BLOCK, .tp_block_nr = RING_SIZE / RING_BLOCK };
+	int version = TPACKET_V2;
+	int rc;
+
+	req.tp_frame_size = p->slot_size;
+	req.tp_frame_nr = p->per_block * req.tp_block_nr;
+	rc = packet_set(p, PACKET_VERSION, &version, sizeof version, "TPACKET_V2", err);
+	if (rc == 0)
+		rc = packet_set(p, PACKET_RX_RING, &req, sizeof req, "a receive ring of 4 MiB", err);
+	return rc ? rc : packet_map(p, err);
 }
 
 static int packet_large(struct packet_port *p, struct vmq_err *err)
@@ -138,24 +174,81 @@ static int packet_large(struct packet_port *p, struct vmq_err *err)
 	return 0;
 }
 
+static struct tpacket2_hdr *packet_next(const struct packet_port *p)
+{
+	return (struct tpacket2_hdr *)(p->ring + (size_t)p->place->block * RING_BLOCK + (size_t)p->place->slot * p->slot_size);
+}
+
+static void packet_advance(struct packet_port *p)
+{
+	struct place *at = p->place;
+
+	if (++at->slot == p->per_block) {
+		at->slot = 0;
+		if (++at->block == RING_SIZE / RING_BLOCK)
+			at->block = 0;
+	}
+}
+
 struct packet_args {
 	const struct port_config *cfg;
 	struct packet_port *p;
 	struct vmq_err *err;
+	int fd, place_fd; /* kept by the process before; then those to be kept. -1: none */
+	bool kept;
 };
 
-/* Runs inside the device's network namespace. What it leaves half done, packet_close ends. */
-static int packet_setup(void *arg)
+/* A socket that an earlier process had on this device, with a ring as it is to be today. */
+static bool packet_kept(struct packet_args *a)
 {
-	struct packet_args *a = arg;
+	struct packet_port *p = a->p;
+	struct sockaddr_ll at = { .sll_ifindex = 0 };
+	socklen_t len = sizeof at;
+	struct stat st;
+
+	if (a->fd < 0 || a->place_fd < 0 || getsockname(a->fd, (struct sockaddr *)&at, &len) < 0 ||
+	    at.sll_family != AF_PACKET || at.sll_ifindex != p->dev.index || !port_netns_here(ioctl(a->fd, SIOCGSKNS)) ||
+	    fstat(a->place_fd, &st) < 0 || st.st_size != sizeof *p->place || packet_map_place(p, a->place_fd) < 0)
+		return false;
+	if (p->place->slot_size == p->slot_size && p->place->block < RING_SIZE / RING_BLOCK &&
+	    p->place->slot < p->per_block) {
+		p->fd = a->fd;
+		if (packet_map(p, NULL) == 0)
+			return true;
+		p->fd = -1;
+	}
+	(void)munmap(p->place, sizeof *p->place);
+	p->place = NULL;
+	return false;
+}
+
+/* What the process before had in hand is the kernel's again; what waits is received. Large frames are lost: which mark in
+ * the ring is whose was known to that process alone. */
+static void packet_mend(struct packet_port *p)
+{
+	struct place begin = *p->place;
+	bool waiting = true;
+
+	do {
+		struct tpacket2_hdr *h = packet_next(p);
+
+		waiting = waiting && (__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER);
+		if (!waiting)
+			__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		packet_advance(p);
+	} while (p->place->block != begin.block || p->place->slot != begin.slot);
+	while (recv(p->fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+		;
+}
+
+static int packet_new(struct packet_args *a)
+{
 	struct packet_port *p = a->p;
 	struct sockaddr_ll addr = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	struct packet_mreq promisc = { .mr_type = PACKET_MR_PROMISC };
 	int one = 1, send = SEND_BUFFER, receive = RECEIVE_BUFFER;
-	int rc = device_open(&p->dev, a->cfg->ifname, a->cfg->netns, a->err);
+	int rc;
 
-	if (rc)
-		return rc;
 	/* Protocol 0: nothing is received before the ring is there and the socket bound to its device. */
 	p->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p->fd < 0)
@@ -164,9 +257,9 @@ static int packet_setup(void *arg)
 	if (rc == 0)
 		rc = packet_set(p, PACKET_COPY_THRESH, &one, sizeof one, "PACKET_COPY_THRESH", a->err);
 	if (rc == 0)
-		rc = packet_large(p, a->err);
-	if (rc == 0)
 		rc = packet_ring(p, a->err);
+	if (rc == 0)
+		rc = packet_place(p, &a->place_fd, a->err);
 	if (rc)
 		return rc;
 	/* What we send is not received again. */
@@ -179,6 +272,45 @@ static int packet_setup(void *arg)
 	if (bind(p->fd, (struct sockaddr *)&addr, sizeof addr) != 0)
 		return packet_fail(p, "the socket cannot be bound", a->err);
 	return packet_set(p, PACKET_ADD_MEMBERSHIP, &promisc, sizeof promisc, "promiscuous mode", a->err);
+}
+
+/* Runs inside the device's network namespace. What it leaves half done, packet_close ends. */
+static int packet_setup(void *arg)
+{
+	struct packet_args *a = arg;
+	struct packet_port *p = a->p;
+	int rc = device_open(&p->dev, a->cfg->ifname, a->cfg->netns, a->err);
+
+	if (rc == 0)
+		rc = packet_large(p, a->err);
+	if (rc)
+		return rc;
+	p->slot_size = device_mtu(&p->dev) <= SLOT_SMALL_MTU ? SLOT_SMALL : SLOT_LARGE;
+	p->per_block = RING_BLOCK / p->slot_size;
+	a->kept = packet_kept(a);
+	if (a->kept) {
+		packet_mend(p);
+		return 0;
+	}
+	if (a->fd >= 0)
+		(void)close(a->fd);
+	if (a->place_fd >= 0)
+		(void)close(a->place_fd);
+	a->place_fd = -1;
+	return packet_new(a);
+}
+
+/* The socket and its place, kept together. */
+static void packet_keep(struct packet_port *p, const struct packet_args *a)
+{
+	struct port_kept *k = &p->port.kept;
+
+	if (a->kept)
+		return;
+	port_kept_give_up(k, KEPT_SOCKET);
+	port_kept_give_up(k, KEPT_PLACE);
+	port_kept_store(k, KEPT_SOCKET, p->fd);
+	port_kept_store(k, KEPT_PLACE, a->place_fd);
 }
 
 static int packet_open(const struct port_config *cfg, struct port **out, struct vmq_err *err)
@@ -195,7 +327,14 @@ static int packet_open(const struct port_config *cfg, struct port **out, struct 
 	p->fd = -1;
 	p->dev.ctl = -1;
 	args.p = p;
+	port_kept_init(&p->port.kept, cfg->fds, cfg->ifname, cfg->netns);
+	args.fd = port_kept_take(&p->port.kept, KEPT_SOCKET);
+	args.place_fd = port_kept_take(&p->port.kept, KEPT_PLACE);
 	rc = port_in_netns(cfg->netns, packet_setup, &args, err);
+	if (rc == 0)
+		packet_keep(p, &args);
+	if (args.place_fd >= 0)
+		(void)close(args.place_fd);
 	if (rc) {
 		packet_close(&p->port);
 		return rc;
@@ -209,20 +348,6 @@ static int packet_open(const struct port_config *cfg, struct port **out, struct 
 static int packet_rx_fd(const struct port *port)
 {
 	return ((const struct packet_port *)port)->fd;
-}
-
-static struct tpacket2_hdr *packet_next(const struct packet_port *p)
-{
-	return (struct tpacket2_hdr *)(p->ring + (size_t)p->block * RING_BLOCK + (size_t)p->slot * p->slot_size);
-}
-
-static void packet_advance(struct packet_port *p)
-{
-	if (++p->slot == p->per_block) {
-		p->slot = 0;
-		if (++p->block == RING_SIZE / RING_BLOCK)
-			p->block = 0;
-	}
 }
 
 /* Puts a tag back into the bytes, into the room before each frame, header included: for outer tags other than 802.1Q,

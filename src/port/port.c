@@ -44,3 +44,10 @@ void port_close(struct port *p)
 	if (p)
 		p->ops->close(p);
 }
+
+void port_leave(struct port *p)
+{
+	if (p)
+		p->kept.leave = true;
+	port_close(p);
+}

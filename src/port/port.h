@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 
 #include "base/err.h"
+#include "port/kept.h"
 #include "port/offload.h"
 
 #define PORT_MAX_FRAME 9216u /* the largest frame any port carries: 9,000 bytes of payload, header, tags, slack; one to be
@@ -64,6 +65,7 @@ struct port_config {
 	bool pcap_loop;      /* pcap: start again at the end */
 	unsigned mtu;        /* tap: set on the device; 0: leave */
 	bool keep;           /* tap: keep the device when closed (persistent) */
+	const struct fd_keep *fds; /* who keeps descriptors for the next process, NULL: nobody. Outlives the port */
 };
 
 struct port;
@@ -106,6 +108,7 @@ struct port {
 	unsigned offloads; /* enum offload: what tx_burst takes unfinished; constant after open */
 	unsigned rx_queues; /* xdp: how many of the device's receive queues are served; 0: whatever it has. Constant after open */
 	unsigned mtu_max; /* xdp: the largest MTU of the device whose frames fit its buffers; 0: any. Constant after open */
+	struct port_kept kept; /* control thread's */
 	char fallback[200]; /* "auto" took it because a better driver was not possible: why; else empty. Constant after open */
 };
 
@@ -113,6 +116,8 @@ struct port {
  * not the better one (once, at info). Control thread. 0 or -errno with the sentence in err. */
 int port_open(const struct port_config *cfg, struct port **out, struct vmq_err *err);
 void port_close(struct port *p); /* NULL is allowed */
+/* As port_close, but the next process goes on with what is kept: a TAP device stays, what is received waits. */
+void port_leave(struct port *p);
 
 extern const struct port_ops port_tap_ops, port_xdp_ops, port_packet_ops, port_pcap_ops;
 

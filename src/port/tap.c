@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -35,6 +35,8 @@
 
 #define VNET_LEN     sizeof(struct virtio_net_hdr)
 
+#define KEPT_TAP "tap"
+
 _Static_assert(TAP_BUF_SIZE > TAP_HEADROOM + OFFLOAD_MAX_FRAME && TAP_BUF_SIZE % 64 == 0, "a buffer shows that a frame is too long");
 
 /* Younger than Debian 12's headers. */
@@ -46,7 +48,8 @@ _Static_assert(TAP_BUF_SIZE > TAP_HEADROOM + OFFLOAD_MAX_FRAME && TAP_BUF_SIZE %
 struct tap_port {
 	struct port port;
 	int fd;
-	bool gone;     /* somebody deleted the device under us; `fd` is an eventfd that never becomes readable */
+	int wait_fd;   /* an epoll set with `fd` in it, while there is a device: who waits here need not know when it goes */
+	bool gone;     /* somebody deleted the device under us */
 	uint8_t *pool; /* TAP_BUFFERS of TAP_BUF_SIZE; pages appear when first used */
 	unsigned nfree;
 	uint16_t free[TAP_BUFFERS]; /* a stack, so that the buffer used last, still in the cache, is used next */
@@ -59,12 +62,25 @@ static void tap_close(struct port *port)
 {
 	struct tap_port *p = (struct tap_port *)port;
 
+	port_kept_close(&p->port.kept);
+	if (p->wait_fd >= 0)
+		(void)close(p->wait_fd);
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	if (p->pool)
 		(void)munmap(p->pool, (size_t)TAP_BUFFERS * TAP_BUF_SIZE);
 	device_close(&p->dev);
 	free(p);
+}
+
+/* The process before this one had the device open, and it is still the same device. */
+static bool tap_kept(const struct tap_port *p, const struct port_config *cfg)
+{
+	struct ifreq ifr = { .ifr_flags = 0 };
+
+	return ioctl(p->fd, TUNGETIFF, &ifr) == 0 && strncmp(ifr.ifr_name, cfg->ifname, IFNAMSIZ) == 0 &&
+	       (ifr.ifr_flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) == (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR) &&
+	       port_netns_here(ioctl(p->fd, TUNGETDEVNETNS));
 }
 
 static int tap_attach(struct tap_port *p, const struct port_config *cfg, struct ifreq *ifr, struct vmq_err *err)
@@ -115,20 +131,27 @@ struct tap_args {
 	const struct port_config *cfg;
 	struct tap_port *p;
 	struct vmq_err *err;
+	bool kept; /* the device is the one that the process before had */
 };
 
 /* Runs inside the device's network namespace. What it leaves half done, tap_close ends: a device that was made here
- * goes with its file, which is why it is made persistent last. */
+ * goes with its file, which is why it is made persistent last. A device that the process before had is as it was left. */
 static int tap_setup(void *arg)
 {
 	struct tap_args *a = arg;
 	const struct port_config *cfg = a->cfg;
 	struct tap_port *p = a->p;
 	struct ifreq ifr = { .ifr_flags = 0 };
-	int rc = tap_attach(p, cfg, &ifr, a->err);
+	bool kept = p->fd >= 0 && tap_kept(p, cfg);
+	int rc = 0;
 
+	if (!kept) {
+		if (p->fd >= 0)
+			(void)close(p->fd);
+		rc = tap_attach(p, cfg, &ifr, a->err);
+	}
 	if (rc == 0)
-		rc = device_open(&p->dev, ifr.ifr_name, cfg->netns, a->err);
+		rc = device_open(&p->dev, kept ? cfg->ifname : ifr.ifr_name, cfg->netns, a->err);
 	if (rc == 0)
 		rc = tap_offloads(p, a->err);
 	if (rc)
@@ -139,7 +162,8 @@ static int tap_setup(void *arg)
 			return vmq_err(a->err, rc, "device %s: MTU %u cannot be set: %s", p->dev.name, cfg->mtu,
 				       strerror(-rc));
 	}
-	rc = device_set_up(&p->dev);
+	a->kept = kept;
+	rc = kept ? 0 : device_set_up(&p->dev);
 	if (rc)
 		return vmq_err(a->err, rc, "device %s cannot be brought up: %s", p->dev.name, strerror(-rc));
 	if (cfg->keep && ioctl(p->fd, TUNSETPERSIST, 1ul) != 0) {
@@ -147,6 +171,18 @@ static int tap_setup(void *arg)
 		return vmq_err(a->err, rc, "device %s cannot be made to stay: %s", p->dev.name, strerror(-rc));
 	}
 	return 0;
+}
+
+static int tap_wait(struct tap_port *p, struct vmq_err *err)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+	int rc;
+
+	p->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->wait_fd >= 0 && epoll_ctl(p->wait_fd, EPOLL_CTL_ADD, p->fd, &ev) == 0)
+		return 0;
+	rc = -errno;
+	return vmq_err(err, rc, "device %s cannot be waited for: %s", p->dev.name, strerror(-rc));
 }
 
 static int tap_open(const struct port_config *cfg, struct port **out, struct vmq_err *err)
@@ -165,7 +201,7 @@ static int tap_open(const struct port_config *cfg, struct port **out, struct vmq
 	if (!p)
 		return vmq_err(err, -ENOMEM, "device %s: no memory for the port", cfg->ifname);
 	p->port.ops = &port_tap_ops;
-	p->fd = -1;
+	p->fd = p->wait_fd = -1;
 	p->dev.ctl = -1;
 	p->pool =
 	    mmap(NULL, (size_t)TAP_BUFFERS * TAP_BUF_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -178,10 +214,21 @@ static int tap_open(const struct port_config *cfg, struct port **out, struct vmq
 		p->free[i] = (uint16_t)(TAP_BUFFERS - 1 - i);
 	p->nfree = TAP_BUFFERS;
 	args.p = p;
+	port_kept_init(&p->port.kept, cfg->fds, cfg->ifname, cfg->netns);
+	p->fd = port_kept_take(&p->port.kept, KEPT_TAP);
 	rc = port_in_netns(cfg->netns, tap_setup, &args, err);
 	if (rc) {
 		tap_close(&p->port);
 		return rc;
+	}
+	rc = tap_wait(p, err);
+	if (rc) {
+		tap_close(&p->port);
+		return rc;
+	}
+	if (!args.kept) {
+		port_kept_give_up(&p->port.kept, KEPT_TAP);
+		port_kept_store(&p->port.kept, KEPT_TAP, p->fd);
 	}
 	(void)snprintf(p->text, sizeof p->text, "TAP, %u buffers%s", TAP_BUFFERS,
 		       cfg->keep ? ", kept when closed" : "");
@@ -189,24 +236,19 @@ static int tap_open(const struct port_config *cfg, struct port **out, struct vmq
 	return 0;
 }
 
-/* A file whose device is gone would be readable (in error) for ever and keep the worker awake. A descriptor that never
- * is takes its number; the kernel takes the old file out of every epoll set when it closes. */
+/* A file whose device is gone is readable (in error) for ever and would keep the worker awake. Closing it is not enough to
+ * take it out of the set: somebody else may keep it (port/kept.h). */
 static void tap_gone(struct tap_port *p)
 {
-	int quiet = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-
 	p->gone = true;
+	(void)epoll_ctl(p->wait_fd, EPOLL_CTL_DEL, p->fd, NULL);
 	log_error("device %s: the TAP device was deleted; nothing is sent or received until the port is opened again",
 		  p->dev.name);
-	if (quiet < 0)
-		return;
-	(void)dup3(quiet, p->fd, O_CLOEXEC);
-	(void)close(quiet);
 }
 
 static int tap_rx_fd(const struct port *port)
 {
-	return ((const struct tap_port *)port)->fd;
+	return ((const struct tap_port *)port)->wait_fd;
 }
 
 static unsigned tap_rx_burst(struct port *port, struct port_frame *f, unsigned n)

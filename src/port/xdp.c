@@ -25,6 +25,7 @@
  */
 #include "port/port.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -55,8 +56,12 @@
 #define KERNEL_ROOM 256u	    /* XDP_PACKET_HEADROOM, at the head of each chunk received into */
 #define FRAME_EXTRA (ETH_HLEN + 8u) /* header and two tags beside the MTU */
 #define SEND_BUFFER (4 << 20)
-#define BUSY_NAPS   50u
-#define BUSY_NAP_MS 10
+#define BUSY_NAPS   500u
+#define BUSY_NAP_MS 1
+#define KEPT_NATIVE  "xdp-native"
+#define KEPT_GENERIC "xdp-generic"
+#define KEPT_MAP     "xdp-map"
+#define KEPT_PROMISC "xdp-promisc"
 #define KICKS_MAX   8u /* system calls a tx_flush spends at most */
 
 #ifndef XDP_MAX_TX_SKB_BUDGET
@@ -128,7 +133,11 @@ static void xdp_close(struct port *port)
 {
 	struct xdp_port *p = (struct xdp_port *)port;
 
-	xdp_prog_detach(&p->prog);
+	if (p->port.kept.leave)
+		xdp_prog_leave(&p->prog);
+	else
+		xdp_prog_detach(&p->prog);
+	port_kept_close(&p->port.kept);
 	if (p->nqueues > 1 && p->fd >= 0)
 		(void)close(p->fd);
 	xdp_sockets_close(p);
@@ -344,6 +353,44 @@ static int xdp_promiscuous(struct xdp_port *p, struct vmq_err *err)
 		       strerror(-rc));
 }
 
+/* The program that the process before had attached. */
+static bool xdp_resume(struct xdp_port *p)
+{
+	struct port_kept *k = &p->port.kept;
+	int native = port_kept_take(k, KEPT_NATIVE), generic = native < 0 ? port_kept_take(k, KEPT_GENERIC) : -1;
+	int link = native >= 0 ? native : generic, map = port_kept_take(k, KEPT_MAP);
+
+	if (link >= 0 && map >= 0 && xdp_prog_resume(&p->prog, &p->dev, p->nqueues, link, map, native >= 0))
+		return true;
+	port_kept_give_up(k, KEPT_NATIVE);
+	port_kept_give_up(k, KEPT_GENERIC);
+	port_kept_give_up(k, KEPT_MAP);
+	if (link >= 0) {
+		(void)bpf_link_detach(link); /* the manager is slower to let go of it */
+		(void)close(link);
+	}
+	if (map >= 0)
+		(void)close(map);
+	return false;
+}
+
+/* The socket itself is not kept: its memory ends with the process, and which of its buffers the kernel has cannot be asked.
+ * The membership is made anew each time, beside the old one, which then goes. */
+static void xdp_keep(struct xdp_port *p, bool resumed)
+{
+	struct port_kept *k = &p->port.kept;
+	int old = port_kept_take(k, KEPT_PROMISC);
+
+	if (old >= 0)
+		(void)close(old);
+	port_kept_give_up(k, KEPT_PROMISC);
+	port_kept_store(k, KEPT_PROMISC, p->promisc_fd);
+	if (resumed)
+		return;
+	port_kept_store(k, p->prog.native ? KEPT_NATIVE : KEPT_GENERIC, p->prog.link_fd);
+	port_kept_store(k, KEPT_MAP, p->prog.map_fd);
+}
+
 struct xdp_args {
 	const struct port_config *cfg;
 	struct xdp_port *p;
@@ -355,7 +402,7 @@ static int xdp_setup(void *arg)
 {
 	struct xdp_args *a = arg;
 	struct xdp_port *p = a->p;
-	bool by_program = false;
+	bool by_program = false, resumed = false;
 	int rc = device_open(&p->dev, a->cfg->ifname, a->cfg->netns, a->err);
 
 	if (rc == 0)
@@ -365,11 +412,15 @@ static int xdp_setup(void *arg)
 	if (rc == 0)
 		rc = xdp_tags(p, &by_program, a->err);
 	if (rc == 0)
+		resumed = xdp_resume(p);
+	if (rc == 0 && !resumed)
 		rc = xdp_prog_attach(&p->prog, &p->dev, p->nqueues, by_program, a->err);
 	if (rc == 0)
 		rc = xdp_sockets(p, a->err);
 	if (rc == 0)
 		rc = xdp_promiscuous(p, a->err);
+	if (rc == 0)
+		xdp_keep(p, resumed);
 	return rc;
 }
 
@@ -388,6 +439,7 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 	p->port.tells_sent = true;
 	p->fd = p->promisc_fd = p->dev.ctl = p->prog.map_fd = p->prog.link_fd = -1;
 	args.p = p;
+	port_kept_init(&p->port.kept, cfg->fds, cfg->ifname, cfg->netns);
 	rc = port_in_netns(cfg->netns, xdp_setup, &args, err);
 	if (rc) {
 		xdp_close(&p->port);

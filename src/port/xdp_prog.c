@@ -199,13 +199,34 @@ int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queues,
 	return rc;
 }
 
+bool xdp_prog_resume(struct xdp_prog *x, const struct device *d, unsigned queues, int link_fd, int map_fd, bool native)
+{
+	struct bpf_link_info link = { .type = 0 };
+	struct bpf_map_info map = { .type = 0 };
+	__u32 len = sizeof link, attached = 0;
+
+	if (bpf_obj_get_info_by_fd(link_fd, &link, &len) || link.type != BPF_LINK_TYPE_XDP ||
+	    bpf_xdp_query_id(d->index, 0, &attached) || attached != link.prog_id)
+		return false;
+	len = sizeof map;
+	if (bpf_obj_get_info_by_fd(map_fd, &map, &len) || map.type != BPF_MAP_TYPE_XSKMAP || map.max_entries != queues)
+		return false;
+	*x = (struct xdp_prog){ .map_fd = map_fd, .link_fd = link_fd, .native = native };
+	return true;
+}
+
 void xdp_prog_detach(struct xdp_prog *x)
 {
-	if (x->link_fd >= 0) {
-		/* Closing alone may take the program off a little later. */
+	/* Closing alone may take the program off a little later. */
+	if (x->link_fd >= 0)
 		(void)bpf_link_detach(x->link_fd);
+	xdp_prog_leave(x);
+}
+
+void xdp_prog_leave(struct xdp_prog *x)
+{
+	if (x->link_fd >= 0)
 		(void)close(x->link_fd);
-	}
 	if (x->map_fd >= 0)
 		(void)close(x->map_fd);
 	x->link_fd = x->map_fd = -1;

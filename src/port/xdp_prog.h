@@ -30,6 +30,14 @@ struct xdp_prog {
  */
 int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queues, bool tags, struct vmq_err *err);
 
+/*
+ * Goes on with the program that an earlier process attached: its link and its map. False: it is not (or not any more) what
+ * the device runs, or for another number of queues; then the descriptors are the caller's as before. Otherwise they are *x's.
+ */
+bool xdp_prog_resume(struct xdp_prog *x, const struct device *d, unsigned queues, int link_fd, int map_fd, bool native);
+
+/* The program stays on the device as long as somebody else has its link. */
+void xdp_prog_leave(struct xdp_prog *x);
 /* Takes the program off the device. From any namespace. */
 void xdp_prog_detach(struct xdp_prog *x);
 

@@ -70,7 +70,7 @@ struct vhost_endpoint {
 	struct vhost_pair pair[NIC_MAX_QUEUE_PAIRS];
 
 	/* what outlives the process (session.h) */
-	const struct vhost_keep *keep; /* constant after open; NULL: nothing does */
+	const struct fd_keep *keep; /* constant after open; NULL: nothing does */
 	struct vhost_session *session; /* NULL: none */
 	struct vhost_kept_file {
 		uint64_t dev, ino;

@@ -15,7 +15,7 @@
 
 #define MAGIC  0x53514d56u /* "VMQS" */
 #define FORMAT 1u
-#define NAME_SIZE 192
+#define NAME_SIZE FD_KEEP_NAME
 #define FILES (GUEST_MEM_MAX_SLOTS + 2u) /* memory slots, log, in-flight region */
 
 /* A file of the front-end, by which the keeper knows it: one for all sessions that share it. */
@@ -57,20 +57,9 @@ static const char *const fd_kind[] = { "kick", "call", "err" };
 
 /* ---- names ---- */
 
-/* "KIND PATH"; a path that the keeper would not take for a name is told by a number made of it. */
 static void name_of(const struct vhost_endpoint *ep, const char *kind, char out[NAME_SIZE])
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	bool plain = true;
-
-	for (const char *c = ep->path; *c; c++) {
-		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
-		plain = plain && *c > ' ' && *c < 0x7f && *c != ':';
-	}
-	if (plain)
-		(void)snprintf(out, NAME_SIZE, "%s %s", kind, ep->path);
-	else
-		(void)snprintf(out, NAME_SIZE, "%s #%016" PRIx64, kind, hash);
+	fd_keep_name(kind, ep->path, out);
 }
 
 static void name_of_ring(const struct vhost_endpoint *ep, unsigned ring, unsigned which, char out[NAME_SIZE])

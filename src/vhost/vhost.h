@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/keep.h"
 #include "nic/nic.h"
 
 /* ---- the loop we live in ---- */
@@ -122,18 +123,6 @@ struct vhost_event {
 	uint8_t mac[6];
 };
 
-/*
- * Who keeps descriptors for the next process, under names (the service manager's store). With one, a session goes on after
- * the process was killed or ended by vhost_endpoint_leave, and the front-end notices nothing.
- */
-struct vhost_keep {
-	void (*store)(void *ctx, const char *name, int fd); /* a copy is kept; fd stays the caller's. Each call counts … */
-	void (*remove)(void *ctx, const char *name);        /* … and after as many of these it is given up */
-	/* A copy of what an earlier process stored, which counts as stored by the caller; -1: nothing. */
-	int (*take)(void *ctx, const char *name);
-	void *ctx;
-};
-
 struct vhost_endpoint_config {
 	const char *name; /* what the log calls it (the VPort's name) */
 	const char *path; /* of the unix socket, at most 107 bytes */
@@ -146,7 +135,9 @@ struct vhost_endpoint_config {
 	unsigned queue_pairs; /* of the VPort, 1 … NIC_MAX_QUEUE_PAIRS */
 	uint64_t features;    /* mask over VHOST_FEATURES_SUPPORTED; 0: VHOST_FEATURES_DEFAULT */
 	const struct vhost_loop *loop;
-	const struct vhost_keep *keep; /* NULL: the session ends with the process. Outlives the endpoint */
+	/* With one, the session goes on after the process was killed or ended by vhost_endpoint_leave, and the front-end
+	 * notices nothing. NULL: it ends with the process. Outlives the endpoint. */
+	const struct fd_keep *keep;
 	/* Called on the control thread, from the loop or from a call below; must not close this endpoint. May be NULL.
 	 */
 	void (*event)(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev);

@@ -146,6 +146,7 @@ static int open_port(const struct adapter *a, const char *key, const struct conf
 		.pcap_out = c->out[0] ? c->out : NULL,
 		.pcap_rate = c->rate,
 		.pcap_loop = c->loop,
+		.fds = fdstore_keep(a->daemon->fdstore),
 	};
 
 	memcpy(cfg.ifname, c->device, sizeof cfg.ifname);
@@ -237,7 +238,15 @@ static int start_adapter(struct adapter *a, struct vmq_err *err)
 	    open_port(a, "host", &a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 ||
 	    make_vports(a, err) < 0 || links_start(a, err) < 0)
 		return -1;
-	return attach_ports(a, err);
+	return 0;
+}
+
+static void close_port(const struct daemon *d, struct port *p)
+{
+	if (d->leaving)
+		port_leave(p);
+	else
+		port_close(p);
 }
 
 static void stop_adapter(struct adapter *a)
@@ -255,8 +264,8 @@ static void stop_adapter(struct adapter *a)
 	softnic_destroy(a->soft);
 	if (a->nic)
 		nic_destroy(a->nic);
-	port_close(a->host);
-	port_close(a->wire);
+	close_port(a->daemon, a->host);
+	close_port(a->daemon, a->wire);
 }
 
 static int start_adapters(struct daemon *d, struct vmq_err *err)
@@ -355,18 +364,28 @@ fail:
 	return -1;
 }
 
-void daemon_resume(struct daemon *d)
+static void resume_sessions(struct daemon *d)
 {
-	if (!d->fdstore)
-		return;
-	/* none sends before all can receive */
-	if (nic_engine_hold(d->engine, true) < 0)
-		log_warn("VMs may send before all of them are there again");
 	for (size_t i = 0; i < d->nadapters; i++)
 		for (uint32_t id = 1; id < NIC_MAX_VPORTS; id++)
 			endpoint_resume(stack_vport_by_id(d->adapters[i].stack, id));
-	(void)nic_engine_hold(d->engine, false);
+}
+
+int daemon_resume(struct daemon *d, struct vmq_err *err)
+{
+	int rc = 0;
+
+	/* none sends before all can receive */
+	if (d->fdstore && nic_engine_hold(d->engine, true) < 0)
+		log_warn("VMs may send before all of them are there again");
+	if (d->fdstore)
+		resume_sessions(d);
+	for (size_t i = 0; i < d->nadapters && rc == 0; i++)
+		rc = attach_ports(&d->adapters[i], err);
+	if (d->fdstore)
+		(void)nic_engine_hold(d->engine, false);
 	fdstore_settle(d->fdstore);
+	return rc;
 }
 
 void daemon_declare(struct daemon *d, struct config *c)

@@ -76,10 +76,11 @@ int daemon_start(const struct config *cfg, struct loop *loop, struct daemon **ou
 /* Gives up what running does not need, as the configuration says (confine.c). Nothing can be opened afterwards. 0, or -1
  * with the sentence: then stop the daemon. */
 int daemon_confine(struct daemon *d, struct vmq_err *err);
-/* Goes on with the sessions of VMs that the process before this one left; behind daemon_confine. */
-void daemon_resume(struct daemon *d);
 /* The configuration file says this now; `c` is taken over. */
 void daemon_declare(struct daemon *d, struct config *c);
+/* Goes on with the sessions of VMs that the process before this one left, and then with the ports: what waits in them is
+ * for VMs that are there again. Behind daemon_confine. 0, or -1 with the sentence: then stop the daemon. */
+int daemon_resume(struct daemon *d, struct vmq_err *err);
 /* Ends everything: clients, VMs' connections, VPorts, switches, ports, workers. NULL is allowed. */
 void daemon_stop(struct daemon *d);
 

@@ -26,7 +26,7 @@ struct passed {
 };
 
 struct fdstore {
-	struct vhost_keep keep;
+	struct fd_keep keep;
 	struct passed *passed; /* by the process before this one */
 	size_t npassed;
 	json_t *users;	  /* name -> how many have stored it */
@@ -145,7 +145,7 @@ int fdstore_open(struct fdstore **out, struct vmq_err *err)
 	}
 	if (!f || !f->passed || !f->users || !f->left_out)
 		return vmq_err(err, -1, "out of memory");
-	f->keep = (struct vhost_keep){ store, give_up, take, f };
+	f->keep = (struct fd_keep){ store, give_up, take, f };
 	for (int i = 0; i < n; i++) {
 		f->passed[f->npassed++] = (struct passed){ .name = names[i], .fd = SD_LISTEN_FDS_START + i };
 		f->names += strlen(names[i]) + 1;
@@ -190,7 +190,7 @@ void fdstore_close(struct fdstore *f)
 	free(f);
 }
 
-const struct vhost_keep *fdstore_keep(struct fdstore *f)
+const struct fd_keep *fdstore_keep(struct fdstore *f)
 {
 	return f ? &f->keep : NULL;
 }

@@ -163,11 +163,10 @@ static int run(const struct config *cfg)
 		log_error("signals cannot be watched");
 	} else if (daemon_start(cfg, r.loop, &d, &err) < 0) {
 		log_error("%s", err.text);
-	} else if (daemon_confine(d, &err) < 0) {
+	} else if (daemon_confine(d, &err) < 0 || daemon_resume(d, &err) < 0) {
 		log_error("%s", err.text);
 		daemon_stop(d);
 	} else {
-		daemon_resume(d);
 		log_info("ready: control socket %s", cfg->socket);
 		(void)sd_notify(0, "READY=1");
 		rc = loop_run(r.loop) < 0 ? FAILED : DONE;

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from vmqtest import daemon, guest, procs, supervisor, vufront
+from vmqtest import daemon, guest, procs, supervisor, transfer, vufront
 from vmqtest.frames import frame
 
 A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
@@ -95,6 +95,38 @@ def test_killed_under_traffic(kept):
     print(f'{number} frames sent, {lost} lost in 6 kills: in hand, or b was too slow')
     assert numbers
     exchange(a, b)
+
+
+@pytest.mark.parametrize('driver', ['packet', 'auto'])
+def test_ports_go_on(lab, driver):
+    """The host's device stays, and what the host and (AF_PACKET) the wire send while nobody serves waits."""
+    s = supervisor.Supervisor()
+    x = lab(vports=VPORTS, supervisor=s, driver=driver)
+    waits = x.switch()['port']['driver'] == 'packet'
+    a, b = x.plug('a', 'b')
+    x.host_ns.run('ip', 'addr', 'add', '10.99.0.1/24', 'dev', 'vmq0')
+    device = x.host_ns.run('ip', '-o', 'addr', 'show', 'dev', 'vmq0')
+    names = s.names()
+    for i in range(3):
+        x.vmqd.kill()
+        from_host = [frame(A, B, seq=100 * i + k) for k in range(5)]
+        from_wire = [frame(B, A, seq=100 * i + k) for k in range(5)]
+        for f in from_host:
+            x.host.send(f)
+        for f in from_wire if waits else ():
+            x.wire.send(f)
+        x.vmqd.start()
+        assert a.recv(5, timeout=30) == from_host
+        if not waits:
+            x.vmqd.wait_running('a', 'b', timeout=30)
+            for f in from_wire:
+                x.wire.send(f)
+        assert b.recv(5, timeout=30) == from_wire
+        x.wire.pending()
+        a.send(frame('52:54:00:00:0f:01', A, seq=i))
+        assert [f for f in [x.wire.recv(10)]] == [frame('52:54:00:00:0f:01', A, seq=i)]
+    assert x.host_ns.run('ip', '-o', 'addr', 'show', 'dev', 'vmq0') == device
+    procs.wait_for(lambda: s.settle() or s.names() == names, 30, 'the store as before')
 
 
 def test_what_is_gone_is_given_up(kept):
@@ -187,19 +219,24 @@ def answers(a):
 
 @pytest.mark.parametrize('keeper', [True, False])
 def test_real_guests(lab, keeper):
-    """QEMU and Linux under traffic; vmqd killed: with a keeper QEMU's connection stays, without it connects again."""
+    """QEMU and Linux under traffic; vmqd killed: with a keeper QEMU's connection stays, without it QEMU connects again (a), or
+    waits for vmqd to (b)."""
     s = supervisor.Supervisor() if keeper else None
-    x = lab(vports=VPORTS, supervisor=s)
-    guests = [guest.Guest(f'g{n}', [guest.Nic(x.vmqd.path(n), m, ip=f'10.9.0.{i}/24')])
+    x = lab(vports=[VPORTS[0], dict(VPORTS[1], socket_mode='client')], supervisor=s)
+    guests = [guest.Guest(f'g{n}', [guest.Nic(x.vmqd.path(n), m, ip=f'10.9.0.{i}/24', listen=n == 'b')])
               for i, (n, m) in enumerate((('a', A), ('b', B)), 1)]
     x.vmqd.wait_running('a', 'b', timeout=60)
     a = guests[0]
     traffic(a, '10.9.0.2')
     procs.wait_for(lambda: answers(a) > 5, 60, 'answers')
-    for _ in range(2):
+    for sender, receiver, address in ((*guests, '10.9.0.2'), (*guests[::-1], '10.9.0.1')):
+        moving = transfer.between(sender, receiver, address, 4 << 20)
+        begun = x.vmqd.stats('b')['rx_frames'] + 200
+        procs.wait_for(lambda: x.vmqd.stats('b')['rx_frames'] > begun, 60, 'the transfer under way')
         x.vmqd.kill()
         x.vmqd.start()
         x.vmqd.wait_running('a', 'b', timeout=60)
+        moving.finish()  # and nothing was changed on the way
         before = answers(a)
         procs.wait_for(lambda: answers(a) > before + 5, 60, 'answers after the restart')
     log = x.vmqd.proc.log(100000)

@@ -75,7 +75,7 @@ class Supervisor:
         mark = f'MARK={os.urandom(4).hex()}'
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.sendto(mark.encode(), self.path)
-        procs.wait_for(lambda: mark in self.notes, 10, 'the supervisor to have read all')
+        procs.wait_for(lambda: mark in self.notes, 10, "the supervisor to have read all", step=0.001)
 
     def command(self, args):
         """(arguments, environment, what the child does first) that start a service as systemd does: what is in the store from
