@@ -10,14 +10,15 @@
 set -euo pipefail
 
 build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev libjansson-dev libsqlite3-dev
-	libyaml-dev libsystemd-dev libcap-ng-dev libseccomp-dev libpcap-dev libmnl-dev libcmocka-dev scdoc
+	libyaml-dev libsystemd-dev libcap-ng-dev libseccomp-dev libpcap-dev libmnl-dev libmicrohttpd-dev libcmocka-dev scdoc
 	mingw-w64-common gcc-mingw-w64-x86-64-posix)
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml
 	iputils-ping ca-certificates)
 deb=(build-essential debhelper dpkg-dev git)
 test=("${demo[@]}" "${deb[@]}" lintian mmdebstrap gpg systemd-container clang libclang-rt-14-dev python3-pytest python3-scapy
 	dpdk dpdk-dev librte-net-virtio23 librte-net-vhost23 librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 tcpdump
-	tshark iperf3 valgrind tmux zsh python3-jsonschema libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients)
+	tshark iperf3 valgrind tmux zsh python3-jsonschema
+	python3-prometheus-client chromium chromium-driver python3-selenium libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk valgrind)
 

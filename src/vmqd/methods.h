@@ -109,6 +109,8 @@ void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n)
 void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f);
 /* All workers, as worker.show and stats.show have them. */
 json_t *workers_json(const struct daemon *d);
+/* Every drop reason with its sentence: [{"drop", "reason"}…]. */
+json_t *drops_json(void);
 /* The name of VPort `id`; one that was made by raw requests is not the stack's and has none here. */
 const char *vport_name_of(const struct adapter *a, uint32_t id);
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "nic/drop.h"
 #include "vmqd/methods.h"
 
 #define DEFAULT_SNAPLEN	 262u /* Ethernet, two tags, and the headers of anything usual */
@@ -123,7 +122,7 @@ static struct adapter *read_tap(struct daemon *d, struct params *p, struct nic_t
 /* What turns the numbers of records into words: those of now. */
 static json_t *words(const struct adapter *a)
 {
-	json_t *vports = json_array(), *drops = json_array();
+	json_t *vports = json_array();
 
 	for (uint32_t id = 0; id < NIC_MAX_VPORTS; id++) {
 		struct nic_vport_counters c;
@@ -132,10 +131,7 @@ static json_t *words(const struct adapter *a)
 			(void)json_array_append_new(
 			    vports, json_pack("{s:i, s:s}", "id", (int)id, "name", vport_name_of(a, id)));
 	}
-	for (unsigned i = 0; i < NIC_DROP_COUNT; i++)
-		(void)json_array_append_new(
-		    drops, json_pack("{s:s, s:s}", "drop", nic_drop_name(i), "reason", nic_drop_text(i)));
-	return json_pack("{s:s, s:o, s:o}", "adapter", a->cfg->name, "vports", vports, "drops", drops);
+	return json_pack("{s:s, s:o, s:o}", "adapter", a->cfg->name, "vports", vports, "drops", drops_json());
 }
 
 static int start(struct daemon *d, struct rpc_client *client, struct params *p, bool trace, json_t **result,

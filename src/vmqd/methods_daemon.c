@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * daemon.show (docs/rpc.md): what vmqd was started with, so that somebody can compare it with what there is; drain: what
- * comes before its planned end.
+ * daemon.show (docs/rpc.md): what vmqd was started with, so that somebody can compare it with what there is, and the words of
+ * this vmqd; drain: what comes before its planned end.
  */
 #include "vmqd/methods.h"
 
@@ -55,10 +55,10 @@ int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, j
 		(void)json_array_append_new(adapters, adapter_json(&c->adapters[i], d->declared));
 	for (unsigned i = 0; i < c->ncpus; i++)
 		(void)json_array_append_new(cpus, json_integer(c->cpus[i]));
-	*result = json_pack("{s:b, s:b, s:s, s:{s:s, s:o}, s:{s:o, s:i}, s:o, s:o}", "sandbox", c->sandbox, "cpu_auto",
+	*result = json_pack("{s:b, s:b, s:s, s:{s:s, s:o}, s:{s:o, s:i}, s:o, s:o, s:o}", "sandbox", c->sandbox, "cpu_auto",
 			    c->cpu_auto, "run_dir", c->run_dir, "control", "socket", c->socket, "mode",
 			    mode_json(c->socket_mode), "vport_sockets", "mode", mode_json(c->vport_socket_mode), "gid",
-			    (int)c->vport_socket_group, "cpus", cpus, "adapters", adapters);
+			    (int)c->vport_socket_group, "cpus", cpus, "adapters", adapters, "drops", drops_json());
 	if (c->user)
 		(void)json_object_set_new(*result, "user", json_string(c->user));
 	if (c->state[0])

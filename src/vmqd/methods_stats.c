@@ -15,6 +15,15 @@ static json_t *delays_json(const struct nic_vport_counters *c)
 	return out;
 }
 
+json_t *drops_json(void)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < NIC_DROP_COUNT; i++)
+		(void)json_array_append_new(list, json_pack("{s:s, s:s}", "drop", nic_drop_name(i), "reason", nic_drop_text(i)));
+	return list;
+}
+
 static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 {
 	json_t *drops = json_object();

@@ -18,7 +18,7 @@ import yaml
 from vmqtest import daemon, frames, guest, netns, procs, vufront
 
 ROOT = guest.ROOT
-PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md', 'docs/api.md']
+PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/metrics.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md', 'docs/api.md']
 WITH_EXAMPLES = ['README.md', 'docs/guide.md']
 
 
@@ -214,7 +214,7 @@ def test_shell_blocks_are_shell():
             assert p.returncode == 0, f'{page}: {p.stderr}'
             for name in re.findall(r'^make (\w+)$', text, re.M):
                 assert re.search(rf'^{name}:', read('Makefile'), re.M), f'{page}: make {name}'
-            for path in re.findall(r'\bexamples/[\w.]+', text):
+            for path in re.findall(r'\bexamples/[\w.-]+', text):
                 assert os.path.exists(os.path.join(ROOT, path)), f'{page}: {path}'
 
 

@@ -102,6 +102,14 @@ def test_service(machine):
     assert int(box.shown('vmqd', 'NFileDescriptorStore')) == kept
     assert box.run('stat', '-c', '%U %G %a', '/run/vmq/a.sock').strip() == 'vmq kvm 660'
 
+    # The exporter found each new vmqd; a user of its own, without rights.
+    assert box.shown('vmq-exporter', 'NRestarts') == '0'
+    asked = 'exec 3<>/dev/tcp/127.0.0.1/9678; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3'
+    procs.wait_for(lambda: '\nvmq_up 1\n' in box.run('bash', '-c', asked), 15, 'vmq_up 1')
+    assert 'name="a"' in box.run('bash', '-c', asked)
+    status = box.run('cat', f"/proc/{box.shown('vmq-exporter', 'MainPID')}/status")
+    assert re.search(r'^CapPrm:\s+0+$', status, re.M) and not re.search(r'^Uid:\s+0', status, re.M)
+
     # Stopped for good, nothing is kept.
     box.run('systemctl', 'stop', 'vmqd')
     assert box.shown('vmqd', 'NFileDescriptorStore') == '0'

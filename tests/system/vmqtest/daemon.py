@@ -40,12 +40,17 @@ class Vmqd:
         config.setdefault('control', {'socket': self.socket})
         config.setdefault('run_dir', self.dir)
         config.setdefault('cpus', cpus())
-        self.config_path = self.dir + '/vmqd.yaml'
-        with open(self.config_path, 'w') as f:
-            yaml.safe_dump(config, f, sort_keys=False)
+        self.config, self.config_path = config, self.dir + '/vmqd.yaml'
+        self.configure()
         self.proc = self.client = None
         if start:
             self.start()
+
+    def configure(self, **keys):
+        """Writes the configuration, with these keys in place of those it had; for the next start."""
+        self.config.update(keys)
+        with open(self.config_path, 'w') as f:
+            yaml.safe_dump(self.config, f, sort_keys=False)
 
     def start(self, timeout=20):
         args, env, before = [*self.wrapper, program('vmqd'), '--config', self.config_path], self.env, None
