@@ -72,9 +72,17 @@ def test_service(machine):
     assert (status['NoNewPrivs'], status['Seccomp']) == ('1', '2')
     assert 'files restricted (Landlock), system calls restricted (seccomp), user vmq' in box.journal('vmqd')
 
-    for name, mac in (('a', A), ('b', B)):
-        machine.vmqctl('vport', 'add', name, 'mac', mac)
+    # The file is changed and applied to what runs; a wrong one changes nothing.
+    machine.config += f'    vports: [{{name: a, mac: "{A}"}}]\n'
+    box.run('systemctl', 'reload', 'vmqd')
+    machine.vmqctl('vport', 'add', 'b', 'mac', B)
     a, b = machine.vm('a'), machine.vm('b')
+    good = machine.config
+    machine.config += 'no: such key\n'
+    with pytest.raises(RuntimeError, match='Job for vmqd.service failed'):
+        box.run('systemctl', 'reload', 'vmqd')
+    machine.config = good
+    assert machine.main_pid() == pid
     exchange(a, b)
     kept = int(box.shown('vmqd', 'NFileDescriptorStore'))
     assert kept >= 2 * (3 + 2 * 3)  # listener, session, connection, and three for each of two rings
@@ -143,11 +151,8 @@ def test_upgrade_and_purge(machine):
     far = netns.NetNS('far')
     netns.veth(machine.net, 'eth1', far, 'w0')
     wire = netns.RawPort(far, 'w0')
-    config = box.path('/etc/vmq/vmqd.yaml')
-    with open(config) as f:
-        own = f.read().replace('      driver: pcap\n', f'      device: eth1\n    vports:\n      - {{name: a, mac: "{A}"}}\n')
-    with open(config, 'w') as f:
-        f.write(own)
+    own = machine.config.replace('      driver: pcap\n', f'      device: eth1\n    vports:\n      - {{name: a, mac: "{A}"}}\n')
+    machine.config = own
     box.run('systemctl', 'restart', 'vmqd')
     machine.vmqctl('vport', 'add', 'b', 'mac', B)
     a, b = machine.vm('a'), machine.vm('b')
@@ -155,22 +160,19 @@ def test_upgrade_and_purge(machine):
     assert 'not permitted' not in box.journal('vmqd')  # what the unit takes away, the wire does not need
 
     pid = machine.main_pid()
-    with open(config, 'a') as f:
-        f.write('no: such key\n')
+    machine.config += 'no: such key\n'
     machine.apt('install', *(package.with_version(f, '9.8', machine.up) for f in package.to_install()))
     assert machine.active() and machine.main_pid() == pid  # it would not start: the one that runs goes on
     exchange(a, b)
 
-    with open(config, 'w') as f:
-        f.write(own)
+    machine.config = own
     machine.apt('install', *(package.with_version(f, '9.9', machine.up) for f in package.to_install()))
     machine.wait_new(pid, 'a', 'b')
     assert box.run('dpkg-query', '-W', '-f', '${Version}', 'vmqd') == '9.9'
     exchange(a, b, 1)
     wire.send(frame(A, B, seq=7))
     assert a.recv(1, timeout=30) == [frame(A, B, seq=7)]
-    with open(config) as f:
-        assert f.read() == own
+    assert machine.config == own
     assert machine.vport('b')['origin'] == 'runtime'
 
     machine.apt('purge', '--auto-remove', *(os.path.basename(f).partition('_')[0] for f in package.to_install()))

@@ -71,6 +71,16 @@ class Machine:
                              '-name', '*vmq*').splitlines()
         return set(names) | set(files)
 
+    @property
+    def config(self):
+        """The text of vmqd's configuration file."""
+        with open(self.box.path('/etc/vmq/vmqd.yaml')) as f:
+            return f.read()
+
+    @config.setter
+    def config(self, text):
+        self.box.write('/etc/vmq/vmqd.yaml', text)
+
     def vmqctl(self, *args):
         return self.box.run('vmqctl', *args)
 
