@@ -3,6 +3,7 @@
  * vmqctl config: the configuration file and what runs. vmqd opens no file once it runs; what is in one is read here and
  * sent, and judged there as at its start.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,8 +101,12 @@ static int call(const struct session *s, const char *method, json_t *more, json_
 	(void)json_object_set(more, "config", s->file.doc.root);
 	text = json_dumps(more, JSON_COMPACT);
 	json_decref(more);
-	rc = vmq_call(s->client, method, text, &answer, &err);
+	rc = text ? vmq_call(s->client, method, text, &answer, &err) : -ENOMEM;
 	free(text);
+	if (rc == -EMSGSIZE) {
+		(void)fprintf(stderr, "vmqctl: %s: is more than fits into a request, %d bytes\n", s->file.name, VMQ_REQUEST_MAX);
+		return CMD_REFUSED;
+	}
 	if (rc)
 		return refused(s, rc, &err);
 	*result = json_loads(answer, 0, NULL);

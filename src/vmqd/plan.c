@@ -231,16 +231,17 @@ struct use {
 /* Filters, and one for broadcast for each VLAN test that wants one. */
 static size_t filters_of(const struct wish_vport *w)
 {
+	bool brought[4096] = { false }; /* by VLAN id; 0: untagged, 4095: any */
 	size_t n = w->want.nfilters;
 
 	for (size_t i = 0; i < w->want.nfilters; i++) {
 		const struct stack_filter_want *f = &w->filters[i];
-		bool first = f->broadcast && !(f->mac[0] & 1);
+		bool *b = &brought[f->vlan.kind == STACK_VLAN_ID ? f->vlan.id : f->vlan.kind == STACK_VLAN_ANY ? 4095 : 0];
 
-		for (size_t k = 0; k < i && first; k++)
-			first = !(w->filters[k].broadcast && !(w->filters[k].mac[0] & 1) &&
-				  w->filters[k].vlan.kind == f->vlan.kind && w->filters[k].vlan.id == f->vlan.id);
-		n += first;
+		if (!f->broadcast || f->mac[0] & 1 || *b)
+			continue;
+		*b = true;
+		n++;
 	}
 	return n;
 }

@@ -270,6 +270,10 @@ def test_a_wrong_file_is_refused_by_line_and_key(switch):
     for verb in ('diff', 'apply'):
         status, _, err = d.vmqctl('config', verb, '/nowhere/x.yaml', check=False)
         assert status == 1 and err == 'vmqctl: /nowhere/x.yaml: cannot be opened: No such file or directory\n'
+    with open(d.dir + '/long.yaml', 'w') as f:
+        json.dump(dict(as_vmqd_reads(right), run_dir='/' + 'x' * 1048576), f)
+    status, _, err = d.vmqctl('config', 'diff', d.dir + '/long.yaml', check=False)
+    assert status == 1 and 'long.yaml: is more than fits into a request' in err
     for method in ('config.diff', 'config.apply'):
         for wrong, field in (({}, 'config'), ({'config': []}, 'config'), ({'config': {}}, 'adapters'), ({'config': {}, 'x': 1}, 'x')):
             with pytest.raises(RpcError) as e:

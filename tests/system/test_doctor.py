@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from fake_vmqd import FakeVmqd, vmqctl_env
+from fake_vmqd import Error, FakeVmqd, vmqctl_env
 from vmqtest import daemon, guest, procs
 
 ROOT = guest.ROOT
@@ -30,7 +30,7 @@ def healthy_files():
         'proc/interrupts': '  CPU0 CPU1\n 45:  0  9  PCI-MSI  nvme0q1\n', 'proc/irq/45/effective_affinity_list': '0',
         'net/eth1': 'driver ice\nmtu 1500\ngro on\nlro off\nrx-vlan-offload off', 'net/vmq0': 'driver tun\nmtu 1500\naddress on',
         'etc/passwd': 'libvirt-qemu:x:64055:109::/:/bin/false', 'etc/group': 'kvm:x:0:libvirt-qemu',
-        'run/vmq/vmqd.sock': '', 'run/vmq/web1.sock': '', 'etc/vmq/vmqd.yaml': '',
+        'run/vmq/vmqd.sock': '', 'run/vmq/web1.sock': '', 'etc/vmq/vmqd.yaml': 'adapters: []',
     }
 
 
@@ -46,6 +46,7 @@ def healthy_answers():
                         'run_dir': '/run/vmq', 'control': {'socket': '/run/vmq/vmqd.sock', 'mode': '0660'}, 'cpus': [1],
                         'adapters': [{'adapter': 'ext0', 'port': {'driver': 'auto', 'device': 'eth1'}, 'host': {'device': 'vmq0'},
                                       'vports': ['web1']}]},
+        'config.diff': {'same': True, 'restart': False, 'changes': []},
         'switch.show': {'switches': [{'adapter': 'ext0', 'mode': 'SR-IOV', 'mode_reason': 'why', 'num_vports': 2, 'max_vports': 1024,
                                       'port': {'driver': 'xdp', 'device': 'eth1', 'describe': 'AF_XDP, native, copy', 'link': True,
                                                'mac': '02:00:00:00:00:99', 'mtu': 1500},
@@ -142,6 +143,8 @@ PROVOKED = {
     'memlock': ('warning', 'may lock 8192 KiB', 'LimitMEMLOCK',
                 file('proc/77/limits', 'Max open files  65536  65536 files\nMax locked memory  8388608  8388608 bytes')),
     'config': ('note', 'has changed since', 'vmqd --check', lambda c: c.daemon.update(config_time=999)),
+    'drift': ('note', r'what runs is other than /etc/vmq/vmqd.yaml in 1 places, as adapters\[ext0\].vports\[web1\].cpu', 'vmqctl config apply',
+              lambda c: c.answers['config.diff'].update(changes=[{'path': 'adapters[ext0].vports[web1].cpu', 'change': 'live'}])),
     'mode': ('warning', 'in mode none, and no VM is served: the keyword', 'keywords:',
              lambda c: c.switch.update(mode='none', mode_reason='the keyword *SRIOV is 0')),
     'limits': ('warning', '1000 of 1024 VPorts', 'vport del', lambda c: c.switch.update(num_vports=1000)),
@@ -232,7 +235,6 @@ def test_more_of_what_a_check_sees(tmp_path):
     c = Case(tmp_path)
     c.files['sys/kernel/security/lsm'] = 'capability'
     c.files['proc/77/status'] = 'Uid:\t900\t900\nSeccomp:\t0'
-    c.daemon['adapters'][0]['vports'] = ['gone']
     c.stats['drops'] = {'rx_too_long': 3}
     c.stats['rx_notifications'] = 90000
     c.vport.update(status='connected', moderation='off', waits_for='its driver to be ready')
@@ -240,9 +242,26 @@ def test_more_of_what_a_check_sees(tmp_path):
     del c.files['etc/vmq/vmqd.yaml']
     _, result = c.run()
     text = ' '.join(f['text'] for x in result['checks'] for f in x['findings'])
-    for says in ('Seccomp: 0', 'without Landlock', 'web1 is not in the file', 'gone of the file is not there', 'would not start again',
+    for says in ('Seccomp: 0', 'without Landlock', 'would not start again',
                  'longer than its VM', 'its moderation is off', 'its driver to be ready', 'of the device vmq0'):
         assert says in text, says
+
+
+def test_what_the_file_says_meanwhile(tmp_path):
+    """A file that is wrong, one that takes a restart, and one that cannot be seen."""
+    c = Case(tmp_path)
+    c.files['etc/vmq/vmqd.yaml'] = 'adapters: ['
+    assert 'vmqd would not start with what the file says now: /etc/vmq/vmqd.yaml:2: not YAML' in str(c.run('drift'))
+    c.files['etc/vmq/vmqd.yaml'] = 'cpus: [0]\nadapters:\n- {name: 3}'
+    c.answers['config.diff'] = Error(-32602, 'adapters[0].name: 3 is not a name', field='adapters[0].name')
+    status, result = c.run('drift')
+    assert status == 4 and '/etc/vmq/vmqd.yaml:3: adapters[0].name: 3 is not a name' in str(result)
+    c.answers['config.diff'] = {'same': False, 'restart': True, 'changes': [{'path': 'run_dir', 'change': 'restart'}, {'path': 'user', 'change': 'restart'}]}
+    status, result = c.run('drift')
+    assert status == 0 and 'in 2 members that are read at start only, as run_dir' in str(result)
+    del c.files['etc/vmq/vmqd.yaml']
+    os.unlink(c.root + '/etc/vmq/vmqd.yaml')
+    assert verdicts(c.run('drift')[1]) == {'drift': 'unknown'}
 
 
 def test_without_vmqd(tmp_path):
@@ -311,7 +330,8 @@ def test_a_real_switch(lab):
     text = {c['check']: ' '.join(f['text'] for f in c['findings']) for c in result['checks']}
     assert got['link'] == 'wrong' and got['filters'] == 'warning' and 'bare' in text['filters']
     assert got['port_driver'] == 'note' and got['mtu'] == 'warning' and 'that of vmq0 is 1400' in text['mtu']
-    assert got['config'] == 'note' and 'extra is not in the file' in text['config'] and 'has changed since' in text['config']
+    assert got['config'] == 'note' and 'has changed since' in text['config']
+    assert got['drift'] == 'note' and 'adapters[ext0].vports[extra]' in text['drift']
     assert got['sandbox'] != 'wrong' and got['version'] == got['run_dir'] == got['broken'] == got['memory'] == 'ok'
     assert (got['user'] == 'note') == (os.getuid() == 0)
     # From another network namespace than the devices' and by another socket: this process's own is not the switch's.

@@ -409,6 +409,37 @@ static void no_broadcast(void **state)
 	assert_string_equal(filters(v), "1:01/u 1:01/u");
 }
 
+/* A filter brings a broadcast filter from now on, or no more; the last that does takes it away. */
+static void broadcast_set(void **state)
+{
+	struct stack_vport *v = add("web1", 1, 7);
+	struct stack_filter_want group = want_filter(9, STACK_VLAN_ID, 8);
+	struct stack_error e;
+	uint32_t two;
+
+	(void)state;
+	two = add_filter(v, want_filter(2, STACK_VLAN_ID, 7), 1);
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, 1, false, &e), 0);
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, 1, false, &e), 0); /* so it is */
+	assert_string_equal(filters(v), "1:01/7 1:ff/7* 1:02/7");
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, two, false, &e), 0);
+	assert_string_equal(filters(v), "1:01/7 1:02/7");
+	s.refuse_at = 1;
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, two, true, &e), -1);
+	assert_string_equal(filters(v), "1:01/7 1:02/7");
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, two, true, &e), 0);
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, 1, true, &e), 0);
+	assert_int_equal(stack_filter_del(s.adapter, two, &e), 0);
+	assert_non_null(strstr(filters(v), "ff/7*")); /* the other one needs it */
+	group.mac[0] = 0x01;
+	(void)add_filter(v, group, 1);
+	for (uint32_t id = 1; id < 9; id++)
+		(void)stack_filter_set_broadcast(s.adapter, id, true, &e);
+	assert_null(strstr(filters(v), "ff/8")); /* a group's never does */
+	assert_int_equal(stack_filter_set_broadcast(s.adapter, 77, true, &e), -1);
+	assert_int_equal(e.code, STACK_NOT_FOUND);
+}
+
 static void del_undone(void **state)
 {
 	struct stack_vport *v = add("web1", 1, 7);
@@ -666,6 +697,7 @@ int main(void)
 		T(del),
 		T(one_broadcast_a_vlan_test),
 		T(no_broadcast),
+		T(broadcast_set),
 		T(del_undone),
 		T(wanted_broadcast),
 		T(broadcast_deleted),

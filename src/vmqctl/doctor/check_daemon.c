@@ -222,17 +222,6 @@ void check_memlock(struct doctor *d)
 
 /* ---- the file, and what there is ---- */
 
-static bool in_file(const json_t *daemon, const char *name)
-{
-	const json_t *a, *v;
-
-	DOCTOR_EACH(daemon, "adapters", a)
-		DOCTOR_EACH(a, "vports", v)
-			if (json_string_value(v) && strcmp(json_string_value(v), name) == 0)
-				return true;
-	return false;
-}
-
 static void compare_file(struct doctor *d, const char *path)
 {
 	long long when = doctor_number(d->daemon, "config_time");
@@ -251,26 +240,50 @@ static void compare_file(struct doctor *d, const char *path)
 
 void check_config(struct doctor *d)
 {
-	const json_t *vports = json_object_get(d->vports, "vports"), *a, *v;
 	const char *path = doctor_text(d->daemon, "config");
 
 	if (*path)
 		compare_file(d, path);
-	DOCTOR_EACH(d->vports, "vports", v) {
-		if (!*doctor_text(v, "socket") || in_file(d->daemon, doctor_text(v, "name")))
-			continue;
-		doctor_say(d, DOCTOR_NOTE, "VPort %s is not in the file: it ends with vmqd", doctor_text(v, "name"));
-		doctor_mend(d, "add it to %s", path);
+}
+
+/* How many differences take a restart, or do not, and where the first of them is. */
+static size_t count_changes(const struct doctor *d, bool restart, const char **first)
+{
+	const json_t *c;
+	size_t n = 0;
+
+	DOCTOR_EACH(d->drift, "changes", c)
+		if ((strcmp(doctor_text(c, "change"), "restart") == 0) == restart && n++ == 0)
+			*first = doctor_text(c, "path");
+	return n;
+}
+
+void check_drift(struct doctor *d)
+{
+	const char *path = doctor_text(d->daemon, "config"), *state = doctor_text(d->daemon, "state"), *first = "";
+	size_t n;
+
+	if (d->wrong_file[0]) {
+		doctor_say(d, DOCTOR_WARNING, "vmqd would not start with what the file says now: %s", d->wrong_file);
+		doctor_mend(d, "edit %s until vmqd --check is content", path);
+		return;
 	}
-	DOCTOR_EACH(d->daemon, "adapters", a)
-		DOCTOR_EACH(a, "vports", v) {
-			if (!json_is_string(v) || doctor_find(vports, "name", json_string_value(v)))
-				continue;
-			doctor_say(d, DOCTOR_NOTE,
-				   "VPort %s of the file is not there: it comes back with the next start",
-				   json_string_value(v));
-			doctor_mend(d, "take it out of %s, or systemctl restart vmqd", path);
-		}
+	if (!d->drift) {
+		doctor_say(d, DOCTOR_UNKNOWN, "what runs cannot be compared with %s", *path ? path : "a file");
+		return;
+	}
+	n = count_changes(d, true, &first);
+	if (n) {
+		doctor_say(d, DOCTOR_NOTE, "%s is other than what runs in %zu members that are read at start only, as %s", path, n,
+			   first);
+		doctor_mend(d, "vmqctl config diff, then systemctl restart vmqd");
+	}
+	n = count_changes(d, false, &first);
+	if (n) {
+		doctor_say(d, DOCTOR_NOTE, "what runs is other than %s in %zu places, as %s%s%s", path, n, first,
+			   *state ? "; where run time changed VPorts it stays so at the next start: " : "", state);
+		doctor_mend(d, "vmqctl config diff, then vmqctl config apply (the file counts) or vmqctl config save (what runs counts)");
+	}
 }
 
 /* ---- adapters ---- */

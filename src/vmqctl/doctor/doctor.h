@@ -39,7 +39,8 @@
 	X(vport_sockets, check_vport_sockets, DAEMON, "QEMU's user may connect to the VPorts' sockets")               \
 	X(nofile, check_nofile, DAEMON, "vmqd may open enough descriptors for many VMs")                              \
 	X(memlock, check_memlock, DAEMON, "vmqd may lock the memory of AF_XDP")                                       \
-	X(config, check_config, DAEMON, "the file still says what there is")                                          \
+	X(config, check_config, DAEMON, "the file is there, and as vmqd read it")                                     \
+	X(drift, check_drift, DAEMON, "what runs is what the file says")                                              \
 	X(mode, check_mode, DAEMON, "adapters are in a mode that serves VMs, or why not")                             \
 	X(limits, check_limits, DAEMON, "there is room for more VPorts")                                              \
 	X(cpu_worker, check_cpu_worker, DAEMON, "what is placed is on a worker's CPU")                                \
@@ -107,6 +108,8 @@ struct doctor {
 	pid_t pid;	       /* vmqd's; 0: not known */
 	/* vmqd's answers; NULL where there is none */
 	json_t *version, *daemon, *switches, *vports, *filters, *queues, *stats, *plan;
+	json_t *drift;	       /* config.diff's, of the file; NULL: not known */
+	char wrong_file[512];  /* what vmqd says of the file; empty: it is right, or not to be seen */
 	struct host_cpus workers; /* their CPUs; empty without vmqd */
 	/* what the check that runs has found */
 	enum doctor_verdict verdict;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/yamldoc.h"
 #include "vmqctl/doctor/doctor.h"
 #include "vmqctl/host_json.h"
 
@@ -67,6 +68,36 @@ static json_t *ask(struct vmq_client *client, const char *method, const char *pa
 	return result;
 }
 
+/* The file that vmqd was started with, as it is now, beside what runs. */
+static void ask_drift(struct doctor *d, struct vmq_client *client)
+{
+	const char *path = doctor_text(d->daemon, "config");
+	char *text = *path ? host_read_all(d->root, "%s", path + 1) : NULL, *params, *answer = NULL;
+	struct vmq_error err = VMQ_ERROR_INIT;
+	struct vmq_err said = { "" };
+	struct yamldoc doc = { 0 };
+	json_t *request;
+
+	if (!text)
+		return; /* it is not there, or not for us */
+	if (yamldoc_parse(text, strlen(text), &doc, &said) < 0) {
+		(void)snprintf(d->wrong_file, sizeof d->wrong_file, "%s:%.400s", path, said.text);
+	} else {
+		request = json_pack("{s:O}", "config", doc.root);
+		params = json_dumps(request, JSON_COMPACT);
+		if (vmq_call(client, "config.diff", params, &answer, &err) == 0)
+			d->drift = json_loads(answer, 0, NULL);
+		else if (err.code == -32602)
+			(void)snprintf(d->wrong_file, sizeof d->wrong_file, "%s:%u: %.400s", path, yamldoc_line(&doc, err.field),
+				       err.message);
+		json_decref(request);
+		free(params);
+		free(answer);
+		yamldoc_free(&doc);
+	}
+	free(text);
+}
+
 static void ask_all(struct doctor *d, struct vmq_client *client)
 {
 	json_t *params, *w;
@@ -78,6 +109,7 @@ static void ask_all(struct doctor *d, struct vmq_client *client)
 	d->filters = ask(client, "filter.show", NULL);
 	d->queues = ask(client, "queue.show", NULL);
 	d->stats = ask(client, "stats.show", NULL);
+	ask_drift(d, client);
 	params = json_pack("{s:o}", "host", host_json(d->root, d->pid, d->switches, d->vports));
 	text = json_dumps(params, JSON_COMPACT);
 	d->plan = ask(client, "cpu.plan.show", text);
@@ -114,4 +146,5 @@ void doctor_discard(struct doctor *d)
 	json_decref(d->queues);
 	json_decref(d->stats);
 	json_decref(d->plan);
+	json_decref(d->drift);
 }
