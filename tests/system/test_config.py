@@ -310,6 +310,47 @@ def test_apply_swaps_moves_and_says_what_it_does(switch):
     assert {v['origin'] for v in d.call('vport.show')['vports']} == {'file'}
 
 
+def another_value(name, member, run_dir):
+    """One that is not the default."""
+    if name == 'socket':
+        return run_dir + '/elsewhere'
+    if name == 'cpu':
+        return daemon.cpus()[-1]
+    if name == 'filters':
+        return [{'mac': MAC % (0, 8), 'vlan': 'any', 'broadcast': False}]
+    if 'enum' in member:
+        return [w for w in member['enum'] if w != member['default']][-1]
+    if member.get('type') == 'boolean' or member.get('default') is False:
+        return not member['default']
+    if member.get('type') == 'integer':
+        return member.get('default', 0) + 5 if member.get('maximum', 0) > 100 else member['minimum'] + 1
+    return {'mac': MAC % (0, 7), 'vlan': 9}[name]
+
+
+@pytest.mark.parametrize('whose', ['vports', 'host'])
+def test_each_member_is_applied_and_taken_back(switch, schema, whose):
+    """Whatever the schema knows of a VPort: none is shown as different and then forgotten."""
+    s = switch([{'name': 'a', 'mac': MAC % (0, 1)}])
+    d = s.start()
+    right = s.read()
+    adapter = schema.schema['properties']['adapters']['items']['properties']
+    members = (adapter['vports']['items'] if whose == 'vports' else adapter['host'])['properties']
+    assert len(members) > 8
+    for name, member in members.items():
+        if name in ('name', 'device', 'netns'):
+            continue
+        config = copy.deepcopy(right)
+        v = config['adapters'][0]['vports'][0] if whose == 'vports' else config['adapters'][0]['host']
+        v[name] = another_value(name, member, d.dir)
+        if name == 'moderation_frames':
+            v['moderation_us'] = 50
+        for c in (config, right):
+            s.write(c)
+            assert not diff(d)['same'], name
+            assert d.vmqctl('config', 'apply'), name
+            assert diff(d)['same'], name
+
+
 def test_apply_where_there_is_no_room_on_the_way(switch):
     """Limits forbid what would disturb least; it is done all the same. What does not fit in the end is refused before."""
     few = {'vports': 4, 'vfs': 0, 'queue_pairs': 5, 'mac_addresses': 4, 'mac_addresses_per_vport': 1}
