@@ -125,19 +125,18 @@ def test_vmqd_killed_and_back(lab):
     x = lab(vports=[{'name': 'web1', 'mac': '52:54:00:00:00:01'}], start=False)
     e = Exporter(x.vmqd.socket)
     assert e.up() == 0 and not e.state()['exporter']['up']
-    for _ in range(2):
-        x.vmqd.start()
-        e.wait_up(1)
-        assert value(e.values(), 'vmq_vport_info', name='web1')
-        x.vmqd.kill()
-        e.wait_up(0)
-        v = e.values()
-        assert not [n for n, _ in v if not n.startswith('vmq_exporter') and n != 'vmq_up']
-        assert 'vmqd' in e.state()['exporter']['error'] and e.state()['vports'] == []
+    x.vmqd.start()
+    e.wait_up(1)
+    assert value(e.values(), 'vmq_vport_info', name='web1')
+    x.vmqd.kill()
+    e.wait_up(0)
+    v = e.values()
+    assert not [n for n, _ in v if not n.startswith('vmq_exporter') and n != 'vmq_up']
+    assert 'vmqd' in e.state()['exporter']['error'] and e.state()['vports'] == []
     x.vmqd.start()
     e.wait_up(1)
     said = e.proc.log()
-    assert said.count('vmqd answers') == 3 and said.count('trying again') == 3
+    assert said.count('vmqd answers') == 2 and said.count('trying again') == 2
     assert e.proc.stop() == 0
 
 
@@ -238,7 +237,7 @@ def raw(e, data, timeout=10):
 
 
 def test_hostile_requests(quiet):
-    e = quiet('--timeout', '2')
+    e = quiet('--timeout', '1')
     for method in ('POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'BREW'):
         status, headers, _ = e.get('/metrics', method=method)
         assert status == 405 and headers['Allow'] == 'GET, HEAD', method

@@ -20,6 +20,12 @@ function bar(w) {
   return p;
 }
 
+/** What a colour of the bar means. */
+function part(cls, text) {
+  const patch = svg('svg', { width: 12, height: 12, 'aria-hidden': true }, svg('rect', { class: cls, x: 1, y: 1, width: 10, height: 10, rx: 2 }));
+  return el('span', null, patch, text);
+}
+
 function place(p) {
   const name = p.kind === 'wire' ? `wire of ${p.adapter}` : p.name;
   return el('li', { title: p.cpu_auto ? 'vmqd may move it' : null }, p.load_pct > 0 ? `${name} ${share(p.load_pct / 100)}` : name);
@@ -29,7 +35,7 @@ function worker(w) {
   const places = [...w.places].sort((a, b) => b.load_pct - a.load_pct || (a.kind === 'wire' ? -1 : 0));
   const about = [`node ${w.node ?? '–'}`, `core ${w.core ?? '–'}`, w.isolated && 'isolated', w.nohz_full && 'nohz_full', w.policy].filter(Boolean).join(', ');
   return el('div', { class: 'cpu' }, el('h3', null, `CPU ${w.cpu} `, el('span', { class: 'soft' }, about)), bar(w),
-    el('p', { class: 'key' }, el('span', null, `busy ${share(w.busy)}`), el('span', null, `polling ${share(w.poll)}`), el('span', null, `asleep ${share(w.sleep)}`),
+    el('p', { class: 'key' }, part('share-busy', `busy ${share(w.busy)}`), part('share-poll', `polling ${share(w.poll)}`), part('share-sleep', `asleep ${share(w.sleep)}`),
       el('span', null, `${w.rings - w.rings_armed} of ${w.rings} rings awake`)),
     el('ul', { class: 'places' }, ...places.slice(0, PLACES).map(place), places.length > PLACES ? el('li', null, `and ${places.length - PLACES} more`) : null));
 }
