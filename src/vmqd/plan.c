@@ -146,30 +146,6 @@ static struct plan_vport *find_vport(const struct plan *p, const struct adapter 
 	return NULL;
 }
 
-/* The first address that is no group's: a VF's own. */
-static const uint8_t *address(const struct wish_vport *w)
-{
-	for (size_t i = 0; i < w->want.nfilters; i++)
-		if (!(w->filters[i].mac[0] & 1))
-			return w->filters[i].mac;
-	return NULL;
-}
-
-static bool other_address(const struct wish_vport *a, const struct wish_vport *b)
-{
-	const uint8_t *x = address(a), *y = address(b);
-
-	return y && !(x && memcmp(x, y, 6) == 0);
-}
-
-static bool needs_renewal(const struct wish_vport *now, const struct wish_vport *want)
-{
-	const struct stack_vport_want *a = &now->want, *b = &want->want;
-
-	return a->on_vf != b->on_vf || a->socket_mode != b->socket_mode || strcmp(a->socket, b->socket) != 0 ||
-	       (b->on_vf && (a->queue_pairs != b->queue_pairs || other_address(now, want)));
-}
-
 static int list_adapter(struct plan *p, struct adapter *a, struct stack_error *e)
 {
 	const struct config_adapter *c = wanted_of(p, a);
@@ -185,7 +161,7 @@ static int list_adapter(struct plan *p, struct adapter *a, struct stack_error *e
 			return -1;
 		it->name = it->now.want.name;
 		it->want = id == 0 ? &c->host_wish : wish_named(c, it->name);
-		it->renew = id != 0 && it->want && needs_renewal(&it->now, it->want);
+		it->renew = id != 0 && it->want && wish_needs_renewal(&it->now, it->want);
 		p->nvports++;
 	}
 	for (size_t i = 0; i < c->nvports; i++) {

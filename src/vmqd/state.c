@@ -340,6 +340,19 @@ static int set_vport(struct stack_vport *v, const struct wish_vport *w, struct s
 	return stack_vport_set(v, &c, e);
 }
 
+/* What is in the way of the wish: filters, or all of a VPort that can become it only by being made anew. */
+static int take(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
+{
+	struct wish_vport now;
+	bool renew;
+
+	if (document_wish(v, &now, e) < 0)
+		return -1;
+	renew = stack_vport_id(v) != 0 && wish_needs_renewal(&now, w);
+	wish_free(&now);
+	return renew ? stack_vport_del(v, e) : take_filters(v, w, e);
+}
+
 enum step { TAKE, MAKE, GIVE, STEPS };
 
 static int go_back(struct adapter *a, enum step step, uint32_t id, struct stack_error *e)
@@ -354,7 +367,7 @@ static int go_back(struct adapter *a, enum step step, uint32_t id, struct stack_
 	if (document_read(k->doc, a->daemon->cfg->run_dir, &w, e) < 0)
 		return -1;
 	if (step == TAKE && v)
-		rc = take_filters(v, &w, e);
+		rc = take(v, &w, e);
 	else if (step == MAKE)
 		rc = v ? set_vport(v, &w, e) : stack_vport_add(a->stack, &w.want, &v, e);
 	else if (step == GIVE && v)

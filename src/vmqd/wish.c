@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vmqd/member.h"
 #include "vmqd/text.h"
@@ -114,6 +115,30 @@ int wish_host_read(struct params *p, size_t filters, struct wish_vport *out)
 		return stack_fail(p->e, STACK_FAILED, NULL, "out of memory");
 	w->filters = out->filters;
 	return 0;
+}
+
+/* The first address that is no group's: a VF's own. */
+static const uint8_t *address(const struct wish_vport *w)
+{
+	for (size_t i = 0; i < w->want.nfilters; i++)
+		if (!(w->filters[i].mac[0] & 1))
+			return w->filters[i].mac;
+	return NULL;
+}
+
+static bool other_address(const struct wish_vport *a, const struct wish_vport *b)
+{
+	const uint8_t *x = address(a), *y = address(b);
+
+	return y && !(x && memcmp(x, y, 6) == 0);
+}
+
+bool wish_needs_renewal(const struct wish_vport *now, const struct wish_vport *want)
+{
+	const struct stack_vport_want *a = &now->want, *b = &want->want;
+
+	return a->on_vf != b->on_vf || a->socket_mode != b->socket_mode || strcmp(a->socket, b->socket) != 0 ||
+	       (b->on_vf && (a->queue_pairs != b->queue_pairs || other_address(now, want)));
 }
 
 void wish_free(struct wish_vport *w)

@@ -549,6 +549,43 @@ def test_any_configuration_from_any_other(switch, mode):
     assert shown(d) == reached
 
 
+@pytest.mark.parametrize('mode', ['vports', 'queues'])
+def test_any_failure_is_undone(switch, mode):
+    """From any configuration to any other, one of whose VPorts turns out to be impossible: all is as it was, numbers too."""
+    s = switch(**({'keywords': {'*SRIOV': 0}} if mode == 'queues' else {}))
+    d = s.start()
+    base = s.read()
+
+    def identifiers():
+        return {v['name']: v['id'] for v in d.call('vport.show')['vports']}
+    for seed in range(ROUNDS):
+        a = Any(1000 + seed, mode == 'queues').adapter(base['adapters'][0], d.dir)
+        s.write(dict(base, adapters=[a]))
+        d.vmqctl('config', 'apply')
+        before, ids = shown(d), identifiers()
+        a = Any(2000 + seed, mode == 'queues').adapter(base['adapters'][0], d.dir)
+        a['vports'].insert(seed % (len(a['vports']) + 1), {'name': 'impossible', 'socket': '/nowhere/at/all'})
+        s.write(dict(base, adapters=[a]))
+        status, out, err = d.vmqctl('config', 'apply', check=False)
+        assert (status, out) == (1, '') and 'what had been done is undone' in err, (seed, err)
+        assert shown(d) == before and identifiers() == ids, seed
+
+
+def test_any_refusal_of_the_contract_is_undone(switch):
+    """Equally many queue pairs for all is a rule that only the contract knows: it refuses where the order meets it."""
+    s = switch(limits={'asymmetric_queue_pairs': False})
+    d = s.start()
+    base, done = s.read(), 0
+    for seed in range(ROUNDS):
+        before = shown(d)
+        s.write(dict(base, adapters=[Any(3000 + seed).adapter(base['adapters'][0], d.dir)]))
+        status, out, err = d.vmqctl('config', 'apply', check=False)
+        done += status == 0
+        assert err == '' if status == 0 else 'what had been done is undone' in err, (seed, err)
+        assert diff(d)['same'] if status == 0 else shown(d) == before, seed
+    assert 0 < done < ROUNDS
+
+
 def test_nobody_else_loses_a_frame(lab):
     """Traffic for a VPort that stays as it is, and for an address that moves between VPorts, while others come and go."""
     x = lab(vports=[{'name': 'stays', 'mac': MAC % (0, 1)}, {'name': 'a', 'mac': MAC % (0, 2)}, {'name': 'b'}])
