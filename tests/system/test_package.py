@@ -65,6 +65,7 @@ def test_service(machine):
     box = machine.box
     assert machine.active() and box.shown('vmqd', 'UnitFileState') == 'enabled'
     assert machine.net.links() == ['vmq0']
+    device = machine.net.run('ip', '-o', 'link', 'show', 'vmq0')
     pid = machine.main_pid()
     status = machine.status(pid)
     assert status['Uid'].split() == 4 * [box.run('id', '-u', 'vmq').strip()]
@@ -91,6 +92,7 @@ def test_service(machine):
                   lambda: machine.active() and machine.main_pid() not in (0, pid))
     assert box.shown('vmqd', 'NRestarts') == '1'
     machine.wait_new(pid, 'a', 'b')
+    assert machine.net.run('ip', '-o', 'link', 'show', 'vmq0') == device  # the same, not another
 
     pid = machine.main_pid()
     box.run('systemctl', 'restart', 'vmqd')
@@ -98,7 +100,7 @@ def test_service(machine):
     exchange(a, b, 1)
 
     # It hangs: systemd hears nothing for WatchdogSec, and makes an end of it.
-    box.write('/etc/systemd/system/vmqd.service.d/test.conf', '[Service]\nWatchdogSec=1\n')
+    box.write('/etc/systemd/system/vmqd.service.d/test.conf', '[Service]\nWatchdogSec=2\n')
     box.run('systemctl', 'daemon-reload')
     box.run('systemctl', 'restart', 'vmqd')
     machine.wait_new(pid, 'a', 'b')

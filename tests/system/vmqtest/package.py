@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Debian packages, built from the tree as it is, and a machine on which they are installed."""
+import contextlib
 import functools
 import glob
 import os
@@ -85,8 +86,12 @@ class Machine:
         return self.box.run('vmqctl', *args)
 
     def vmqd(self):
-        """A client of the control socket."""
-        return rpc.Client(procs.wait_for(lambda: self.box.exists('/run/vmq/vmqd.sock') and self.box.path('/run/vmq/vmqd.sock')))
+        """A client of the control socket, once a vmqd listens there."""
+        def connect():
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+                return rpc.Client(self.box.path('/run/vmq/vmqd.sock'))
+            return None
+        return procs.wait_for(connect, 30, 'the control socket of vmqd')
 
     def vport(self, name):
         c = self.vmqd()
@@ -112,4 +117,8 @@ class Machine:
         """Until another process than `pid` serves these VPorts."""
         procs.wait_for(lambda: self.active() and self.main_pid() not in (0, pid), 30, 'another vmqd')
         for n in names:
-            procs.wait_for(lambda n=n: self.vport(n)['status'] == 'running', 30, f'VPort {n} running')
+            procs.wait_for(lambda n=n: self._running(n), 30, f'VPort {n} running')
+
+    def _running(self, name):
+        with contextlib.suppress(ConnectionError):  # that vmqd has ended, too
+            return self.vport(name)['status'] == 'running'
