@@ -327,14 +327,15 @@ static void publish_all(struct worker *w)
 
 		q->rx_touched = false;
 		if (q->rx.used_idx != q->rx.used_public) {
+			const struct moderate_level level = moderate_level_of(q->vport);
+
 			count(&q->cnt->c.rx_frames, q->rx_frames);
 			count(&q->cnt->c.rx_bytes, q->rx_bytes);
 			count(&q->total.rx_frames, q->rx_frames);
 			count(&q->total.rx_bytes, q->rx_bytes);
 			count(&q->cnt->c.rx_batches, 1);
-			moderate_published(&q->mod, q->rx_frames, w->now);
 			virtqueue_publish(&q->rx);
-			notify_later(w, q);
+			notify_rx(w, q, moderate_published(&q->mod, &level, q->rx_frames, w->now, w->engine->cycles_per_us));
 		}
 		if (__builtin_expect(q->rx.broken != NULL, 0))
 			engine_report_broken(w, q);

@@ -238,7 +238,7 @@ static unsigned give_back_ring(struct worker *w, unsigned i)
 		split_done_row(vq, id, n);
 	}
 	virtqueue_publish(vq);
-	notify_later(w, q);
+	notify_tx(w, q);
 	return i;
 }
 

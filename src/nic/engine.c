@@ -87,7 +87,8 @@ static void free_worker(struct worker *w)
 		(void)munmap(w->refs, WORKER_REFS * sizeof w->refs[0]);
 	free(w->free_refs);
 	free(w->queues);
-	free(w->notify);
+	free(w->tx_notify);
+	free(w->rx_notify);
 	free(w->held);
 	free(w);
 }
@@ -119,10 +120,13 @@ static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t 
 	ev.data.ptr = &w->wake_wait;
 	ok = w->epfd >= 0 && w->wakefd >= 0 && epoll_ctl(w->epfd, EPOLL_CTL_ADD, w->wakefd, &ev) == 0;
 	w->queues = calloc(w->queue_cap, sizeof(void *)); /* untouched pages cost nothing */
-	w->notify = calloc(w->queue_cap, sizeof(void *));
+	w->tx_notify = calloc(w->queue_cap, sizeof(void *));
+	w->rx_notify = calloc(w->queue_cap, sizeof *w->rx_notify);
+	w->rx_due = SLEEP_FOR_EVER;
 	w->held = calloc(w->queue_cap, sizeof *w->held);
 	w->held_due = SLEEP_FOR_EVER;
-	ok = ok && w->queues && w->notify && w->held && spsc_init(&w->events, w->queue_cap) && spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
+	ok = ok && w->queues && w->tx_notify && w->rx_notify && w->held && spsc_init(&w->events, w->queue_cap) &&
+	     spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
 	for (unsigned i = 0; ok && nworkers > 1 && i < nworkers; i++)
 		ok = spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS);
 	w->refs = new_refs();

@@ -292,7 +292,7 @@ static void came_home(struct worker *w, struct frame_ref *r)
 
 		virtqueue_done(&q->tx, s->f.id, s->f.ndesc);
 		q->inflight--;
-		notify_later(w, q);
+		notify_tx(w, q);
 	} else {
 		s->f.port->port->ops->rx_release(s->f.port->port, &(struct port_frame){ .cookie = s->f.cookie }, 1);
 		s->f.port->inflight--;

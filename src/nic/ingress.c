@@ -23,7 +23,7 @@ static void give_back_unsent(struct worker *w, struct nic_queue *q, const struct
 	if (tapped(w))
 		tap_refused(w, q->nic, q->vport, c->total > q->tx.hdr_len ? c->total - q->tx.hdr_len : 0, why);
 	virtqueue_done(&q->tx, c->id, c->ndesc);
-	notify_later(w, q);
+	notify_tx(w, q);
 }
 
 /* First bytes of a frame that lies in one piece. */

@@ -28,21 +28,21 @@ struct moderate_level {
 	uint64_t own;
 };
 
-/* Frames were published. */
-static inline void moderate_published(struct moderation *m, uint32_t frames, uint64_t now)
+static inline struct moderate_level moderate_level_of(const struct nic_vport *v)
 {
-	if (m->frames == 0)
-		m->first = now;
-	m->frames += frames;
-	m->window_frames += frames;
+	return (struct moderate_level){
+		.level = __atomic_load_n(&v->moderation, __ATOMIC_RELAXED),
+		.own = __atomic_load_n(&v->moderation_own, __ATOMIC_RELAXED),
+	};
 }
 
 static inline void moderate_measure(struct moderation *m, uint64_t now, uint64_t cycles_per_us)
 {
-	uint64_t us = (now - m->window) / cycles_per_us;
+	uint64_t us;
 
-	if (us < MODERATE_WINDOW_US)
+	if (now - m->window < MODERATE_WINDOW_US * cycles_per_us)
 		return;
+	us = (now - m->window) / cycles_per_us;
 	if (m->window_frames * 20ull < us) /* under 50,000 a second */
 		m->delay_us = 0;
 	else if (m->window_frames * 5ull < us * 2)
@@ -72,21 +72,22 @@ static inline uint32_t moderate_delay(const struct moderation *m, const struct m
 	}
 }
 
-/* Is it time? */
-static inline bool moderate_due(struct moderation *m, const struct moderate_level *l, uint64_t now, uint64_t cycles_per_us)
+/* Frames were published. Returns when the VM is to be interrupted for them and those before them, in cycles. */
+static inline uint64_t moderate_published(struct moderation *m, const struct moderate_level *l, uint32_t frames, uint64_t now,
+					  uint64_t cycles_per_us)
 {
-	uint32_t delay, frames = (uint32_t)(l->own >> 32);
+	uint32_t delay, enough = (uint32_t)(l->own >> 32);
 
+	if (m->frames == 0)
+		m->first = now;
+	m->frames += frames;
+	m->window_frames += frames;
 	if (l->level <= NIC_MODERATION_ADAPTIVE)
 		moderate_measure(m, now, cycles_per_us);
 	delay = moderate_delay(m, l);
-	return m->frames >= (frames ? frames : MODERATE_FRAMES(delay)) || now - m->first >= delay * cycles_per_us;
-}
-
-/* When it is time for the frames that wait now, in cycles. */
-static inline uint64_t moderate_due_at(const struct moderation *m, const struct moderate_level *l, uint64_t cycles_per_us)
-{
-	return m->first + moderate_delay(m, l) * cycles_per_us;
+	if (m->frames >= (enough ? enough : MODERATE_FRAMES(delay)))
+		return now;
+	return m->first + delay * cycles_per_us;
 }
 
 /* The place in nic_vport_counters.notify_delay. */

@@ -101,7 +101,8 @@ struct nic_queue {
 	bool rx_touched;       /* in the worker's list of this burst */
 	bool rx_slow;          /* this burst: from here on one by one */
 	uint64_t rx_bytes;
-	bool to_notify;        /* in the worker's list of queues with something published */
+	bool tx_noted;         /* in worker.tx_notify */
+	unsigned rx_noted;     /* 1 + its place in worker.rx_notify; 0: in none */
 	bool told_broken;
 	bool traced;           /* a traced frame lies in its receive ring and no interrupt was decided on since */
 	/* The rings, and what is above: each begins a line; a burst with many receivers touches them all. */
@@ -132,13 +133,13 @@ struct nic_vport {
 	bool tx_limited, rx_limited, group_limited; /* limits are set */
 	bool bypass;       /* its rings are in `bypassed` (bypass.c) */
 	uint16_t access_vlan; /* put on what its VM sends; 0: nothing */
+	enum nic_moderation moderation;
+	uint64_t moderation_own; /* frames << 32 | microseconds instead of the level's; 0: the level's */
 	struct nic_rss *rss;  /* NULL: off; read with acquire */
 	struct nic_queue *queue[NIC_MAX_QUEUE_PAIRS]; /* running; NULL: not. Read with acquire; the first lies in the line of the above */
 	struct nic *nic;
 	uint64_t *vlan_set;   /* the VLANs of its filters, a bit each, when there are several or it is a trunk; replaced whole */
 	uint32_t nfilters;    /* control's, like all below but the pointers */
-	enum nic_moderation moderation; /* workers read */
-	uint64_t moderation_own;        /* frames << 32 | microseconds instead of the level's; 0: the level's. Workers read */
 	struct nic_vport_policy policy;
 	struct nic_vport_tuning tuning;
 	unsigned cpu;
@@ -235,7 +236,7 @@ struct worker {
 
 	/* the burst */
 	const struct tap_set *taps; /* who looks on, NULL: nobody; control stores it (tap_control.c) */
-	unsigned nframes, nsegs, ndeliver, nrows, ntouched, nnotify;
+	unsigned nframes, nsegs, ndeliver, nrows, ntouched;
 	struct frame frame[WORKER_BURST];
 	struct delivery deliver[WORKER_DELIVERIES];
 	struct vq_buf rx_buf[WORKER_DELIVERIES]; /* where they go; len: with the virtio header */
@@ -245,7 +246,13 @@ struct worker {
 	unsigned nfinished, nfinish_segs;
 	struct finished finished[FINISH_PARTS]; /* parts of frames that were finished here */
 	struct vq_seg finish_segs[FINISH_SEGS];
-	struct nic_queue **notify;  /* queue_cap of them */
+	struct nic_queue **tx_notify; /* rings with buffers given back in this turn; queue_cap of them */
+	struct rx_notify {            /* rings with frames that their VMs were not interrupted for yet; queue_cap of them */
+		struct nic_queue *q;
+		uint64_t due; /* cycles */
+	} *rx_notify;
+	unsigned ntx_notify, nrx_notify;
+	uint64_t rx_due;              /* the earliest, SLEEP_FOR_EVER: none */
 	uint32_t seen[NIC_MAX_VPORTS]; /* group delivery: round in which the VPort got the frame */
 	uint32_t seen_round;
 	uint64_t wake_mask;         /* workers whose inbox got something this turn */
@@ -321,6 +328,11 @@ static inline uint16_t access_vlan_of(const struct nic_vport *v)
 static inline struct nic_vport *vport_of(const struct nic *n, uint32_t id)
 {
 	return id < NIC_MAX_VPORTS ? __atomic_load_n(&n->vport[id], __ATOMIC_ACQUIRE) : NULL;
+}
+
+static inline struct counters *vport_counters(struct nic_vport *v, const struct worker *w)
+{
+	return &v->cnt[w->index];
 }
 
 /* The queue that gets this frame of the VPort; NULL: no VM. A pair that the guest has not enabled is served by pair 0. */
@@ -467,11 +479,12 @@ void dispatch_carry_out(struct worker *w);
 /* A frame goes nowhere, which is counted at its sender. */
 void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f, enum nic_drop why);
 /* ---- notify.c: worker ---- */
-void notify_later(struct worker *w, struct nic_queue *q);
+/* Buffers were given back to the transmit ring. */
+void notify_tx(struct worker *w, struct nic_queue *q);
+/* Frames were published in the receive ring; the VM is to be interrupted for them at `due` (cycles, moderate.h). */
+void notify_rx(struct worker *w, struct nic_queue *q, uint64_t due);
 /* Interrupts for what is due; with `all` also for what moderation would hold back. */
 void notify_flush(struct worker *w, bool all);
-/* When the next of those held back is due, in cycles; SLEEP_FOR_EVER: none is. */
-uint64_t notify_due(const struct worker *w);
 
 /* ---- queue.c, nic.c: control ---- */
 /* To another worker, under traffic; 0 or -ETIMEDOUT. */
@@ -480,7 +493,6 @@ int port_source_move(struct port_source *s, struct worker *to);
 void counters_add(struct nic_vport_counters *sum, const struct counters *c);
 
 /* ---- vport.c: control ---- */
-struct counters *vport_counters(struct nic_vport *v, const struct worker *w);
 void vport_refresh(struct nic_vport *v); /* recomputes what workers read from state and filters */
 
 #endif

@@ -9,12 +9,23 @@
 #include "nic/moderate.h"
 #include "nic/tap.h"
 
-void notify_later(struct worker *w, struct nic_queue *q)
+void notify_tx(struct worker *w, struct nic_queue *q)
 {
-	if (q->to_notify)
+	if (q->tx_noted)
 		return;
-	q->to_notify = true;
-	w->notify[w->nnotify++] = q;
+	q->tx_noted = true;
+	w->tx_notify[w->ntx_notify++] = q;
+}
+
+void notify_rx(struct worker *w, struct nic_queue *q, uint64_t due)
+{
+	if (!q->rx_noted) {
+		w->rx_notify[w->nrx_notify++].q = q;
+		q->rx_noted = w->nrx_notify;
+	}
+	w->rx_notify[q->rx_noted - 1].due = due;
+	if (due < w->rx_due)
+		w->rx_due = due;
 }
 
 static bool call(struct virtqueue *vq)
@@ -31,35 +42,6 @@ static bool call(struct virtqueue *vq)
 	return false;
 }
 
-static struct moderate_level level_of(const struct nic_queue *q)
-{
-	return (struct moderate_level){
-		.level = __atomic_load_n(&q->vport->moderation, __ATOMIC_RELAXED),
-		.own = __atomic_load_n(&q->vport->moderation_own, __ATOMIC_RELAXED),
-	};
-}
-
-static bool due(struct worker *w, struct nic_queue *q)
-{
-	const struct moderate_level level = level_of(q);
-
-	return q->mod.frames == 0 || moderate_due(&q->mod, &level, w->now, w->engine->cycles_per_us);
-}
-
-uint64_t notify_due(const struct worker *w)
-{
-	uint64_t first = SLEEP_FOR_EVER;
-
-	for (unsigned i = 0; i < w->nnotify; i++) {
-		const struct moderate_level level = level_of(w->notify[i]);
-		uint64_t t = moderate_due_at(&w->notify[i]->mod, &level, w->engine->cycles_per_us);
-
-		if (t < first)
-			first = t;
-	}
-	return first;
-}
-
 /* The VM was interrupted for received frames. */
 static void count_call(struct worker *w, struct nic_queue *q)
 {
@@ -73,35 +55,61 @@ static void count_call(struct worker *w, struct nic_queue *q)
 	}
 }
 
-void notify_flush(struct worker *w, bool all)
+static void flush_tx(struct worker *w)
+{
+	for (unsigned i = 0; i < w->ntx_notify; i++) {
+		struct nic_queue *q = w->tx_notify[i];
+
+		q->tx_noted = false;
+		if (!q->tx.broken && virtqueue_wants_call(&q->tx) && call(&q->tx))
+			count(&q->cnt->c.tx_notifications, 1);
+		if (__builtin_expect(q->tx.broken != NULL, 0))
+			engine_report_broken(w, q);
+	}
+	w->ntx_notify = 0;
+}
+
+static void flush_rx(struct worker *w, bool all)
 {
 	unsigned held = 0;
 
-	if (w->nnotify == 0)
-		return;
-	for (unsigned i = 0; i < w->nnotify; i++)
-		virtqueue_publish(&w->notify[i]->tx); /* what came home from other workers */
-	/* our used indexes before the drivers' wishes: pairs with the barrier between their wish and their look */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < w->nnotify; i++) {
-		struct nic_queue *q = w->notify[i];
+	w->rx_due = SLEEP_FOR_EVER;
+	for (unsigned i = 0; i < w->nrx_notify; i++) {
+		struct rx_notify *n = &w->rx_notify[i];
+		struct nic_queue *q = n->q;
 		bool called;
 
-		if (!q->tx.broken && virtqueue_wants_call(&q->tx) && call(&q->tx))
-			count(&q->cnt->c.tx_notifications, 1);
-		if (!all && !q->rx.broken && !due(w, q)) {
-			w->notify[held++] = q;
+		if (!all && n->due > w->now) {
+			if (n->due < w->rx_due)
+				w->rx_due = n->due;
+			w->rx_notify[held++] = *n;
+			q->rx_noted = held;
 			continue;
 		}
-		q->to_notify = false;
+		q->rx_noted = 0;
 		called = !q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx);
 		if (called)
 			count_call(w, q);
 		q->mod.frames = 0;
 		if (__builtin_expect(q->traced, 0))
 			tap_notified(w, q, called);
-		if (__builtin_expect(q->rx.broken || q->tx.broken, 0))
+		if (__builtin_expect(q->rx.broken != NULL, 0))
 			engine_report_broken(w, q);
 	}
-	w->nnotify = held;
+	w->nrx_notify = held;
+}
+
+void notify_flush(struct worker *w, bool all)
+{
+	const bool rx = w->nrx_notify && (all || w->rx_due <= w->now);
+
+	if (w->ntx_notify == 0 && !rx)
+		return;
+	for (unsigned i = 0; i < w->ntx_notify; i++)
+		virtqueue_publish(&w->tx_notify[i]->tx); /* what came home from other workers */
+	/* our used indexes before the drivers' wishes: pairs with the barrier between their wish and their look */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	flush_tx(w);
+	if (rx)
+		flush_rx(w, all);
 }

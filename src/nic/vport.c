@@ -12,11 +12,6 @@ static void store_bool(bool *p, bool v)
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-struct counters *vport_counters(struct nic_vport *v, const struct worker *w)
-{
-	return &v->cnt[w->index];
-}
-
 /* The VLAN that is put on what the VPort's VM sends: its filters' one VLAN, if they have one only and no other test. */
 static uint16_t access_vlan(const struct nic_vport *v)
 {

@@ -282,9 +282,7 @@ static void go_to_sleep(struct worker *w)
 	uint64_t begin, due;
 
 	notify_flush(w, false);
-	due = notify_due(w);
-	if (w->held_due < due)
-		due = w->held_due;
+	due = w->held_due < w->rx_due ? w->held_due : w->rx_due;
 	arm_silent_queues(w, 0);
 	if ((w->nactive && !w->hold) || w->npending || w->drain)
 		return;

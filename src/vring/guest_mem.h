@@ -64,14 +64,20 @@ static inline void *guest_mem_at(const struct guest_mem *m, uint64_t gpa, uint32
 	return s->host + off;
 }
 
-/* The slot found last, for a run of addresses that mostly lie in it; size 0: none was found yet. */
-static inline struct guest_mem_slot guest_mem_near(const struct guest_mem *m, uint32_t hint)
+/* A slot as a ring keeps it, for addresses that mostly lie in one; size 0: none yet. Valid as long as the table. */
+struct guest_mem_near {
+	uint64_t gpa, size;
+	uint8_t *host;
+};
+
+/* The slot that guest_mem_at left in `hint` when it found something. */
+static inline struct guest_mem_near guest_mem_near(const struct guest_mem *m, uint32_t hint)
 {
-	return hint < m->nslots ? m->slot[hint] : (struct guest_mem_slot){ .size = 0 };
+	return (struct guest_mem_near){ m->slot[hint].gpa, m->slot[hint].size, m->slot[hint].host };
 }
 
 /* Host memory of the guest's bytes [gpa, gpa + len) when all of them lie in this slot; else NULL: guest_mem_at has to look. */
-static inline uint8_t *guest_mem_in(const struct guest_mem_slot *s, uint64_t gpa, uint32_t len)
+static inline uint8_t *guest_mem_in(const struct guest_mem_near *s, uint64_t gpa, uint32_t len)
 {
 	uint64_t off = gpa - s->gpa;
 

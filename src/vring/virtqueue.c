@@ -118,24 +118,24 @@ bool virtqueue_kicks_on(struct virtqueue *vq)
 /* ---- bursts of the transmit ring ---- */
 
 /* The memory of a buffer of one piece, not found in the slot found last; true unless the ring broke. */
-static bool find_piece(struct virtqueue *vq, struct vq_buf *b, struct guest_mem_slot *near)
+static bool find_piece(struct virtqueue *vq, struct vq_buf *b, struct guest_mem_near *near)
 {
 	uint32_t len = b->len;
 
-	b->ptr = guest_mem_at(vq->mem, b->gpa, &len, &vq->mem_hint);
+	b->ptr = virtqueue_at(vq, b->gpa, &len);
 	if (!b->ptr) {
 		virtqueue_break(vq, "a descriptor points outside the VM's memory");
 		return false;
 	}
 	if (len != b->len) /* lies in two slots */
 		b->ptr = NULL;
-	*near = guest_mem_near(vq->mem, vq->mem_hint);
+	*near = vq->near;
 	return true;
 }
 
 static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
 {
-	struct guest_mem_slot near = guest_mem_near(vq->mem, vq->mem_hint);
+	struct guest_mem_near near = vq->near;
 	const struct vring_desc *desc = vq->desc;
 	const uint16_t pos = vq->last_avail, have = split_available(vq, pos, 1);
 
@@ -169,7 +169,7 @@ static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n
 
 static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max)
 {
-	struct guest_mem_slot near = guest_mem_near(vq->mem, vq->mem_hint);
+	struct guest_mem_near near = vq->near;
 	uint16_t pos = vq->last_avail;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -222,7 +222,7 @@ static int add_piece(struct virtqueue *vq, const struct piece *p, bool writable,
 	c->total += left;
 	while (left) {
 		uint32_t len = left;
-		void *ptr = guest_mem_at(vq->mem, addr, &len, &vq->mem_hint);
+		void *ptr = virtqueue_at(vq, addr, &len);
 
 		if (!ptr) {
 			virtqueue_break(vq, "a descriptor points outside the VM's memory");
@@ -258,7 +258,7 @@ static int walk_indirect(struct virtqueue *vq, const struct piece *p, bool writa
 		return -E2BIG;
 	while (got < p->len) {
 		uint32_t len = p->len - got;
-		const void *ptr = guest_mem_at(vq->mem, p->addr + got, &len, &vq->mem_hint);
+		const void *ptr = virtqueue_at(vq, p->addr + got, &len);
 
 		if (!ptr) {
 			virtqueue_break(vq, "an indirect table outside the VM's memory");

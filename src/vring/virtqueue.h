@@ -75,8 +75,7 @@ struct virtqueue {
 		struct vring_used *used;
 		struct vring_packed_desc_event *device_event;
 	};
-	const struct guest_mem *mem;
-	uint32_t mem_hint;
+	struct guest_mem_near near; /* where the last buffer lay */
 	uint16_t size;
 	uint16_t mask;        /* split */
 	uint16_t last_avail;  /* position to take next */
@@ -84,20 +83,22 @@ struct virtqueue {
 	uint16_t used_idx;    /* position to give back next */
 	uint16_t used_public; /* what the guest was told */
 	uint16_t call_idx;    /* used position at the last decision about an interrupt */
-	uint16_t since_call;  /* packed: entries published since then */
-	uint16_t first_flags; /* packed: flags of the first entry not published: written last */
 	uint8_t hdr_len;      /* of struct virtio_net_hdr as negotiated: 10 or 12 */
-	bool packed;
-	bool event_idx;
-	bool mergeable;
-	bool indirect;
+	bool packed;          /* the last of the first line: what is above is all that a plain burst needs */
 	const char *broken;   /* static text, or NULL */
+	const struct guest_mem *mem;
 	uint8_t *log;         /* dirty log, or NULL */
 	uint64_t log_size;
 	struct vq_order *order; /* NULL: any order will do */
 	struct vq_inflight *inflight; /* NULL: what is in hand is noted nowhere */
-	uint16_t nbatch;              /* entries of its batch */
-	bool tracked;                 /* one of the two: taken buffers are noted */
+	uint32_t mem_hint;
+	uint16_t nbatch;      /* entries of inflight's batch */
+	uint16_t since_call;  /* packed: entries published since call_idx */
+	uint16_t first_flags; /* packed: flags of the first entry not published: written last */
+	bool event_idx;
+	bool mergeable;
+	bool indirect;
+	bool tracked;         /* order or inflight: taken buffers are noted */
 	uint64_t used_gpa;    /* split: of the used ring; packed: of the descriptor ring, which is what we write */
 	uint64_t event_gpa;   /* packed: of the device's event area */
 	int kick_fd, call_fd, err_fd;
@@ -136,6 +137,16 @@ void virtqueue_break(struct virtqueue *vq, const char *reason);
 /* Dirty log: marks the guest's bytes [gpa, gpa + len) as written, a bit a 4 KiB page, atomically, as the migrating side
  * clears. */
 void virtqueue_log(const struct virtqueue *vq, uint64_t gpa, uint64_t len);
+
+/* guest_mem_at, and where that was is looked at first from now on. */
+static inline void *virtqueue_at(struct virtqueue *vq, uint64_t gpa, uint32_t *len)
+{
+	void *p = guest_mem_at(vq->mem, gpa, len, &vq->mem_hint);
+
+	if (p)
+		vq->near = guest_mem_near(vq->mem, vq->mem_hint);
+	return p;
+}
 
 #include "vring/packed.h"
 #include "vring/split.h"
@@ -177,7 +188,7 @@ static inline unsigned virtqueue_take(struct virtqueue *vq, struct vq_buf *b, un
  */
 static inline unsigned virtqueue_slots(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	struct guest_mem_slot near = guest_mem_near(vq->mem, vq->mem_hint);
+	struct guest_mem_near near = vq->near;
 	const bool packed = vq->packed;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -187,10 +198,10 @@ static inline unsigned virtqueue_slots(struct virtqueue *vq, struct vq_buf *b, u
 		if (__builtin_expect(!b[i].ptr, 0)) {
 			uint32_t len = b[i].len;
 
-			b[i].ptr = guest_mem_at(vq->mem, b[i].gpa, &len, &vq->mem_hint);
+			b[i].ptr = virtqueue_at(vq, b[i].gpa, &len);
 			if (!b[i].ptr || len != b[i].len)
 				return i;
-			near = guest_mem_near(vq->mem, vq->mem_hint);
+			near = vq->near;
 		}
 		__builtin_prefetch(b[i].ptr, 1);
 		__builtin_prefetch(b[i].ptr + 64, 1);

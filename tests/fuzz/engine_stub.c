@@ -27,12 +27,14 @@ static struct worker *new_worker(struct nic_engine *e, uint16_t index)
 	w->epfd = epoll_create1(EPOLL_CLOEXEC);
 	w->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->queues = calloc(w->queue_cap, sizeof(void *));
-	w->notify = calloc(w->queue_cap, sizeof(void *));
+	w->tx_notify = calloc(w->queue_cap, sizeof(void *));
+	w->rx_notify = calloc(w->queue_cap, sizeof *w->rx_notify);
+	w->rx_due = SLEEP_FOR_EVER;
 	w->held = calloc(w->queue_cap, sizeof *w->held);
 	w->held_due = SLEEP_FOR_EVER;
 	w->refs = aligned_alloc(64, WORKER_REFS * sizeof w->refs[0]);
 	w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
-	MUST(w->epfd >= 0 && w->wakefd >= 0 && w->queues && w->notify && w->held && w->refs && w->free_refs);
+	MUST(w->epfd >= 0 && w->wakefd >= 0 && w->queues && w->tx_notify && w->rx_notify && w->held && w->refs && w->free_refs);
 	for (unsigned i = 0; i < STUB_WORKERS; i++)
 		MUST(spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS));
 	MUST(spsc_init(&w->inbox[NIC_MAX_WORKERS], 64));
@@ -118,7 +120,7 @@ void stub_check_empty(void)
 		struct worker *w = stub_engine()->w[i];
 
 		MUST(idle(w) && w->nqueues == 0 && w->nports == 0 && w->nframes == 0 && w->ndeliver == 0 &&
-		     w->nnotify == 0);
+		     w->ntx_notify == 0 && w->nrx_notify == 0);
 		w->hold = false; /* an input may have drained them */
 	}
 }

@@ -15,13 +15,13 @@ static uint64_t run_own(enum nic_moderation which, uint64_t own, unsigned rate, 
 {
 	const struct moderate_level level = { which, own };
 	struct moderation m = { 0 };
-	uint64_t worst = 0, step = 1000000000ull / rate, next = 0;
+	uint64_t worst = 0, step = 1000000000ull / rate, next = 0, due = 0;
 
 	*calls = 0;
 	for (uint64_t now = 0; now < 10000 * US; now += US / 2) { /* a turn each half microsecond */
 		for (; next <= now; next += step)
-			moderate_published(&m, 1, now);
-		if (m.frames && moderate_due(&m, &level, now, US)) {
+			due = moderate_published(&m, &level, 1, now, US);
+		if (m.frames && due <= now) {
 			uint64_t waited = (now - m.first) / US;
 
 			if (now > 1000 * US && waited > worst) /* the rate is known by then */
