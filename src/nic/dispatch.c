@@ -5,6 +5,8 @@
  */
 #include "nic/tap.h"
 
+_Static_assert(WORKER_BURST < 1u << NIC_BATCH_SIZES, "a burst of any size has its place in worker.batch");
+
 void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f, enum nic_drop why)
 {
 	drop_frame(w, n, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport), f, why);

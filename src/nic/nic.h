@@ -68,7 +68,7 @@ int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg);
 /* In the worker of that CPU, while it works. -ENOENT: none has it; -ETIMEDOUT. */
 int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy policy);
 
-#define NIC_BATCH_SIZES 7u /* batches of 1, 2-3, 4-7, 8-15, 16-31, 32-63 and 64 frames */
+#define NIC_BATCH_SIZES 8u /* batches of 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64-127 and 128 frames */
 
 struct nic_worker_stats {
 	uint16_t cpu;

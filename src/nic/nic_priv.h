@@ -18,8 +18,8 @@
 #include "nic/spsc.h"
 #include "vring/virtqueue.h"
 
-#define WORKER_BURST 64u        /* frames gathered before they are classified and delivered together */
-#define WORKER_DELIVERIES 128u  /* deliveries collected before they are carried out */
+#define WORKER_BURST 128u       /* frames gathered before they are classified and delivered together */
+#define WORKER_DELIVERIES 256u  /* deliveries collected before they are carried out */
 #define WORKER_SEGS 1024u       /* pieces of all chained frames of a burst */
 #define WORKER_REFS 2048u       /* frames under way to other workers */
 #define INBOX_SLOTS 4096u
