@@ -28,6 +28,7 @@ class Container:
         self.proc = procs.Process(
             ['sh', '-c', 'for g in $0; do echo $$ > $g/cgroup.procs; done; exec "$@"', ' '.join(self.groups),
              'unshare', '--pid', '--mount', '--mount-proc', '--fork', '--kill-child=KILL',
+             'sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh',  # it leaves folders there
              'systemd-nspawn', '--quiet', '--directory=' + base, '--volatile=overlay', '--boot', '--machine=' + self.name,
              '--network-namespace-path=/proc/self/ns/net', '--register=no', '--keep-unit', '--console=pipe', *self.RIGHTS,
              *(f'--bind-ro={f}' for f in folders)], 'container', netns=netns)
