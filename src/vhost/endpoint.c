@@ -20,7 +20,7 @@
 
 #define PAUSE_MIN_MS    100u
 #define PAUSE_MAX_MS    2000u
-#define ACCEPT_PAUSE_MS 1000u /* when descriptors ran out */
+#define ACCEPT_PAUSE_MS 1000u /* when descriptors ran out, or a front-end comes too often */
 #define MESSAGES_A_CALL 64u   /* then the loop's other descriptors have their turn */
 
 static void on_socket(void *arg, uint32_t events);
@@ -140,6 +140,29 @@ void vhost_forget_session(struct vhost_endpoint *ep)
 	ep->mtu = 0;
 }
 
+/* Nobody is let in for a while; who connects meanwhile waits in the socket's queue. */
+static void pause_accept(struct vhost_endpoint *ep)
+{
+	ep->loop->del_fd(ep->loop->ctx, ep->listen_fd);
+	ep->listening = false;
+	arm_timer(ep, ACCEPT_PAUSE_MS);
+}
+
+/* Each session that begins and ends costs the control thread, and the workers a mapping that goes: what a front-end that does
+ * nothing but break rules can have of it is bounded. One that only comes and goes is not meant. */
+static void bound_faults(struct vhost_endpoint *ep)
+{
+	bool faulty = ep->errors + ep->breaks != ep->faults_seen;
+
+	ep->faults_seen = ep->errors + ep->breaks;
+	if (!faulty || !ep->faulty_sessions || !ep->listening || vhost_within(&ep->fault_rate, 1, ep->faulty_sessions))
+		return;
+	if (vhost_may_log(ep))
+		log_warn("vport %s: its front-end breaks rules and comes again, %u times in a second; none is let in for %u ms",
+			 ep->name, ep->faulty_sessions, ACCEPT_PAUSE_MS);
+	pause_accept(ep);
+}
+
 /* `fault`: why we end it (logged already), or NULL: the front-end did. */
 static void end_session(struct vhost_endpoint *ep, const char *fault)
 {
@@ -157,6 +180,8 @@ static void end_session(struct vhost_endpoint *ep, const char *fault)
 	vhost_tell(ep, &ev);
 	if (ep->client)
 		connect_later(ep);
+	else
+		bound_faults(ep);
 }
 
 static void try_connect(struct vhost_endpoint *ep)
@@ -175,15 +200,6 @@ static bool hung_up(int fd)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
-static void pause_accept(struct vhost_endpoint *ep, int why)
-{
-	if (vhost_may_log(ep))
-		log_error("vport %s: a front-end cannot be let in: %s", ep->name, strerror(why));
-	ep->loop->del_fd(ep->loop->ctx, ep->listen_fd);
-	ep->listening = false;
-	arm_timer(ep, ACCEPT_PAUSE_MS);
-}
-
 static void on_listen(void *arg, uint32_t events)
 {
 	struct vhost_endpoint *ep = arg;
@@ -191,8 +207,11 @@ static void on_listen(void *arg, uint32_t events)
 
 	(void)events;
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			pause_accept(ep, errno);
+		if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
+			return;
+		if (vhost_may_log(ep))
+			log_error("vport %s: a front-end cannot be let in: %s", ep->name, strerror(errno));
+		pause_accept(ep);
 		return;
 	}
 	if (ep->connected && hung_up(ep->ch.fd))
@@ -421,6 +440,7 @@ static struct vhost_endpoint *new_endpoint(const struct vhost_endpoint_config *c
 	ep->event = cfg->event;
 	ep->ctx = cfg->ctx;
 	ep->keep = cfg->keep;
+	ep->faulty_sessions = cfg->faulty_sessions;
 	ep->listen_fd = -1;
 	ep->timer_fd = -1;
 	ep->ch.fd = -1;

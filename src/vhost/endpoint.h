@@ -80,7 +80,9 @@ struct vhost_endpoint {
 	bool resuming; /* a kept connection is gone on with from the loop */
 
 	/* what a front-end can cause as often as it likes; they outlive its connection */
-	struct vhost_rate log_rate, announce_rate;
+	struct vhost_rate log_rate, announce_rate, fault_rate;
+	unsigned faulty_sessions; /* a second that are let in; constant after open, 0: any number */
+	uint64_t faults_seen; /* errors and breaks when the last session ended */
 
 	/* counters, since open */
 	uint64_t connections, refused, messages, errors, breaks, announcements, announcements_withheld;

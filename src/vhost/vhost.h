@@ -123,6 +123,8 @@ struct vhost_event {
 	uint8_t mac[6];
 };
 
+#define VHOST_FAULTY_SESSIONS 64u /* a second: plenty for a driver in trouble */
+
 struct vhost_endpoint_config {
 	const char *name; /* what the log calls it (the VPort's name) */
 	const char *path; /* of the unix socket, at most 107 bytes */
@@ -134,6 +136,8 @@ struct vhost_endpoint_config {
 	uint32_t vport;       /* the VPort its rings are given to */
 	unsigned queue_pairs; /* of the VPort, 1 … NIC_MAX_QUEUE_PAIRS */
 	uint64_t features;    /* mask over VHOST_FEATURES_SUPPORTED; 0: VHOST_FEATURES_DEFAULT */
+	/* Listening: so many sessions a second with faults are let in; then none for a second. 0: any number. */
+	unsigned faulty_sessions;
 	const struct vhost_loop *loop;
 	/* With one, the session goes on after the process was killed or ended by vhost_endpoint_leave, and the front-end
 	 * notices nothing. NULL: it ends with the process. Outlives the endpoint. */

@@ -98,6 +98,7 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 		.vport = stack_vport_id(v),
 		.loop = &d->vhost_loop,
 		.keep = fdstore_keep(d->fdstore),
+		.faulty_sessions = VHOST_FAULTY_SESSIONS,
 		.event = on_event,
 		.ctx = v,
 	};

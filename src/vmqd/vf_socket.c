@@ -46,6 +46,7 @@ static int attached(void *ctx, unsigned vf, uint32_t vport, struct vmq_err *err)
 	struct adapter *a = ctx;
 	const struct config *cfg = a->daemon->cfg;
 	struct vhost_endpoint_config ec = {
+		.faulty_sessions = VHOST_FAULTY_SESSIONS,
 		.mode = cfg->vport_socket_mode,
 		.uid = (uid_t)-1,
 		.gid = cfg->vport_socket_group,

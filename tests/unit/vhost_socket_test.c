@@ -360,6 +360,43 @@ static void close_while_running(void **state)
 
 /* ---- nothing is left behind ---- */
 
+static bool let_in_again(void *arg)
+{
+	return status().connections > *(const uint64_t *)arg;
+}
+
+/* Whoever breaks rules, goes and comes again is let in so often a second; who only comes and goes, as often as he likes. */
+static void faults_are_bounded(void **state)
+{
+	struct vhost_endpoint_config cfg;
+	struct vmq_err err = { "" };
+	uint64_t n;
+
+	(void)state;
+	vhost_endpoint_close(f.ep);
+	front_config(&f, &cfg, 1);
+	cfg.faulty_sessions = 4;
+	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, &err), 0);
+	for (unsigned i = 0; i < 100; i++) {
+		front_connect(&f);
+		front_disconnect(&f);
+	}
+	assert_int_equal(status().connections, 100);
+	for (unsigned i = 0; i < 20; i++) {
+		front_connect(&f);
+		if (status().connections <= 100 + i)
+			break;
+		front_send_u64(&f, 999, 0); /* closed by the endpoint */
+		front_disconnect(&f);
+	}
+	n = status().connections;
+	assert_true(n >= 105 && n <= 109); /* five, or four and five in two seconds */
+	assert_false(status().connected);
+	stub_loop_until(let_in_again, &n); /* he who waits, when the pause is over */
+	assert_true(status().connected);
+	front_disconnect(&f);
+}
+
 static void ten_thousand_connections(void **state)
 {
 	unsigned fds = 0, maps = 0;
@@ -394,7 +431,7 @@ int main(void)
 		T(message_in_two_halves), T(half_a_message),       T(descriptors_of_half_a_message),
 		T(messages_in_a_row),     T(unread_answers),       T(second_front_end),
 		T(socket_file),           T(bad_configuration),    T(client_reconnects),
-		T(close_while_running),   T(ten_thousand_connections),
+		T(close_while_running),   T(faults_are_bounded),   T(ten_thousand_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
