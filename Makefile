@@ -7,7 +7,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 export VMQ_BUILD = $(BUILD)
 
-.PHONY: all deps build demo test bench install deb clean
+.PHONY: all deps build demo test tidy bench install deb clean
 
 all: build
 
@@ -28,6 +28,11 @@ demo: build
 # Every test; the last line is "N passed, N failed".
 test:
 	@tests/run
+
+# What clang-tidy finds (.clang-tidy); minutes.
+tidy: build
+	@tools/install-deps.sh tidy
+	@find src -name '*.c' | sort | xargs -P $$(nproc) -n 8 clang-tidy -p $(BUILD) --quiet
 
 # Side by side with other switches.
 bench: build

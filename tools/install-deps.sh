@@ -21,6 +21,7 @@ test=("${demo[@]}" "${deb[@]}" lintian mmdebstrap gpg systemd-container clang li
 	python3-prometheus-client chromium chromium-driver python3-selenium libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
 	librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk valgrind)
+tidy=(clang-tidy)
 
 wanted=()
 for group in "${@:-build}"; do
@@ -30,6 +31,7 @@ for group in "${@:-build}"; do
 	deb) wanted+=("${deb[@]}") ;;
 	test) wanted+=("${test[@]}") ;;
 	bench) wanted+=("${bench[@]}") ;;
+	tidy) wanted+=("${tidy[@]}") ;;
 	*)
 		echo "install-deps.sh: no group \"$group\"; there are build, demo, deb, test and bench" >&2
 		exit 2

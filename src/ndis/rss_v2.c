@@ -47,6 +47,15 @@ static void state_of(const struct ndis_vport *v, struct ndis_rss *r)
 		r->entries = 1; /* the first table: one entry, the CPU it was created with */
 }
 
+/* By member: what lies between them is nobody's. */
+static bool same(const struct ndis_rss *a, const struct ndis_rss *b)
+{
+	return a->enabled == b->enabled && a->hash_information == b->hash_information && a->entries == b->entries &&
+	       memcmp(&a->primary, &b->primary, sizeof a->primary) == 0 &&
+	       memcmp(&a->default_processor, &b->default_processor, sizeof a->default_processor) == 0 &&
+	       memcmp(a->key, b->key, sizeof a->key) == 0 && memcmp(a->table, b->table, sizeof a->table) == 0;
+}
+
 /* Every active parameter is one of the VPort's CPUs, and they are no more than it has queues. */
 static NDIS_STATUS check_active(const struct ndis_call *c, const struct ndis_vport *v, const struct ndis_rss *r)
 {
@@ -83,7 +92,7 @@ static NDIS_STATUS apply(const struct ndis_call *c, struct ndis_vport *v, const 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	state_of(v, &now);
-	active = want->enabled ? memcmp(want, &now, sizeof now) != 0
+	active = want->enabled ? !same(want, &now)
 			       : now.enabled || memcmp(&want->primary, &now.primary, sizeof now.primary) != 0;
 	fresh = malloc(sizeof *fresh);
 	if (!fresh)
