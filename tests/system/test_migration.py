@@ -113,6 +113,60 @@ def test_announced_for_a_guest_that_does_not_do_it(net):
     arrived.stop()
 
 
+RELOAD = ('d=$(basename $(readlink -f /sys/class/net/eth0/device)); cd /sys/bus/virtio/drivers/virtio_net; echo $d >unbind;'
+          f' echo $d >bind; ip link set eth0 up; ip addr add {ADDRESS}/24 dev eth0')
+
+# Who dies while the memory is copied, and when he is back: before the switch-over, or after it.
+KILLED = [('source', 'before'), ('target', 'before'), ('target', 'after')]
+
+
+def test_vmqd_killed_during_a_migration(net):
+    """Either the VM arrives or it goes on where it was; in both cases with its memory as it was, its connections alive, and a
+    network. A writer keeps each migration in its later passes until the kill."""
+    vports = [{'name': 'vm', 'mac': MAC}]
+    source, target = net.host('a', vports), net.host('b', vports)
+    vm = source.guest('vm', MAC, **NIC)
+    source.vmqd.wait_running('vm')
+    vm.sh('head -c 16M /dev/urandom >/tmp/still; md5sum /tmp/still >/tmp/still.md5; head -c 2M /dev/urandom >/tmp/r;'
+          ' (while :; do dd if=/tmp/r of=/tmp/z bs=64k conv=notrunc; done) >/dev/null 2>&1 &')
+    inward = migration.StreamIn(net.client, vm, ADDRESS)
+    for who, back in KILLED:
+        victim = source if who == 'source' else target
+        arrived = migration.begin(vm, target, 'vm', MAC, limits={'max-bandwidth': 20 * 10**6, 'downtime-limit': 1}, **NIC)
+        migration.wait_passes(vm, 2)
+        victim.vmqd.kill()
+        if back == 'before':
+            victim.vmqd.start()
+            # That the VM's device stops for a moment may be what lets the migration come to its end.
+            procs.wait_for(lambda: vm.qmp('query-migrate')['status'] != 'active' or victim.vmqd.vport('vm')['connected'],
+                           60, 'QEMU to connect again, or the end of the migration')
+        vm.qmp('migrate-set-parameters', **{'max-bandwidth': 10**9, 'downtime-limit': 1000})
+        moved = True
+        try:
+            migration.arrive(vm, arrived)
+        except RuntimeError as e:
+            print(f'{who} killed, back {back} the switch-over: {e}')
+            moved = False
+        if back == 'after':
+            victim.vmqd.start()
+        if moved:
+            vm.qmp('quit')
+            vm.stop()
+            vm, source, target = arrived, target, source
+        else:
+            arrived.stop()
+            assert vm.qmp('query-status')['running']
+        source.vmqd.wait_running('vm', timeout=60)
+        vm.sh('md5sum -c /tmp/still.md5')
+        if source is victim and back == 'after':
+            vm.sh(RELOAD)  # QEMU 7.2 loads a device's features only into a back-end that is there, and tells ours none afterwards
+        net.client.run('ping', '-q', '-c', '2', '-i', '0.2', '-W', '20', ADDRESS)
+        print(f'{who} killed, back {back} the switch-over: the VM is at {source.name}')
+    print(f'into the VM {inward.stop(vm)} bytes')
+    assert not vm.sh('dmesg | grep -i -e BUG: -e oops -e "general protection" || true')
+    vm.stop()
+
+
 def test_every_page_written_is_in_the_log(net):
     """Frames are delivered while the migration is in its later passes, into buffers whose pages were sent already:
     what the log forgets differs in the end. The VM does not run at its target: so the two memories can be compared."""
