@@ -226,19 +226,16 @@ static unsigned give_back_ring(struct worker *w, unsigned i)
 {
 	struct nic_queue *q = w->frame[i].queue;
 	struct virtqueue *vq = &q->tx;
-	uint16_t id[WORKER_BURST];
+	uint16_t id[WORKER_BURST], ndesc[WORKER_BURST];
 	unsigned n = 0;
 
-	if (vq->packed || vq->tracked) {
-		for (; i < w->nframes && w->frame[i].queue == q; i++)
-			if (!w->frame[i].held)
-				virtqueue_done(vq, w->frame[i].id, w->frame[i].ndesc);
-	} else {
-		for (; i < w->nframes && w->frame[i].queue == q; i++)
-			if (!w->frame[i].held)
-				id[n++] = w->frame[i].id;
-		split_done_row(vq, id, n);
+	for (; i < w->nframes && w->frame[i].queue == q; i++) {
+		if (w->frame[i].held)
+			continue;
+		id[n] = w->frame[i].id;
+		ndesc[n++] = w->frame[i].ndesc;
 	}
+	virtqueue_done_row(vq, id, ndesc, n);
 	virtqueue_publish(vq);
 	notify_tx(w, q);
 	return i;

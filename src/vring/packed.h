@@ -21,6 +21,14 @@ static inline uint16_t packed_step(const struct virtqueue *vq, uint16_t pos, uin
 	return (uint16_t)((i - vq->size) | (~pos & PACKED_WRAP));
 }
 
+/* The next position. */
+static inline uint16_t packed_next(const struct virtqueue *vq, uint16_t pos)
+{
+	uint16_t next = (uint16_t)(pos + 1);
+
+	return (next & 0x7FFFu) < vq->size ? next : (uint16_t)(~pos & PACKED_WRAP);
+}
+
 /* A descriptor as it is now. The half with the flags is read first; acquire: pairs with the driver's barrier before it
  * writes them (virtio 1.2 §2.8.21.1). */
 static inline struct vring_packed_desc packed_desc(const struct virtqueue *vq, uint16_t pos)
@@ -36,12 +44,15 @@ static inline struct vring_packed_desc packed_desc(const struct virtqueue *vq, u
 	return v.d;
 }
 
-/* Available in this lap: the avail bit equals our wrap counter and the used bit does not. */
+/* The two bits of an entry that is available in this lap: the avail bit equals our wrap counter and the used bit does not. */
+static inline uint16_t packed_available(uint16_t pos)
+{
+	return pos & PACKED_WRAP ? PACKED_AVAIL : PACKED_USED;
+}
+
 static inline bool packed_is_available(uint16_t flags, uint16_t pos)
 {
-	bool wrap = pos & PACKED_WRAP;
-
-	return !(flags & PACKED_AVAIL) != wrap && !(flags & PACKED_USED) == wrap;
+	return (flags & (PACKED_AVAIL | PACKED_USED)) == packed_available(pos);
 }
 
 static inline bool packed_ready(const struct virtqueue *vq, uint16_t pos)
@@ -56,7 +67,7 @@ static inline unsigned packed_take(struct virtqueue *vq, struct vq_buf *b, unsig
 	for (unsigned i = 0; i < n; i++) {
 		b[i].pos = pos;
 		__builtin_prefetch(&vq->packed_desc[pos & 0x7FFFu], 1);
-		pos = packed_step(vq, pos, 1);
+		pos = packed_next(vq, pos);
 	}
 	vq->last_avail = pos;
 	return n;
@@ -68,8 +79,7 @@ static inline bool packed_is_buffer(struct virtqueue *vq, struct vq_buf *b)
 
 	b->gpa = d.addr;
 	b->id = d.id;
-	return packed_is_available(d.flags, b->pos) && (d.flags & ~(PACKED_AVAIL | PACKED_USED)) == VRING_DESC_F_WRITE &&
-	       d.len >= b->len;
+	return d.flags == (packed_available(b->pos) | VRING_DESC_F_WRITE) && d.len >= b->len;
 }
 
 /* What makes entry `pos` used in this lap, beside the flags of a chain. */
@@ -130,9 +140,16 @@ static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b,
 	vq->since_call = (uint16_t)(vq->since_call + n - i);
 	for (at = vq->used_idx; i < n; i++) {
 		packed_store_used(&vq->packed_desc[at & 0x7FFFu], b[i].id, b[i].len, packed_used_flags(at, b[i].len));
-		at = packed_step(vq, at, 1);
+		at = packed_next(vq, at);
 	}
 	vq->used_idx = at;
+}
+
+/* n buffers that nothing was written into. */
+static inline void packed_done_row(struct virtqueue *vq, const uint16_t *id, const uint16_t *ndesc, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		packed_write_used(vq, id[i], 0, ndesc[i]);
 }
 
 static inline void packed_publish(struct virtqueue *vq)

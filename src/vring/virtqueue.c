@@ -178,7 +178,7 @@ static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned 
 		if (!packed_is_available(d.flags, pos))
 			return i;
 		buf[i] = (struct vq_buf){ .gpa = d.addr, .len = d.len, .id = d.id, .pos = pos };
-		if (__builtin_expect((d.flags & ~(PACKED_AVAIL | PACKED_USED)) || d.len - min > max - min, 0))
+		if (__builtin_expect(d.flags != packed_available(pos) || d.len - min > max - min, 0))
 			return i + 1;
 		buf[i].ptr = guest_mem_in(&near, d.addr, d.len);
 		if (__builtin_expect(!buf[i].ptr, 0)) {
@@ -187,7 +187,7 @@ static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned 
 			if (!buf[i].ptr)
 				return i + 1;
 		}
-		pos = packed_step(vq, pos, 1);
+		pos = packed_next(vq, pos);
 	}
 	return n;
 }
@@ -355,7 +355,7 @@ static int packed_chain(struct virtqueue *vq, uint16_t pos, bool writable, struc
 			virtqueue_break(vq, "a descriptor chain runs into entries that are not available");
 			return 0;
 		}
-		pos = packed_step(vq, pos, 1);
+		pos = packed_next(vq, pos);
 		c->id = d.id;
 		c->next = pos;
 		if ((d.flags & VRING_DESC_F_INDIRECT) && (d.flags & VRING_DESC_F_NEXT || c->ndesc > 1)) {

@@ -156,7 +156,7 @@ static inline void *virtqueue_at(struct virtqueue *vq, uint64_t gpa, uint32_t *l
 /* The position behind a buffer of one entry. */
 static inline uint16_t virtqueue_step(const struct virtqueue *vq, uint16_t pos)
 {
-	return vq->packed ? packed_step(vq, pos, 1) : (uint16_t)(pos + 1);
+	return vq->packed ? packed_next(vq, pos) : (uint16_t)(pos + 1);
 }
 
 /* Is there a buffer at this position, at or behind last_avail? False also when the ring breaks. */
@@ -254,6 +254,19 @@ static inline void virtqueue_done(struct virtqueue *vq, uint16_t id, uint16_t nd
 		virtqueue_done_tracked(vq, id, ndesc);
 	else
 		virtqueue_used(vq, id, 0, ndesc);
+}
+
+/* Transmit ring: n taken buffers, likewise; id[] and ndesc[] as they were taken. */
+static inline void virtqueue_done_row(struct virtqueue *vq, const uint16_t *id, const uint16_t *ndesc, unsigned n)
+{
+	if (__builtin_expect(vq->tracked, 0)) {
+		for (unsigned i = 0; i < n; i++)
+			virtqueue_done_tracked(vq, id[i], ndesc[i]);
+	} else if (vq->packed) {
+		packed_done_row(vq, id, ndesc, n);
+	} else {
+		split_done_row(vq, id, n);
+	}
 }
 
 /* Makes the entries since the last time visible: the one publication of a burst. */
