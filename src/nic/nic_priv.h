@@ -368,6 +368,12 @@ static inline bool vport_has_receiver(const struct nic_vport *v)
 	return __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) || __atomic_load_n(&v->host, __ATOMIC_ACQUIRE);
 }
 
+/* rss.c: the table of the VPort's RSS, when it is on, is dealt out to the pairs that run, all but `without` (NIC_NO_PAIR: all). */
+#define NIC_NO_PAIR NIC_MAX_QUEUE_PAIRS
+void vport_deal(struct nic_vport *v, unsigned without);
+/* The pairs beyond the first of each CPU of the table go where the first is; without RSS none has a place of its own. */
+void vport_pair_workers(struct nic_vport *v);
+
 static inline void count_drop(struct counters *cnt, enum nic_drop why)
 {
 	count(&cnt->c.drops[why], 1);

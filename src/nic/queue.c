@@ -105,6 +105,7 @@ int nic_queue_start(struct nic *n, uint32_t vport, unsigned qp, const struct nic
 	if (rc < 0)
 		return vmq_err(err, rc, "VPort %u: CPU %u did not answer in %d ms", vport, w->cpu, NIC_WAIT_MS);
 	bypass_publish(v, qp, q);
+	vport_deal(v, NIC_NO_PAIR);
 	return 0;
 }
 
@@ -142,6 +143,7 @@ int nic_queue_stop(struct nic *n, uint32_t vport, unsigned qp, uint16_t *rx_base
 
 	if (!q)
 		return -ENOENT;
+	vport_deal(q->vport, qp);
 	bypass_publish(q->vport, qp, NULL);
 	rc = nic_quiesce(n->engine);
 	if (rc == 0)

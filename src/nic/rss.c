@@ -80,6 +80,52 @@ bool rss_hash(const struct nic_rss *r, const struct frame *f, uint32_t *hash)
 
 /* ---- control ---- */
 
+void rss_deal(struct nic_rss *r, uint32_t running)
+{
+	uint8_t of_cpu[NIC_MAX_QUEUE_PAIRS][NIC_MAX_QUEUE_PAIRS], any[NIC_MAX_QUEUE_PAIRS];
+	unsigned n[NIC_MAX_QUEUE_PAIRS] = { 0 }, turn[NIC_MAX_QUEUE_PAIRS] = { 0 }, nany = 0, others = 0;
+
+	for (unsigned qp = 0; qp < NIC_MAX_QUEUE_PAIRS; qp++) {
+		unsigned first = qp % r->ncpus;
+
+		if (!(running >> qp & 1))
+			continue;
+		of_cpu[first][n[first]++] = (uint8_t)qp;
+		any[nany++] = (uint8_t)qp;
+	}
+	for (unsigned i = 0; i <= r->mask; i++) {
+		unsigned first = r->first[i];
+		uint8_t qp = r->first[i];
+
+		if (n[first])
+			qp = of_cpu[first][turn[first]++ % n[first]];
+		else if (nany)
+			qp = any[others++ % nany];
+		__atomic_store_n(&r->table[i], qp, __ATOMIC_RELAXED);
+	}
+}
+
+static uint32_t running_pairs(const struct nic_vport *v)
+{
+	uint32_t running = 0;
+
+	for (unsigned qp = 0; qp < NIC_MAX_QUEUE_PAIRS; qp++)
+		running |= v->started[qp] ? 1u << qp : 0;
+	return running;
+}
+
+void vport_deal(struct nic_vport *v, unsigned without)
+{
+	if (v->rss)
+		rss_deal(v->rss, running_pairs(v) & ~(without < NIC_MAX_QUEUE_PAIRS ? 1u << without : 0));
+}
+
+void vport_pair_workers(struct nic_vport *v)
+{
+	for (unsigned qp = v->rss ? v->rss->ncpus : 0; qp < NIC_MAX_QUEUE_PAIRS; qp++)
+		v->pair_worker[qp] = v->rss && qp < v->queue_pairs ? v->pair_worker[qp % v->rss->ncpus] : NULL;
+}
+
 /* The queue pair that serves `cpu`: the k-th distinct CPU has pair k. -EINVAL: no worker, -ENOSPC: no pair left. */
 static int pair_of(const struct nic_vport *v, unsigned cpu, struct worker **by_pair, unsigned *n)
 {
@@ -106,8 +152,9 @@ static int build(const struct nic_vport *v, const struct nic_rss_config *cfg, st
 	for (unsigned i = 0; qp >= 0 && i < cfg->entries; i++) {
 		cpu = cfg->cpu[i];
 		qp = pair_of(v, cpu, by_pair, n);
-		r->table[i] = (uint8_t)(qp < 0 ? 0 : qp);
+		r->first[i] = (uint8_t)(qp < 0 ? 0 : qp);
 	}
+	r->ncpus = (uint8_t)*n;
 	if (qp == -EINVAL)
 		return vmq_err(err, qp, "indirection table: no worker runs on CPU %u", cpu);
 	if (qp == -ENOSPC)
@@ -138,13 +185,15 @@ int nic_vport_set_rss(struct nic *n, uint32_t id, const struct nic_rss_config *c
 			free(r);
 			return rc;
 		}
+		rss_deal(r, running_pairs(v));
 	}
-	memcpy(v->pair_worker, by_pair, sizeof by_pair);
-	for (unsigned k = 0; k < v->queue_pairs && rc == 0; k++)
-		if (v->started[k])
-			rc = queue_move(v->started[k], by_pair[k] ? by_pair[k] : engine_worker(n->engine, v->cpu));
 	old = v->rss;
 	__atomic_store_n(&v->rss, r, __ATOMIC_RELEASE);
+	memcpy(v->pair_worker, by_pair, sizeof by_pair);
+	vport_pair_workers(v);
+	for (unsigned k = 0; k < v->queue_pairs && rc == 0; k++)
+		if (v->started[k])
+			rc = queue_move(v->started[k], v->pair_worker[k] ? v->pair_worker[k] : engine_worker(n->engine, v->cpu));
 	nic_retire(n->engine, old);
 	return rc < 0 ? vmq_err(err, rc, "VPort %u: a CPU did not answer in %d ms", id, NIC_WAIT_MS) : 0;
 }

@@ -125,9 +125,10 @@ int nic_vport_set_queue_pairs(struct nic *n, uint32_t id, unsigned queue_pairs, 
 		return vmq_err(err, -EINVAL, "NumQueuePairs: %u asked for; 1 to %u are possible", queue_pairs,
 			       NIC_MAX_QUEUE_PAIRS);
 	for (unsigned i = queue_pairs; i < NIC_MAX_QUEUE_PAIRS; i++)
-		if (v->started[i] || v->pair_worker[i])
+		if (v->started[i] || (v->rss && i < v->rss->ncpus))
 			return vmq_err(err, -EBUSY, "NumQueuePairs: queue pair %u of VPort %u is in use", i, id);
 	v->queue_pairs = queue_pairs;
+	vport_pair_workers(v);
 	return 0;
 }
 

@@ -56,6 +56,8 @@ unsigned cpu_item_cpus(const struct cpu_plan *p, const struct cpu_item *i, unsig
 		out[0] = (uint16_t)cpu;
 		return 1;
 	}
+	if (i->nlist)
+		return cpu_spread(i->list, i->nlist, cpu, i->queue_pairs, out);
 	for (unsigned w = 0; w < p->nworkers; w++)
 		workers[w] = p->worker[w].cpu;
 	return cpu_spread(workers, p->nworkers, cpu, i->queue_pairs, out);

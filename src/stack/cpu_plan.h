@@ -30,7 +30,9 @@ struct cpu_item {
 	uint32_t id;               /* of the VPort */
 	unsigned owner;            /* the caller's: which adapter */
 	bool chosen;               /* a person said which CPU: moved only when `all` is asked for */
-	unsigned queue_pairs;      /* 1 … CPU_MAX_QUEUES */
+	unsigned queue_pairs;      /* 1 … CPU_MAX_QUEUES; that what it receives is spread over */
+	const uint16_t *list;      /* a person's list of CPUs for them (`nlist` of them), the VPort's; nlist 0: the workers */
+	unsigned nlist;
 	uint64_t frames;           /* lately: what the CPUs' loads are divided by */
 	unsigned load;             /* thousandths of one CPU, measured; of all queue pairs together */
 	int device_node;           /* of its adapter's device; -1: none */

@@ -61,6 +61,18 @@ struct stack_policy {
 	bool trunk; /* the VM sees VLAN tags in its frames, and sends its own */
 };
 
+#define STACK_RSS_KEY 40u
+
+/* How what a VPort receives is spread over its queue pairs. All 0: as the stack thinks best. */
+struct stack_rss {
+	bool off;                      /* all comes by the first pair */
+	unsigned ncpus;                /* 0: the VPort's and the workers listed behind it; else */
+	uint16_t cpus[STACK_MAX_CPUS]; /* the pairs are on these, ascending, the VPort's own among them */
+	uint32_t types;                /* what is hashed, bits of the contract (NDIS_HASH_…); 0: all six */
+	bool has_key;                  /* else the customary one */
+	uint8_t key[STACK_RSS_KEY];
+};
+
 /* A rate a second (0: no limit) and what may pass at once (0: the adapter's choice). */
 struct stack_rate {
 	uint64_t per_s, burst;
@@ -85,6 +97,7 @@ struct stack_vport_want {
 	uint32_t moderation; /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION */
 	struct stack_policy policy;
 	struct stack_tuning tuning;
+	struct stack_rss rss;
 	char socket[STACK_PATH_SIZE]; /* not empty */
 	enum stack_socket_mode socket_mode;
 	const struct stack_filter_want *filters; /* set in this order */
@@ -94,7 +107,7 @@ struct stack_vport_want {
 /* What shall change; members without their flag are not looked at. */
 struct stack_vport_change {
 	bool set_cpu, set_moderation, set_name, set_active, set_queue_pairs;
-	bool set_source_check, set_vlan_check, set_all_multicast, set_trunk, set_tuning;
+	bool set_source_check, set_vlan_check, set_all_multicast, set_trunk, set_tuning, set_rss;
 	bool set_vlans; /* the addresses of its filters get these VLANs and no others */
 	bool by_plan;  /* with set_cpu: no person's choice, so that plans may change it again */
 	bool let_plan; /* the CPU stays as it is, and plans may change it from now on */
@@ -105,6 +118,7 @@ struct stack_vport_change {
 	struct stack_policy policy;
 	struct stack_tuning tuning; /* all of it */
 	struct stack_vlans vlans;
+	struct stack_rss rss; /* all of it */
 };
 
 /* ---- what there is ---- */
@@ -225,6 +239,7 @@ struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id
 int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e);
 int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e);
 int stack_vport_tuning(struct stack_vport *v, struct stack_tuning *out, struct stack_error *e);
+void stack_vport_rss(const struct stack_vport *v, struct stack_rss *out); /* what was asked for */
 /* All of an adapter by one request, ascending ids, those included that somebody else made by requests of his own;
  * free() the array. */
 int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);

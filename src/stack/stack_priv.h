@@ -35,6 +35,7 @@ struct stack_vport {
 	unsigned home;
 	bool home_chosen; /* cpu_chosen at that time */
 	unsigned queue_pairs;
+	struct stack_rss rss;
 	bool spread; /* RSS is on */
 	bool on_vf;
 	uint16_t vf;
@@ -96,7 +97,8 @@ int stack_req_create_vport(struct stack_adapter *a, const struct stack_vport_wan
 			   const GROUP_AFFINITY *cpus, uint32_t *id, struct stack_error *e);
 int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_error *e);
 /* RSS on the VPort: its frames are spread over n CPUs of its affinity, cpus[0] for what has no hash. n 0: RSS off. */
-int stack_req_spread(struct stack_adapter *a, uint32_t id, const uint16_t *cpus, unsigned n, struct stack_error *e);
+int stack_req_spread(struct stack_adapter *a, uint32_t id, const struct stack_rss *r, const uint16_t *cpus, unsigned n,
+		     struct stack_error *e);
 /* `p` holds VPortId, the CHANGED flags and the members they name; the rest is filled in. */
 int stack_req_set_vport(struct stack_adapter *a, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, struct stack_error *e);
 int stack_req_get_vport(struct stack_adapter *a, uint32_t id, NDIS_NIC_SWITCH_VPORT_PARAMETERS *p,
@@ -164,6 +166,23 @@ int stack_queue_set(const struct stack_vport *v, const struct stack_vport_change
 int stack_queue_info(const struct stack_vport *v, struct stack_vport_info *out, struct stack_error *e);
 /* The default queue first; free() the array. */
 int stack_queue_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);
+
+/* ---- stack_rss.c ---- */
+
+/* The CPUs of so many queue pairs of a VPort on `cpu`, that one first, each once; how many. */
+unsigned stack_rss_cpus(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs,
+			uint16_t out[STACK_MAX_CPUS]);
+void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out);
+/* Nobody asked for anything. */
+bool stack_rss_default(const struct stack_rss *r);
+/* Is it possible on this adapter, and are the CPUs workers'? */
+int stack_rss_check(const struct stack_adapter *a, bool on_vf, const struct stack_rss *r, struct stack_error *e);
+/* The VPort's own CPU must be one of the list: 0: it is; 1: *cpu was not `given` and is the list's first now; -1: it is not. */
+int stack_rss_cpu(const struct stack_rss *r, bool given, unsigned *cpu, struct stack_error *e);
+/* Makes it so, by the contract's RSS or the VF's. */
+int stack_rss_apply(struct stack_vport *v, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, struct stack_error *e);
+/* The VPort's own wish; where it cannot be, that is logged. */
+void stack_rss_try(struct stack_vport *v);
 
 /* ---- stack_trunk.c ---- */
 

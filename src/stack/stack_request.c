@@ -127,9 +127,12 @@ int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_er
 }
 
 #define SPREAD_ENTRIES 64u
-#define SPREAD_KEY 40u
+#define SPREAD_KEY STACK_RSS_KEY
+#define SPREAD_HASHES                                                                                                  \
+	(NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_TCP_IPV6 | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6)
 
-int stack_req_spread(struct stack_adapter *a, uint32_t id, const uint16_t *cpus, unsigned n, struct stack_error *e)
+int stack_req_spread(struct stack_adapter *a, uint32_t id, const struct stack_rss *r, const uint16_t *cpus, unsigned n,
+		     struct stack_error *e)
 {
 	/* any key will do; this one is the field's customary one, so that hashes can be compared */
 	static const uint8_t key[SPREAD_KEY] = {
@@ -152,13 +155,12 @@ int stack_req_spread(struct stack_adapter *a, uint32_t id, const uint16_t *cpus,
 	if (n == 0) {
 		b.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
 	} else {
-		b.p.HashInformation = NdisHashFunctionToeplitz | NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 |
-				      NDIS_HASH_TCP_IPV6 | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6;
+		b.p.HashInformation = NdisHashFunctionToeplitz | (r->types ? r->types : SPREAD_HASHES);
 		b.p.IndirectionTableSize = sizeof b.table;
 		b.p.IndirectionTableOffset = (uint32_t)((uint8_t *)b.table - (uint8_t *)&b);
 		b.p.HashSecretKeySize = sizeof key;
 		b.p.HashSecretKeyOffset = (uint32_t)(b.key - (uint8_t *)&b);
-		memcpy(b.key, key, sizeof key);
+		memcpy(b.key, r->has_key ? r->key : key, sizeof key);
 		for (unsigned i = 0; i < SPREAD_ENTRIES; i++)
 			b.table[i] = (PROCESSOR_NUMBER){ .Group = (USHORT)(cpus[i % n] / 64), .Number = (UCHAR)(cpus[i % n] % 64) };
 		b.p.DefaultProcessorNumber = b.table[0];

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "stack/cpu_plan.h"
 #include "stack/stack_priv.h"
 
 static int check_name(const struct stack *s, const char *field, const char *name, struct stack_error *e)
@@ -22,13 +21,16 @@ static int check_name(const struct stack *s, const char *field, const char *name
 	return 0;
 }
 
-static int check_want(const struct stack *s, const struct stack_vport_want *want, struct stack_error *e)
+static int check_want(const struct stack_adapter *a, const struct stack_vport_want *want, struct stack_error *e)
 {
+	const struct stack *s = a->stack;
 	const struct stack_vport *other;
 
 	if (check_name(s, "name", want->name, e) < 0)
 		return -1;
 	if (want->cpu_given && stack_check_cpu(s, want->cpu, e) < 0)
+		return -1;
+	if (stack_rss_check(a, want->on_vf, &want->rss, e) < 0)
 		return -1;
 	other = stack_by_socket(s, want->socket);
 	if (other)
@@ -42,47 +44,6 @@ static void load(struct stack *s, unsigned cpu, int by)
 
 	if (i >= 0)
 		s->load[i] += (unsigned)by;
-}
-
-/* ---- several queue pairs ---- */
-
-static void affinity_of(const struct stack *s, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out)
-{
-	uint16_t cpus[CPU_MAX_QUEUES];
-	unsigned n = cpu_spread(s->cpus, s->ncpus, cpu, queue_pairs, cpus);
-
-	stack_affinity(cpu, out);
-	for (unsigned i = 1; i < n; i++)
-		out->Mask |= (ULONG_PTR)1 << (cpus[i] % 64);
-}
-
-/* What the VPort receives goes to its queue pairs on these CPUs, the first's before the others'. A VF's spreading is its
- * own; of the PF it is the contract's RSS, which is off while there is one CPU. */
-static int spread_over(struct stack_vport *v, unsigned cpu, unsigned queue_pairs, struct stack_error *e)
-{
-	const struct stack *s = v->adapter->stack;
-	uint16_t cpus[CPU_MAX_QUEUES];
-	unsigned n = cpu_spread(s->cpus, s->ncpus, cpu, queue_pairs, cpus);
-
-	if (v->on_vf)
-		return stack_req_set_vf_cpus(v->adapter, v->id, cpus, n, e);
-	if (n < 2 && !v->spread)
-		return 0;
-	if (stack_req_spread(v->adapter, v->id, cpus, n < 2 ? 0 : n, e) < 0)
-		return -1;
-	v->spread = n > 1;
-	return 0;
-}
-
-/* Without it a VM with several queues would receive through one: the switch was slower than it has to be, silently. An
- * adapter that has no RSS on VPorts serves the VM with its first queue; that is logged. */
-static void spread(struct stack_vport *v)
-{
-	struct stack_error e;
-
-	if (spread_over(v, v->cpu, v->queue_pairs, &e) < 0)
-		log_warn("VPort %s: what it receives is not spread over CPU %u and others: %s", v->name, v->cpu,
-			 e.err.text);
 }
 
 /* ---- VPort or VM queue ---- */
@@ -194,7 +155,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	bool endpoint = false;
 	size_t nmade = 0;
 
-	if (check_want(s, want, e) < 0)
+	if (check_want(a, want, e) < 0)
 		return -1;
 	v = calloc(1, sizeof *v);
 	made = calloc(want->nfilters * STACK_FILTERS_MADE + 1, sizeof *made);
@@ -207,7 +168,10 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	v->cpu = want->cpu_given ? want->cpu : stack_least_loaded(s);
 	v->cpu_chosen = want->cpu_given && !want->cpu_by_plan;
 	v->queue_pairs = want->queue_pairs;
-	affinity_of(s, v->cpu, v->queue_pairs, &cpus);
+	v->rss = want->rss;
+	if (stack_rss_cpu(&v->rss, v->cpu_chosen, &v->cpu, e) < 0)
+		goto none;
+	stack_rss_affinity(s, &v->rss, v->cpu, v->queue_pairs, &cpus);
 	v->socket_mode = want->socket_mode;
 	memcpy(v->name, want->name, sizeof v->name);
 	memcpy(v->socket, want->socket, sizeof v->socket);
@@ -227,7 +191,10 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	endpoint = true;
 	if (!v->on_vf && activate(v, e) < 0)
 		goto undo;
-	spread(v);
+	if (stack_rss_default(&v->rss))
+		stack_rss_try(v);
+	else if (stack_rss_apply(v, &v->rss, v->cpu, v->queue_pairs, e) < 0)
+		goto undo;
 	stack_event(v, "vport_added", NULL);
 	for (size_t i = 0; i < nmade; i++)
 		stack_event(v, "filter_set", &made[i]);
@@ -255,13 +222,34 @@ static int check_change(const struct stack_vport *v, const struct stack_vport_ch
 	if (c->set_queue_pairs && v->on_vf)
 		return stack_fail(e, STACK_PARAM, "queue_pairs", "VPort %s is on VF %u, which keeps its queue pairs", v->name,
 				  v->vf);
-	return 0;
+	return c->set_rss ? stack_rss_check(v->adapter, v->on_vf, &c->rss, e) : 0;
+}
+
+/* What shall be of what the CPUs follow from. */
+struct place {
+	unsigned cpu, queue_pairs;
+	bool moves;   /* something of it is another than it was */
+	bool spreads; /* rss is */
+	struct stack_rss rss;
+};
+
+static int place_of(const struct stack_vport *v, const struct stack_vport_change *c, struct place *out, struct stack_error *e)
+{
+	int moved;
+
+	out->cpu = c->set_cpu ? c->cpu : v->cpu;
+	out->queue_pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
+	out->rss = c->set_rss ? c->rss : v->rss;
+	moved = stack_rss_cpu(&out->rss, c->set_cpu, &out->cpu, e);
+	out->spreads = c->set_rss && memcmp(&c->rss, &v->rss, sizeof v->rss) != 0;
+	out->moves = c->set_cpu || c->set_queue_pairs || out->spreads || moved > 0;
+	return moved < 0 ? -1 : 0;
 }
 
 /* The contract's part of a change. *asked: something was changed. */
-static int change(const struct stack_vport *v, const struct stack_vport_change *c, bool *asked, struct stack_error *e)
+static int change(const struct stack_vport *v, const struct stack_vport_change *c, const struct place *to, bool *asked,
+		  struct stack_error *e)
 {
-	unsigned cpu = c->set_cpu ? c->cpu : v->cpu, pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS all, *p = &all;
 
 	*asked = false;
@@ -276,13 +264,13 @@ static int change(const struct stack_vport *v, const struct stack_vport_change *
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
 		p->InterruptModeration = (NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION)c->moderation;
 	}
-	if ((c->set_cpu || c->set_queue_pairs) && !v->on_vf) {
+	if (to->moves && !v->on_vf) {
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
-		affinity_of(v->adapter->stack, cpu, pairs, &p->ProcessorAffinity);
+		stack_rss_affinity(v->adapter->stack, &to->rss, to->cpu, to->queue_pairs, &p->ProcessorAffinity);
 	}
 	if (c->set_queue_pairs) {
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
-		p->NumQueuePairs = pairs;
+		p->NumQueuePairs = to->queue_pairs;
 	}
 	if (c->set_active && v->id != NDIS_DEFAULT_VPORT_ID) { /* the default one is active for life */
 		p->Flags |= NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED;
@@ -353,32 +341,48 @@ static int change_own(struct stack_vport *v, const struct stack_vport_change *c,
 	return -1;
 }
 
-int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
+/* RSS shrinks before the queue pairs do, and a hash or key that cannot be is refused before anything else is done (spec/50 §8);
+ * a VF's CPUs are not among the VPort's parameters. *early: something was done, to be taken back by stack_rss_try. */
+static int prepare_rss(struct stack_vport *v, const struct place *to, bool *early, struct stack_error *e)
 {
-	unsigned cpu = c->set_cpu ? c->cpu : v->cpu, pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
-	/* a VF's CPUs are not among the VPort's parameters; RSS shrinks before the queue pairs do (spec/50 §8) */
-	bool early = (v->on_vf && c->set_cpu) || pairs < v->queue_pairs, asked;
-	struct own own;
+	struct stack_rss now = to->rss;
+	int rc = 0;
 
-	if (check_change(v, c, e) < 0 || change_own(v, c, &own, e) < 0)
-		return -1;
-	if (early && spread_over(v, v->on_vf ? cpu : v->cpu, pairs, e) < 0)
-		goto undo;
-	if (change(v, c, &asked, e) < 0) {
-		if (early)
-			spread(v);
-		goto undo;
+	*early = (v->on_vf && to->cpu != v->cpu) || to->queue_pairs < v->queue_pairs || (to->spreads && !to->rss.off && to->queue_pairs > 1);
+	if (!*early)
+		return 0;
+	/* the VPort's affinity is still that of the CPUs it had: its own alone while RSS was off */
+	now.ncpus = v->rss.off ? 1 : v->rss.ncpus;
+	memcpy(now.cpus, v->rss.cpus, sizeof now.cpus);
+	if (v->rss.off)
+		now.cpus[0] = (uint16_t)v->cpu;
+	rc = stack_rss_apply(v, &now, v->on_vf ? to->cpu : v->cpu, to->queue_pairs, e);
+	if (rc < 0 && to->rss.types != v->rss.types) {
+		struct stack_error said = *e;
+
+		(void)stack_fail(e, said.code, "rss_hash",
+				 "is the VPort's for its life, by the contract, once its frames were spread: make it anew for "
+				 "another");
+		e->oid = said.oid;
+		e->status = said.status;
 	}
-	v->queue_pairs = pairs;
-	if (c->set_cpu) {
+	return rc;
+}
+
+/* All of it was done. */
+static void settle(struct stack_vport *v, const struct stack_vport_change *c, const struct place *to)
+{
+	v->queue_pairs = to->queue_pairs;
+	v->rss = to->rss;
+	if (to->cpu != v->cpu || c->set_cpu) {
 		load(v->adapter->stack, v->cpu, -1);
-		v->cpu = c->cpu;
+		v->cpu = to->cpu;
 		load(v->adapter->stack, v->cpu, 1);
-		v->cpu_chosen = v->cpu_chosen || !c->by_plan;
+		v->cpu_chosen = v->cpu_chosen || (c->set_cpu && !c->by_plan);
 		v->moved = v->moved && c->by_plan; /* a person's choice is nothing to be undone */
 	}
-	if ((c->set_cpu || c->set_queue_pairs) && !v->on_vf)
-		spread(v);
+	if (to->moves && !v->on_vf)
+		stack_rss_try(v);
 	if (c->let_plan)
 		v->cpu_chosen = false;
 	if (c->set_name) {
@@ -386,6 +390,24 @@ int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, s
 		memcpy(v->name, c->name, sizeof v->name);
 		stack_index_add(v);
 	}
+}
+
+int stack_vport_set(struct stack_vport *v, const struct stack_vport_change *c, struct stack_error *e)
+{
+	bool early = false, asked;
+	struct place to;
+	struct own own;
+
+	if (check_change(v, c, e) < 0 || place_of(v, c, &to, e) < 0 || change_own(v, c, &own, e) < 0)
+		return -1;
+	if (prepare_rss(v, &to, &early, e) < 0)
+		goto undo;
+	if (change(v, c, &to, &asked, e) < 0) {
+		if (early)
+			stack_rss_try(v);
+		goto undo;
+	}
+	settle(v, c, &to);
 	if (asked || own.policy || own.tuning || early || c->let_plan)
 		stack_event(v, "vport_changed", NULL);
 	free(own.old_filters);

@@ -34,6 +34,17 @@ static void print_tuning(FILE *out, const json_t *vport)
 #undef X
 }
 
+/* Only where there is something to spread, or to be known. */
+static void print_rss(FILE *out, const json_t *vport)
+{
+	static const char *const more[] = { "rss_cpus", "rss_hash", "rss_key" };
+
+	if (json_integer_value(json_object_get(vport, "queue_pairs")) > 1 || json_is_false(json_object_get(vport, "rss")))
+		text_pair(out, " ", "rss", vport, "rss");
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+		text_pair(out, " ", more[i], vport, more[i]);
+}
+
 /* One VPort, all of it: a line for what it is, one for its VM, one for its policies, one a filter. */
 static void print_details(FILE *out, const json_t *vport)
 {
@@ -54,6 +65,7 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, " ", "all_multicast", vport, "all_multicast");
 	if (json_is_true(json_object_get(vport, "trunk")))
 		text_pair(out, " ", "trunk", vport, "trunk");
+	print_rss(out, vport);
 	if (json_is_true(json_object_get(vport, "bypass")))
 		text_pair(out, " ", "bypass", vport, "bypass");
 	print_tuning(out, vport);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmqd/rss.h"
 #include "vmqd/text.h"
 #include "vmqd/tuning.h"
 
@@ -50,6 +51,7 @@ json_t *document_of(const struct wish_vport *wish, bool here)
 	if (!doc)
 		return NULL;
 	(void)json_object_set_new(doc, "trunk", json_boolean(w->policy.trunk));
+	rss_describe(&w->rss, here, doc);
 	tuning_describe(&w->tuning, doc);
 	if (!here)
 		return doc;
@@ -106,6 +108,7 @@ int document_wish(struct stack_vport *v, struct wish_vport *out, struct stack_er
 	w->cpu = info.cpu;
 	w->queue_pairs = info.queue_pairs;
 	w->moderation = info.moderation;
+	stack_vport_rss(v, &w->rss);
 	w->filters = out->filters;
 	wish_filters(f, n, out);
 	free(f);

@@ -6,6 +6,7 @@
 #include "vmqd/endpoint.h"
 #include "vmqd/methods.h"
 #include "vmqd/state.h"
+#include "vmqd/rss.h"
 #include "vmqd/text.h"
 #include "vmqd/trunk.h"
 #include "vmqd/tuning.h"
@@ -47,6 +48,7 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 {
 	struct stack_policy policy;
 	struct stack_tuning tuning;
+	struct stack_rss rss;
 
 	if (stack_vport_policy(v, &policy, e) < 0 || stack_vport_tuning(v, &tuning, e) < 0)
 		return -1;
@@ -57,6 +59,8 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));
 	(void)json_object_set_new(out, "trunk", json_boolean(policy.trunk));
 	(void)json_object_set_new(out, "bypass", json_boolean(nic_vport_bypassed(a->nic, stack_vport_id(v))));
+	stack_vport_rss(v, &rss);
+	rss_describe(&rss, true, out);
 	tuning_describe(&tuning, out);
 	if (stack_vport_id(v) == 0) {
 		(void)json_object_set_new(out, "host_device", json_string(a->cfg->host.device));
@@ -152,7 +156,7 @@ static bool is_auto(const json_t *cpu)
 	return json_is_string(cpu) && strcmp(json_string_value(cpu), "auto") == 0;
 }
 
-/* c->tuning holds what there is. */
+/* c->tuning and c->rss hold what there is. */
 static void read_change(struct params *p, struct stack_vport_change *c)
 {
 	bool active = true;
@@ -169,6 +173,7 @@ static void read_change(struct params *p, struct stack_vport_change *c)
 	c->set_vlan_check = params_bool(p, "vlan_check", &c->policy.vlan_check);
 	c->set_all_multicast = params_bool(p, "all_multicast", &c->policy.all_multicast);
 	c->set_trunk = trunk_read(p, SCHEMA(VPORT, trunk), &c->policy.trunk, &c->set_vlans, &c->vlans);
+	c->set_rss = rss_read(p, &c->rss);
 	c->set_tuning = tuning_read(p, &c->tuning);
 	c->set_active = params_bool(p, "active", &active);
 	if (!active)
@@ -243,6 +248,8 @@ int method_vport_set(void *ctx, struct rpc_client *client, struct params *p, jso
 	(void)client;
 	if (v && stack_vport_tuning(v, &c.tuning, e) < 0)
 		return -1;
+	if (v)
+		stack_vport_rss(v, &c.rss);
 	read_change(p, &c);
 	set = params_bool(p, "bypass", &bypass);
 	if (set)

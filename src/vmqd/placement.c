@@ -136,7 +136,8 @@ static void share_load(struct cpu_plan *plan)
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < plan->nitems; i++) {
 			struct cpu_item *item = &plan->items[i];
-			unsigned n = cpu_spread(workers, plan->nworkers, item->cpu, item->queue_pairs, cpus);
+			unsigned n = item->nlist ? cpu_spread(item->list, item->nlist, item->cpu, item->queue_pairs, cpus)
+						 : cpu_spread(workers, plan->nworkers, item->cpu, item->queue_pairs, cpus);
 
 			for (unsigned k = 0; k < n; k++) {
 				unsigned w = 0;

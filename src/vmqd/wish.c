@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vmqd/member.h"
+#include "vmqd/rss.h"
 #include "vmqd/text.h"
 #include "vmqd/trunk.h"
 #include "vmqd/tuning.h"
@@ -76,6 +77,7 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 	(void)member_bool(p, SCHEMA(VPORT, vlan_check), &w->policy.vlan_check);
 	(void)member_bool(p, SCHEMA(VPORT, all_multicast), &w->policy.all_multicast);
 	nvlans = first_vlans(p, w, &first, vlans);
+	(void)rss_read(p, &w->rss);
 	(void)tuning_read(p, &w->tuning);
 	if (!params_ok(p))
 		return -1;

@@ -186,6 +186,8 @@ PROVOKED = {
     'duplicate_mac': ('warning', 'web1 .* and of VPort db1|db1 .* and of VPort web1', 'filter del', two_macs),
     'guest_slow': ('warning', '5000 of 105000 frames', 'rx_queue_size=1024', lambda c: c.stats['drops'].update(rx_no_buffer=5000)),
     'ring': ('warning', 'ring of 64 buffers', 'rx_queue_size', lambda c: c.queue.update(rx_ring=64)),
+    'rss': ('warning', 'web1 has 4 queue pairs, and all it receives comes by the first: rss is off', 'rss on',
+            lambda c: c.vport.update(queue_pairs=4, rss=False)),
     'buffers': ('warning', 'posted no receive buffer', 'VM', lambda c: c.queue.update(rx_free=0)),
     'drops': ('warning', 'web1 lost 3000 frames of 203000: .* VLAN', 'filter add', lambda c: c.stats['drops'].update(tx_vlan=3000)),
     'notifications': ('note', 'never interrupted', 'polls', lambda c: c.stats.update(rx_notifications=0)),
@@ -207,6 +209,21 @@ def test_nothing_is_wrong(tmp_path):
     status, result = Case(tmp_path).run()
     assert {k: v for k, v in verdicts(result).items() if v != 'ok'} == {}
     assert (status, result['verdict']) == (0, 'ok')
+
+
+@pytest.mark.parametrize('queues,verdict,words', [
+    ([('running', 5000), ('no VM', 0), ('no VM', 0), ('no VM', 0)], 'warning', 'has 4 queue pairs, and its VM uses one'),
+    ([('running', 5000), ('running', 12), ('running', 0), ('running', 9)], 'note', 'of 5021 frames 5000 came by one of its 4'),
+    ([('running', 900), ('running', 0), ('running', 0), ('running', 0)], 'ok', ''),
+    ([('running', 5000), ('running', 900), ('running', 0), ('running', 0)], 'ok', ''),
+])
+def test_queue_pairs_that_are_not_used(tmp_path, queues, verdict, words):
+    c = Case(tmp_path)
+    c.vport.update(queue_pairs=4, rss=True)
+    c.answers['queue.show']['queues'] = [{'queue': i, 'vport': 'web1', 'state': s, 'rx_frames': n, 'rx_ring': 1024, 'rx_free': 1000}
+                                         for i, (s, n) in enumerate(queues)]
+    [found] = [x for x in c.run()[1]['checks'] if x['check'] == 'rss']
+    assert found['verdict'] == verdict and words in json.dumps(found)
 
 
 def test_every_check_is_provoked_here():

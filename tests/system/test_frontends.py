@@ -7,7 +7,7 @@ import socket
 import pytest
 from scapy.layers.inet import IP, UDP
 
-from vmqtest import frames, procs, vufront
+from vmqtest import frames, procs, rpc, vufront
 from vmqtest.frames import Ether, frame
 from vmqtest.vufront import LEGACY, MODERN, bits
 
@@ -239,27 +239,133 @@ def test_queue_pairs(lab, pairs):
     assert sorted(frames.number(f) for f in got + b.drain()) == list(range(50))
 
 
-def test_queue_pairs_are_spread(lab):
-    """Without being told, flows go to the queue pairs by their hash: each flow to one, on the pair's CPU."""
-    x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': 2}])
-    cpus = [q['cpu'] for q in x.vmqd.call('queue.show', vport='b')['queues']]
-    workers = {w['cpu'] for w in x.vmqd.call('stats.show')['workers']}
-    assert len(set(cpus)) == min(2, len(workers))
-    a = x.vm('a')
-    b = x.vm('b', pairs=2)
-    flows = [bytes(Ether(dst=B, src=A) / IP(src='10.0.0.1', dst='10.0.0.2') / UDP(sport=1000 + n, dport=9) / bytes(20)) for n in range(32)]
-    a.send(flows + flows)
-    got = [[], []]
+def udp(n, seq, dst='10.0.0.2'):
+    """Frame `seq` of flow `n`."""
+    return bytes(Ether(dst=B, src=A) / IP(src='10.0.0.1', dst=dst) / UDP(sport=1000 + n, dport=9) / seq.to_bytes(4, 'big') / bytes(20))
+
+
+def sort_flows(b, count, got=None):
+    """{queue pair: [(flow, seq)…]} of `count` frames."""
+    got = got or {}
 
     def all_there():
         for pair, q in enumerate(b.queues[::2]):
-            got[pair] += [Ether(f)[UDP].sport for f in b.received(q)]
-        return len(got[0]) + len(got[1]) >= 64
-    procs.wait_for(all_there, 5, '64 frames')
-    assert set(got[0]).isdisjoint(got[1])
-    assert sorted(got[0] + got[1]) == sorted(2 * [1000 + n for n in range(32)])
-    if len(workers) > 1:
-        assert got[0] and got[1]
+            for f in b.received(q):
+                p = Ether(f)[UDP]
+                got.setdefault(pair, []).append((p.sport - 1000, int.from_bytes(bytes(p.payload)[:4], 'big')))
+        return sum(map(len, got.values())) >= count
+    procs.wait_for(all_there, 10, f'{count} frames')
+    return got
+
+
+def check_flows(got, flows, each):
+    """Every frame came once, a flow's by one pair and in order."""
+    seen = {}
+    for pair, came in got.items():
+        for n, seq in came:
+            seen.setdefault(n, {}).setdefault(pair, []).append(seq)
+    assert seen == {n: {next(iter(seen[n])): list(range(each))} for n in range(flows)}
+
+
+@pytest.mark.parametrize('given,used', [(2, 2), (4, 4), (4, 2), (4, 3), (16, 5)])
+def test_queue_pairs_are_spread(lab, given, used):
+    """Without being told, flows go to the queue pairs that the guest enables, by their hash: each flow to one, in order; also
+    when there are more pairs than workers."""
+    x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': given}])
+    cpus = [q['cpu'] for q in x.vmqd.call('queue.show', vport='b')['queues']]
+    workers = len(x.vmqd.call('stats.show')['workers'])
+    assert len(set(cpus[:used])) == min(used, workers) and cpus == (cpus[:workers] * given)[:given]
+    a = x.vm('a')
+    b = x.vm('b', pairs=used)
+    for seq in range(4):
+        a.send([udp(n, seq) for n in range(48)])
+        a.sent()
+    got = sort_flows(b, 192)
+    check_flows(got, 48, 4)
+    assert set(got) == set(range(used))
+    assert min(map(len, got.values())) * used * 4 > 192, 'not evenly'
+
+
+def test_rss_by_hand(lab):
+    x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': 2},
+                    {'name': 'c', 'mac': '52:54:00:00:00:03', 'queue_pairs': 4, 'rss_hash': 'ipv4,ipv6'}])
+    a, b = x.vm('a'), x.vm('b', pairs=2)
+    flows = [udp(n, 0) for n in range(32)]
+
+    def pairs():
+        a.send(flows)
+        return {pair: len(f) for pair, f in sort_flows(b, len(flows)).items()}
+    assert set(pairs()) == {0, 1}
+    assert x.vmqd.call('vport.set', name='b', rss=False)['rss'] is False
+    assert pairs() == {0: 32}
+    x.vmqd.call('vport.set', name='b', rss=True)
+    before = pairs()
+    assert set(before) == {0, 1}
+    # another key, another place for some flows; the same again with the default one
+    x.vmqd.call('vport.set', name='b', rss_key='01' * 40)
+    assert pairs() != before
+    x.vmqd.call('vport.set', name='b', rss_key='default')
+    assert pairs() == before
+    # both pairs on one CPU, and back
+    one = x.cpus[-1]
+    v = x.vmqd.call('vport.set', name='b', rss_cpus=str(one))
+    assert (v['rss_cpus'], v['cpu']) == (str(one), one)
+    assert [q['cpu'] for q in x.vmqd.call('queue.show', vport='b')['queues']] == [one, one]
+    assert set(pairs()) == {0, 1}
+    v = x.vmqd.call('vport.set', name='b', rss_cpus='auto')
+    assert 'rss_cpus' not in v and v['cpu_auto'] is True
+    assert {q['cpu'] for q in x.vmqd.call('queue.show', vport='b')['queues']} == set(x.cpus[:2])
+    # by addresses alone the flows of two stations are one
+    c = x.vm('c', pairs=4)
+    to_c = [bytes.fromhex('525400000003') + f[6:] for f in flows]
+    a.send(to_c)
+    assert len(sort_flows(c, 32)) == 1
+    document = x.vmqd.call('migrate.export', name='c')
+    assert (document['rss'], document['rss_hash']) == (True, 'ipv4,ipv6')
+
+
+def test_rss_changes_under_traffic(lab):
+    """No frame is lost or doubled while it is switched and moved; between two changes a flow's frames stay in order."""
+    x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': 4}])
+    a, b = x.vm('a'), x.vm('b', pairs=4)
+    changes = [{'rss': False}, {'rss': True}, {'rss_cpus': str(x.cpus[0])}, {'rss_cpus': 'auto'}, {'rss_key': '5a' * 40},
+               {'cpu': x.cpus[-1]}, {'rss_key': 'default'}]
+    for change in changes * 3:
+        a.send([udp(n, 0) for n in range(24)])
+        x.vmqd.call('vport.set', name='b', **change)
+        a.send([udp(n, 1) for n in range(24)])
+        got = sort_flows(b, 48)
+        assert sorted(f for came in got.values() for f in came) == sorted((n, s) for n in range(24) for s in (0, 1))
+        a.send([udp(n, seq) for seq in range(2) for n in range(24)])
+        check_flows(sort_flows(b, 48), 24, 2)
+
+
+def test_rss_refused(lab):
+    x = lab(vports=[{'name': 'b', 'mac': B, 'queue_pairs': 2}, {'name': 'f', 'mac': A, 'function': 'vf', 'queue_pairs': 2}])
+    before = x.vmqd.vport('b')
+
+    def refused(field, words, name='b', **params):
+        with pytest.raises(rpc.RpcError) as e:
+            x.vmqd.call('vport.set', name=name, **params)
+        assert e.value.field == field and words in str(e.value), (params, e.value)
+    for cpus in ('', 'x', '0,,1', '1-', '99999', '-1', 'all'):
+        refused('rss_cpus', '', rss_cpus=cpus)
+    refused('rss_cpus', 'no worker', rss_cpus='1000', moderation='low')
+    for hashes in ('', 'tcp', 'ipv4,', ',ipv4', 'IPV4', 'ipv4 tcp4'):
+        refused('rss_hash', '', rss_hash=hashes)
+    for key in ('', '00', 'x' * 80, '00' * 41):
+        refused('rss_key', '', rss_key=key)
+    refused('rss_hash', 'for its life', rss_hash='ipv4', moderation='low')
+    x.vmqd.call('vport.set', name='b', rss=False)
+    refused('rss_hash', 'for its life', rss_hash='ipv4', rss=True)
+    assert x.vmqd.vport('b')['rss'] is False and 'rss_hash' not in x.vmqd.vport('b')
+    x.vmqd.call('vport.set', name='b', rss=True)
+    refused('rss', 'guest', name='f', rss=False)
+    if len(x.cpus) > 1:
+        x.vmqd.call('vport.set', name='b', rss_cpus=str(x.cpus[0]))
+        refused('cpu', 'not among rss_cpus', cpu=x.cpus[1])
+        x.vmqd.call('vport.set', name='b', rss_cpus='auto', cpu='auto')
+    assert x.vmqd.vport('b')['moderation'] == before['moderation']
 
 
 def test_interrupts_can_be_off(lab):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two real Linux guests under QEMU: they talk, they reboot, their driver goes and comes, and the other one never notices."""
+import socket
 import threading
 
 import pytest
@@ -196,10 +197,10 @@ def test_every_kind_of_device(lab):
 
 
 def test_several_queues(lab):
-    """A guest with two processors and two queue pairs: both are served."""
-    x = lab(vports=[{'name': 'vm', 'mac': MAC1, 'queue_pairs': 2}], driver='auto')
+    """A guest with two processors enables two of its four queue pairs: both are served, and what comes is spread over them."""
+    x = lab(vports=[{'name': 'vm', 'mac': MAC1, 'queue_pairs': 4}], driver='auto')
     x.far.run('ip', 'addr', 'add', '10.77.0.254/24', 'dev', 'w0')
-    g = Guest('smp', [Nic(x.vmqd.path('vm'), MAC1, '10.77.0.1/24', queues=2)], cpus=2)
+    g = Guest('smp', [Nic(x.vmqd.path('vm'), MAC1, '10.77.0.1/24', queues=4)], cpus=2)
     x.vmqd.wait_running('vm')
     assert 'MQ' in x.vmqd.vport('vm')['features']
     ping(x, '10.77.0.1')
@@ -208,5 +209,15 @@ def test_several_queues(lab):
     # Frames sent from each processor leave by its own queue: an answer comes only when that queue is served.
     for cpu in ('1', '2'):
         g.sh(f'taskset {cpu} ping -c 20 -i 0.01 10.77.0.254')
-    assert [q['state'] for q in x.vmqd.call('queue.show', vport='vm')['queues']] == ['running'] * 2
+    before = x.vmqd.call('queue.show', vport='vm')['queues']
+    with x.far.entered():
+        for _ in range(64):  # a port each
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.sendto(b'x' * 100, ('10.77.0.1', 9))
+    def came():
+        now = x.vmqd.call('queue.show', vport='vm')['queues']
+        return [q['rx_frames'] - p['rx_frames'] for p, q in zip(before, now)]
+    procs.wait_for(lambda: sum(came()) >= 64, 10, '64 frames')
+    assert min(came()[:2]) > 8 and came()[2:] == [0, 0]
+    assert x.vmqd.stats('vm')['drops']['rx_not_connected'] == 0
     g.stop()

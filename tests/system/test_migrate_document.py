@@ -40,7 +40,7 @@ def test_what_goes_out_comes_in_again(two):
     cpu = a.vport('web')['cpu']
     assert document == {
         'format': 1, 'name': 'web', 'function': 'pf', 'cpu': cpu, 'queue_pairs': 2, 'moderation': 'high', 'source_check': True,
-        'vlan_check': False, 'all_multicast': False, 'trunk': True, 'features': [],
+        'vlan_check': False, 'all_multicast': False, 'trunk': True, 'rss': True, 'features': [],
         'filters': [{'mac': WEB, 'vlan': 100, 'broadcast': True}, {'mac': MORE, 'vlan': 'any', 'broadcast': False},
                     {'mac': '01:00:5e:00:00:05', 'vlan': 'untagged', 'broadcast': False}], **NUMBERS}
     assert b.call('migrate.check', vport=document) == {'fits': True, 'lacks': []}

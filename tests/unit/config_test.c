@@ -275,7 +275,7 @@ static const struct bad {
 	{ VPORT("{name: web1, adapter: ext0}"),
 	  "f:6: adapters[0].vports[0].adapter: is not known here; known are filters, name, cpu, mac, vlan, broadcast, "
 	  "socket, "
-	  "socket_mode, function, queue_pairs, moderation, source_check, vlan_check, all_multicast, trunk, max_tx_bytes_per_s, tx_burst_bytes, max_tx_frames_per_s, tx_burst_frames, "
+	  "socket_mode, function, queue_pairs, moderation, source_check, vlan_check, all_multicast, trunk, rss, rss_cpus, rss_hash, rss_key, max_tx_bytes_per_s, tx_burst_bytes, max_tx_frames_per_s, tx_burst_frames, "
 	  "max_rx_bytes_per_s, rx_burst_bytes, max_rx_frames_per_s, rx_burst_frames, max_group_frames_per_s, "
 	  "group_burst_frames, moderation_us, moderation_frames" },
 	{ VPORT("name: web1\n        mac: 52:54:00:00:00:01\n        vlan: 5000"),

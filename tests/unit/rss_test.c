@@ -122,11 +122,35 @@ static void test_no_hash(void **s)
 	assert_false(any);
 }
 
+/* Two CPUs, entries in turn: the first's pairs are 0, 2 and 4, the second's 1, 3. */
+static void deal(uint32_t running, const uint8_t want[8])
+{
+	static struct nic_rss r;
+
+	r.mask = 7;
+	r.ncpus = 2;
+	for (unsigned i = 0; i < 8; i++)
+		r.first[i] = i % 2;
+	rss_deal(&r, running);
+	assert_memory_equal(r.table, want, 8);
+}
+
+static void test_entries_are_dealt_out_to_running_pairs(void **s)
+{
+	(void)s;
+	deal(0x03, (uint8_t[]){ 0, 1, 0, 1, 0, 1, 0, 1 });
+	deal(0x0f, (uint8_t[]){ 0, 1, 2, 3, 0, 1, 2, 3 });
+	deal(0x1f, (uint8_t[]){ 0, 1, 2, 3, 4, 1, 0, 3 });
+	deal(0x05, (uint8_t[]){ 0, 0, 2, 2, 0, 0, 2, 2 }); /* the second CPU's pairs do not run: its entries go to any */
+	deal(0x00, (uint8_t[]){ 0, 1, 0, 1, 0, 1, 0, 1 });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_published_vectors),
 		cmocka_unit_test(test_no_hash),
+		cmocka_unit_test(test_entries_are_dealt_out_to_running_pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

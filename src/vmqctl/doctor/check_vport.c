@@ -435,6 +435,60 @@ static const struct {
 	{ "tx_no_reference", "too many of its frames wait for other CPUs", "vmqctl cpu plan check" },
 };
 
+/* Queue pairs of a VPort: how many run, what they received, and what the busiest of them did. */
+struct pairs {
+	unsigned running;
+	long long all, most;
+};
+
+static struct pairs pairs_of(const struct doctor *d, const json_t *vport)
+{
+	struct pairs out = { 0 };
+	const json_t *q;
+
+	DOCTOR_EACH(d->queues, "queues", q) {
+		long long rx = doctor_number(q, "rx_frames");
+
+		if (strcmp(doctor_text(q, "vport"), doctor_text(vport, "name")) != 0)
+			continue;
+		out.running += strcmp(doctor_text(q, "state"), "running") == 0;
+		out.all += rx;
+		out.most = rx > out.most ? rx : out.most;
+	}
+	return out;
+}
+
+void check_rss(struct doctor *d)
+{
+	const json_t *v;
+
+	DOCTOR_EACH(d->vports, "vports", v) {
+		long long given = doctor_number(v, "queue_pairs");
+		const char *name = doctor_text(v, "name");
+		struct pairs p = pairs_of(d, v);
+
+		if (given < 2 || !is_running(v))
+			continue;
+		if (json_is_false(json_object_get(v, "rss"))) {
+			doctor_say(d, DOCTOR_WARNING, "VPort %s has %lld queue pairs, and all it receives comes by the first: rss is off",
+				   name, given);
+			doctor_mend(d, "vmqctl vport set %s rss on", name);
+		} else if (p.running == 1) {
+			doctor_say(d, DOCTOR_WARNING, "VPort %s has %lld queue pairs, and its VM uses one", name, given);
+			doctor_mend(d,
+				    "queues=%lld at -netdev, mq=on,vectors=%lld at the device, as many vCPUs; in the VM: ethtool -L "
+				    "eth0 combined %lld",
+				    given, 2 * given + 2, given);
+		} else if (p.all >= 1000 && p.most * 100 >= p.all * 99) {
+			doctor_say(d, DOCTOR_NOTE,
+				   "VPort %s: of %lld frames %lld came by one of its %u queue pairs: one connection, or frames without "
+				   "an IP header, are not spread",
+				   name, p.all, p.most, p.running);
+			doctor_mend(d, "vmqctl trace %s -c 5 shows the hash and the queue of the next frames", name);
+		}
+	}
+}
+
 void check_drops(struct doctor *d)
 {
 	const json_t *v;

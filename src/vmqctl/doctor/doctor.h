@@ -79,6 +79,7 @@
 	X(duplicate_mac, check_duplicate_mac, DAEMON, "an address is somebody's alone")                               \
 	X(guest_slow, check_guest_slow, DAEMON, "VMs take what they receive")                                         \
 	X(ring, check_ring, DAEMON, "receive rings are long enough")                                                  \
+	X(rss, check_rss, DAEMON, "what VMs with several queue pairs receive comes by all of them")                   \
 	X(buffers, check_buffers, DAEMON, "VMs have posted receive buffers")                                          \
 	X(drops, check_drops, DAEMON, "frames are dropped for no other reason")                                       \
 	X(notifications, check_notifications, DAEMON, "VMs are interrupted as often as is good")                      \

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which CPUs a VPort's queue pairs are on, and the spreading over them of what it receives: of the PF the contract's RSS
+ * (spec/50 §7), of a VF its own. Without it a VM with several queues would receive through one: so it is on unless somebody
+ * switches it off. Control thread.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "stack/cpu_plan.h"
+#include "stack/stack_priv.h"
+
+static bool listed(const struct stack_rss *r, unsigned cpu)
+{
+	for (unsigned i = 0; i < r->ncpus; i++)
+		if (r->cpus[i] == cpu)
+			return true;
+	return false;
+}
+
+unsigned stack_rss_cpus(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs,
+			uint16_t out[STACK_MAX_CPUS])
+{
+	if (r->off || queue_pairs < 2) {
+		out[0] = (uint16_t)cpu;
+		return 1;
+	}
+	return r->ncpus ? cpu_spread(r->cpus, r->ncpus, cpu, queue_pairs, out)
+			: cpu_spread(s->cpus, s->ncpus, cpu, queue_pairs, out);
+}
+
+void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out)
+{
+	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned n = stack_rss_cpus(s, r, cpu, queue_pairs, cpus);
+
+	stack_affinity(cpu, out);
+	for (unsigned i = 1; i < n; i++)
+		out->Mask |= (ULONG_PTR)1 << (cpus[i] % 64);
+}
+
+bool stack_rss_default(const struct stack_rss *r)
+{
+	return !r->off && !r->ncpus && !r->types && !r->has_key;
+}
+
+int stack_rss_check(const struct stack_adapter *a, bool on_vf, const struct stack_rss *r, struct stack_error *e)
+{
+	struct stack_error none;
+
+	if (stack_rss_default(r))
+		return 0;
+	if (on_vf)
+		return stack_fail(e, STACK_REFUSED, "rss", "is the guest's own on a VF");
+	if (stack_adapter_model(a) == STACK_MODEL_QUEUES)
+		return stack_fail(e, STACK_REFUSED, "rss", "has no place with a VM queue, which is one receive queue");
+	for (unsigned i = 0; i < r->ncpus; i++) {
+		if (stack_check_cpu(a->stack, r->cpus[i], &none) < 0)
+			return stack_fail(e, STACK_PARAM, "rss_cpus", "%s", none.err.text);
+		if (r->cpus[i] / 64 != r->cpus[0] / 64)
+			return stack_fail(e, STACK_PARAM, "rss_cpus", "CPUs %u and %u are of different groups of 64", r->cpus[0],
+					  r->cpus[i]);
+	}
+	return 0;
+}
+
+int stack_rss_cpu(const struct stack_rss *r, bool given, unsigned *cpu, struct stack_error *e)
+{
+	if (!r->ncpus || listed(r, *cpu))
+		return 0;
+	if (given)
+		return stack_fail(e, STACK_PARAM, "cpu", "%u is not among rss_cpus, where the queue pairs are", *cpu);
+	*cpu = r->cpus[0];
+	return 1;
+}
+
+int stack_rss_apply(struct stack_vport *v, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, struct stack_error *e)
+{
+	uint16_t cpus[STACK_MAX_CPUS];
+	unsigned n = stack_rss_cpus(v->adapter->stack, r, cpu, queue_pairs, cpus);
+
+	if (v->on_vf)
+		return stack_req_set_vf_cpus(v->adapter, v->id, cpus, n, e);
+	if ((r->off || queue_pairs < 2) && !v->spread)
+		return 0;
+	if (stack_req_spread(v->adapter, v->id, r, cpus, r->off || queue_pairs < 2 ? 0 : n, e) < 0)
+		return -1;
+	v->spread = !r->off && queue_pairs > 1;
+	return 0;
+}
+
+void stack_rss_try(struct stack_vport *v)
+{
+	struct stack_error e;
+
+	if (stack_rss_apply(v, &v->rss, v->cpu, v->queue_pairs, &e) < 0)
+		log_warn("VPort %s: what it receives is not spread over its %u queue pairs: %s", v->name, v->queue_pairs, e.err.text);
+}
+
+void stack_vport_rss(const struct stack_vport *v, struct stack_rss *out)
+{
+	*out = v->rss;
+}
