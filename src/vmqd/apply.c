@@ -76,7 +76,7 @@ static int change(const struct plan_step *s, struct stack_error *e)
 	const struct stack_vport_want *w = &s->v->want->want;
 	struct stack_vport *v = vport_of(s->v, e);
 	struct stack_vport_change c = { .cpu = w->cpu, .queue_pairs = w->queue_pairs, .moderation = w->moderation,
-					.policy = w->policy, .tuning = w->tuning };
+					.policy = w->policy, .tuning = w->tuning, .rss = w->rss };
 	const json_t *m;
 	size_t i;
 
@@ -91,6 +91,7 @@ static int change(const struct plan_step *s, struct stack_error *e)
 		c.set_vlan_check |= strcmp(key, "vlan_check") == 0;
 		c.set_all_multicast |= strcmp(key, "all_multicast") == 0;
 		c.set_trunk |= strcmp(key, "trunk") == 0;
+		c.set_rss |= strncmp(key, "rss", 3) == 0;
 #define X(name, member) c.set_tuning |= strcmp(key, #name) == 0;
 		TUNING_KEYS(X)
 #undef X

@@ -88,7 +88,7 @@ REQUESTS = [
     ('vport add mac vlan any', 'vport.add', {'name': 'mac', 'vlan': 'any'}),
     ('vport set web1 trunk on', 'vport.set', {'name': 'web1', 'trunk': True}),
     ('vport set web1 trunk 10,20,100-199', 'vport.set', {'name': 'web1', 'trunk': '10,20,100-199'}),
-    ('vport set web1 rss off rss_cpus 0 rss_hash all', 'vport.set', {'name': 'web1', 'rss': False, 'rss_cpus': '0', 'rss_hash': 'all'}),
+    ('vport set web1 rss off rss_cpus 0', 'vport.set', {'name': 'web1', 'rss': False, 'rss_cpus': '0'}),
     ('vport set web1 cpu 0 moderation low', 'vport.set', {'name': 'web1', 'cpu': 0, 'moderation': 'low'}),
     ('vport set web1 new_name web9 active on', 'vport.set', {'name': 'web1', 'new_name': 'web9', 'active': True}),
     ('vport del web1', 'vport.del', {'name': 'web1'}),
