@@ -324,7 +324,7 @@ def another_value(name, member, run_dir):
         return not member['default']
     if member.get('type') == 'integer':
         return member.get('default', 0) + 5 if member.get('maximum', 0) > 100 else member['minimum'] + 1
-    return {'mac': MAC % (0, 7), 'vlan': 9}[name]
+    return {'mac': MAC % (0, 7), 'vlan': 9, 'rss_cpus': str(daemon.cpus()[0]), 'rss_hash': 'ipv4,udp4', 'rss_key': '01' * 40}[name]
 
 
 @pytest.mark.parametrize('whose', ['vports', 'host'])
