@@ -207,6 +207,28 @@ def test_the_libvirt_domain():
     assert source.find('reconnect').get('enabled') == 'yes'
 
 
+def section(page, heading):
+    """What stands below a heading, up to the next one of its level or above."""
+    level = heading.split(' ', 1)[0]
+    text = read(page).split(f'\n{heading}\n', 1)[1]
+    return re.split(rf'\n#{{1,{len(level)}}} ', text, maxsplit=1)[0]
+
+
+def test_five_minutes(tmp_path):
+    """Its steps are in order, and its configuration is right below what the package's file has above `adapters:`. Its
+    console blocks are run by test_console_examples, its QEMU and libvirt parts by the tests of both."""
+    text = section('docs/guide.md', '## Five minutes')
+    steps = ['make deb', 'apt install', '\nadapters:', 'vmqd --check', 'systemctl restart vmqd', '$ vmqctl vport show web1 --libvirt',
+             '$ vmqctl queue', '$ vmqctl doctor']
+    at = [text.index(s) for s in steps]
+    assert at == sorted(at)
+    package = read('debian/vmqd.yaml').split('\nadapters:', 1)[0]
+    status, said = check(tmp_path, here(package + '\n' + re.search('^```yaml\n(.*?)^```$', text, re.M | re.S).group(1)))
+    assert status == 0 and not said, said
+    for name in re.findall(r'\./build/deb/(\w+)_\*\.deb', text):
+        assert re.search(rf'^Package: {name}$', read('debian/control'), re.M), name
+
+
 def test_shell_blocks_are_shell():
     for page in PAGES:
         for text in blocks(page, 'sh'):
@@ -290,8 +312,80 @@ def test_drop_reasons():
     assert first_column('docs/guide.md', 'reason') == reasons
     counters = re.findall(r'uint64_t (\w+);', re.search(r'struct port_counters \{.*?\};', read('src/port/port.h'), re.S).group(0))
     for page in WITH_EXAMPLES:
-        for name in set(re.findall(r'\b[rt]x_[a-z_]+\b', prose(page))) - {'rx_queue_size', 'rx_', 'tx_', *tuning_keys()}:
+        for name in set(re.findall(r'\b[rt]x_[a-z_]+\b', prose(page))) - {*checks(), 'rx_queue_size', 'rx_', 'tx_', *tuning_keys()}:
             assert name in reasons + counters, f'{page}: {name}'
+
+
+def checks():
+    """The doctor's."""
+    return re.findall(r'^\s*X\((\w+), check_', read('src/vmqctl/doctor/doctor.h'), re.M)
+
+
+def symptoms():
+    rows = section('docs/guide.md', '### From symptom to cause').split('\n| symptom |', 1)[1].split('\n')[2:]
+    return [[cell.strip() for cell in re.split(r'(?<!\\)\|', row)[1:-1]] for row in rows if row.startswith('|')]
+
+
+def test_symptoms():
+    """Each row is whole, and names checks that the doctor has."""
+    rows = symptoms()
+    assert len(rows) >= 15 and len(checks()) > 25
+    for row in rows:
+        assert len(row) == 4 and all(row), row
+        for names in re.findall(r'`vmqctl doctor((?: \w+)*)`', row[1]):
+            assert set(names.split()) <= set(checks()), row[1]
+    seen = {n for row in rows for names in re.findall(r'`vmqctl doctor((?: \w+)*)`', row[1]) for n in names.split()}
+    assert len(seen) > 25, 'the table leads to the checks'
+
+
+# They go on until somebody ends them, or measure for seconds; their own tests run them.
+ENDLESS = ('trace', 'capture', 'compare', 'perf')
+
+
+def test_what_shows_a_symptom_can_be_run(example):
+    """Each vmqctl command of the table does what it is there for, of VPort web1: it ends well, but for what a doctor found."""
+    x = example('docs/guide.md')
+    ran = 0
+    for row in symptoms():
+        for line in re.findall(r'`vmqctl ([^`]+)`', row[1]):
+            args = shlex.split(line.replace('NAME', 'web1').replace('MAC', '52:54:00:00:00:01'))
+            if args[0] in ENDLESS:
+                assert args[0] in x.vmqd.vmqctl('help'), line
+                continue
+            status, out, err = x.vmqd.vmqctl(*args, check=False)
+            assert status == 0 or args[0] == 'doctor' and status in (4, 5), f'vmqctl {line}: {status}: {out}{err}'
+            assert out or args == ['config', 'diff'], line
+            ran += 1
+    assert ran > 25
+
+
+def test_rooms():
+    """docs/architecture.md has every room, with the rooms whose headers it includes; the picture has the rooms, too."""
+    table = dict(re.findall(r'^\| `src/(\w+)` \| [^|]* \| ([^|]*) \|', section('docs/architecture.md', '## The rooms'), re.M))
+    rooms = {r for r in os.listdir(os.path.join(ROOT, 'src')) if os.path.isdir(os.path.join(ROOT, 'src', r))}
+    assert set(table) == rooms
+    for room, said in table.items():
+        used = set()
+        for folder, _, files in os.walk(os.path.join(ROOT, 'src', room)):
+            for file in files:
+                if not file.endswith(('.c', '.h')):
+                    continue
+                with open(os.path.join(folder, file)) as f:
+                    text = f.read()
+                used |= set(re.findall(r'^#include "(\w+)/', text, re.M))
+                used |= {'client'} if '#include <vmq/vmq.h>' in text else set()
+        assert set(re.findall(r'\w+', said)) == used & rooms - {room}, room
+        assert re.search(rf'>{room}(/softnic)?</text>', read('docs/img/rooms.svg')), room
+
+
+def test_indications():
+    """docs/contract.md's table has the numbers and buffers of the header, and each is one that the keeper passes on."""
+    rows = re.findall(r'^\| `(NDIS_STATUS_\w+)` \| (0x\w+) \| `(\w+)` \|', read('docs/contract.md'), re.M)
+    header, keeper = read('include/vmq/ndis_base.h') + read('include/vmq/ndis_filter.h') + read('include/vmq/ndis_switch.h'), read('src/ndis/indicate.c')
+    for name, value, buffer in rows:
+        assert re.search(rf'\bX\({name}, {value}\)', header, re.I), name
+        assert buffer in header and buffer in keeper, buffer
+    assert {name for name, _, _ in rows} == set(re.findall(r'\bcase \(uint32_t\)(NDIS_STATUS_\w+):', keeper))
 
 
 def test_rpc_methods():
