@@ -321,17 +321,21 @@ def checks():
     return re.findall(r'^\s*X\((\w+), check_', read('src/vmqctl/doctor/doctor.h'), re.M)
 
 
-def symptoms():
-    rows = section('docs/guide.md', '### From symptom to cause').split('\n| symptom |', 1)[1].split('\n')[2:]
+def rows_of(heading, first):
+    """The cells of the guide's table below a heading."""
+    rows = section('docs/guide.md', heading).split(f'\n| {first} |', 1)[1].split('\n\n', 1)[0].split('\n')[2:]
     return [[cell.strip() for cell in re.split(r'(?<!\\)\|', row)[1:-1]] for row in rows if row.startswith('|')]
 
 
 def test_symptoms():
     """Each row is whole, and names checks that the doctor has."""
-    rows = symptoms()
+    rows = rows_of('### From symptom to cause', 'symptom')
     assert len(rows) >= 15 and len(checks()) > 25
+    steps = rows_of('## Tuning', 'step')
+    assert all(len(row) == 3 and all(row) for row in steps)
     for row in rows:
         assert len(row) == 4 and all(row), row
+    for row in rows + steps:
         for names in re.findall(r'`vmqctl doctor((?: \w+)*)`', row[1]):
             assert set(names.split()) <= set(checks()), row[1]
     seen = {n for row in rows for names in re.findall(r'`vmqctl doctor((?: \w+)*)`', row[1]) for n in names.split()}
@@ -343,10 +347,10 @@ ENDLESS = ('trace', 'capture', 'compare', 'perf')
 
 
 def test_what_shows_a_symptom_can_be_run(example):
-    """Each vmqctl command of the table does what it is there for, of VPort web1: it ends well, but for what a doctor found."""
+    """Each vmqctl command of both tables does what it is there for, of VPort web1: it ends well, but for what a doctor found."""
     x = example('docs/guide.md')
     ran = 0
-    for row in symptoms():
+    for row in rows_of('### From symptom to cause', 'symptom') + rows_of('## Tuning', 'step'):
         for line in re.findall(r'`vmqctl ([^`]+)`', row[1]):
             args = shlex.split(line.replace('NAME', 'web1').replace('MAC', '52:54:00:00:00:01'))
             if args[0] in ENDLESS:
@@ -376,6 +380,12 @@ def test_rooms():
                 used |= {'client'} if '#include <vmq/vmq.h>' in text else set()
         assert set(re.findall(r'\w+', said)) == used & rooms - {room}, room
         assert re.search(rf'>{room}(/softnic)?</text>', read('docs/img/rooms.svg')), room
+
+
+def test_requests_of_our_own():
+    """docs/contract.md has each with its number."""
+    ours = dict(re.findall(r'^#define (OID_VMQ_\w+) (0x\w+)u$', read('include/vmq/ndis_vmq.h'), re.M))
+    assert ours and dict(re.findall(r'`(OID_VMQ_\w+)`\s\((0x\w+)\)', read('docs/contract.md'))) == ours
 
 
 def test_indications():
