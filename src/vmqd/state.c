@@ -14,6 +14,7 @@
 #include "vmqd/document.h"
 #include "vmqd/store.h"
 #include "vmqd/text.h"
+#include "vmqd/undo.h"
 
 /* A VPort as the store has it. */
 struct kept {
@@ -266,92 +267,7 @@ static void remember(struct state *s, bool proposed, struct update *u)
 	memcpy(k->declared, u->declared, sizeof k->declared);
 }
 
-/* ---- going back to what is in the store ---- */
-
-static bool has_filter(const struct wish_vport *w, const struct stack_filter_info *f)
-{
-	for (size_t i = 0; i < w->want.nfilters; i++) {
-		const struct stack_filter_want *x = &w->filters[i];
-
-		if (memcmp(x->mac, f->mac, 6) == 0 && x->vlan.kind == f->vlan.kind && x->vlan.id == f->vlan.id &&
-		    x->broadcast == f->broadcast)
-			return true;
-	}
-	return false;
-}
-
-/* The VPort's filters that the wish does not have go. */
-static int take_filters(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
-{
-	struct stack_filter_info *f;
-	size_t n;
-	int rc = 0;
-
-	if (stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		if (!f[i].companion && !has_filter(w, &f[i]))
-			rc = stack_filter_del(stack_vport_adapter(v), f[i].id, e);
-	free(f);
-	return rc;
-}
-
-static int give_filters(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
-{
-	struct stack_filter_info made[STACK_FILTERS_MADE], *f;
-	int rc = 0;
-	unsigned k;
-	size_t n;
-
-	if (stack_filter_list(stack_vport_adapter(v), v, &f, &n, e) < 0)
-		return -1;
-	for (size_t i = 0; i < w->want.nfilters && rc == 0; i++) {
-		const struct stack_filter_want *x = &w->filters[i];
-		bool there = false;
-
-		for (size_t j = 0; j < n && !there; j++)
-			there = memcmp(x->mac, f[j].mac, 6) == 0 && x->vlan.kind == f[j].vlan.kind &&
-				x->vlan.id == f[j].vlan.id && !f[j].companion;
-		if (!there)
-			rc = stack_filter_add(v, x, made, &k, e);
-	}
-	free(f);
-	return rc;
-}
-
-/* All but the filters. */
-static int set_vport(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
-{
-	const struct stack_vport_want *x = &w->want;
-	struct stack_vport_info now;
-	struct stack_vport_change c = {
-		.set_cpu = x->cpu_given, .cpu = x->cpu, .by_plan = x->cpu_by_plan, .let_plan = x->cpu_by_plan,
-		.set_moderation = true, .moderation = x->moderation,
-		.set_source_check = true, .set_vlan_check = true, .set_all_multicast = true, .set_trunk = true, .policy = x->policy,
-		.set_tuning = true, .tuning = x->tuning, .set_rss = true, .rss = x->rss,
-		.set_name = stack_vport_id(v) != 0,
-	};
-
-	if (stack_vport_info(v, &now, e) < 0)
-		return -1;
-	c.set_queue_pairs = c.set_name && now.queue_pairs != x->queue_pairs;
-	c.queue_pairs = x->queue_pairs;
-	memcpy(c.name, x->name, sizeof c.name);
-	return stack_vport_set(v, &c, e);
-}
-
-/* What is in the way of the wish: filters, or all of a VPort that can become it only by being made anew. */
-static int take(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
-{
-	struct wish_vport now;
-	bool renew;
-
-	if (document_wish(v, &now, e) < 0)
-		return -1;
-	renew = stack_vport_id(v) != 0 && wish_needs_renewal(&now, w);
-	wish_free(&now);
-	return renew ? stack_vport_del(v, e) : take_filters(v, w, e);
-}
+/* ---- going back to what is in the store (undo.h) ---- */
 
 enum step { TAKE, MAKE, GIVE, STEPS };
 
@@ -367,11 +283,11 @@ static int go_back(struct adapter *a, enum step step, uint32_t id, struct stack_
 	if (document_read(k->doc, a->daemon->cfg->run_dir, &w, e) < 0)
 		return -1;
 	if (step == TAKE && v)
-		rc = take(v, &w, e);
+		rc = undo_take(v, &w, e);
 	else if (step == MAKE)
-		rc = v ? set_vport(v, &w, e) : stack_vport_add(a->stack, &w.want, &v, e);
+		rc = v ? undo_set(v, &w, e) : stack_vport_add(a->stack, &w.want, &v, e);
 	else if (step == GIVE && v)
-		rc = give_filters(v, &w, e);
+		rc = undo_give(v, &w, e);
 	wish_free(&w);
 	return rc;
 }
@@ -577,7 +493,7 @@ static void make_kept(struct adapter *a, struct kept *k)
 	if (rc == 0) {
 		check_cpu(a, &w);
 		if (k->id == 0)
-			rc = set_vport(v, &w, &e) < 0 || give_filters(v, &w, &e) < 0 ? -1 : 0;
+			rc = undo_set(v, &w, &e) < 0 || undo_give(v, &w, &e) < 0 ? -1 : 0;
 		else
 			rc = stack_vport_add(a->stack, &w.want, &v, &e);
 		wish_free(&w);
@@ -596,7 +512,7 @@ static int make_default(struct adapter *a, struct vmq_err *err)
 	struct stack_error e;
 
 	old_ids(a->state, find(a->state, 0), &w);
-	if (stack_adapter_model(a->stack) == STACK_MODEL_NONE || (set_vport(v, &w, &e) == 0 && give_filters(v, &w, &e) == 0))
+	if (stack_adapter_model(a->stack) == STACK_MODEL_NONE || (undo_set(v, &w, &e) == 0 && undo_give(v, &w, &e) == 0))
 		return 0;
 	*err = e.err;
 	config_blame(a->daemon->cfg, err, "adapters[%zu].host%s%s", (size_t)(a - a->daemon->adapters), e.field[0] ? "." : "",
