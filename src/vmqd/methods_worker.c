@@ -8,7 +8,9 @@
 /* Percent with one digit behind the point. */
 static double percent(uint64_t part, uint64_t whole)
 {
-	return whole ? (double)(part * 1000 / whole) / 10.0 : 0.0;
+	uint64_t tenths = whole ? part * 1000 / whole : 0;
+
+	return (double)tenths / 10.0;
 }
 
 static json_t *worker_json(const struct nic_worker_stats *w)

@@ -301,12 +301,12 @@ static void step(struct placement *p)
 	struct holding h = { .p = p, .now = now_ns() / 1000000000u };
 	struct placement_plan pp = { 0 };
 	struct stack_error e = { 0 };
+	int rc = placement_plan(p, &pp, &e);
 
 	h.pp = &pp;
-	if (placement_plan(p, &pp, &e) < 0)
-		log_warn("automatic placement: %s", e.err.text);
-	else if (cpu_auto_step(&p->automatic, &pp.plan, held, &h, false) >= 0 &&
-		 placement_apply(p, &pp, p->automatic.back ? PLACEMENT_BACK : PLACEMENT_AUTO, &e) < 0)
+	if (rc == 0 && cpu_auto_step(&p->automatic, &pp.plan, held, &h, false) >= 0)
+		rc = placement_apply(p, &pp, p->automatic.back ? PLACEMENT_BACK : PLACEMENT_AUTO, &e);
+	if (rc < 0)
 		log_warn("automatic placement: %s", e.err.text);
 	placement_plan_free(&pp);
 }
