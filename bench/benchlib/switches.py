@@ -164,7 +164,8 @@ class Ovs(Switch):
     name, listens = 'OVS-DPDK NORMAL', False
     other_config = () # of its database, beside what is needed
 
-    def __init__(self, env, active=2, silent=0, wire=False):
+    def __init__(self, env, active=2, silent=0, wire=None):
+        """wire: what kind of port the wire is, afxdp or packet (DPDK's); None: there is none."""
         super().__init__(env, active, silent)
         self.wire, self.netns, self.db = wire, None, None
 
@@ -210,10 +211,13 @@ class Ovs(Switch):
                       f'options:vhost-server-path={s}', f'ofport_request={i + 1}']
         self._vsctl(*words)
         if self.wire:
-            self._vsctl('add-port', 'br0', 'wire0', '--', 'set', 'Interface', 'wire0', 'type=afxdp', 'options:n_rxq=1')
-            error = self._vsctl('get', 'Interface', 'wire0', 'error').strip()
+            kind = {'afxdp': ['type=afxdp', 'options:n_rxq=1'],
+                    'packet': ['type=dpdk', 'options:dpdk-devargs=net_af_packet0,iface=wire0']}[self.wire]
+            name = 'wire0' if self.wire == 'afxdp' else 'dpdk0' # a DPDK port's name is its own, its device is wire0
+            self._vsctl('add-port', 'br0', name, '--', 'set', 'Interface', name, *kind)
+            error = self._vsctl('get', 'Interface', name, 'error').strip()
             if error not in ('[]', ''):
-                raise Failed('Open vSwitch takes no AF_XDP port: ' + error)
+                raise Failed(f'Open vSwitch takes no {self.wire} port: {error}')
 
     def stop(self):
         super().stop()
