@@ -382,6 +382,13 @@ def test_rooms():
         assert re.search(rf'>{room}(/softnic)?</text>', read('docs/img/rooms.svg')), room
 
 
+def test_batch_sizes():
+    """The guide's example of vmqctl perf has the columns that it has."""
+    sizes = re.findall(r'"([\d-]+)"', re.search(r'sizes\[\] = \{(.*?)\}', read('src/vmqctl/cmd_perf.c')).group(1))
+    [head] = re.findall(r'^CPU  BATCHES OF +(.*)$', read('docs/guide.md'), re.M)
+    assert sizes and head.split() == sizes
+
+
 def test_requests_of_our_own():
     """docs/contract.md has each with its number."""
     ours = dict(re.findall(r'^#define (OID_VMQ_\w+) (0x\w+)u$', read('include/vmq/ndis_vmq.h'), re.M))
