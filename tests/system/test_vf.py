@@ -353,13 +353,14 @@ def test_freed_and_made_again_under_traffic(one):
     exchange(x)
 
 
-def test_several_queue_pairs(lab):
-    """A VF spreads what its VM receives over its queue pairs by itself."""
-    if len(os.sched_getaffinity(0)) < 2:
+@pytest.mark.parametrize('workers', [1, 2])
+def test_several_queue_pairs(lab, workers):
+    """A VF spreads what its VM receives over its queue pairs by itself, also where they share a worker."""
+    if len(os.sched_getaffinity(0)) < workers:
         pytest.skip('there is one CPU')
-    x = lab(vports=[{'name': 'v', 'mac': V, 'function': 'vf', 'queue_pairs': 2}])
+    x = lab(vports=[{'name': 'v', 'mac': V, 'function': 'vf', 'queue_pairs': 2}], cpus=daemon.cpus()[:workers])
     v = x.vm('v', pairs=2)
-    assert sorted(q['cpu'] for q in x.vmqd.call('queue.show', vport='v')['queues']) == x.cpus
+    assert sorted(q['cpu'] for q in x.vmqd.call('queue.show', vport='v')['queues']) == sorted(x.cpus * (2 // workers))
     for i in range(64):
         ip = bytes.fromhex('4500002800000000401100000a000001') + bytes([10, 0, 1, i])
         x.wire.send(bytes.fromhex(V.replace(':', '') + FAR.replace(':', '') + '0800') + ip + struct.pack('>HHHH', 1000 + i, 7, 20, 0) + bytes(12))

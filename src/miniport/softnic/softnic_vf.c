@@ -81,7 +81,8 @@ static void default_cpus(const struct softnic *s, struct softnic_vf *vf, unsigne
 
 /* A VF spreads what it receives by itself: the contract's RSS parameters are for VPorts on the PF. The key is the
  * customary one of the field, so that hashes can be compared. */
-static int spread(struct softnic *s, uint32_t vport, const uint16_t *cpu, unsigned n, struct vmq_err *err)
+static int spread(struct softnic *s, uint32_t vport, unsigned pairs, const uint16_t *cpu, unsigned n,
+		  struct vmq_err *err)
 {
 	struct nic_rss_config cfg = {
 		.types = NIC_RSS_IPV4 | NIC_RSS_TCP_IPV4 | NIC_RSS_UDP_IPV4 | NIC_RSS_IPV6 | NIC_RSS_TCP_IPV6 |
@@ -96,7 +97,7 @@ static int spread(struct softnic *s, uint32_t vport, const uint16_t *cpu, unsign
 
 	for (unsigned i = 0; i < cfg.entries; i++)
 		cfg.cpu[i] = cpu[i % n];
-	rc = nic_vport_set_rss(s->nic, vport, n > 1 ? &cfg : NULL, err);
+	rc = nic_vport_set_rss(s->nic, vport, pairs > 1 ? &cfg : NULL, err);
 	return rc ? rc : nic_vport_set_cpu(s->nic, vport, cpu[0], err);
 }
 
@@ -114,7 +115,7 @@ NDIS_STATUS softnic_vf_attach(struct softnic *s, unsigned id, struct nic_vport_c
 	s->vf_of[cfg->id] = (uint16_t)(id + 1);
 	vf->vport = cfg->id;
 	vf->queue_pairs = cfg->queue_pairs;
-	rc = spread(s, cfg->id, vf->cpu, vf->ncpus, err);
+	rc = spread(s, cfg->id, vf->queue_pairs, vf->cpu, vf->ncpus, err);
 	if (rc == 0 && s->cfg.ops)
 		rc = s->cfg.ops->vf_attached(s->cfg.ctx, id, cfg->id, err);
 	if (rc) {
@@ -182,7 +183,7 @@ NDIS_STATUS softnic_vf_cpus(struct softnic *s, NDIS_OID_REQUEST *req, struct vmq
 	}
 	status = check_cpus(s, vf, &p, err);
 	if (status == NDIS_STATUS_SUCCESS)
-		status = softnic_status(spread(s, p.VPortId, p.Cpu, p.NumCpus, err));
+		status = softnic_status(spread(s, p.VPortId, vf->queue_pairs, p.Cpu, p.NumCpus, err));
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	vf->ncpus = p.NumCpus;
