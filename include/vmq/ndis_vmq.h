@@ -37,8 +37,8 @@ typedef struct _VMQ_VPORT_POLICY {
 /*
  * OID_VMQ_VF_CPUS, set: which workers serve the queue pairs of a VPort on a VF. The contract has no affinity for such a
  * VPort, because a VF interrupts its guest's CPUs; of the software adapter a worker must do its work. Structure:
- * VMQ_VF_CPUS. What the VPort receives is spread over the first NumCpus queue pairs, pair k on Cpu[k]; pairs beyond
- * them are on Cpu[0]. A new VPort's pairs are spread over the workers, beginning with the VFId-th.
+ * VMQ_VF_CPUS. Queue pair k is on Cpu[k modulo NumCpus]; what the VPort receives is spread over all pairs that its VM
+ * has enabled. A new VPort's pairs are spread over the workers, beginning with the VFId-th.
  * NDIS_STATUS_SUCCESS; INVALID_LENGTH (BytesNeeded set); INVALID_PARAMETER: bad header, no such VPort or not on a VF,
  * NumCpus 0 or more than the VPort's queue pairs, a CPU without a worker or twice.
  * method: VPortId in, NumCpus and Cpu out.
