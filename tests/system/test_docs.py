@@ -389,6 +389,20 @@ def test_batch_sizes():
     assert sizes and head.split() == sizes
 
 
+def test_settled_questions():
+    """Each open question of the documentation that the sources cite has its answer in docs/contract.md, in order."""
+    settled = [int(n) for n in re.findall(r'^\| (\d+) \|', section('docs/contract.md', '## Settled questions'), re.M)]
+    assert settled == sorted(set(settled))
+    cited = set()
+    for top in ('src', 'include'):
+        for folder, _, files in os.walk(os.path.join(ROOT, top)):
+            for file in files:
+                if file.endswith(('.c', '.h')):
+                    with open(os.path.join(folder, file)) as f:
+                        cited |= {int(n) for n in re.findall(r'\bQ(\d+)\b', f.read())}
+    assert len(cited) > 10 and cited <= set(settled), cited - set(settled)
+
+
 def test_requests_of_our_own():
     """docs/contract.md has each with its number."""
     ours = dict(re.findall(r'^#define (OID_VMQ_\w+) (0x\w+)u$', read('include/vmq/ndis_vmq.h'), re.M))
