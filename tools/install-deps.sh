@@ -9,7 +9,7 @@
 #   tools/install-deps.sh [build|demo|deb|test|bench]...      default: build
 set -euo pipefail
 
-build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev libjansson-dev libsqlite3-dev
+build=(gcc libc6-dev make meson ninja-build pkg-config clang libbpf-dev libxdp-dev libjansson-dev libxml2-dev libsqlite3-dev
 	libyaml-dev libsystemd-dev libcap-ng-dev libseccomp-dev libpcap-dev libmnl-dev libmicrohttpd-dev libcmocka-dev scdoc
 	mingw-w64-common gcc-mingw-w64-x86-64-posix)
 demo=(qemu-system-x86 seabios ipxe-qemu iproute2 ethtool procps util-linux cpio gzip kmod python3 python3-yaml

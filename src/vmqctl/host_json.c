@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/host.h"
+#include "vmqctl/libvirt.h"
 
 static json_t *cpus_json(const struct host_topology *t)
 {
@@ -14,10 +15,10 @@ static json_t *cpus_json(const struct host_topology *t)
 		const struct host_cpu *c = &t->cpu[cpu];
 
 		if (c->present)
-			(void)json_array_append_new(list, json_pack("{s:i, s:i, s:i, s:b, s:b, s:b}", "cpu", (int)cpu,
-								    "core", c->core, "node", c->node, "online",
-								    c->online, "isolated", c->isolated, "nohz_full",
-								    c->nohz_full));
+			(void)json_array_append_new(list,
+						    json_pack("{s:i, s:i, s:i, s:b, s:b, s:b}", "cpu", (int)cpu, "core",
+							      c->core, "node", c->node, "online", c->online, "isolated",
+							      c->isolated, "nohz_full", c->nohz_full));
 	}
 	return list;
 }
@@ -68,23 +69,50 @@ static json_t *guest_json(const char *vport, const struct host_guest *g)
 	return out;
 }
 
+/* What is known of VMs, by their VPort's socket. */
+struct guests {
+	json_t *vport_of; /* socket → VPort's name, of those of which nothing is known yet */
+	json_t *list;
+};
+
+/* libvirt knows it, and nothing better was found. */
+static void from_libvirt(void *ctx, const char *socket, const struct host_guest *g)
+{
+	struct guests *all = ctx;
+	const char *name = json_string_value(json_object_get(all->vport_of, socket));
+
+	if (!name)
+		return;
+	(void)json_array_append_new(all->list, guest_json(name, g));
+	(void)json_object_del(all->vport_of, socket);
+}
+
+/* What a VM's process shows counts; where it shows neither virtual processors nor memory (it does not run, or has only
+ * begun), what libvirt will do with them. */
 static json_t *guests_json(const char *root, const json_t *vports)
 {
+	struct guests all = { json_object(), json_array() };
 	struct host_guest *g = malloc(sizeof *g);
-	json_t *list = json_array();
 	const json_t *v;
 	size_t i;
 
 	json_array_foreach(json_object_get(vports, "vports"), i, v)
 	{
 		const char *name = json_string_value(json_object_get(v, "name"));
+		const char *socket = json_string_value(json_object_get(v, "socket"));
 		json_int_t pid = json_integer_value(json_object_get(v, "peer_pid"));
 
-		if (g && name && pid > 0 && host_guest_read(root, (pid_t)pid, g) == 0)
-			(void)json_array_append_new(list, guest_json(name, g));
+		if (g && name && pid > 0 && host_guest_read(root, (pid_t)pid, g) == 0 &&
+		    (g->nvcpus || g->node >= 0 || !socket))
+			(void)json_array_append_new(all.list, guest_json(name, g));
+		else if (name && socket)
+			(void)json_object_set_new(all.vport_of, socket, json_string(name));
 	}
 	free(g);
-	return list;
+	if (json_object_size(all.vport_of))
+		libvirt_guests(root, from_libvirt, &all);
+	json_decref(all.vport_of);
+	return all.list;
 }
 
 json_t *host_json(const char *root, pid_t pid, const json_t *switches, const json_t *vports)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """CPU plans of a running vmqd: judged against hosts that don't exist, applied under traffic, and made by vmqd itself."""
 import os
+import re
 
 import pytest
 
@@ -64,6 +65,55 @@ def test_a_bad_host_is_told_by_name(lab, tmp_path):
     assert d.vport('b')['cpu'] == first
     d.vmqctl('cpu', 'auto', 'undo')
     assert d.vport('b')['cpu'] == second
+
+
+DOMAIN = """<domain type='kvm'><name>web</name>{vcpu}
+  <cputune>{pins}</cputune><numatune><memory mode='strict' nodeset='{node}'/></numatune>
+  <devices><interface type='vhostuser'><source type='unix' path='{socket}' mode='client'/></interface>
+  <interface type='network'><source network='default'/></interface></devices></domain>"""
+
+
+def domain(socket, cpus, node=0, vcpu='<vcpu>2</vcpu>', wrap='{}'):
+    """A file of libvirt's; cpus: of each virtual processor."""
+    pins = ''.join(f"<vcpupin vcpu='{i}' cpuset='{c}'/>" for i, c in enumerate(cpus))
+    return wrap.format(DOMAIN.format(vcpu=vcpu, pins=pins, node=node, socket=socket))
+
+
+@needs_two
+def test_pins_are_libvirts_before_the_vm_runs(lab, tmp_path):
+    x = lab(vports=[{'name': n, 'mac': m, 'cpu': c} for n, m, c in zip('ab', (A, B), daemon.cpus())])
+    first, second = x.cpus
+    d = x.vmqd
+    run, etc = 'run/libvirt/qemu/web.xml', 'etc/libvirt/qemu/web.xml'
+    host = {k: v for k, v in bad_host(d.call('version')['pid'], x.cpus, 0).items() if k.startswith('sys/')}
+
+    def pinned(**files):
+        """{CPU: whose processor is pinned to it} of a host with these files."""
+        root = tmp_path / str(len(list(tmp_path.iterdir())))
+        write_tree(root, {**host, **{{'run': run, 'etc': etc}.get(k, k): v for k, v in files.items()}})
+        found = d.vmqctl_json('--topology', str(root), 'cpu', 'plan', 'show')['findings']
+        return {f['cpu']: re.search(r'virtual processor (\d+) of VM \S* ?(\w+)|$', f['text']).group(0) or f['text']
+                for f in found if f['check'] == 'vcpu'}
+    assert pinned() == {}
+    at = d.path('a')
+    said = pinned(etc=domain(at, [second, 5]))
+    assert list(said) == [second]
+    # the file of the running domain counts before that of its definition
+    assert list(pinned(etc=domain(at, [second]), run=domain(at, [first], wrap='<domstatus state="running" pid="7">{}</domstatus>'))) == [first]
+    # a set for all, one taken out of it, one of them elsewhere
+    both = f'<vcpu cpuset="{first}-{second},^{first}">2</vcpu>' if first < second else f'<vcpu cpuset="{second}">2</vcpu>'
+    assert list(pinned(etc=domain(at, [], vcpu=both))) == [second]
+    assert pinned(etc=domain(at, [5, 6], vcpu=both)) == {}
+    # somebody else's domain, and what is no domain
+    assert pinned(etc=domain('/run/other.sock', [second])) == {}
+    for bad in ('', '<', '<domain', '\0', domain(at, ['x']), domain(at, ['']), domain(at, ['99999']), domain(at, [second]).replace("vcpu='0'", "vcpu='-1'"),
+                domain(at, [second]).replace("vcpu='0'", "vcpu='999999999999'"),
+                f'<!DOCTYPE domain [<!ENTITY cpu "{second}">]>' + domain(at, ['&cpu;'])):
+        assert pinned(etc=bad) == {}, bad
+    # a running process that shows its processors knows better
+    x.plug('a')
+    peer = d.vport('a')['peer_pid']
+    assert pinned(etc=domain(at, [second]), **{f'proc/{peer}/task/5/comm': 'CPU 0/KVM', f'proc/{peer}/task/5/status': 'Cpus_allowed_list:\t6'}) == {}
 
 
 @needs_two
