@@ -71,10 +71,10 @@ static inline struct worker *route(struct worker *w, uint8_t *way, struct worker
 	return to;
 }
 
-/* A VPort that has no ring for us: it is bypassed, or there is no VM. */
+/* A VPort that had no ring for us: it is bypassed (or was just now, and the ring is there again), or there is no VM. */
 static void to_bypassed(struct worker *w, struct frame *f, struct nic_vport *v)
 {
-	struct nic_queue *q = is_set(&v->bypass) ? bypass_receiver(v, f) : NULL;
+	struct nic_queue *q = bypass_receiver(v, f);
 	enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
 
 	if (!q || !handover_copy(w, route(w, &vport_counters(v, w)->route[q->qp], bypass_worker(v->nic, w)), f, v->nic, v->id, &why))
