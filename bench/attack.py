@@ -4,7 +4,7 @@
 
     bench/attack.py SOCKET
 
-Prints how many times it did when it ends. What each attack must not achieve is the tests' business
+Says when it has begun, and how many times it did when it ends. What each attack must not achieve is the tests' business
 (docs/threat-model.md); here it only has to keep the switch busy."""
 import itertools
 import os
@@ -75,6 +75,8 @@ def main():
         for q in v.queues:
             q.reset()
         done += 1
+        if done == 1:
+            print('attacking', flush=True)
 
 
 if __name__ == '__main__':

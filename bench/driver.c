@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The guest driver's half of the rings, a burst a call. Both directions first gather the slots of a burst and prefetch
- * its frames, then touch them: the frames were last in the switch's cache, and fetching them one at a time would make
- * the generator the bottleneck. Kicks are given when the device asks for them, interrupts are declined: we poll.
+ * The guest driver's half of the rings. Whatever the switch wrote last is in its cache, and fetching it one line at a
+ * time would make the generator the bottleneck. So each step goes over a whole burst, and receiving over all ports:
+ * indexes, used entries, frames; each step asks for the lines of the next. Kicks are given when the device asks for
+ * them, interrupts are declined: we poll.
  */
 #include "vugen.h"
 
@@ -14,10 +15,13 @@
 #define NO_INTERRUPT  1u /* avail->flags, driver_event->flags */
 #define NO_NOTIFY     1u /* used->flags, device_event->flags */
 
+#define RX_PORTS  64u  /* that are received from at a time */
+#define RX_FRAMES 256u /* of all of them */
+
 struct burst {
-	uint8_t *frame[MAX_BURST];
-	uint32_t len[MAX_BURST];
-	uint16_t id[MAX_BURST];
+	uint8_t **frame;
+	uint32_t *len;
+	uint16_t *id;
 	unsigned n;
 };
 
@@ -77,12 +81,16 @@ bool ring_wants_kick(const struct ring *r)
 	return !(__atomic_load_n(&r->used->flags, __ATOMIC_RELAXED) & NO_NOTIFY);
 }
 
+/* What was made available before the look at a ring's flag: pairs with the device's fence before it sleeps. */
+static void before_kicks(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 static void kick(const struct ring *r)
 {
 	const uint64_t one = 1;
 
-	/* what was made available before the look at the flag: pairs with the device's fence before it sleeps */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (ring_wants_kick(r) && write(r->kick_fd, &one, sizeof one) < 0)
 		return; /* the counter is full: the device was kicked often enough */
 }
@@ -184,13 +192,34 @@ static void split_publish(struct ring *r)
 	__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);
 }
 
+bool tx_home(const struct port *p)
+{
+	const struct ring *r = &p->q[TX];
+	unsigned last = r->pos ? r->pos - 1u : opt.ring - 1;
+
+	if (!p->tx)
+		return true;
+	if (!opt.packed)
+		return __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) == r->avail_idx;
+	return !!(r->packed[last].flags & PACKED_AVAIL) == !!(r->packed[last].flags & PACKED_USED);
+}
+
+void tx_resize(struct port *p)
+{
+	for (unsigned i = 0; i < opt.ring && !opt.packed; i++) /* packed: with each frame */
+		p->q[TX].desc[i].len = HDR_LEN + opt.size;
+}
+
 /* ---- bursts ---- */
 
 unsigned tx_burst(struct port *p, unsigned max)
 {
 	struct ring *r = &p->q[TX];
 	uint64_t stamp = opt.latency ? cycles() : 0;
-	struct burst b;
+	uint8_t *frame[MAX_BURST];
+	uint32_t len[MAX_BURST];
+	uint16_t id[MAX_BURST];
+	struct burst b = { frame, len, id, 0 };
 
 	if (p->echo && p->echo_in - p->echo_out < max)
 		max = p->echo_in - p->echo_out;
@@ -207,6 +236,7 @@ unsigned tx_burst(struct port *p, unsigned max)
 		packed_post(p, r, &b, false);
 	else
 		split_publish(r);
+	before_kicks();
 	kick(r);
 	p->tx += b.n;
 	return b.n;
@@ -248,26 +278,90 @@ static void take_frames(struct port *p, const struct burst *b)
 	p->rx_wrong += b->n - taken;
 }
 
-unsigned rx_burst(struct port *p, unsigned max)
-{
-	struct ring *r = &p->q[RX];
-	struct burst b;
+/* ---- receiving, all ports step by step ---- */
 
-	if (opt.packed) {
-		packed_gather(r, &b, max, true);
-	} else {
-		split_gather_rx(r, &b, max);
-		split_post(r, &b);
+/* The line that says whether something has come. */
+static const void *rx_sign(const struct ring *r)
+{
+	return opt.packed ? (const void *)&r->packed[r->pos] : (const void *)&r->used->idx;
+}
+
+static bool rx_waits(const struct ring *r)
+{
+	uint16_t flags;
+
+	if (!opt.packed)
+		return __atomic_load_n(&r->used->idx, __ATOMIC_RELAXED) != r->last_used;
+	flags = __atomic_load_n(&r->packed[r->pos].flags, __ATOMIC_RELAXED);
+	return !!(flags & PACKED_AVAIL) == r->wrap && !!(flags & PACKED_USED) == r->wrap;
+}
+
+/* Those of n ports that have something, and the lines that gathering and posting will touch. */
+static unsigned rx_find(struct port *const *ports, unsigned n, struct port **busy)
+{
+	unsigned nbusy = 0;
+
+	for (unsigned i = 0; i < n && n > 1; i++)
+		__builtin_prefetch(rx_sign(&ports[i]->q[RX]));
+	for (unsigned i = 0; i < n; i++) {
+		const struct ring *r = &ports[i]->q[RX];
+
+		if (!rx_waits(r))
+			continue;
+		busy[nbusy++] = ports[i];
+		if (opt.packed || n == 1)
+			continue;
+		__builtin_prefetch(&r->used->ring[r->last_used & mask()]);
+		__builtin_prefetch(&r->avail->ring[r->avail_idx & mask()], 1);
+		__builtin_prefetch(&r->avail->idx, 1);
 	}
-	if (!b.n)
+	return nbusy;
+}
+
+static unsigned rx_ports(struct port *const *ports, unsigned n)
+{
+	struct port *busy[RX_PORTS];
+	struct burst b[RX_PORTS];
+	uint8_t *frame[RX_FRAMES];
+	uint32_t len[RX_FRAMES];
+	uint16_t id[RX_FRAMES];
+	unsigned nbusy = rx_find(ports, n, busy), got = 0;
+
+	if (!nbusy)
 		return 0;
-	take_frames(p, &b);
-	if (opt.packed)
-		packed_post(p, r, &b, true);
-	else
-		split_publish(r);
-	kick(r);
-	return b.n;
+	for (unsigned i = 0; i < nbusy; i++) {
+		struct ring *r = &busy[i]->q[RX];
+		unsigned max = RX_FRAMES - got < MAX_BURST ? RX_FRAMES - got : MAX_BURST;
+
+		b[i] = (struct burst){ frame + got, len + got, id + got, 0 };
+		if (opt.packed) {
+			packed_gather(r, &b[i], max, true);
+		} else {
+			split_gather_rx(r, &b[i], max);
+			split_post(r, &b[i]);
+		}
+		got += b[i].n;
+	}
+	for (unsigned i = 0; i < nbusy; i++) {
+		take_frames(busy[i], &b[i]);
+		if (opt.packed)
+			packed_post(busy[i], &busy[i]->q[RX], &b[i], true);
+		else
+			split_publish(&busy[i]->q[RX]);
+	}
+	before_kicks();
+	for (unsigned i = 0; i < nbusy; i++)
+		kick(&busy[i]->q[RX]);
+	return got;
+}
+
+unsigned rx_turn(struct port *const *ports, unsigned n)
+{
+	unsigned got = 0;
+
+	for (unsigned i = 0; i < n; i += RX_PORTS)
+		got += rx_ports(ports + i, n - i < RX_PORTS ? n - i : RX_PORTS);
+	return got;
 }
 
 void port_announce(struct port *p)
@@ -284,5 +378,6 @@ void port_announce(struct port *p)
 		r->avail->ring[0] = 0;
 		__atomic_store_n(&r->avail->idx, (uint16_t)1, __ATOMIC_RELEASE);
 	}
+	before_kicks();
 	kick(r);
 }

@@ -88,9 +88,11 @@ static void prepare_sender(struct port *p, unsigned place)
 {
 	uint8_t mac[6];
 
-	p->head = calloc(gen.nrx + 1, FRAME_HEAD);
+	if (!p->head)
+		p->head = aligned_alloc(64, (size_t)(gen.nrx + 1) * FRAME_HEAD);
 	if (!p->head)
 		die("no memory for", p->path);
+	p->ndst = p->next_dst = 0;
 	if (opt.has_dmac) {
 		add_destination(p, opt.dmac);
 	} else {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The measurements. A stream: send and receive as fast as the switch allows (or at a rate) for a while and count. A
- * wake: one frame after a silence long enough for the switch to fall asleep, again and again, timed from before it is
- * made available to when it lies in the receiver's ring. Each prints one line of key=value words.
+ * The measurement of a stream: send and receive as fast as the switch allows (or at a rate) for a while and count. It
+ * prints one line of key=value words.
  */
 #include "vugen.h"
 
@@ -10,19 +9,21 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_AT_CLOCK	  256u	/* turns between two looks at the clock */
-#define CREDIT_MAX	  256.0 /* frames that a late turn may make up for */
+#define LOOK_AT_CLOCK	  256u	     /* turns between two looks at the clock */
+#define CREDIT_MAX	  256.0	     /* frames that a late turn may make up for */
 #define LATENCY_BUCKETS	  (1u << 20) /* 67 ms */
 #define LATENCY_BUCKET_NS 64u
-#define WAKE_LOST_S	  1.0
+#define SETTLE_S	  0.05 /* at most */
+#define SILENT_S	  0.0002
 
 static volatile sig_atomic_t stop;
 static uint64_t latency[LATENCY_BUCKETS], latencies;
 static bool measuring;
-static double cycles_per_s;
+double cycles_per_s;
 
 static void on_signal(int s)
 {
@@ -37,8 +38,10 @@ bool stopped(void)
 
 void stop_on_signals(void)
 {
-	(void)signal(SIGINT, on_signal);
-	(void)signal(SIGTERM, on_signal);
+	const struct sigaction a = { .sa_handler = on_signal }; /* no SA_RESTART: a read of the next command ends */
+
+	(void)sigaction(SIGINT, &a, NULL);
+	(void)sigaction(SIGTERM, &a, NULL);
 }
 
 double seconds_now(void)
@@ -49,7 +52,7 @@ double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void calibrate(void)
+void measure_prepare(void)
 {
 	double t = seconds_now();
 	uint64_t c = cycles();
@@ -205,19 +208,37 @@ static void stream_print(const struct stream *s)
 
 static unsigned receive_turn(void)
 {
-	unsigned n = 0;
+	return rx_turn(gen.vm_rx, gen.nvm_rx);
+}
 
-	for (unsigned i = 0; i < gen.nrx; i++)
-		if (!(gen.rx[i]->role & ROLE_WIRE))
-			n += rx_burst(gen.rx[i], MAX_BURST);
-	return n;
+static bool all_home(void)
+{
+	bool home = true;
+
+	for (unsigned i = 0; i < gen.ntx; i++)
+		home &= (gen.tx[i]->role & ROLE_WIRE) || tx_home(gen.tx[i]);
+	for (unsigned i = 0; i < gen.necho; i++)
+		home &= tx_home(gen.echo[i]);
+	return home;
+}
+
+bool settle(void)
+{
+	double now = seconds_now(), last = now, end = now + SETTLE_S;
+
+	for (; now < end && !stop && !(all_home() && now - last > SILENT_S); now = seconds_now())
+		if (receive_turn())
+			last = now;
+	return all_home();
 }
 
 void measure_stream(void)
 {
 	struct stream s = { 0 };
 
-	calibrate();
+	if (latencies)
+		memset(latency, 0, sizeof latency);
+	latencies = 0;
 	s.last = s.paid = cycles();
 	s.end = seconds_now() + opt.warmup_s;
 	for (unsigned turn = 0; !stop; turn++) {
@@ -244,62 +265,4 @@ void measure_stream(void)
 	measuring = false;
 	if (!stop)
 		stream_print(&s);
-}
-
-/* ---- a wake ---- */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* One frame; returns the seconds until it was received, or a negative number when it was not. */
-static double wake_once(struct port *from, struct port *to, bool *kicked)
-{
-	uint64_t begin, limit = (uint64_t)(WAKE_LOST_S * cycles_per_s);
-
-	*kicked = ring_wants_kick(&from->q[TX]);
-	begin = cycles();
-	if (!tx_burst(from, 1))
-		fail(from, "the switch does not give sent buffers back");
-	do {
-		if (rx_burst(to, MAX_BURST))
-			return (double)(cycles() - begin) / cycles_per_s;
-		relax();
-	} while (!stop && cycles() - begin < limit);
-	return -1;
-}
-
-void measure_wake(void)
-{
-	struct port *from = gen.tx[0], *to = gen.rx[0] == from && gen.nrx > 1 ? gen.rx[1] : gen.rx[0];
-	double *took = calloc(opt.wake, sizeof *took);
-	unsigned n = 0, kicks = 0, lost = 0;
-
-	if (!took)
-		die("no memory for the times of", from->path);
-	calibrate();
-	(void)receive_turn();
-	for (unsigned i = 0; i < opt.wake && !stop; i++) {
-		bool kicked;
-		double t;
-
-		(void)usleep((useconds_t)opt.gap_us);
-		t = wake_once(from, to, &kicked);
-		kicks += kicked;
-		if (t >= 0)
-			took[n++] = t;
-		else
-			lost++;
-	}
-	qsort(took, n, sizeof *took, by_value);
-	if (n)
-		(void)printf("vugen label=%s size=%u wakes=%u gap_us=%.0f lost=%u kicked_pct=%.1f wake_min_us=%.2f "
-			     "wake_p50_us=%.2f "
-			     "wake_p90_us=%.2f wake_p99_us=%.2f wake_max_us=%.2f\n",
-			     opt.label, opt.size, n, opt.gap_us, lost, 100.0 * kicks / (n + lost), took[0] * 1e6,
-			     took[n / 2] * 1e6, took[n * 9 / 10] * 1e6, took[n * 99 / 100] * 1e6, took[n - 1] * 1e6);
-	free(took);
 }

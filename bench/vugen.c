@@ -2,7 +2,7 @@
 /*
  * vugen: options, and the order of things. The ports come up in the order given, all sockets first, because some
  * switches wait for each one's peer; receivers that never send announce themselves by one broadcast frame; then one
- * measurement.
+ * measurement, or one for each command.
  */
 #include "vugen.h"
 
@@ -23,9 +23,9 @@ struct options opt = { .size = MIN_FRAME,
 		       .ring = 256,
 		       .burst = 32,
 		       .flows = 1,
-		       .first = 1,
 		       .timeout_s = 20,
 		       .core = -1,
+		       .peer_core = -1,
 		       .vlan = -1,
 		       .time_s = 5,
 		       .warmup_s = 1,
@@ -46,7 +46,7 @@ static const char help[] =
     "  --idle SOCKET          is connected and silent\n"
     "  --idle-many PATTERN N  N of those; PATTERN holds one %d (0, 1 ...). --tx-many, --rx-many likewise\n"
     "  --wire-tx DEVICE       sends from the far end of the switch's physical port; --wire-rx DEVICE receives there\n"
-    "  --first N              the first port owns the address with HHLL = N, the next N + 1 (1)\n"
+    "  --first N              the next port owns the address with HHLL = N, the one after it N + 1 (1)\n"
     "\n"
     "What is sent:\n"
     "  --size BYTES           of a frame without FCS, 64 ... 2048 (64)\n"
@@ -76,7 +76,10 @@ static const char help[] =
     "  --gap US               that silence, 1 ... 1000000 (2000)\n"
     "  --timeout S            wait that long for the switch (20)\n"
     "  --label TEXT           printed with the result\n"
-    "  --hold                 stay connected at the end, until a signal\n"
+    "  --commands             stay connected, print \"vugen ready\", and make a measurement for each line of the "
+    "input: the\n"
+    "                         word stream, wake or floor, then any of time=S warmup=S rate=PPS size=BYTES wake=N\n"
+    "                         gap=US core=CPU; floor: as wake, but it is a thread on that CPU that wakes, no switch\n"
     "With idle ports only it prints \"vugen ready\" and stays until a signal.\n";
 
 _Noreturn static void usage(const char *sentence, const char *what)
@@ -104,6 +107,8 @@ static unsigned integer(const char *s, double min, double max, const char *optio
 	return (unsigned)number(s, min, max, option);
 }
 
+static unsigned next_id = 1; /* of the next port */
+
 static void add_port(const char *path, unsigned role)
 {
 	struct port *p = &gen.port[gen.nports];
@@ -111,9 +116,11 @@ static void add_port(const char *path, unsigned role)
 	if (gen.nports == MAX_PORTS)
 		usage("there are too many ports at ", path);
 	gen.nports++;
-	*p = (struct port){ .path = path, .role = role, .sock = -1, .listener = -1, .memfd = -1 };
+	*p = (struct port){ .path = path, .role = role, .id = next_id++, .sock = -1, .listener = -1, .memfd = -1 };
 	if (role & ROLE_RX)
 		gen.rx[gen.nrx++] = p;
+	if (role & ROLE_RX && !(role & ROLE_WIRE))
+		gen.vm_rx[gen.nvm_rx++] = p;
 	if (role & ROLE_ECHO)
 		gen.echo[gen.necho++] = p;
 	else if (role & ROLE_TX)
@@ -166,7 +173,7 @@ static void parse_mac(const char *s)
 	X(rx_many, 1, add_many(optarg, argv[optind++], ROLE_RX))                                                       \
 	X(wire_tx, 1, add_port(optarg, ROLE_WIRE | ROLE_TX))                                                           \
 	X(wire_rx, 1, add_port(optarg, ROLE_WIRE | ROLE_RX))                                                           \
-	X(first, 1, opt.first = integer(optarg, 1, UINT16_MAX - MAX_PORTS, "--first"))                                 \
+	X(first, 1, next_id = integer(optarg, 1, UINT16_MAX - MAX_PORTS, "--first"))                                   \
 	X(size, 1, opt.size = integer(optarg, MIN_FRAME, MAX_FRAME, "--size"))                                         \
 	X(random, 0, opt.random = true)                                                                                \
 	X(pairs, 0, opt.pairs = true)                                                                                  \
@@ -191,7 +198,7 @@ static void parse_mac(const char *s)
 	X(gap, 1, opt.gap_us = number(optarg, 1, 1e6, "--gap"))                                                        \
 	X(timeout, 1, opt.timeout_s = integer(optarg, 1, 3600, "--timeout"))                                           \
 	X(label, 1, opt.label = optarg)                                                                                \
-	X(hold, 0, opt.hold = true)                                                                                    \
+	X(commands, 0, opt.commands = true)                                                                            \
 	X(help, 0, (void)fputs(help, stdout); exit(0))
 
 static void parse_options(int argc, char **argv)
@@ -227,6 +234,11 @@ static void parse_options(int argc, char **argv)
 		usage("what is this: ", argv[optind]);
 }
 
+static bool can_wake(void)
+{
+	return gen.ntx && !gen.necho && !((gen.tx[0]->role | gen.rx[0]->role) & ROLE_WIRE);
+}
+
 static void check_options(void)
 {
 	if (!gen.nports)
@@ -237,24 +249,22 @@ static void check_options(void)
 		usage("nobody receives what is sent", "");
 	if (opt.pairs && (gen.necho || gen.ntx != gen.nrx))
 		usage("--pairs needs as many receivers as senders, and no echo", "");
-	if (opt.wake && (!gen.ntx || gen.necho || gen.tx[0]->role & ROLE_WIRE || gen.rx[0]->role & ROLE_WIRE))
+	if (opt.wake && !can_wake())
 		usage("--wake needs a VM that sends and one that receives, and no echo", "");
 	if (gen.necho)
 		opt.latency = true;
-	for (unsigned i = 0; i < gen.nports; i++)
-		gen.port[i].id = opt.first + i;
 }
 
-static void pin(void)
+void pin(int cpu)
 {
 	cpu_set_t s;
 
-	if (opt.core < 0)
+	if (cpu < 0)
 		return;
 	CPU_ZERO(&s);
-	CPU_SET(opt.core, &s);
+	CPU_SET(cpu, &s);
 	if (sched_setaffinity(0, sizeof s, &s))
-		die("can't run on the CPU of", "--core");
+		die("can't run on", "this CPU");
 }
 
 /* Every port takes a socket, two event descriptors a ring and one for its memory. */
@@ -307,13 +317,84 @@ static void stay(void)
 		(void)usleep(200000);
 }
 
+/* One word of a command, key=value: an option for this measurement and those behind it. */
+static void set_word(char *word)
+{
+	char *value = strchr(word, '=');
+
+	if (!value)
+		usage("a command's words are key=value, not ", word);
+	*value++ = 0;
+	if (strcmp(word, "time") == 0)
+		opt.time_s = number(value, 0, 1e6, "time");
+	else if (strcmp(word, "warmup") == 0)
+		opt.warmup_s = number(value, 0, 1e6, "warmup");
+	else if (strcmp(word, "rate") == 0)
+		opt.rate = number(value, 0, 1e9, "rate");
+	else if (strcmp(word, "gap") == 0)
+		opt.gap_us = number(value, 1, 1e6, "gap");
+	else if (strcmp(word, "wake") == 0)
+		opt.wake = integer(value, 1, 1000000, "wake");
+	else if (strcmp(word, "size") == 0)
+		opt.size = integer(value, MIN_FRAME, MAX_FRAME, "size");
+	else if (strcmp(word, "core") == 0)
+		opt.peer_core = (int)integer(value, 0, CPU_SETSIZE - 1, "core");
+	else
+		usage("a command has no such word: ", word);
+}
+
+static void resize(void)
+{
+	if (!settle())
+		fail(gen.tx[0], "the switch keeps frames that were sent, so their size can't change");
+	for (unsigned i = 0; i < gen.ntx; i++)
+		if (!is_wire(gen.tx[i]))
+			tx_resize(gen.tx[i]);
+	for (unsigned i = 0; i < gen.necho; i++)
+		tx_resize(gen.echo[i]);
+	frames_prepare();
+}
+
+static void command(char *line)
+{
+	const unsigned size = opt.size;
+	char *at, *verb = strtok_r(line, " \n", &at);
+
+	if (!verb)
+		return;
+	for (char *word = strtok_r(NULL, " \n", &at); word; word = strtok_r(NULL, " \n", &at))
+		set_word(word);
+	if (opt.size != size)
+		resize();
+	if (strcmp(verb, "stream") == 0)
+		measure_stream();
+	else if (strcmp(verb, "wake") == 0 && opt.wake && can_wake())
+		measure_wake();
+	else if (strcmp(verb, "floor") == 0 && opt.wake)
+		measure_floor();
+	else
+		usage("there is no such command, or not with these ports: ", verb);
+	(void)settle();
+}
+
+/* Measures on command; costs no processor time between two. */
+static void serve(void)
+{
+	char line[256];
+
+	(void)printf("vugen ready\n");
+	(void)fflush(stdout);
+	while (!stopped() && fgets(line, sizeof line, stdin))
+		command(line);
+}
+
 int main(int argc, char **argv)
 {
 	parse_options(argc, argv);
 	check_options();
 	stop_on_signals();
 	raise_limits();
-	pin();
+	pin(opt.core);
 	bring_up();
 	if (!gen.nrx && !gen.ntx) {
 		(void)printf("vugen ready idle=%u\n", gen.nports);
@@ -324,12 +405,13 @@ int main(int argc, char **argv)
 		for (unsigned i = 0; i < gen.nrx; i++)
 			announce(gen.rx[i]);
 		(void)usleep(SETTLE_US);
-		if (opt.wake)
+		measure_prepare();
+		if (opt.commands)
+			serve();
+		else if (opt.wake)
 			measure_wake();
 		else
 			measure_stream();
-		if (opt.hold)
-			stay();
 		for (unsigned i = 0; i < gen.nports; i++)
 			if (!is_wire(&gen.port[i]))
 				port_down(&gen.port[i]);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * vugen plays virtual machines to a vhost-user switch: what QEMU does (front.c: socket, shared memory, rings), what a
- * guest's virtio-net driver does (driver.c: one burst a call, frames.c: what is in it), and the measuring (measure.c).
- * It can also be the far end of the switch's physical port (wire.c). One process, one thread, any number of VMs; it
- * costs little a frame, so that the switch is the bottleneck and not it. Everything here is owned by that one thread.
- * The switch is trusted not to be hostile, but what it writes into the rings is masked before it is used as an index.
+ * guest's virtio-net driver does (driver.c: one burst a call, frames.c: what is in it), and the measuring (measure.c,
+ * wake.c). It can also be the far end of the switch's physical port (wire.c). One process, one thread, any number of
+ * VMs; it costs little a frame, so that the switch is the bottleneck and not it. Everything here is owned by that one
+ * thread. The switch is trusted not to be hostile, but what it writes into the rings is masked before it is used as an
+ * index.
  */
 #ifndef VMQ_BENCH_VUGEN_H
 #define VMQ_BENCH_VUGEN_H
@@ -28,12 +29,12 @@ struct options {
 	unsigned ring;	    /* descriptors a ring, a power of two */
 	unsigned burst;	    /* frames a turn and sender */
 	unsigned flows;	    /* UDP source ports in turn */
-	unsigned first;	    /* the number of the first port */
 	unsigned timeout_s; /* how long to wait for the switch */
 	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */
 	int core, vlan;	    /* -1: not pinned, untagged */
+	int peer_core;	    /* of a thread that measure_floor wakes; -1: not pinned */
 	double time_s, warmup_s, rate, gap_us;
-	bool server, packed, full, latency, no_mrg, hold, random, pairs, small_pages, interrupts, yield, has_dmac;
+	bool server, packed, full, latency, no_mrg, commands, random, pairs, small_pages, interrupts, yield, has_dmac;
 	uint8_t dmac[6];
 	const char *label;
 };
@@ -126,7 +127,8 @@ struct port {
 struct generator {
 	struct port port[MAX_PORTS];
 	struct port *rx[MAX_PORTS], *tx[MAX_PORTS], *echo[MAX_PORTS]; /* an echoing port is in rx and echo, not in tx */
-	unsigned nports, nrx, ntx, necho;
+	struct port *vm_rx[MAX_PORTS];				      /* of rx those that are VMs */
+	unsigned nports, nrx, ntx, necho, nvm_rx;
 };
 
 extern struct generator gen;
@@ -147,7 +149,7 @@ _Noreturn void fail(const struct port *p, const char *sentence);
 
 /* ---- frames.c: what is in the frames ---- */
 
-/* Prepares the destinations of every sender and fills its buffers. */
+/* Prepares the destinations of every sender and fills its buffers; again, where they have another size now. */
 void frames_prepare(void);
 /* Writes the next n frames of a sender: their heads, and with opt.full a word of each further cache line. */
 void frames_write(struct port *p, uint8_t *const *f, unsigned n, uint64_t stamp);
@@ -173,13 +175,18 @@ uint8_t *ring_buffer(const struct ring *r, unsigned i);
 size_t ring_buffers_size(void);
 /* Writes the descriptors, posts all receive buffers. */
 void ring_init(struct port *p, int which);
-/* Sends up to max frames (at most MAX_BURST), receives up to max; both return how many. */
+/* Sends up to max frames (at most MAX_BURST); returns how many. */
 unsigned tx_burst(struct port *p, unsigned max);
-unsigned rx_burst(struct port *p, unsigned max);
+/* Receives what has come to n ports, up to MAX_BURST frames a port; returns how many. */
+unsigned rx_turn(struct port *const *ports, unsigned n);
 /* One broadcast frame from a port without sending buffers, so that a learning switch knows where it is. */
 void port_announce(struct port *p);
 /* Whether the device asks for a kick of this ring now. */
 bool ring_wants_kick(const struct ring *r);
+/* Whether the device has given back all that was sent. */
+bool tx_home(const struct port *p);
+/* Sent frames have another size from now on. All of them are home. */
+void tx_resize(struct port *p);
 
 /* ---- wire.c: ports with ROLE_WIRE, whose path is a network device ---- */
 
@@ -193,11 +200,24 @@ void wire_count(struct port *p);
 
 /* A received frame's stamp, while measuring. */
 void latency_record(uint64_t stamp);
+extern double cycles_per_s;
+
+/* Finds cycles_per_s. */
+void measure_prepare(void);
 void measure_stream(void);
-void measure_wake(void);
+/* Receives what is still on its way, for a moment at most; whether all that was sent is home. */
+bool settle(void);
 bool stopped(void);
 void stop_on_signals(void);
 double seconds_now(void);
+/* Has this thread run on a CPU, unless that is -1. */
+void pin(int cpu);
+
+/* ---- wake.c ---- */
+
+void measure_wake(void);
+/* The same without a switch: a thread of ours wakes. */
+void measure_floor(void);
 
 #ifdef __x86_64__
 #include <x86intrin.h>

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The cases: what is measured on which switch, and what a user of vmq may expect of the result (the aims).
 
-A step is one measurement of one case on one running switch. Steps that need the same switch (the same setup) share one
+A step is one short measurement of one case on one running switch. Steps that need the same switch (the same setup) share one
 start of it. A step returns a row: `value` in the case's unit, or `values` by variant, and what the generator saw."""
+import os
 import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
 
 from . import machine
+from .generator import read
 from .machine import Failed
 from .rpc import Client
 from .switches import Ovs, Testpmd, Vmq
@@ -20,66 +22,31 @@ FILTERS = 65536
 CHURN_PER_S = 1000  # filter changes
 CHURN_BATCH = 20
 PER_VPORT = 64      # filters, where the control socket is measured
-WAKES = 600
+WAKES = 200         # a slice
 IDLE_S = 5
 LIGHT = 32          # VMs with light traffic, beside one at full rate
 LIGHT_PPS = 100     # frames a second each
+LIGHT_S = 2
 ASK_S = 0.02        # control is asked so often
-
-
-class Skip(Exception):
-    """The case can't be measured here; the text says why."""
 
 
 # ---- the generator ----
 
-def generator(env, sw, ports, size=64, extra=(), core=None):
-    """The command line."""
-    cmd = [env.vugen, '--core', str(env.gen_cpu if core is None else core), '--size', str(size), '--ring', str(env.ring),
-           '--time', str(env.time), '--warmup', str(env.warmup + sw.warmup), '--label', sw.name.replace(' ', '-')]
-    return cmd + ([] if sw.listens else ['--server']) + ([] if env.huge else ['--small-pages']) + list(ports) + list(extra)
-
-
-def read(text):
-    """key=value words as numbers."""
-    got = {}
-    for w in text.split():
-        k, _, v = w.partition('=')
-        try:
-            got[k] = float(v)
-        except ValueError:
-            pass
-    return got
-
-
-def collect(proc, sw, patience):
-    try:
-        out, err = proc.communicate(timeout=patience)
-    except subprocess.TimeoutExpired:
-        machine.end(proc)
-        raise Failed(f'{sw.name}: the generator did not end: {machine.tail(sw.log)}') from None
-    if 'does not offer' in err:
-        raise Skip(err.strip().rpartition(': ')[2])
-    if proc.returncode or not out.startswith('vugen '):
-        raise Failed(f'{sw.name}: the generator failed: {out}{err}{machine.tail(sw.log)}')
-    return read(out)
-
-
-def run(env, sw, cmd):
-    """The generator's row; in taken_pct the share of a core's time that others took from it and from the switch."""
+def run(env, sw, gen, command, patience=0, **words):
+    """A measurement's row; in taken_pct the share of a core's time that others took from the generator and the switch."""
+    machine.before_others(sw.proc.pid, env.priority)
     before, t = sw.threads(), time.monotonic()
-    with machine.first(sw.proc.pid, env.priority):
-        p = machine.spawn(cmd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        machine.before_others(p.pid, env.priority)
-        r = collect(p, sw, env.time + env.warmup + sw.warmup + 60)
+    gen.begin(command, **words)
+    r = gen.result(patience + 60)
     spans = [(ran - before[k][0], waited - before[k][1]) for k, (ran, waited) in sw.threads().items() if k in before]
     if 'gen_wait_pct' in r and spans:
         r['taken_pct'] = r['gen_wait_pct'] + max(spans)[1] / (time.monotonic() - t) / 1e7
     return r
 
 
-def pair(sw, first=0):
-    return ['--first', str(first + 1), '--tx', sw.socket(first), '--rx', sw.socket(first + 1)]
+def pair(sw, first=0, *extra, **kw):
+    """The generator of a pair of VMs: the one of port `first` sends to the next."""
+    return sw.generator('--first', str(first + 1), '--tx', sw.socket(first), '--rx', sw.socket(first + 1), *extra, **kw)
 
 
 def cycles_a_frame(before, after, frames, mhz):
@@ -88,12 +55,12 @@ def cycles_a_frame(before, after, frames, mhz):
     return cpu * busy / max(busy + poll, 1) / frames * mhz / 1000
 
 
-def stream(env, sw, ports, size=64, extra=(), core=None, cpu=None, before=()):
-    """Frames for a while; `before` comes before the generator's command. With vmq also the cycles a frame of the worker on `cpu`, from its own counters, and how many
+def stream(env, sw, gen, size=64, rate=0, cpu=None):
+    """Frames for a while. With vmq also the cycles a frame of the worker on `cpu`, from its own counters, and how many
     frames a second that worker could do (capacity)."""
     cpu = env.cpu if cpu is None else cpu
     begin = sw.workers()[cpu] if isinstance(sw, Vmq) else None
-    r = run(env, sw, [*before, *generator(env, sw, ports, size, extra, core)])
+    r = run(env, sw, gen, 'stream', env.time + env.warmup, time=env.time, warmup=env.warmup, size=size, rate=rate)
     r['value'] = r['rx_mpps']
     if begin:
         now = sw.workers()[cpu]
@@ -102,41 +69,52 @@ def stream(env, sw, ports, size=64, extra=(), core=None, cpu=None, before=()):
     return r
 
 
+def shared_core(r):
+    """The generator shares its core with what belongs to the case: what counts is the worker's cycles, and that the
+    generator waits is no disturbance."""
+    r.pop('taken_pct', None)
+    r.update(basis='cycles', measured=r['value'], value=r['capacity'])
+    return r
+
+
 # ---- the measurements ----
 
-def stream_pair(size, *extra):
-    return lambda env, sw: stream(env, sw, pair(sw), size, extra)
+def stream_pair(size, first=0, *extra):
+    return lambda env, sw: stream(env, sw, pair(sw, first, *extra), size)
 
 
 def fan_out(env, sw):
     ports = ['--tx', sw.socket(0)]
     for i in range(1, FAN + 1):
         ports += ['--rx', sw.socket(i)]
-    return stream(env, sw, ports, extra=['--random'])
+    return stream(env, sw, sw.generator(*ports, '--random'))
 
 
-def beside_silent(n):
-    """The pair, with VMs connected to n of the silent ports."""
-    def measure(env, sw):
-        sw.connect_silent(n)
-        return stream(env, sw, pair(sw))
-    return measure
+def beside_silent(env, sw):
+    sw.connect_silent(sw.silent)
+    return stream(env, sw, pair(sw))
 
 
 def idle(env, sw):
-    sw.connect_silent(MANY)
+    sw.connect_silent(sw.silent)
     begin, t = sw.cpu_ns(), time.monotonic()
     time.sleep(IDLE_S)
     return {'value': (sw.cpu_ns() - begin) / (time.monotonic() - t) / 1e7}
 
 
 def resident(env, sw):
+    sw.connect_silent(sw.silent)
     return {'value': sw.resident_mib()}
 
 
 def wake(env, sw):
-    r = run(env, sw, generator(env, sw, pair(sw), extra=['--wake', str(WAKES)]))
-    return dict(r, values={'vmq median': r['wake_p50_us'], 'vmq p99': r['wake_p99_us']})
+    """A frame after a silence; then, without vmq, a thread on the worker's CPU after the same silence."""
+    r = run(env, sw, pair(sw), 'wake', wake=WAKES)
+    alone = run(env, sw, pair(sw), 'floor', wake=WAKES, core=env.cpu)
+    return dict(r, values={'vmq median': r['wake_p50_us'], 'vmq p99': r['wake_p99_us'], 'the machine alone, median': alone['wake_p50_us'],
+                           'the machine alone, p99': alone['wake_p99_us'],
+                           'vmq less the machine, median': r['wake_p50_us'] - alone['wake_p50_us']},
+                note='the machine alone: a thread asleep in epoll on the worker\'s CPU, woken by an event descriptor')
 
 
 LEVELS = ('off', 'high', 'adaptive')
@@ -148,15 +126,15 @@ def moderated(env, sw):
     them those that were not held back beyond their turn, in %."""
     got = {}
     for level in LEVELS:
-        sw.client.call('vport.set', name='vm1', moderation=level)
-        for speed, rate in (('slow', ['--rate', str(SLOW), '--burst', '1']), ('fast', [])):
-            a = sw.client.call('stats.show', vport='vm1')['vports'][0]
-            r = run(env, sw, generator(env, sw, pair(sw), extra=['--interrupts', *rate]))
-            b = sw.client.call('stats.show', vport='vm1')['vports'][0]
+        for speed, first, options, rate in (('slow', 0, ['--burst', '1'], SLOW), ('fast', 2, [], 0)):
+            name, gen = f'vm{first + 1}', pair(sw, first, '--interrupts', *options)
+            sw.client.call('vport.set', name=name, moderation=level)
+            a = sw.client.call('stats.show', vport=name)['vports'][0]
+            r = run(env, sw, gen, 'stream', time=env.time, warmup=env.warmup, rate=rate)
+            b = sw.client.call('stats.show', vport=name)['vports'][0]
             calls = b['rx_notifications'] - a['rx_notifications']
             got[f'{level}, {speed}'] = 1000 * calls / max(b['rx_frames'] - a['rx_frames'], 1)
             got[f'{level}, {speed}: at once'] = 100 * (b['notify_delay']['1'] - a['notify_delay']['1']) / max(calls, 1)
-    sw.client.call('vport.set', name='vm1', moderation='adaptive')
     return r, got
 
 
@@ -168,13 +146,12 @@ def interrupts(env, sw):
 
 
 def half_load(env, sw):
-    """Round trips at half of what Open vSwitch can do; without it, at half of our own. The best it did so far counts, so
-    that a disturbed round does not set the load of the others."""
-    ports = ['--both', sw.socket(0), '--echo', sw.socket(1)]
-    if env.half_load_of in (None, sw.name):
-        env.half_load_of = sw.name
-        env.half_load = max(env.half_load, run(env, sw, generator(env, sw, ports))['rx_mpps'] / 2)
-    r = run(env, sw, generator(env, sw, ports, extra=['--rate', f'{env.half_load * 1e6 + 1:.0f}']))
+    """Round trips at half of what Open vSwitch could do just now; without it, at half of our own."""
+    gen = sw.generator('--both', sw.socket(0), '--echo', sw.socket(1))
+    if env.half_load_of in (None, sw.key):
+        env.half_load_of = sw.key
+        env.half_load = run(env, sw, gen, 'stream', time=env.time, warmup=env.warmup, rate=0)['rx_mpps'] / 2
+    r = run(env, sw, gen, 'stream', time=env.time, warmup=env.warmup, rate=f'{env.half_load * 1e6 + 1:.0f}')
     if 'lat_p99_us' not in r:
         raise Failed(f'{sw.name}: no frame came back')
     r['note'] = f'at {env.half_load:.2f} Mpps'
@@ -218,9 +195,7 @@ def churn(env, sw):
     if c.failed:
         raise Failed(f'filter changes failed: {c.failed}')
     r['note'] = f'{c.changes / c.seconds:.0f} changes/s'
-    if len(env.cpus) < 4: # client, control thread, generator and worker share them
-        r.update(basis='cycles', measured=r['value'], value=r['capacity'])
-    return r
+    return shared_core(r) if len(env.cpus) < 4 else r # client, control thread, generator and worker share them
 
 
 def default_queue(size):
@@ -261,7 +236,10 @@ class Attacker:
     """The VM of the third port breaks every rule, comes back, and breaks the next, until the end."""
 
     def __init__(self, env, sw):
-        self.proc, self.begin = machine.spawn([env.attack, sw.socket(2)], stdout=subprocess.PIPE, text=True), time.monotonic()
+        self.proc = machine.spawn([env.attack, sw.socket(2)], stdout=subprocess.PIPE, text=True)
+        os.sched_setaffinity(self.proc.pid, {env.spare[1] if len(env.cpus) >= 4 else env.gen_cpu})
+        self.proc.stdout.readline() # it has begun
+        self.begin = time.monotonic()
 
     def end(self):
         """How many a second there were."""
@@ -270,35 +248,23 @@ class Attacker:
         return read(self.proc.stdout.read()).get('attacks', 0) / seconds
 
 
-def calm(env, sw):
-    """The pair of `attacked`, and nobody attacks."""
-    r = stream(env, sw, pair(sw))
-    if len(env.cpus) < 4:
-        r.update(basis='cycles', measured=r['value'], value=r['capacity'])
-    return r
+def beside_attacker(env, sw):
+    """The pair; the generator goes before nobody, so that an attacker on its core gets half of it."""
+    r = stream(env, sw, pair(sw, priority=False))
+    return shared_core(r) if len(env.cpus) < 4 else r
 
 
 def attacked(env, sw):
-    """The pair beside an attacker. Where the attacker would take the generator's core, what the attack alone takes of the
-    worker's time is taken off what the worker could do without it."""
-    if len(env.cpus) >= 4:
-        a = Attacker(env, sw)
-        try:
-            r = stream(env, sw, pair(sw))
-        finally:
-            rate = a.end()
-        r['note'] = f'{rate:.0f} attacks/s'
-        return r
+    """The same while somebody attacks. Where there are too few cores, generator and attacker have half a core each: for each
+    frame there are as many attacks as if both had a whole one, and the worker's cycles a frame say what they cost."""
     a = Attacker(env, sw)
-    time.sleep(0.5)
-    before, t = sw.workers()[env.cpu], time.monotonic()
-    time.sleep(env.time)
-    after, seconds = sw.workers()[env.cpu], time.monotonic() - t
-    rate = a.end()
-    share = cycles_a_frame(before, after, 1, 1000) / 1e9 / seconds
-    r = calm(env, sw)
-    r['value'] *= 1 - share
-    r['note'] = f'{rate:.0f} attacks/s take {share * 100:.1f} % of the worker'
+    try:
+        r = beside_attacker(env, sw)
+    finally:
+        rate = a.end()
+    r['note'] = f'{rate:.0f} attacks/s'
+    if len(env.cpus) < 4:
+        r['note'] += f' beside {r["measured"]:.1f} Mpps, on one core'
     return r
 
 
@@ -334,35 +300,37 @@ def light_counters(sw):
 
 def overload(env, sw):
     """One VM sends all it can to a second; 32 others send little, to each other. All on one worker."""
-    heavy = machine.spawn(['nice', '-n', '19', *generator(env, sw, pair(sw), extra=['--yield', '--time', '600'])],
-                          stdout=subprocess.DEVNULL)
-    asker = Asker(sw)
-    ports = ['--first', '3']
+    heavy = pair(sw, 0, '--yield', before=['nice', '-n', '19'], priority=False)
+    words = ['--first', '3', '--pairs', '--latency', '--yield', '--burst', '1']
     for i in range(LIGHT):
-        ports += ['--tx' if i % 2 == 0 else '--rx', sw.socket(2 + i)]
+        words += ['--tx' if i % 2 == 0 else '--rx', sw.socket(2 + i)]
+    light = sw.generator(*words)
+    asker = Asker(sw)
+    heavy.begin('stream', time=3 * LIGHT_S, warmup=0)
+    limit = time.monotonic() + LIGHT_S
+    while delivered(sw, 'vm1') < 100000:
+        if time.monotonic() > limit:
+            raise Failed(f'{sw.name}: the heavy VM does not send')
+        time.sleep(0.05)
     try:
-        wait = time.monotonic() + 20
-        while delivered(sw, 'vm1') < 100000:
-            if time.monotonic() > wait:
-                raise Failed(f'{sw.name}: the heavy VM does not send')
-            time.sleep(0.1)
         at_first = light_counters(sw)
         asker.start()
         before, t = delivered(sw, 'vm1'), time.monotonic()
-        r = run(env, sw, generator(env, sw, ports, extra=['--pairs', '--latency', '--yield', '--burst', '1', '--rate',
-                                                          str(LIGHT // 2 * LIGHT_PPS)]))
+        r = run(env, sw, light, 'stream', LIGHT_S, time=LIGHT_S, warmup=env.warmup, rate=LIGHT // 2 * LIGHT_PPS)
         heavy_mpps = (delivered(sw, 'vm1') - before) / (time.monotonic() - t) / 1e6
     finally:
         asker.over = True
-        if asker.ident:
-            asker.join()
-        machine.end(heavy)
+        asker.join()
+    heavy.result(3 * LIGHT_S)
     if asker.failed:
         raise Failed(f'control did not answer: {asker.failed}')
     if 'lat_p99_us' not in r:
         raise Failed(f'{sw.name}: no light frame arrived')
     answers = sorted(asker.ms)
-    shared = ', generators and control on one core' if len(env.cpus) < 4 else ''
+    shared = ''
+    if len(env.cpus) < 4:
+        shared = ', generators and control on one core'
+        r.pop('taken_pct', None)
     sent, lost = (a - b for a, b in zip(light_counters(sw), at_first))
     r['note'] = f'beside {heavy_mpps:.2f} Mpps{shared}; of {sent} light frames {lost} were dropped'
     return dict(r, values={'light, median': r['lat_p50_us'] / 1000, 'light, p99': r['lat_p99_us'] / 1000,
@@ -370,12 +338,17 @@ def overload(env, sw):
                            'control answer, worst': answers[-1]})
 
 
-def through_wire(size, out):
-    """Between a VM and the far end of the physical port: out, or in."""
+WIRE_ID = 9000 # the address of who sends from the far end of the wire
+
+
+def through_wire(out):
+    """Between a VM and the far end of the physical port: out from the first VM, or in to the second."""
     def measure(env, sw):
-        vm, wire = ('--tx', '--wire-rx') if out else ('--rx', '--wire-tx')
-        ports = [vm, sw.socket(0), '--idle', sw.socket(1), wire, 'wire1']
-        return stream(env, sw, ports, size, before=sw.netns.inside())
+        if out:
+            words = ['--tx', sw.socket(0), '--first', str(WIRE_ID), '--wire-rx', 'wire1']
+        else:
+            words = ['--first', '2', '--rx', sw.socket(1), '--first', str(WIRE_ID + 1), '--wire-tx', 'wire1']
+        return stream(env, sw, sw.generator(*words, before=sw.netns.inside()))
     return measure
 
 
@@ -383,12 +356,13 @@ def two_workers(env, sw):
     """Two pairs, each on a worker of its own: at the same time where there are cores for it, else one after the other."""
     a, b = sw.cpus
     if len(env.cpus) >= 4:
-        cmds = [generator(env, sw, pair(sw, f), core=c) for f, c in ((0, env.spare[1]), (2, env.gen_cpu))]
-        procs = [machine.spawn(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for c in cmds]
-        rows = [collect(p, sw, env.time + env.warmup + sw.warmup + 60) for p in procs]
+        gens = [pair(sw, f, core=c) for f, c in ((0, env.spare[1]), (2, env.gen_cpu))]
+        for g in gens:
+            g.begin('stream', time=env.time, warmup=env.warmup)
+        rows = [g.result(env.time + env.warmup + 60) for g in gens]
         return dict(rows[0], value=sum(r['rx_mpps'] for r in rows))
-    one = stream(env, sw, pair(sw, 0), core=b, cpu=a)
-    other = stream(env, sw, pair(sw, 2), core=a, cpu=b)
+    one = stream(env, sw, pair(sw, 0, core=b), cpu=a)
+    other = stream(env, sw, pair(sw, 2, core=a), cpu=b)
     return dict(other, basis='cycles', value=one['capacity'] + other['capacity'],
                 cycles=(one['cycles'] + other['cycles']) / 2, note='one after the other')
 
@@ -399,16 +373,17 @@ def hand_over(env, sw):
     if len(env.cpus) >= 3:
         return stream(env, sw, pair(sw), cpu=a)
     before = sw.workers()
-    r = run(env, sw, generator(env, sw, pair(sw), extra=['--yield']))
+    r = run(env, sw, pair(sw, 0, '--yield'), 'stream', time=env.time, warmup=env.warmup)
     after = sw.workers()
     frames = max(after[a]['frames'] - before[a]['frames'], 1)
     giving, taking = (cycles_a_frame(before[c], after[c], frames, r['mhz']) for c in (a, b))
     r['cycles'] = max(giving, taking)
+    r.pop('taken_pct', None)
     return dict(r, basis='cycles', lower=True, measured=r['rx_mpps'], value=r['mhz'] / r['cycles'],
                 note=f"the generator shares the sender's core; sender's worker {giving:.0f}, receiver's {taking:.0f} cycles")
 
 
-# ---- setups: a running switch, by key; in this order within a round ----
+# ---- setups: a switch, by key; several may run at once ----
 
 def _second(env):
     """The CPU of a second worker: the generator's where there are only two."""
@@ -416,24 +391,28 @@ def _second(env):
 
 
 SETUPS = {
-    'testpmd': lambda env: Testpmd(env),
-    'ovs': lambda env: Ovs(env),
-    'vmq': lambda env: Vmq(env),
-    'ovs-fan': lambda env: Ovs(env, active=FAN + 1),
-    'vmq-fan': lambda env: Vmq(env, active=FAN + 1),
-    'vmq-filters': lambda env: Vmq(env, active=FAN + 1, silent=MANY - FAN - 1, filters=FILTERS),
-    'ovs-silent': lambda env: Ovs(env, silent=256),
-    'vmq-silent': lambda env: Vmq(env, silent=MANY),
-    'ovs-wire': lambda env: Ovs(env, wire='afxdp'),
-    'ovs-packet': lambda env: Ovs(env, wire='packet'),
-    'vmq-wire': lambda env: Vmq(env),
-    'vmq-attack': lambda env: Vmq(env, active=3),
-    'vmq-load': lambda env: Vmq(env, active=2 + LIGHT),
-    'vmq-none': lambda env: Vmq(env, active=0),
-    'vmq-control': lambda env: Vmq(env, active=0),
-    'vmq-two': lambda env: Vmq(env, active=4, cpus=[_second(env), env.cpu],
-                               place=[_second(env)] * 2 + [env.cpu] * 2),
-    'vmq-over': lambda env: Vmq(env, cpus=[_second(env), env.cpu], place=[_second(env), env.cpu]),
+    'testpmd': lambda env, key: Testpmd(env, key=key),
+    'ovs': lambda env, key: Ovs(env, key=key),
+    'vmq': lambda env, key: Vmq(env, active=6, key=key), # pairs: split, packed, on small pages
+    'ovs-fan': lambda env, key: Ovs(env, active=FAN + 1, key=key),
+    'vmq-fan': lambda env, key: Vmq(env, active=FAN + 1, key=key),
+    'vmq-filters': lambda env, key: Vmq(env, active=FAN + 1, silent=MANY - FAN - 1, filters=FILTERS, key=key),
+    'ovs-silent': lambda env, key: Ovs(env, silent=256, key=key),
+    'vmq-silent': lambda env, key: Vmq(env, silent=256, key=key),
+    'vmq-many': lambda env, key: Vmq(env, silent=MANY, key=key),
+    'ovs-wire': lambda env, key: Ovs(env, wire='afxdp', key=key),
+    'ovs-packet': lambda env, key: Ovs(env, wire='packet', key=key),
+    'vmq-wire': lambda env, key: Vmq(env, key=key),
+    'ovs-echo': lambda env, key: Ovs(env, key=key),
+    'vmq-echo': lambda env, key: Vmq(env, key=key),
+    'vmq-moderation': lambda env, key: Vmq(env, active=4, key=key),
+    'vmq-attack': lambda env, key: Vmq(env, active=3, key=key),
+    'vmq-load': lambda env, key: Vmq(env, active=2 + LIGHT, key=key),
+    'vmq-none': lambda env, key: Vmq(env, active=0, key=key),
+    'vmq-control': lambda env, key: Vmq(env, active=0, key=key),
+    'vmq-two': lambda env, key: Vmq(env, active=4, cpus=[_second(env), env.cpu],
+                                    place=[_second(env)] * 2 + [env.cpu] * 2, key=key),
+    'vmq-over': lambda env, key: Vmq(env, cpus=[_second(env), env.cpu], place=[_second(env), env.cpu], key=key),
 }
 
 
@@ -441,7 +420,7 @@ SETUPS = {
 
 @dataclass
 class Aim:
-    """`what`: a variant of the case; ratio to `to` (case, variant) of the same round, or its plain value; op bound.
+    """`what`: a variant of the case; ratio to `to` (case, variant) of the same cycle, or its plain value; op bound.
     Without a bound it is there for information."""
     what: str
     to: tuple
@@ -454,78 +433,83 @@ class Case:
     name: str
     title: str
     unit: str
+    group: str                        # cases of one group are measured in turn, all their switches up
     steps: list                       # (setup, variant, measurement)
     aims: list = field(default_factory=list)
     timed: bool = True                # others on the machine make a difference
+    once: bool = False                # a round, not a cycle
+
+
+PACKED, SMALL = 2, 4 # the first ports of those pairs
+SIZES = (64, 1518)
+
+
+def _by_size(name, title, group, steps, aims):
+    """A case for each size of frames. steps, aims: functions of the size."""
+    return [Case(f'{name}-{n}', f'{title}, {n:,} bytes', 'Mpps', group, steps(n), aims(n)) for n in SIZES]
 
 
 CASES = [
-    Case('pair-64', 'VM to VM, 64 bytes', 'Mpps',
-         [('testpmd', TESTPMD, stream_pair(64)), ('ovs', OVS, stream_pair(64)), ('vmq', VMQ, stream_pair(64))],
-         [Aim(VMQ, ('pair-64', TESTPMD), '>=', 1.7), Aim(VMQ, ('pair-64', OVS), '>=', 2.5)]),
-    Case('pair-1518', 'VM to VM, 1,518 bytes', 'Mpps',
-         [('testpmd', TESTPMD, stream_pair(1518)), ('ovs', OVS, stream_pair(1518)), ('vmq', VMQ, stream_pair(1518))],
-         [Aim(VMQ, ('pair-1518', TESTPMD), '>=', 2.4), Aim(VMQ, ('pair-1518', OVS), '>=', 2.9)]),
-    Case('queue-own', "A VM's own queue against the default queue", 'Mpps',
-         [('vmq', 'own queue, 64 bytes', stream_pair(64)), ('vmq', 'default queue, 64 bytes', default_queue(64)),
-          ('vmq', 'own queue, 1,518 bytes', stream_pair(1518)), ('vmq', 'default queue, 1,518 bytes', default_queue(1518))],
-         [Aim('own queue, 64 bytes', ('queue-own', 'default queue, 64 bytes'), '>=', 1.0),
-          Aim('own queue, 1,518 bytes', ('queue-own', 'default queue, 1,518 bytes'), '>=', 1.0)]),
-    Case('packed', 'Packed rings', 'Mpps',
-         [('vmq', 'vmq, 64 bytes', stream_pair(64, '--packed')), ('vmq', 'vmq, 1,518 bytes', stream_pair(1518, '--packed'))],
-         [Aim('vmq, 64 bytes', ('pair-64', VMQ), '>=', 1.0), Aim('vmq, 1,518 bytes', ('pair-1518', VMQ), '>=', 1.0)]),
-    Case('small-pages', 'Guests without huge pages', 'Mpps',
-         [('vmq', 'vmq, 64 bytes', stream_pair(64, '--small-pages')),
-          ('vmq', 'vmq, 1,518 bytes', stream_pair(1518, '--small-pages'))],
-         [Aim('vmq, 64 bytes', ('pair-64', VMQ)), Aim('vmq, 1,518 bytes', ('pair-1518', VMQ))]),
-    Case('fanout-64', '64 receivers at random, 64 bytes', 'Mpps',
-         [('ovs-fan', OVS, fan_out), ('vmq-fan', VMQ, fan_out)],
+    *_by_size('pair', 'VM to VM', 'pair',
+              lambda n: [('testpmd', TESTPMD, stream_pair(n)), ('ovs', OVS, stream_pair(n)), ('vmq', VMQ, stream_pair(n))],
+              lambda n: [Aim(VMQ, (f'pair-{n}', TESTPMD), '>=', {64: 1.7, 1518: 2.4}[n]),
+                         Aim(VMQ, (f'pair-{n}', OVS), '>=', {64: 2.5, 1518: 2.9}[n])]),
+    *_by_size('queue-own', "A VM's own queue against the default queue", 'pair',
+              lambda n: [('vmq', 'own queue', stream_pair(n)), ('vmq', 'default queue', default_queue(n))],
+              lambda n: [Aim('own queue', (f'queue-own-{n}', 'default queue'), '>=', 1.0)]),
+    *_by_size('packed', 'Packed rings', 'pair', lambda n: [('vmq', VMQ, stream_pair(n, PACKED, '--packed'))],
+              lambda n: [Aim(VMQ, (f'pair-{n}', VMQ), '>=', 1.0)]),
+    *_by_size('small-pages', 'Guests without huge pages', 'pair', lambda n: [('vmq', VMQ, stream_pair(n, SMALL, '--small-pages'))],
+              lambda n: [Aim(VMQ, (f'pair-{n}', VMQ))]),
+    Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps', 'pair', [('vmq', VMQ, churn)],
+         [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97)]),
+    Case('wake', 'Asleep to delivered', 'µs', 'pair', [('vmq', None, wake)],
+         [Aim('vmq median', None, '<=', 30), Aim('vmq p99', None, '<=', 100), Aim('the machine alone, median', None),
+          Aim('vmq less the machine, median', None), Aim('vmq median', ('wake', 'the machine alone, median')),
+          Aim('vmq p99', ('wake', 'the machine alone, p99'))]),
+    Case('fanout-64', '64 receivers at random, 64 bytes', 'Mpps', 'fan', [('ovs-fan', OVS, fan_out), ('vmq-fan', VMQ, fan_out)],
          [Aim(VMQ, ('pair-64', VMQ), '>=', 0.5), Aim(VMQ, ('fanout-64', OVS), '>=', 4)]),
-    Case('filters', f'64 receivers at random, 1,000 VPorts and {FILTERS:,} filters', 'Mpps',
+    Case('filters', f'64 receivers at random, 1,000 VPorts and {FILTERS:,} filters', 'Mpps', 'fan',
          [('vmq-filters', VMQ, fan_out)], [Aim(VMQ, ('fanout-64', VMQ), '>=', 0.9)]),
-    Case('silent-256', 'A pair beside 256 silent VMs, 64 bytes', 'Mpps',
-         [('ovs-silent', OVS, beside_silent(256)), ('vmq-silent', VMQ, beside_silent(256))],
+    Case('silent-256', 'A pair beside 256 silent VMs, 64 bytes', 'Mpps', 'silent',
+         [('ovs-silent', OVS, beside_silent), ('vmq-silent', VMQ, beside_silent)],
          [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97), Aim(VMQ, ('silent-256', OVS), '>=', 15)]),
-    Case('silent-1000', 'A pair beside 1,000 silent VMs, 64 bytes', 'Mpps',
-         [('vmq-silent', VMQ, beside_silent(MANY))],
+    Case('silent-1000', 'A pair beside 1,000 silent VMs, 64 bytes', 'Mpps', 'silent', [('vmq-many', VMQ, beside_silent)],
          [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97), Aim(VMQ, ('silent-256', OVS), '>=', 15)]),
-    Case('idle-1000', 'Nothing to do, 1,000 VMs connected', '% of a core',
-         [('vmq-silent', VMQ, idle)], [Aim(VMQ, None, '<=', 1)], timed=False),
-    Case('workers-2', 'Two pairs on two workers, 64 bytes', 'Mpps',
-         [('vmq-two', VMQ, two_workers)], [Aim(VMQ, ('pair-64', VMQ), '>=', 1.9)]),
-    Case('handover', 'From one worker to another, 64 bytes', 'Mpps',
-         [('vmq-over', VMQ, hand_over)], [Aim(VMQ, ('pair-64', VMQ), '>=', 0.75)]),
-    Case('wake', 'Asleep to delivered', 'µs', [('vmq', None, wake)],
-         [Aim('vmq median', None, '<=', 30), Aim('vmq p99', None, '<=', 100)]),
-    Case('half-load', "Round trip at half of OVS-DPDK's load, 64 bytes", 'µs',
-         [('ovs', None, half_load), ('vmq', None, half_load)],
+    Case('idle-1000', 'Nothing to do, 1,000 VMs connected', '% of a core', 'silent', [('vmq-many', VMQ, idle)],
+         [Aim(VMQ, None, '<=', 1)], timed=False, once=True),
+    Case('memory', 'Resident memory', 'MiB', 'silent',
+         [('vmq-none', 'vmq, no VPort', resident), ('vmq-many', 'vmq, 1,000 VPorts', resident)],
+         [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)], timed=False, once=True),
+    Case('workers-2', 'Two pairs on two workers, 64 bytes', 'Mpps', 'workers', [('vmq-two', VMQ, two_workers)],
+         [Aim(VMQ, ('pair-64', VMQ), '>=', 1.9)]),
+    Case('handover', 'From one worker to another, 64 bytes', 'Mpps', 'workers', [('vmq-over', VMQ, hand_over)],
+         [Aim(VMQ, ('pair-64', VMQ), '>=', 0.75)]),
+    Case('half-load', "Round trip at half of OVS-DPDK's load, 64 bytes", 'µs', 'load',
+         [('ovs-echo', None, half_load), ('vmq-echo', None, half_load)],
          [Aim('vmq p99', ('half-load', f'{OVS} p99'), '<=', 0.5)]),
-    Case('moderation', f'Interrupts for 1,000 frames, at {SLOW:,} frames/s (slow) and full speed (fast)', 'interrupts',
-         [('vmq', None, interrupts)],
+    Case('moderation', f'Interrupts for 1,000 frames, at {SLOW:,} frames/s (slow) and full speed (fast)', 'interrupts', 'load',
+         [('vmq-moderation', None, interrupts)],
          [Aim('off, slow', None), Aim('high, slow', None), Aim('adaptive, slow', ('moderation', 'off, slow'), '>=', 0.95),
-          Aim('off, fast', None), Aim('high, fast', None), Aim('adaptive, fast', ('moderation', 'high, fast'), '<=', 1.2)]),
-    Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps',
-         [('vmq', VMQ, churn)], [Aim(VMQ, ('pair-64', VMQ), '>=', 0.97)]),
-    Case('control', f'{MANY:,} VPorts with {PER_VPORT} filters each through the control socket', 'ms',
-         [('vmq-control', None, control)],
-         [Aim('vmq, made', None, '<=', 2000), *(Aim(f'vmq, {what}', None, '<=', 100) for what in (
-             'vport.show', 'filter.show', 'ENUM_VPORTS', 'ENUM_FILTERS'))]),
-    *(Case(f'wire-{way}', f'{title} (vmq: AF_XDP on veth), 64 bytes', 'Mpps',
-           [('ovs-wire', f'{OVS}, afxdp', through_wire(64, out)), ('ovs-packet', f'{OVS}, af_packet', through_wire(64, out)),
-            ('vmq-wire', VMQ, through_wire(64, out))],
+          Aim('off, fast', None), Aim('high, fast', None), Aim('adaptive, fast', ('moderation', 'high, fast'), '<=', 1.2)],
+         once=True),
+    *(Case(f'wire-{way}', f'{title} (vmq: AF_XDP on veth), 64 bytes', 'Mpps', 'wire',
+           [('ovs-wire', f'{OVS}, afxdp', through_wire(out)), ('ovs-packet', f'{OVS}, af_packet', through_wire(out)),
+            ('vmq-wire', VMQ, through_wire(out))],
            [Aim(VMQ, (f'wire-{way}', f'{OVS}, {kind}'), '>=', 1.3) for kind in ('afxdp', 'af_packet')])
       for way, title, out in (('in', 'Wire to VM', False), ('out', 'VM to wire', True))),
-    Case('attack', 'Beside a VM that attacks, 64 bytes', 'Mpps',
-         [('vmq-attack', 'vmq, no attack', calm), ('vmq-attack', 'vmq, attacked', attacked)],
+    Case('attack', 'Beside a VM that attacks, 64 bytes', 'Mpps', 'attack',
+         [('vmq-attack', 'vmq, no attack', beside_attacker), ('vmq-attack', 'vmq, attacked', attacked)],
          [Aim('vmq, attacked', ('attack', 'vmq, no attack'), '>=', 0.95)]),
-    Case('overload', f'{LIGHT} VMs with {LIGHT_PPS} frames/s beside one at full rate; control meanwhile', 'ms',
+    Case('overload', f'{LIGHT} VMs with {LIGHT_PPS} frames/s beside one at full rate; control meanwhile', 'ms', 'attack',
          [('vmq-load', None, overload)],
-         [Aim('light, p99', None), Aim('control answer, worst', None, '<=', 100)]),
-    Case('memory', 'Resident memory', 'MiB',
-         [('vmq-none', 'vmq, no VPort', resident), ('vmq-silent', 'vmq, 1,000 VPorts', resident)],
-         [Aim('vmq, no VPort', None, '<=', 16), Aim('vmq, 1,000 VPorts', None, '<=', 16 + MANY / 16)],
-         timed=False),
+         [Aim('light, p99', None), Aim('control answer, worst', None, '<=', 100)], once=True),
+    Case('control', f'{MANY:,} VPorts with {PER_VPORT} filters each through the control socket', 'ms', 'attack',
+         [('vmq-control', None, control)],
+         [Aim('vmq, made', None, '<=', 2000), *(Aim(f'vmq, {what}', None, '<=', 100) for what in (
+             'vport.show', 'filter.show', 'ENUM_VPORTS', 'ENUM_FILTERS'))], once=True),
 ]
 
 BY_NAME = {c.name: c for c in CASES}
 QUICK = ['pair-64', 'pair-1518']
+COMPARED = ['pair-64', 'pair-1518', 'packed-64', 'packed-1518', 'fanout-64', 'filters', 'wire-in', 'wire-out'] # builds

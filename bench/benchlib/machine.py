@@ -117,24 +117,9 @@ def before_others(pid, priority):
     """Lets all threads of a process go before those of others, when that is asked for: round robin among real-time threads.
     (A nice value only counts among the processes of one session where the kernel groups by session.)"""
     if priority:
-        _schedule(pid, os.SCHED_RR, 1)
-
-
-def _schedule(pid, policy, level):
-    with contextlib.suppress(OSError):
-        for t in os.listdir(f'/proc/{pid}/task'):
-            os.sched_setscheduler(int(t), policy, os.sched_param(level))
-
-
-@contextlib.contextmanager
-def first(pid, priority):
-    """before_others for as long as the `with` block runs."""
-    before_others(pid, priority)
-    try:
-        yield
-    finally:
-        if priority:
-            _schedule(pid, os.SCHED_OTHER, 0)
+        with contextlib.suppress(OSError):
+            for t in os.listdir(f'/proc/{pid}/task'):
+                os.sched_setscheduler(int(t), os.SCHED_RR, os.sched_param(1))
 
 
 # ---- huge pages ----

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from .cases import BY_NAME, CASES
 
-COLUMNS = ['case', 'variant', 'round', 'value', 'unit', 'clean', 'taken_pct', 'steal_pct', 'size', 'rx_mpps', 'tx_mpps',
+COLUMNS = ['for', 'case', 'variant', 'round', 'cycle', 'value', 'unit', 'clean', 'taken_pct', 'steal_pct', 'size', 'rx_mpps', 'tx_mpps',
            'lost_pct', 'misdelivered', 'gen_busy_pct', 'tx_ring_full_pct', 'cycles', 'mhz', 'note']
 
 
@@ -20,8 +20,26 @@ def used(rows):
     return clean(rows) or rows
 
 
-def of(rows, case, variant):
-    return [r for r in rows if r['case'] == case and r['variant'] == variant]
+def of(rows, case, variant, wanted_for=None):
+    """The measurements of a variant; those of its own case's cycles, or of another's that refers to it."""
+    return [r for r in rows if r['case'] == case and r['variant'] == variant and r['for'] == (wanted_for or case)]
+
+
+def cycle(row):
+    return row['round'], row['cycle']
+
+
+def quartiles(values):
+    """The 25th and the 75th percentile."""
+    if len(values) < 2:
+        return values[0], values[0]
+    low, _, high = statistics.quantiles(values, n=4, method='inclusive')
+    return low, high
+
+
+def spread(values):
+    low, high = quartiles(values)
+    return f'{number(low)} … {number(high)}'
 
 
 def median(rows, key='value'):
@@ -64,12 +82,12 @@ def _worth(row, by_cycles):
 
 
 def ratios(rows, what, to):
-    """In the same rounds: each of `what` over that of `to`."""
-    a, b = used(of(rows, *what)), used(of(rows, *to))
-    below = {r['round']: r for r in b}
+    """In the same cycles: each of `what` over that of `to`."""
+    a, b = used(of(rows, *what)), used(of(rows, *to, what[0]))
+    below = {cycle(r): r for r in b}
     got = []
     for r in a:
-        other = below.get(r['round'])
+        other = below.get(cycle(r))
         if other:
             den = _worth(other, r.get('basis') == 'cycles')
             if den:
@@ -80,8 +98,8 @@ def ratios(rows, what, to):
 def by_cycles(rows, what, to):
     """The median ratio that the cycles a frame allow, where both sides count them: noise and a busy generator hardly move
     it."""
-    below = {r['round']: r['cycles'] for r in of(rows, *to) if r.get('cycles')}
-    got = [below[r['round']] / r['cycles'] for r in of(rows, *what) if r.get('cycles') and r['round'] in below]
+    below = {cycle(r): r['cycles'] for r in of(rows, *to, what[0]) if r.get('cycles')}
+    got = [below[cycle(r)] / r['cycles'] for r in of(rows, *what) if r.get('cycles') and cycle(r) in below]
     return statistics.median(got) if got else None
 
 
@@ -106,7 +124,7 @@ def _met(rows, case, aim, found):
     mine = used(of(rows, case.name, aim.what))
     word = 'met' if (m >= aim.bound if aim.op == '>=' else m <= aim.bound) else \
         'open: only a lower bound can be had here' if any(r.get('lower') for r in mine) else 'missed'
-    sides = [(case.name, aim.what)] + ([aim.to] if aim.to else [])
+    sides = [(case.name, aim.what)] + ([(*aim.to, case.name)] if aim.to else [])
     return word if all(clean(of(rows, *s)) for s in sides) else word + ', but disturbed'
 
 
@@ -125,10 +143,10 @@ def _to(case, aim):
 
 def table(rows):
     """The measurements, a line a variant."""
-    lines = ['| case | switch | median | least … greatest | | n | lost | generator busy | cycles a frame | bottleneck |',
+    lines = ['| case | switch | median | 25 … 75 % | | n | lost | generator busy | cycles a frame | bottleneck |',
              '|---|---|---|---|---|---|---|---|---|---|']
     for c in CASES:
-        variants = list(dict.fromkeys(r['variant'] for r in rows if r['case'] == c.name))
+        variants = list(dict.fromkeys(r['variant'] for r in rows if r['case'] == r['for'] == c.name))
         for v in variants:
             all_rows = of(rows, c.name, v)
             rs = used(all_rows)
@@ -138,18 +156,35 @@ def table(rows):
             notes = next((r['note'] for r in sorted(rs, key=lambda r: r['value'])[len(rs) // 2:] if r.get('note')), '')
             who = verdict(rs)
             lines.append(f'| {c.title if v == variants[0] else ""} | {v} | **{number(statistics.median(values))}** | '
-                         f'{number(min(values))} … {number(max(values))} | {c.unit} | {n} | '
+                         f'{spread(values)} | {c.unit} | {n} | '
                          f'{"" if lost is None else f"{max(lost, 0):.1f} %"} | {"" if busy is None else f"{busy:.0f} %"} | '
                          f'{number(median(rs, "cycles"))} | {who}{"; " if who and notes else ""}{notes} |')
     return lines
 
 
 def aims_table(rows):
-    lines = ['| case | of | against | median | least … greatest | by cycles | aim | |', '|---|---|---|---|---|---|---|---|']
+    lines = ['| case | of | against | median | 25 … 75 % | n | by cycles | aim | |', '|---|---|---|---|---|---|---|---|---|']
     for c, a, found in judged(rows):
         cycles = by_cycles(rows, (c.name, a.what), a.to) if a.to else None
         lines.append(f'| {c.title} | {a.what} | {_to(c, a)} | **{number(statistics.median(found))}** | '
-                     f'{number(min(found))} … {number(max(found))} | {number(cycles)} | {_bound(a)} | {_met(rows, c, a, found)} |')
+                     f'{spread(found)} | {len(found)} | {number(cycles)} | {_bound(a)} | {_met(rows, c, a, found)} |')
+    return lines
+
+
+def builds_table(rows, compared):
+    """compared: the cases, whose aims name what is compared with what."""
+    lines = ['| case | build | Mpps | cycles a frame | generator busy | ratio, median | 25 … 75 % | n | by cycles |',
+             '|---|---|---|---|---|---|---|---|---|']
+    for c in compared:
+        for _, variant, _ in c.steps:
+            rs = used(of(rows, c.name, variant))
+            if not rs:
+                continue
+            line = f'| {c.name} | {variant} | {number(median(rs))} | {number(median(rs, "cycles"))} | {number(median(rs, "gen_busy_pct"))} % | '
+            to = next((a.to for a in c.aims if a.what == variant), None)
+            found = ratios(rows, (c.name, variant), to) if to else []
+            lines.append(line + (f'**{statistics.median(found):.3f}** | {quartiles(found)[0]:.3f} … {quartiles(found)[1]:.3f} | {len(found)} | '
+                                 f'{by_cycles(rows, (c.name, variant), to):.3f} |' if found else ' | | | |'))
     return lines
 
 
@@ -180,15 +215,17 @@ def profile_table(profile):
 
 def page(rows, skipped, about, profile):
     out = ['# Side by side with other switches', '',
-           'Written by `make bench`; every figure is of one run, and ratios of the same round are what to trust. '
+           'Written by `make bench`; every figure is of one run, and ratios within a cycle are what to trust. '
            'What the figures mean and how to come to better ones: [performance.md](performance.md).', '',
            '![chart](bench.svg)', '']
     out += [f'- {k}: {v}' for k, v in about] + ['']
-    out += ['## Against the aims', '', 'Ratios are taken within a round, then their median; a plain value where nothing is '
-            'compared. By cycles: what the cycles a frame of both sides say instead, where both are vmq\'s.', ''] + aims_table(rows) + ['']
+    out += ['## Against the aims', '', 'All switches that a line compares were up at once and measured in turn, in short slices; the others '
+            'slept or were stopped. A ratio is taken within a cycle, that is of neighbouring slices; shown are the median of n '
+            'ratios, and between which two half of them lie. A plain value where nothing is compared. By cycles: what the cycles '
+            'a frame of both sides say instead, where both are vmq\'s.', ''] + aims_table(rows) + ['']
     out += ['## Measurements', ''] + table(rows) + ['']
-    out += ['n: measurements in which nobody took the cores away; the others are repeated, then left out. Frame sizes are '
-            'without FCS, Mpps: million frames a second that arrived where they should. "Generator busy" near 100 % means that '
+    out += ['n: slices in which nobody took the cores away; the others are repeated, then left out. 25 … 75 %: between these lies '
+            'half of them. Frame sizes are without FCS, Mpps: million frames a second that arrived where they should. "Generator busy" near 100 % means that '
             'the generator and not the switch was the limit. Cycles a frame: time in turns that found work, by the worker\'s own '
             'counters.', '']
     if profile:
@@ -209,16 +246,16 @@ def _colour(variant):
 
 
 def _panel(case, rows, y):
-    """One case's bars with their range; returns the elements and where they end."""
+    """One case's bars and where half of their slices lie; returns the elements and where they end."""
     out = [f'<text x="10" y="{y + 16}" class="t">{escape(case.title)} ({escape(case.unit)})</text>']
     y += 26
     variants = list(dict.fromkeys(r['variant'] for r in rows))
     groups = [(v, [r['value'] for r in used(of(rows, case.name, v))]) for v in variants]
-    top = max(max(v) for _, v in groups) or 1
+    top = max(quartiles(v)[1] for _, v in groups) or 1
     scale = (WIDTH - LABEL - 90) / top
     for name, values in groups:
         m = statistics.median(values)
-        low, high = LABEL + min(values) * scale, LABEL + max(values) * scale
+        low, high = (LABEL + v * scale for v in quartiles(values))
         mid = y + BAR / 2
         out += [f'<text x="{LABEL - 8}" y="{y + 13}" class="l">{escape(name)}</text>',
                 f'<rect x="{LABEL}" y="{y}" width="{max(m * scale, 1):.1f}" height="{BAR}" fill="{_colour(name)}"/>',
@@ -231,7 +268,7 @@ def _panel(case, rows, y):
 def chart(rows, title):
     body, y = [], 34
     for c in CASES:
-        mine = [r for r in rows if r['case'] == c.name]
+        mine = [r for r in rows if r['case'] == r['for'] == c.name]
         if mine:
             part, y = _panel(c, mine, y)
             body += part

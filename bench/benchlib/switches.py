@@ -5,9 +5,11 @@ Port i (from 0) is the VM with the address 52:54:00:00:HH:LL, HHLL = i + 1; the 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
+from .generator import Generator
 from .machine import Failed, end, spawn, tail, wait_for
 from .rpc import Client
 
@@ -51,13 +53,14 @@ class Namespace:
 
 class Switch:
     """name: in the table. listens: the switch has the sockets and the generator connects, or the reverse.
-    warmup: seconds of traffic more than others need."""
-    name, listens, warmup = '?', True, 0
+    polls: it uses its core also while it has nothing to do. key: tells apart several that run at once."""
+    name, listens, polls = '?', True, False
 
-    def __init__(self, env, active=2, silent=0):
+    def __init__(self, env, active=2, silent=0, key=''):
         self.env, self.active, self.silent = env, active, silent
-        self.proc, self.helpers, self.connected = None, [], 0
-        self.dir = os.path.join(env.work, self.name.replace(' ', '-'))
+        self.proc, self.helpers, self.generators, self.connected = None, [], {}, 0
+        self.key = key or self.name.replace(' ', '-')
+        self.dir = os.path.join(env.work, self.key)
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         self.log = os.path.join(self.dir, 'log')
@@ -75,6 +78,23 @@ class Switch:
     def start(self):
         raise NotImplementedError
 
+    def generator(self, *words, core=None, before=(), priority=True):
+        """The generator with these words; it connects when it is asked for the first time."""
+        if words not in self.generators:
+            self.generators[words] = Generator(self.env, self, words, core, before, priority)
+            if self.polls:
+                self.settle()
+        return self.generators[words]
+
+    def pause(self):
+        """Takes no processor time until resume()."""
+        if self.polls and self.proc:
+            self.proc.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        if self.polls and self.proc:
+            self.proc.send_signal(signal.SIGCONT)
+
     def connect_silent(self, n):
         """Sees to VMs that send nothing at the first n silent ports; they stay until the switch is stopped."""
         if n <= self.connected:
@@ -88,14 +108,15 @@ class Switch:
         if 'ready' not in vms.stdout.readline():
             raise Failed(f'{self.name}: {n} silent VMs did not come up: {tail(self.log)}')
         self.connected = n
-        self.settle()
+        if self.polls:
+            self.settle()
 
     def settle(self):
-        """Waits until it has said nothing in its log for a second."""
-        size, end = -1, time.monotonic() + 60
-        while size != os.path.getsize(self.log) and time.monotonic() < end:
+        """Waits until it has said nothing in its log for a while: the more ports, the longer there is something to say."""
+        size, limit = -1, time.monotonic() + 60
+        while size != os.path.getsize(self.log) and time.monotonic() < limit:
             size = os.path.getsize(self.log)
-            time.sleep(1)
+            time.sleep(0.2 + 0.003 * (self.active + self.silent))
 
     def threads(self):
         """By thread: nanoseconds that it ran, and that it was ready to run and others ran instead."""
@@ -105,10 +126,17 @@ class Switch:
                 got[t] = tuple(int(x) for x in f.read().split()[:2])
         return got
 
-    def stop(self):
+    def disconnect(self):
+        """Takes all VMs away."""
+        self.resume()
+        for g in self.generators.values():
+            g.close()
         for h in self.helpers:
             end(h)
-        self.helpers = []
+        self.helpers, self.generators = [], {}
+
+    def stop(self):
+        self.disconnect()
         end(self.proc)
         self.proc = None
 
@@ -126,14 +154,14 @@ class Switch:
 
 class Testpmd(Switch):
     """DPDK's testpmd with two net_vhost ports, forwarding without a look at the frame (io)."""
-    name = 'testpmd io'
+    name, polls = 'testpmd io', True
 
     def missing(self):
         return None if shutil.which('dpdk-testpmd') else 'dpdk-testpmd is not installed (package dpdk)'
 
     def start(self):
         e = self.env
-        cmd = ['dpdk-testpmd', '-l', f'{e.gen_cpu},{e.cpu}', '--main-lcore', str(e.gen_cpu), '--file-prefix', 'vmqbench',
+        cmd = ['dpdk-testpmd', '-l', f'{e.gen_cpu},{e.cpu}', '--main-lcore', str(e.gen_cpu), '--file-prefix', self.key,
                '--no-pci', '--in-memory', '-m', str(DPDK_MEMORY_MB)] + ([] if e.huge else ['--no-huge'])
         for i, s in enumerate(self.sockets()):
             cmd += ['--vdev', f'net_vhost{i},iface={s},queues=1']
@@ -148,6 +176,7 @@ class Testpmd(Switch):
         self.proc.stdin.flush()
 
     def stop(self):
+        self.disconnect()
         if self.proc and self.proc.poll() is None:
             try:
                 self._say('stop')
@@ -161,18 +190,13 @@ class Testpmd(Switch):
 class Ovs(Switch):
     """Open vSwitch with its DPDK data path, one bridge that learns addresses (NORMAL). It has a database of its own in the
     work folder; an Open vSwitch that runs on the machine is not touched."""
-    name, listens = 'OVS-DPDK NORMAL', False
+    name, listens, polls = 'OVS-DPDK NORMAL', False, True
     other_config = () # of its database, beside what is needed
 
-    def __init__(self, env, active=2, silent=0, wire=None):
+    def __init__(self, env, active=2, silent=0, wire=None, key=''):
         """wire: what kind of port the wire is, afxdp or packet (DPDK's); None: there is none."""
-        super().__init__(env, active, silent)
+        super().__init__(env, active, silent, key)
         self.wire, self.netns, self.db = wire, None, None
-
-    @property
-    def warmup(self):
-        """It reads all its ports anew whenever a VM comes."""
-        return 0.01 * (self.active + self.silent)
 
     def missing(self):
         return None if os.path.exists(OVS_VSWITCHD) else f'{OVS_VSWITCHD} is not there (package openvswitch-switch-dpdk)'
@@ -195,17 +219,19 @@ class Ovs(Switch):
         self.db = spawn(['ovsdb-server', f'{d}/conf.db', f'--remote=punix:{d}/db.sock', f'--unixctl={d}/db.ctl'], self.log,
                         env=env)
         wait_for(lambda: os.path.exists(f'{d}/db.sock'), 'ovsdb-server', self.db, self.log)
-        extra = '--no-pci --in-memory --file-prefix=vmqbenchovs'
+        extra = f'--no-pci --in-memory --file-prefix={self.key}'
         memory = [f'other_config:dpdk-socket-mem={DPDK_MEMORY_MB}']
         if not e.huge:
             extra, memory = extra + f' --no-huge -m {DPDK_MEMORY_MB}', []
         self._vsctl('--no-wait', 'init', '--', 'set', 'Open_vSwitch', '.', 'other_config:dpdk-init=true',
                     f'other_config:dpdk-lcore-mask={1 << e.gen_cpu:#x}', f'other_config:pmd-cpu-mask={1 << e.cpu:#x}',
-                    *memory, *self.other_config, f'other_config:dpdk-extra={extra}')
+                    *memory, *self.other_config, 'other_config:max-idle=600000',
+                    f'other_config:dpdk-extra={extra}')
         self.netns = Namespace(self.log)  # the bridge makes devices
         self.proc = spawn(self.netns.inside() + [OVS_VSWITCHD, f'unix:{d}/db.sock', f'--unixctl={d}/vs.ctl'],
                           self.log, env=env)
-        words = ['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=standalone']
+        words = ['add-br', 'br0', '--', 'set', 'bridge', 'br0', 'datapath_type=netdev', 'fail-mode=standalone',
+                 'other_config:mac-aging-time=3600']
         for i, s in enumerate(self.sockets()):
             words += ['--', 'add-port', 'br0', f'v{i}', '--', 'set', 'Interface', f'v{i}', 'type=dpdkvhostuserclient',
                       f'options:vhost-server-path={s}', f'ofport_request={i + 1}']
@@ -222,6 +248,7 @@ class Ovs(Switch):
     def stop(self):
         super().stop()
         end(self.db)
+        self.db = None
         if self.netns:
             self.netns.close()
             self.netns = None
@@ -238,8 +265,8 @@ class Vmq(Switch):
     the default VPort on a TAP device, one VPort with one filter a VM. cpus: one worker each; place: the CPU of port i."""
     name = 'vmq'
 
-    def __init__(self, env, active=2, silent=0, cpus=None, place=None, filters=0):
-        super().__init__(env, active, silent)
+    def __init__(self, env, active=2, silent=0, cpus=None, place=None, filters=0, key=''):
+        super().__init__(env, active, silent, key)
         self.cpus, self.place, self.filters = cpus or [env.cpu], place, filters
         self.client = self.netns = None
 
@@ -278,7 +305,7 @@ class Vmq(Switch):
 
     def workers(self):
         """By CPU: each worker's counters so far, and in cpu_ns the processor time of its thread."""
-        got = {w['cpu']: w for w in self.client.call('stats.show')['workers']}
+        got = {w['cpu']: w for w in self.client.call('stats.show', vport='default')['workers']}
         for cpu, w in got.items():
             with open(f'/proc/{self.proc.pid}/task/{self.worker_thread(cpu)}/schedstat') as f:
                 w['cpu_ns'] = int(f.read().split()[0])

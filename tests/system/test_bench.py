@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from vmqtest.daemon import BUILD
 from vmqtest.guest import ROOT
 
 HUGE = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
@@ -22,14 +23,14 @@ def huge_pages():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/run needs two cores')
 def test_measures_every_path(tmp_path):
     before = huge_pages()
-    cases = ['pair-64', 'packed', 'wake', 'half-load', 'moderation', 'churn', 'wire-out', 'handover']
-    r = subprocess.run([os.path.join(ROOT, 'bench/run'), *cases, '--only', 'vmq', '--rounds', '1', '--time', '0.5', '--warmup',
-                        '0.1', '--patience', '0', '--retries', '0', '--no-huge', '--docs', tmp_path, '--results', tmp_path],
+    cases = ['pair-64', 'pair-1518', 'packed-64', 'wake', 'half-load', 'moderation', 'churn', 'wire-in', 'wire-out', 'handover', 'attack']
+    r = subprocess.run([os.path.join(ROOT, 'bench/run'), *cases, '--only', 'vmq', '--rounds', '1', '--cycles', '1', '--patience', '0', '--retries', '0', '--no-huge', '--docs', tmp_path, '--results', tmp_path],
                        capture_output=True, text=True, timeout=140)
     assert r.returncode == 0, r.stdout + r.stderr
     with open(tmp_path / 'measurements.csv') as f:
         rows = list(csv.DictReader(f))
     assert {x['case'] for x in rows} >= set(cases), r.stdout + r.stderr
+    assert {x['for'] for x in rows if x['case'] == 'pair-64'} >= {'pair-64', 'packed-64', 'churn'}, rows
     assert any(float(x['value']) > 0 for x in rows if x['case'] == 'pair-64'), rows
     for row in rows:
         assert not row['misdelivered'] or float(row['misdelivered']) == 0, row
@@ -38,9 +39,20 @@ def test_measures_every_path(tmp_path):
     assert huge_pages() == before
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/run needs two cores')
+def test_compares_builds():
+    r = subprocess.run([os.path.join(ROOT, 'bench/run'), '--builds', BUILD, BUILD, 'packed-1518', '--rounds', '1', '--cycles', '2',
+                        '--patience', '0', '--retries', '0', '--no-huge'], capture_output=True, text=True, timeout=140)
+    assert r.returncode == 0, r.stdout + r.stderr
+    lines = [x for x in r.stdout.splitlines() if x.startswith('| packed-1518 | ')]
+    assert len(lines) == 2 and ' #1 | ' in lines[0] and ' #2 | ' in lines[1] and ' … ' in lines[1], r.stdout
+
+
 def test_refuses_an_unknown_case():
     r = subprocess.run([os.path.join(ROOT, 'bench/run'), 'pair-65'], capture_output=True, text=True)
     assert r.returncode == 2 and 'there is no case pair-65' in r.stderr
+    r = subprocess.run([os.path.join(ROOT, 'bench/run'), '--builds', BUILD, 'pair-65'], capture_output=True, text=True)
+    assert r.returncode == 2 and 'pair-65 is neither a build folder nor a case' in r.stderr
 
 
 def test_instructions_a_frame():
