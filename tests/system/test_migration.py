@@ -2,13 +2,14 @@
 """Live migration of real guests between two vmqd: nothing is changed, nothing is delivered where the VM is no more, and
 the network learns where it went."""
 import fcntl
+import json
 import socket
 import struct
 import termios
 
 import pytest
 
-from vmqtest import frames, migration, netns, procs, transfer
+from vmqtest import frames, migration, netns, procs, supervisor, transfer
 
 MAC, ADDRESS, CLIENT = '52:54:00:00:03:01', '10.77.0.1', '10.77.0.254'
 # What a socket keeps that nobody reads; each piece fills its buffer, so that the driver has no room to write beside it.
@@ -156,6 +157,96 @@ def test_vmqd_killed_during_a_migration(net):
     print(f'into the VM {inward.stop(vm)} bytes')
     assert not vm.sh('dmesg | grep -i -e BUG: -e oops -e "general protection" || true')
     vm.stop()
+
+
+MODES = ['server', 'client'] # who makes the connection: QEMU, vmqd
+
+
+def gone_at_the_switch_over(net, mode, victims, supervisors):
+    """A VM on its way from host a to host b, without the victims' vmqd from just before b's QEMU starts the device; b's QEMU."""
+    vports = [{'name': 'vm', 'mac': MAC, 'socket_mode': mode}]
+    a, b = (net.host(n, vports, supervisor=s) for n, s in zip('ab', supervisors))
+    nic = dict(NIC, listen=mode == 'client')
+    vm = a.guest('vm', MAC, **nic)
+    a.vmqd.wait_running('vm')
+    inward = migration.StreamIn(net.client, vm, ADDRESS)
+    arrived = migration.begin(vm, b, 'vm', MAC, pause=True, limits={'max-bandwidth': 10**9, 'downtime-limit': 1000}, **nic)
+    procs.wait_for(lambda: b.vmqd.vport('vm')['connected'], 20, 'the waiting QEMU connected')
+    for host in (a, b):
+        if host.name in victims:
+            host.vmqd.kill()
+    return vm, arrived, inward, nic
+
+
+def reachable(net):
+    procs.wait_for(lambda: ' 1 received' in net.client.run('ping', '-q', '-c', '1', '-W', '1', ADDRESS, check=False), 30,
+                   'an answer of the VM')
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_no_vmqd_at_the_switch_over_but_a_keeper(net, mode):
+    """As the service runs it: QEMU waits for the next vmqd, and the VM knows nothing of it."""
+    supervisors = [supervisor.Supervisor() for _ in 'ab']
+    vm, arrived, inward, _ = gone_at_the_switch_over(net, mode, 'ab', supervisors)
+    migration.switch_over(vm)
+    procs.wait_for(lambda: supervisors[1].unread() > 0, 30, "the target's QEMU to wait for an answer")
+    for host in net.hosts:
+        host.vmqd.start()
+    migration.arrive(vm, arrived)
+    net.hosts[1].vmqd.wait_running('vm')
+    reachable(net)
+    print(f'into the VM {inward.stop(arrived)} bytes')
+    vm.stop()
+    arrived.stop()
+
+
+def test_no_vmqd_at_the_source_at_the_switch_over(net):
+    """Without a keeper QEMU 7.2 takes the VM's link down when its connection ends, and the VM arrives so. Whoever puts the link
+    up again, and has the VM announced, brings the network back, with its connections."""
+    vm, arrived, inward, _ = gone_at_the_switch_over(net, 'server', 'a', (None, None))
+    procs.wait_for(lambda: migration.has_lost(vm), 20, 'QEMU to see that vmqd is gone')
+    migration.switch_over(vm)
+    migration.arrive(vm, arrived)
+    net.hosts[0].vmqd.start()
+    there = net.hosts[1].vmqd
+    assert arrived.sh('cat /sys/class/net/eth0/carrier') == '0\n'
+    assert there.vport('vm')['status'] == 'connected'
+    assert 'features' in there.vport('vm')['waits_for']
+    arrived.qmp('set_link', name='n0', up=True)
+    there.wait_running('vm')
+    arrived.qmp('announce-self', initial=50, max=550, rounds=5, step=50)
+    reachable(net)
+    print(f'into the VM {inward.stop(arrived)} bytes')
+    vm.stop()
+    arrived.stop()
+
+
+def test_no_vmqd_at_the_target_at_the_switch_over(net):
+    """Without a keeper QEMU 7.2 tells the vmqd that comes no features, for its life: the VM has no network, and its link put
+    down and up is no help. The doctor sees it. Another QEMU, by a migration further, knows them: and the connections go on."""
+    vm, arrived, inward, nic = gone_at_the_switch_over(net, 'client', 'b', (None, None))
+    procs.wait_for(lambda: migration.has_lost(arrived), 20, 'QEMU to see that vmqd is gone')
+    migration.switch_over(vm)
+    migration.arrive(vm, arrived)
+    a, b = net.hosts
+    b.vmqd.start()
+    b.vmqd.wait_running('vm')
+    for up in (False, True):
+        arrived.qmp('set_link', name='n0', up=up)
+    b.vmqd.wait_running('vm')
+    assert b.vmqd.vport('vm')['features'] == ['PROTOCOL_FEATURES']
+    [check] = json.loads(b.vmqd.vmqctl('-j', 'doctor', 'features', check=False)[1])['checks']
+    assert [(f['verdict'], 'VPort vm' in f['text'], 'migrate' in f['mend']) for f in check['findings']] == [('warning', True, True)]
+    vm.qmp('quit')
+    vm.stop()
+    back = migration.begin(arrived, a, 'vm', MAC, **nic)
+    migration.arrive(arrived, back)
+    a.vmqd.wait_running('vm')
+    assert 'VERSION_1' in a.vmqd.vport('vm')['features']
+    reachable(net)
+    print(f'into the VM {inward.stop(back)} bytes')
+    arrived.stop()
+    back.stop()
 
 
 def test_every_page_written_is_in_the_log(net):

@@ -148,6 +148,24 @@ void check_memory(struct doctor *d)
 	}
 }
 
+static bool has_feature(const json_t *vport, const char *name)
+{
+	const json_t *f;
+
+	DOCTOR_EACH(vport, "features", f)
+		if (json_string_value(f) && strcmp(json_string_value(f), name) == 0)
+			return true;
+	return false;
+}
+
+/* Nothing that a driver chooses: what is there is between QEMU and vmqd. */
+static bool has_no_feature(const json_t *vport)
+{
+	size_t own = has_feature(vport, "PROTOCOL_FEATURES") + has_feature(vport, "LOG_ALL");
+
+	return json_array_size(json_object_get(vport, "features")) == own;
+}
+
 void check_features(struct doctor *d)
 {
 	static const struct {
@@ -159,15 +177,21 @@ void check_features(struct doctor *d)
 		{ "EVENT_IDX", "it is interrupted, and kicks, more often" },
 		{ "INDIRECT_DESC", "its transmit ring holds fewer frames" },
 	};
-	const json_t *v, *f;
+	const json_t *v;
 
 	DOCTOR_EACH(d->vports, "vports", v) {
-		for (size_t i = 0; is_running(v) && !is_default(v) && i < sizeof rows / sizeof *rows; i++) {
-			bool has = false;
-
-			DOCTOR_EACH(v, "features", f)
-				has = has || (json_string_value(f) && strcmp(json_string_value(f), rows[i].name) == 0);
-			if (has)
+		if (!is_running(v) || is_default(v))
+			continue;
+		if (has_no_feature(v)) {
+			doctor_say(d, DOCTOR_WARNING,
+				   "VPort %s: its VM's driver uses no feature of virtio, says QEMU. A boot ROM does that. Else QEMU does "
+				   "not know: vmqd was not there when the VM arrived by migration, and now its frames are not understood",
+				   doctor_text(v, "name"));
+			doctor_mend(d, "migrate the VM once more; or in the VM: modprobe -r virtio_net && modprobe virtio_net");
+			continue;
+		}
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			if (has_feature(v, rows[i].name))
 				continue;
 			doctor_say(d, DOCTOR_NOTE, "VPort %s: its VM's driver works without %s: %s",
 				   doctor_text(v, "name"), rows[i].name, rows[i].cost);

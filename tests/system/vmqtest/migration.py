@@ -35,12 +35,12 @@ class Network:
 
 
 class Host:
-    def __init__(self, network, name, vports=(), env=None):
+    def __init__(self, network, name, vports=(), env=None, supervisor=None):
         self.name, self.network = name, network
         self.ns = netns.NetNS(name)
         network.plug(self.ns, 'p0', 'to-' + name)
         self.vmqd = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': {'driver': 'packet', 'device': 'p0'},
-                                               'vports': list(vports)}]}, netns=self.ns, env=env)
+                                               'vports': list(vports)}]}, netns=self.ns, env=env, supervisor=supervisor)
         # What is sent here goes to this host alone, wherever the bridge believes the address to be.
         self.side_door = netns.RawPort(network.ns, 'to-' + name)
 
@@ -53,14 +53,28 @@ class Host:
                      wait=not incoming)
 
 
-def begin(source, host, vport, mac, frozen=False, options='', limits=None, **kw):
-    """Starts the migration of a guest to a host; returns the guest there, which is the VM once arrive() is through."""
+def begin(source, host, vport, mac, frozen=False, options='', limits=None, pause=False, **kw):
+    """Starts the migration of a guest to a host; returns the guest there, which is the VM once arrive() is through. pause: with
+    its memory there, before anything of its devices is, it waits for switch_over()."""
     path = f'{procs.workdir()}/incoming{_count}'
     target = host.guest(vport, mac, incoming=path, frozen=frozen, options=options, **kw)
     procs.wait_for(lambda: (target.proc.need_alive(), os.path.exists(path))[1], 30, 'the waiting QEMU')
     source.qmp('migrate-set-parameters', **(limits or {'max-bandwidth': 10**9, 'downtime-limit': 100}))
+    source.qmp('migrate-set-capabilities', capabilities=[{'capability': 'pause-before-switchover', 'state': pause}])
     source.qmp('migrate', uri='unix:' + path)
+    if pause:
+        procs.wait_for(lambda: source.qmp('query-migrate')['status'] == 'pre-switchover', 60, 'the switch-over', step=0.02)
     return target
+
+
+def switch_over(source):
+    """Lets a migration go on that was begun with a pause."""
+    source.qmp('migrate-continue', state='pre-switchover')
+
+
+def has_lost(guest):
+    """Has QEMU seen that the other end of the first device's socket is gone?"""
+    return 'disconnected:' in next(c['filename'] for c in guest.qmp('query-chardev') if c['label'] == 'c0')
 
 
 def arrive(source, target, frozen=False):

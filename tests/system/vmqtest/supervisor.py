@@ -7,6 +7,9 @@ import fcntl
 import itertools
 import os
 import socket
+import stat
+import struct
+import termios
 import threading
 
 from . import procs
@@ -69,6 +72,17 @@ class Supervisor:
     def names(self):
         with self.lock:
             return sorted(n for n, _ in self.store)
+
+    def unread(self):
+        """Bytes that came for the sockets in the store and that nobody has read yet."""
+        with self.lock:
+            sockets = [fd for _, fd in self.store if stat.S_ISSOCK(os.fstat(fd).st_mode)]
+            return sum(struct.unpack('i', fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0] for fd in sockets if self._connected(fd))
+
+    @staticmethod
+    def _connected(fd):
+        with socket.socket(fileno=os.dup(fd)) as s:
+            return s.family == socket.AF_UNIX and not s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
 
     def settle(self):
         """Until everything that was sent has been read: a datagram behind the others comes last."""
