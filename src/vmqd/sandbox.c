@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The sandbox (sandbox.h). The order matters: the user first (all threads still may change it; libc tells them all),
- * then each thread its own no_new_privs, Landlock domain and capabilities, and last the filter, which the kernel puts
- * on all threads at once.
+ * The sandbox (sandbox.h). The order matters: first each thread's bounding set, as whoever is no longer root may not
+ * change it; the user (all threads still may change it; libc tells them all), then each thread its own no_new_privs,
+ * Landlock domain and capabilities, and last the filter, which the kernel puts on all threads at once.
  */
 #include "vmqd/sandbox.h"
 
@@ -22,6 +22,22 @@
 
 #include "base/log.h"
 #include "nic/nic.h"
+
+/* ---- the bounding set: no program that this process might become gets a capability ---- */
+
+/* One thread's; who may not change it (a service that has no CAP_SETPCAP) keeps the one it was given. */
+static int empty_bounding_set(void *unused)
+{
+	(void)unused;
+	for (unsigned long cap = 0;; cap++) {
+		int in_it = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+
+		if (in_it < 0) /* no such capability: the end */
+			return 0;
+		if (in_it && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return errno == EPERM ? 0 : -errno;
+	}
+}
 
 /* ---- the user ---- */
 
@@ -105,18 +121,17 @@ struct thread_rules {
 static int drop_capabilities(bool control)
 {
 	static const unsigned kept[] = { CAP_CHOWN, CAP_DAC_OVERRIDE };
-	bool has[2], bounding;
+	bool has[2];
 
 	if (capng_get_caps_process() < 0)
 		return -EINVAL;
-	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	for (unsigned i = 0; i < 2; i++)
 		has[i] = control && capng_have_capability(CAPNG_PERMITTED, kept[i]);
-	capng_clear(CAPNG_SELECT_BOTH);
+	capng_clear(CAPNG_SELECT_CAPS);
 	for (unsigned i = 0; i < 2; i++)
 		if (has[i])
 			(void)capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
-	return capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
 static int confine_thread(void *arg)
@@ -220,18 +235,27 @@ static int filter_calls(void)
 	return rc;
 }
 
+/* Calls fn in each worker, then here. */
+static int in_every_thread(const struct sandbox *s, int (*fn)(void *arg), void *worker, void *control)
+{
+	int rc = s->engine ? nic_engine_run(s->engine, fn, worker) : 0;
+
+	return rc == 0 ? fn(control) : rc;
+}
+
 int sandbox_enter(const struct sandbox *s, struct vmq_err *err)
 {
 	struct thread_rules worker = { .ruleset = -1 }, control;
-	int rc = take_user(s, err);
+	int rc = in_every_thread(s, empty_bounding_set, NULL, NULL);
 
+	if (rc < 0)
+		return vmq_err(err, rc, "the capability bounding set cannot be emptied: %s", strerror(-rc));
+	rc = take_user(s, err);
 	if (rc < 0)
 		return rc;
 	worker.ruleset = file_rules(s);
 	control = (struct thread_rules){ worker.ruleset, true };
-	rc = s->engine ? nic_engine_run(s->engine, confine_thread, &worker) : 0;
-	if (rc == 0)
-		rc = confine_thread(&control);
+	rc = in_every_thread(s, confine_thread, &worker, &control);
 	if (worker.ruleset >= 0)
 		(void)close(worker.ruleset);
 	if (rc < 0)

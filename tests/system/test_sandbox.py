@@ -28,7 +28,7 @@ def check_confined(pid, control):
         kept = control if name == 'vmqd' else 0
         assert (t['Seccomp'], t['NoNewPrivs']) == ('2', '1')
         assert (int(t['CapEff'], 16), int(t['CapPrm'], 16)) == (kept, kept)
-        assert int(t['CapInh'], 16) == 0
+        assert (int(t['CapInh'], 16), int(t['CapAmb'], 16), int(t['CapBnd'], 16)) == (0, 0, 0)
 
 
 def check_it_lives(x):
