@@ -78,8 +78,9 @@ static const char help[] =
     "  --label TEXT           printed with the result\n"
     "  --commands             stay connected, print \"vugen ready\", and make a measurement for each line of the "
     "input: the\n"
-    "                         word stream, wake or floor, then any of time=S warmup=S rate=PPS size=BYTES wake=N\n"
-    "                         gap=US core=CPU; floor: as wake, but it is a thread on that CPU that wakes, no switch\n"
+    "                         word stream or wake, then any of time=S warmup=S rate=PPS size=BYTES wake=N gap=US "
+    "core=CPU\n"
+    "                         (wake, too, a thread on that CPU after the same silence)\n"
     "With idle ports only it prints \"vugen ready\" and stays until a signal.\n";
 
 _Noreturn static void usage(const char *sentence, const char *what)
@@ -370,8 +371,6 @@ static void command(char *line)
 		measure_stream();
 	else if (strcmp(verb, "wake") == 0 && opt.wake && can_wake())
 		measure_wake();
-	else if (strcmp(verb, "floor") == 0 && opt.wake)
-		measure_floor();
 	else
 		usage("there is no such command, or not with these ports: ", verb);
 	(void)settle();

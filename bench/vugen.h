@@ -32,7 +32,7 @@ struct options {
 	unsigned timeout_s; /* how long to wait for the switch */
 	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */
 	int core, vlan;	    /* -1: not pinned, untagged */
-	int peer_core;	    /* of a thread that measure_floor wakes; -1: not pinned */
+	int peer_core;	    /* of a thread that is woken, too; -1: none is */
 	double time_s, warmup_s, rate, gap_us;
 	bool server, packed, full, latency, no_mrg, commands, random, pairs, small_pages, interrupts, yield, has_dmac;
 	uint8_t dmac[6];
@@ -216,8 +216,6 @@ void pin(int cpu);
 /* ---- wake.c ---- */
 
 void measure_wake(void);
-/* The same without a switch: a thread of ours wakes. */
-void measure_floor(void);
 
 #ifdef __x86_64__
 #include <x86intrin.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How long it takes from asleep to delivered. Through the switch: one frame after a silence long enough for the switch
- * to fall asleep, again and again, timed from before it is made available to when it lies in the receiver's ring. And
- * the machine's own share of that: the same silence, then a thread of ours on the switch's CPU, asleep in epoll as the
- * switch is, woken by an event descriptor as the switch is, answers through memory at once. Each prints one line of
- * key=value words.
+ * How long it takes from asleep to delivered: one frame after a silence long enough for the switch to fall asleep,
+ * again and again, timed from before it is made available to when it lies in the receiver's ring. With opt.peer_core in
+ * turn with the machine's own share of that: after the same silence a thread of ours on that CPU, asleep in epoll as
+ * the switch is, is woken by an event descriptor as the switch is, and answers through memory at once. Prints one line
+ * of key=value words.
  */
 #include "vugen.h"
 
@@ -21,9 +21,10 @@
 
 #define LOST_S 1.0
 
-/* One wake; returns the seconds it took, or a negative number when nothing came. *kicked: the sleeper had to be told.
- */
-typedef double wake_fn(void *who, bool *kicked);
+struct times {
+	double *took; /* seconds; room for opt.wake */
+	unsigned n, lost;
+};
 
 static int by_value(const void *a, const void *b)
 {
@@ -32,71 +33,55 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void measure(wake_fn *once, void *who)
+static struct times times(void)
 {
-	double *took = calloc(opt.wake, sizeof *took);
-	unsigned n = 0, kicks = 0, lost = 0;
+	struct times t = { calloc(opt.wake, sizeof *t.took), 0, 0 };
 
-	if (!took)
+	if (!t.took)
 		die("no memory for the times of", opt.label);
-	for (unsigned i = 0; i < opt.wake && !stopped(); i++) {
-		bool kicked;
-		double t;
+	return t;
+}
 
-		(void)usleep((useconds_t)opt.gap_us);
-		t = once(who, &kicked);
-		kicks += kicked;
-		if (t >= 0)
-			took[n++] = t;
-		else
-			lost++;
-	}
-	qsort(took, n, sizeof *took, by_value);
-	if (n)
-		(void)printf("vugen label=%s size=%u wakes=%u gap_us=%.0f lost=%u kicked_pct=%.1f wake_min_us=%.2f "
-			     "wake_p50_us=%.2f wake_p90_us=%.2f wake_p99_us=%.2f wake_max_us=%.2f\n",
-			     opt.label, opt.size, n, opt.gap_us, lost, 100.0 * kicks / (n + lost), took[0] * 1e6,
-			     took[n / 2] * 1e6, took[n * 9 / 10] * 1e6, took[n * 99 / 100] * 1e6, took[n - 1] * 1e6);
-	(void)fflush(stdout);
-	free(took);
+/* Seconds, or a negative number: nothing came. */
+static void add(struct times *t, double took)
+{
+	if (took >= 0)
+		t->took[t->n++] = took;
+	else
+		t->lost++;
+}
+
+static void print_times(const char *name, struct times *t)
+{
+	qsort(t->took, t->n, sizeof *t->took, by_value);
+	(void)printf(" %s_lost=%u", name, t->lost);
+	if (t->n)
+		(void)printf(" %s_min_us=%.2f %s_p50_us=%.2f %s_p90_us=%.2f %s_p99_us=%.2f %s_max_us=%.2f", name,
+			     t->took[0] * 1e6, name, t->took[t->n / 2] * 1e6, name, t->took[t->n * 9 / 10] * 1e6, name,
+			     t->took[t->n * 99 / 100] * 1e6, name, t->took[t->n - 1] * 1e6);
+	free(t->took);
 }
 
 /* ---- through the switch ---- */
 
-struct way {
-	struct port *from, *to;
-};
-
-static double frame_once(void *who, bool *kicked)
+static double wake_switch(struct port *from, struct port *to)
 {
-	const struct way *w = who;
-	uint64_t begin, limit = (uint64_t)(LOST_S * cycles_per_s);
+	uint64_t begin = cycles(), limit = (uint64_t)(LOST_S * cycles_per_s);
 
-	*kicked = ring_wants_kick(&w->from->q[TX]);
-	begin = cycles();
-	if (!tx_burst(w->from, 1))
-		fail(w->from, "the switch does not give sent buffers back");
+	if (!tx_burst(from, 1))
+		fail(from, "the switch does not give sent buffers back");
 	do {
-		if (rx_turn(&w->to, 1))
+		if (rx_turn(&to, 1))
 			return (double)(cycles() - begin) / cycles_per_s;
 		relax();
 	} while (!stopped() && cycles() - begin < limit);
 	return -1;
 }
 
-void measure_wake(void)
-{
-	struct way w = { gen.tx[0], gen.rx[0] };
-
-	if (w.to == w.from && gen.nrx > 1)
-		w.to = gen.rx[1];
-	(void)rx_turn(gen.vm_rx, gen.nvm_rx);
-	measure(frame_once, &w);
-}
-
 /* ---- the machine alone ---- */
 
 struct sleeper {
+	pthread_t thread;
 	int epoll_fd, event_fd;
 	atomic_uint answers; /* release by the sleeper, acquire by who waits for it */
 	atomic_bool over;    /* written before an event, read after it */
@@ -125,13 +110,11 @@ static void wake(const struct sleeper *s)
 		die("can't wake", "a thread");
 }
 
-static double thread_once(void *who, bool *kicked)
+static double wake_thread(struct sleeper *s)
 {
-	struct sleeper *s = who;
 	uint64_t begin = cycles(), limit = (uint64_t)(LOST_S * cycles_per_s);
 	unsigned answers = atomic_load_explicit(&s->answers, memory_order_relaxed);
 
-	*kicked = true;
 	wake(s);
 	while (!stopped() && cycles() - begin < limit) {
 		if (atomic_load_explicit(&s->answers, memory_order_acquire) != answers)
@@ -141,21 +124,56 @@ static double thread_once(void *who, bool *kicked)
 	return -1;
 }
 
-void measure_floor(void)
+static void start(struct sleeper *s)
 {
-	struct sleeper s = { epoll_create1(EPOLL_CLOEXEC), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), 0, false };
 	struct epoll_event e = { .events = EPOLLIN };
-	pthread_t thread;
 
-	if (s.epoll_fd < 0 || s.event_fd < 0 || epoll_ctl(s.epoll_fd, EPOLL_CTL_ADD, s.event_fd, &e) < 0)
+	*s = (struct sleeper){ .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+			       .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+	if (s->epoll_fd < 0 || s->event_fd < 0 || epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->event_fd, &e) < 0)
 		die("can't make", "a descriptor to sleep on");
-	errno = pthread_create(&thread, NULL, sleep_and_answer, &s);
+	errno = pthread_create(&s->thread, NULL, sleep_and_answer, s);
 	if (errno)
 		die("can't start", "a thread");
-	measure(thread_once, &s);
-	atomic_store(&s.over, true);
-	wake(&s);
-	(void)pthread_join(thread, NULL);
-	(void)close(s.event_fd);
-	(void)close(s.epoll_fd);
+}
+
+static void finish(struct sleeper *s)
+{
+	atomic_store(&s->over, true);
+	wake(s);
+	(void)pthread_join(s->thread, NULL);
+	(void)close(s->event_fd);
+	(void)close(s->epoll_fd);
+}
+
+/* ---- both ---- */
+
+void measure_wake(void)
+{
+	struct port *from = gen.tx[0], *to = gen.rx[0] == from && gen.nrx > 1 ? gen.rx[1] : gen.rx[0];
+	struct times through = times(), alone = times();
+	const bool both = opt.peer_core >= 0;
+	struct sleeper s;
+	unsigned kicks = 0;
+
+	if (both)
+		start(&s);
+	(void)rx_turn(gen.vm_rx, gen.nvm_rx);
+	for (unsigned i = 0; i < opt.wake && !stopped(); i++) {
+		(void)usleep((useconds_t)opt.gap_us);
+		kicks += ring_wants_kick(&from->q[TX]);
+		add(&through, wake_switch(from, to));
+		if (!both)
+			continue;
+		(void)usleep((useconds_t)opt.gap_us);
+		add(&alone, wake_thread(&s));
+	}
+	if (both)
+		finish(&s);
+	(void)printf("vugen label=%s size=%u wakes=%u gap_us=%.0f kicked_pct=%.1f", opt.label, opt.size, opt.wake,
+		     opt.gap_us, 100.0 * kicks / opt.wake);
+	print_times("wake", &through);
+	print_times("alone", &alone);
+	(void)printf("\n");
+	(void)fflush(stdout);
 }
