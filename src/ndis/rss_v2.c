@@ -56,8 +56,9 @@ static bool same(const struct ndis_rss *a, const struct ndis_rss *b)
 	       memcmp(a->key, b->key, sizeof a->key) == 0 && memcmp(a->table, b->table, sizeof a->table) == 0;
 }
 
-/* Every active parameter is one of the VPort's CPUs, and they are no more than it has queues. */
-static NDIS_STATUS check_active(const struct ndis_call *c, const struct ndis_vport *v, const struct ndis_rss *r)
+/* Every active parameter is one of the VPort's CPUs, and they are no more than it has, or is to have, queues. */
+static NDIS_STATUS check_active(const struct ndis_call *c, const struct ndis_vport *v, const struct ndis_rss *r,
+				uint32_t queues)
 {
 	const PROCESSOR_NUMBER *bad = NULL;
 
@@ -73,10 +74,10 @@ static NDIS_STATUS check_active(const struct ndis_call *c, const struct ndis_vpo
 		return refuse(c, NDIS_STATUS_INVALID_DATA,
 			      "%s: CPU %u of group %u would be active and is not in VPort %u's ProcessorAffinity",
 			      ndis_oid_name(c->oid), bad->Number, bad->Group, v->p.VPortId);
-	if (r->enabled && rss_cpus(r) > v->p.NumQueuePairs)
+	if (r->enabled && rss_cpus(r) > queues)
 		return refuse(c, NDIS_STATUS_NO_QUEUES,
 			      "%s: the table and the default processor are %u CPUs; VPort %u has %u queues",
-			      ndis_oid_name(c->oid), rss_cpus(r), v->p.VPortId, v->p.NumQueuePairs);
+			      ndis_oid_name(c->oid), rss_cpus(r), v->p.VPortId, queues);
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -86,7 +87,7 @@ static NDIS_STATUS apply(const struct ndis_call *c, struct ndis_vport *v, const 
 	uint8_t buf[RSS_BUFFER_SIZE];
 	struct ndis_rss *fresh;
 	struct ndis_rss now;
-	NDIS_STATUS status = check_active(c, v, want);
+	NDIS_STATUS status = check_active(c, v, want, v->p.NumQueuePairs);
 	bool active;
 
 	if (status != NDIS_STATUS_SUCCESS)
@@ -151,6 +152,28 @@ static NDIS_STATUS resize(const struct ndis_call *c, struct ndis_rss *r, uint32_
 	}
 	r->entries = entries;
 	return NDIS_STATUS_SUCCESS;
+}
+
+/* NumberOfQueues is an alias of the VPort's NumQueuePairs, and changed as that. Both change or nothing does. */
+static NDIS_STATUS apply_with_queues(const struct ndis_call *c, struct ndis_vport *v, const struct ndis_rss *want,
+				     uint32_t queues)
+{
+	struct ndis_call quiet = *c; /* the sentence stays the refusal's */
+	uint32_t before = v->p.NumQueuePairs;
+	NDIS_STATUS status = check_active(c, v, want, queues);
+
+	if (status == NDIS_STATUS_SUCCESS)
+		status = vport_set_queue_pairs(c, v, queues);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	status = apply(c, v, want);
+	if (status == NDIS_STATUS_SUCCESS)
+		return status;
+	quiet.err = NULL;
+	if (vport_set_queue_pairs(&quiet, v, before) != NDIS_STATUS_SUCCESS)
+		ndis_fault(c->a, "VPort %u: the adapter's driver %s refused its RSS, and does not take back its %u queue pairs",
+			   v->p.VPortId, c->a->ops->name, before);
+	return status;
 }
 
 NDIS_STATUS rss_v2_set(const struct ndis_call *c)
@@ -218,17 +241,10 @@ NDIS_STATUS rss_v2_set(const struct ndis_call *c)
 	if (r.enabled && !r.hash_information)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPort %u has no HashInformation yet", name,
 			      v->p.VPortId);
-	if ((p.Flags & NDIS_RECEIVE_SCALE_PARAM_NUMBER_OF_QUEUES_CHANGED) && p.NumberOfQueues != v->p.NumQueuePairs) {
-		if (r.enabled && rss_cpus(&r) > p.NumberOfQueues)
-			return refuse(c, NDIS_STATUS_NO_QUEUES,
-				      "%s: NumberOfQueues is %u; the table and the default processor are %u CPUs", name,
-				      p.NumberOfQueues, rss_cpus(&r));
-		/* an alias of the VPort's NumQueuePairs, and changed as that */
-		status = vport_set_queue_pairs(c, v, p.NumberOfQueues);
-		if (status != NDIS_STATUS_SUCCESS)
-			return status;
-	}
-	status = apply(c, v, &r);
+	if ((p.Flags & NDIS_RECEIVE_SCALE_PARAM_NUMBER_OF_QUEUES_CHANGED) && p.NumberOfQueues != v->p.NumQueuePairs)
+		status = apply_with_queues(c, v, &r, p.NumberOfQueues);
+	else
+		status = apply(c, v, &r);
 	if (status == NDIS_STATUS_SUCCESS)
 		ndis_set_done(c, c->in_len, 0);
 	return status;

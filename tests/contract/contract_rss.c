@@ -295,7 +295,7 @@ static void v2_query(struct fix *f)
 static void v2_refused(struct fix *f)
 {
 	struct v2 p;
-	uint32_t v;
+	uint32_t v, w;
 
 	start_sriov(f);
 	v = active_vport(f);
@@ -328,6 +328,22 @@ static void v2_refused(struct fix *f)
 	p.p.NumberOfQueues = 3;
 	assert_status(f, set_v2(f, &p, 68, v), OK);
 	assert_int_equal(vport_info(f, v).NumQueuePairs, 3);
+	/* a refusal leaves the number as it is, whoever refuses */
+	w = active_vport(f);
+	p = v2_params(INFO | KEY | ENTRIES);
+	assert_status(f, set_v2(f, &p, 68, w), OK);
+	move_entries(f, (struct entry[]){ { w, 0, 0, 9, OK } }, 1);
+	p = v2_params(ON | QUEUES);
+	p.p.NumberOfQueues = 3;
+	assert_status(f, set_v2(f, &p, 68, w), NDIS_STATUS_INVALID_DATA);
+	assert_int_equal(vport_info(f, w).NumQueuePairs, 2);
+	move_entries(f, (struct entry[]){ { w, 0, 0, 1, OK } }, 1);
+	f->m.answer = NDIS_STATUS_RESOURCES;
+	f->m.answer_oid = OID_GEN_RECEIVE_SCALE_PARAMETERS;
+	assert_status(f, set_v2(f, &p, 68, w), NDIS_STATUS_RESOURCES);
+	assert_int_equal(vport_info(f, w).NumQueuePairs, 2);
+	assert_status(f, set_v2(f, &p, 68, w), OK);
+	assert_int_equal(vport_info(f, w).NumQueuePairs, 3);
 	/* and the other way round */
 	{
 		NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();

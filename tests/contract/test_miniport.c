@@ -173,7 +173,8 @@ static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err *err)
 {
 	struct test_miniport *m = ctx;
-	NDIS_STATUS status = m->answer;
+	bool meant = !m->answer_oid || m->answer_oid == req->DATA.QUERY_INFORMATION.Oid;
+	NDIS_STATUS status = meant ? m->answer : NDIS_STATUS_SUCCESS;
 	const void *buf;
 
 	m->requests++;
@@ -182,7 +183,10 @@ static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err 
 	buf = req->DATA.QUERY_INFORMATION.InformationBuffer; /* at the same place in all members of DATA */
 	m->last_len = req->DATA.QUERY_INFORMATION.InformationBufferLength;
 	memcpy(m->last, buf, m->last_len < sizeof m->last ? m->last_len : sizeof m->last);
-	m->answer = NDIS_STATUS_SUCCESS;
+	if (meant) {
+		m->answer = NDIS_STATUS_SUCCESS;
+		m->answer_oid = 0;
+	}
 	if (m->pend) {
 		m->pend = false;
 		m->pending = req;

@@ -21,6 +21,7 @@ struct test_miniport {
 
 	/* how the next request is treated */
 	NDIS_STATUS answer;         /* SUCCESS: do it */
+	NDIS_OID answer_oid;        /* the request that `answer` waits for; 0: the next */
 	NDIS_STATUS element_status; /* QUEUE_ALLOCATION_COMPLETE: each element's */
 	bool pend;                  /* answer PENDING and keep it */
 	bool complete_inside;       /* complete it before returning PENDING */
