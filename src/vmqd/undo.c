@@ -62,10 +62,21 @@ int undo_set(struct stack_vport *v, const struct wish_vport *w, struct stack_err
 	const struct stack_vport_want *x = &w->want;
 	struct stack_vport_info now;
 	struct stack_vport_change c = {
-		.set_cpu = x->cpu_given, .cpu = x->cpu, .by_plan = x->cpu_by_plan, .let_plan = x->cpu_by_plan,
-		.set_moderation = true, .moderation = x->moderation,
-		.set_source_check = true, .set_vlan_check = true, .set_all_multicast = true, .set_trunk = true, .policy = x->policy,
-		.set_tuning = true, .tuning = x->tuning, .set_rss = true, .rss = x->rss,
+		.set_cpu = x->cpu_given,
+		.cpu = x->cpu,
+		.by_plan = x->cpu_by_plan,
+		.let_plan = x->cpu_by_plan,
+		.set_moderation = true,
+		.moderation = x->moderation,
+		.set_source_check = true,
+		.set_vlan_check = true,
+		.set_all_multicast = true,
+		.set_trunk = true,
+		.policy = x->policy,
+		.set_tuning = true,
+		.tuning = x->tuning,
+		.set_rss = true,
+		.rss = x->rss,
 		.set_name = stack_vport_id(v) != 0,
 	};
 
