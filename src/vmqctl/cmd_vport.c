@@ -207,6 +207,12 @@ static bool of_a_filter(const struct schema_member *m)
 	return m == SCHEMA(VPORT, mac) || m == SCHEMA(VPORT, vlan) || m == SCHEMA(VPORT, broadcast);
 }
 
+/* vmqd takes rss_hash as long as nothing was spread by another, and else says why not. */
+static bool is_set(const struct schema_member *m)
+{
+	return (m->change == SCHEMA_LIVE_CHANGE && !of_a_filter(m)) || m == SCHEMA(VPORT, rss_hash);
+}
+
 void cmd_vport_init(void)
 {
 	struct cmd_key *add = add_keys, *set = set_keys;
@@ -217,7 +223,7 @@ void cmd_vport_init(void)
 		if (m->type == SCHEMA_LIST || m == SCHEMA(VPORT, name))
 			continue;
 		*add++ = key_of(m);
-		if (m->change != SCHEMA_LIVE_CHANGE || of_a_filter(m))
+		if (!is_set(m))
 			continue;
 		*set = key_of(m);
 		if (m == SCHEMA(VPORT, cpu)) {

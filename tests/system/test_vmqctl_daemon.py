@@ -315,8 +315,6 @@ def test_keys_are_the_daemons_parameters(lab):
         known = re.sub(r'.*is not known here(; known are |: there are no parameters$)', '', str(refused.value))
         keys = set(procs.run([program('vmqctl'), 'complete', *command.split(), '']).split()) - {'watch', 'write', 'pcap', 'number'}  # vmqctl's own
         known = set(known.split(', ')) - {''}
-        if command == 'vport set X':
-            known -= {'rss_hash'}  # known so that a refusal says why: it is fixed for a VPort's life
         assert keys | ({subject} if subject else set()) == known, command
     objects = set(procs.run([program('vmqctl'), 'complete', '']).split()) - {'help', 'doctor', 'top', 'perf'}  # the doctor's words are checks
     assert objects == {c.split()[0] for c in VERBS} | {'compare', 'oid'}  # its words are the members of a structure: test_oid.py
