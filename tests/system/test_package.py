@@ -9,6 +9,7 @@ import time
 import pytest
 
 from vmqtest import netns, package, procs, vufront
+from vmqtest.daemon import BUILD
 from vmqtest.frames import frame
 
 A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
@@ -20,6 +21,17 @@ def test_lintian():
                        capture_output=True, text=True, timeout=120)
     assert p.returncode == 0, p.stdout + p.stderr
     assert not re.search(r'^[EWN]:', p.stdout, re.M), p.stdout
+
+
+def test_installed_without_packages(tmp_path):
+    """`make install`: the units are where systemd looks, and start the programs that were installed with them."""
+    procs.run(['meson', 'install', '-C', BUILD, '--no-rebuild', '--destdir', str(tmp_path)])
+    units = sorted(tmp_path.rglob('*.service'))
+    assert [u.name for u in units] == ['vmq-exporter.service', 'vmqd.service']
+    for unit in units:
+        assert unit.parent.match('lib/systemd/system')
+        started = re.findall(r'^Exec\w+=(\S+)', unit.read_text(), re.M)
+        assert started and all((tmp_path / program.lstrip('/')).exists() for program in started)
 
 
 @pytest.fixture
