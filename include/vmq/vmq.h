@@ -76,6 +76,12 @@ struct vmq_client;
  */
 int vmq_connect(const char *path, struct vmq_client **client, struct vmq_error *err);
 
+/*
+ * As vmq_connect, which waits VMQ_TIMEOUT_MS for a daemon that does not take connections: this waits timeout_ms (0: without
+ * limit), and calls of the client may take as long, until vmq_set_timeout().
+ */
+int vmq_connect_within(const char *path, unsigned int timeout_ms, struct vmq_client **client, struct vmq_error *err);
+
 /* Closes and frees. NULL is allowed. */
 void vmq_disconnect(struct vmq_client *client);
 

@@ -26,10 +26,10 @@ static const char *socket_path(const char *path)
 	return path && *path ? path : VMQ_DEFAULT_SOCKET;
 }
 
-/* connect() to a unix socket waits when the listener's queue is full; the send timeout bounds that wait. */
-static int connect_fd(const struct sockaddr_un *addr, int *out)
+/* connect() to a unix socket waits when the listener's queue is full; the send timeout bounds that wait, 0 does not. */
+static int connect_fd(const struct sockaddr_un *addr, unsigned int timeout_ms, int *out)
 {
-	const struct timeval limit = { .tv_sec = VMQ_TIMEOUT_MS / 1000 };
+	const struct timeval limit = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc;
 
@@ -58,7 +58,7 @@ static const char *connect_hint(int rc)
 	}
 }
 
-int vmq_connect(const char *path, struct vmq_client **client, struct vmq_error *err)
+int vmq_connect_within(const char *path, unsigned int timeout_ms, struct vmq_client **client, struct vmq_error *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct vmq_client *c;
@@ -70,7 +70,7 @@ int vmq_connect(const char *path, struct vmq_client **client, struct vmq_error *
 		return error_set(err, -ENAMETOOLONG, "the socket's path is longer than %zu bytes: %.80s…",
 				 sizeof addr.sun_path - 1, path);
 	strcpy(addr.sun_path, path);
-	rc = connect_fd(&addr, &fd);
+	rc = connect_fd(&addr, timeout_ms, &fd);
 	if (rc)
 		return error_set(err, rc, "cannot connect to %s: %s%s", path, strerror(-rc), connect_hint(rc));
 	c = calloc(1, sizeof *c);
@@ -81,10 +81,15 @@ int vmq_connect(const char *path, struct vmq_client **client, struct vmq_error *
 	c->io.fd = fd;
 	c->io.passed = -1;
 	c->next_id = 1;
-	c->timeout_ms = VMQ_TIMEOUT_MS;
+	c->timeout_ms = timeout_ms;
 	*client = c;
 	error_clear(err);
 	return 0;
+}
+
+int vmq_connect(const char *path, struct vmq_client **client, struct vmq_error *err)
+{
+	return vmq_connect_within(path, VMQ_TIMEOUT_MS, client, err);
 }
 
 void vmq_disconnect(struct vmq_client *client)

@@ -22,8 +22,10 @@ struct source {
 	bool said_up, said_down; /* so that a change is said once */
 };
 
-static const char *const methods[] = {
-#define X(name) name,
+static const struct {
+	const char *name, *params;
+} methods[] = {
+#define X(name, params) { name, params },
 	SOURCE_METHODS(X)
 #undef X
 };
@@ -63,7 +65,7 @@ void source_free(struct source *s)
 }
 
 /* One method's answer into `look`. A method that is refused is left out. */
-static int ask(struct source *s, const char *method, int64_t deadline, json_t *look, struct vmq_error *err)
+static int ask(struct source *s, size_t method, int64_t deadline, json_t *look, struct vmq_error *err)
 {
 	int64_t left = (deadline - now_ns()) / 1000000;
 	char *text;
@@ -71,18 +73,20 @@ static int ask(struct source *s, const char *method, int64_t deadline, json_t *l
 	int rc;
 
 	vmq_set_timeout(s->client, left > 1 ? (unsigned int)left : 1);
-	rc = vmq_call(s->client, method, NULL, &text, err);
+	rc = vmq_call(s->client, methods[method].name, methods[method].params, &text, err);
+	if (rc == VMQ_REFUSED && err->code == VMQ_ERROR_PARAMETERS) /* an older vmqd, which shows all of it */
+		rc = vmq_call(s->client, methods[method].name, NULL, &text, err);
 	if (rc)
 		return rc;
 	answer = json_loads(text, 0, NULL);
 	free(text);
-	return json_object_set_new(look, method, answer) < 0 ? -ENOMEM : 0;
+	return json_object_set_new(look, methods[method].name, answer) < 0 ? -ENOMEM : 0;
 }
 
 static int ask_all(struct source *s, int64_t deadline, json_t *look, struct vmq_error *err)
 {
 	for (size_t i = 0; i < NMETHODS; i++) {
-		int rc = ask(s, methods[i], deadline, look, err);
+		int rc = ask(s, i, deadline, look, err);
 
 		if (rc < 0 || (rc == VMQ_REFUSED && i == 0))
 			return rc;
@@ -100,7 +104,7 @@ static int take(struct source *s, json_t *look, struct vmq_error *err)
 	if (rc && rc != -ETIMEDOUT) {
 		disconnect(s);
 		(void)json_object_clear(look);
-		rc = vmq_connect(s->path, &s->client, err);
+		rc = vmq_connect_within(s->path, SOURCE_CONNECT_MS, &s->client, err);
 		if (!rc)
 			rc = ask_all(s, deadline, look, err);
 	}

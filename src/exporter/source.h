@@ -13,17 +13,19 @@
 #include <stdint.h>
 
 #define SOURCE_AGE_MS	  1000
-#define SOURCE_TIMEOUT_MS 3000 /* of a whole look */
+#define SOURCE_CONNECT_MS 1000 /* for a connection */
+#define SOURCE_TIMEOUT_MS 3000 /* for a whole look, the connection included */
 
-/* The methods that are asked for a look; the first must be answered, the others may be unknown to an older vmqd. */
-#define SOURCE_METHODS(X)  \
-	X("version")       \
-	X("daemon.show")   \
-	X("switch.show")   \
-	X("vport.show")    \
-	X("queue.show")    \
-	X("stats.show")    \
-	X("cpu.plan.show")
+/* X(method, parameters): what is asked for a look; the first must be answered, the others may be unknown to an older vmqd.
+ * Of a VPort's addresses, which may be thousands, the first three are enough for a page; `filters` has their number. */
+#define SOURCE_METHODS(X)                        \
+	X("version", NULL)                       \
+	X("daemon.show", NULL)                   \
+	X("switch.show", NULL)                   \
+	X("vport.show", "{\"macs_max\": 3}")     \
+	X("queue.show", "{\"macs_max\": 0}")     \
+	X("stats.show", NULL)                    \
+	X("cpu.plan.show", NULL)
 
 struct source;
 
@@ -35,8 +37,8 @@ void source_free(struct source *s);
  * The look to be told of, taken now unless there is one that is young enough: an object with the answers by method, and the
  * member `exporter` {`up`, `error`? (a sentence, when not up), `version`, `time_ms` (when it was taken, monotonic), `looks`,
  * `failed_looks`, `look_ns`}. It is the source's, valid until the next call; NULL: no memory. *serial (NULL allowed) is
- * another number for each look. Waits for vmqd at most SOURCE_TIMEOUT_MS, and up to VMQ_TIMEOUT_MS where vmqd does not
- * even take the connection.
+ * another number for each look. Waits for vmqd at most SOURCE_TIMEOUT_MS, and SOURCE_CONNECT_MS where vmqd does not even
+ * take the connection.
  */
 const json_t *source_look(struct source *s, uint64_t *serial);
 

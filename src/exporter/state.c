@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define MACS_SHOWN 3u
-
 /* X(member of the text, method, list, members that are taken) */
 #define STATE_PARTS(X)                                                                                                \
 	X("switches", "switch.show", "switches",                                                                      \
@@ -43,26 +41,12 @@ static json_t *without_zeros(json_t *drops)
 	return out;
 }
 
-/* A VPort may have thousands; how many is in `filters`. */
-static json_t *first_of(json_t *list)
-{
-	json_t *out = json_array(), *v;
-	size_t i;
-
-	json_array_foreach (list, i, v)
-		if (i < MACS_SHOWN)
-			(void)json_array_append(out, v);
-	return out;
-}
-
 static void take(json_t *out, const char *key, json_t *v)
 {
 	if (!v)
 		return;
 	if (strcmp(key, "drops") == 0)
 		(void)json_object_set_new(out, key, without_zeros(v));
-	else if (strcmp(key, "macs") == 0)
-		(void)json_object_set_new(out, key, first_of(v));
 	else
 		(void)json_object_set(out, key, v);
 }

@@ -66,6 +66,11 @@ struct cmd_key {
 	{                                                                                                              \
 		"adapter", CMD_TEXT, "ADAPTER", "needed where there are several", false, CMD_NAMES_ADAPTER             \
 	}
+/* Of verbs that show VPorts' addresses. */
+#define CMD_KEY_MACS_MAX                                                                                               \
+	{                                                                                                              \
+		"macs_max", CMD_NUMBER, "N", "no more than so many addresses of each VPort", false, CMD_NAMES_NONE   \
+	}
 #define CMD_KEY_END                                                                                                    \
 	{                                                                                                              \
 		.name = NULL                                                                                           \

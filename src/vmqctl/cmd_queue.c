@@ -130,7 +130,7 @@ static void print_queues(FILE *out, const struct cmd_options *opt, const json_t 
 }
 
 static const struct cmd_key vport = { "vport", CMD_TEXT, "VPORT", "only this VPort's", .names = CMD_NAMES_VPORT };
-static const struct cmd_key keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
+static const struct cmd_key keys[] = { CMD_KEY_MACS_MAX, CMD_KEY_ADAPTER, CMD_KEY_END };
 
 static const struct cmd_verb verbs[] = {
 	{ "show", "queue.show", "the queues; with -s bytes and rings, with -d all addresses", &vport, keys,

@@ -237,6 +237,7 @@ void cmd_vport_init(void)
 }
 
 static const struct cmd_key adapter_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
+static const struct cmd_key show_keys[] = { CMD_KEY_MACS_MAX, CMD_KEY_ADAPTER, CMD_KEY_END };
 
 static const struct cmd_verb verbs[] = {
 	{ "add", "vport.add", "a new VPort with a socket for its VM", &new_name, add_keys, .print = print_vport,
@@ -244,7 +245,7 @@ static const struct cmd_verb verbs[] = {
 	{ "set", "vport.set", "change a VPort, under traffic", &name, set_keys, .print = print_vport,
 	  .after = cmd_cpu_warn },
 	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, adapter_keys, .print = NULL },
-	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, adapter_keys, .watch = true,
+	{ "show", "vport.show", "the VPorts; with -d everything about them", &any_name, show_keys, .watch = true,
 	  .print = print_vports, .attach = cmd_vport_attach },
 };
 

@@ -81,6 +81,7 @@ struct snapshot {
 	size_t nvports;
 	struct stack_filter_info *filters; /* by VPort, then id */
 	size_t nfilters;
+	uint32_t macs_max; /* so many of a VPort's addresses are written */
 };
 int snapshot_take(struct adapter *a, const struct selection *s, struct snapshot *out, struct stack_error *e);
 void snapshot_free(struct snapshot *s);
@@ -90,10 +91,11 @@ const struct stack_filter_info *snapshot_filters(const struct snapshot *s, uint3
 /*
  * A `show` whose answer is one list: takes the parameters like select_shown, has `show` write the elements of each
  * adapter meant, each after json_text_element(), and makes {LIST: […]} of it. `snapshot` is what snapshot_take() gives.
+ * `macs`: whether it shows addresses, so that `macs_max` is known.
  */
 typedef int show_fn(struct adapter *a, const struct snapshot *s, struct json_text *t, struct stack_error *e);
-int show_list(struct daemon *d, struct params *p, const char *key, const char *list, show_fn *show, json_t **result,
-	      struct stack_error *e);
+int show_list(struct daemon *d, struct params *p, const char *key, const char *list, bool macs, show_fn *show,
+	      json_t **result, struct stack_error *e);
 /* The comma between two. */
 void json_text_element(struct json_text *t);
 
@@ -104,7 +106,7 @@ int vport_answer(struct stack_vport *v, json_t **result, struct stack_error *e);
 /* What the contract has behind a VPort: "VPort", "VM queue" or "default queue". */
 const char *object_name(const struct stack_vport_info *i);
 /* Writes [{mac, vlan, id}] of a VPort's filters, without the broadcast filters others brought. */
-void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n);
+void macs_text(struct json_text *t, const struct snapshot *s, const struct stack_filter_info *f, size_t n);
 /* Writes a filter's `"mac":…,"vlan":…`. */
 void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f);
 /* All workers, as worker.show and stats.show have them. */

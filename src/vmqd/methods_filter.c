@@ -123,5 +123,5 @@ static int show_filters(struct adapter *a, const struct snapshot *s, struct json
 int method_filter_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	(void)client;
-	return show_list(ctx, p, "vport", "filters", show_filters, result, e);
+	return show_list(ctx, p, "vport", "filters", false, show_filters, result, e);
 }

@@ -60,7 +60,7 @@ static void queue_text(const struct adapter *a, const struct stack_vport_info *v
 	add_frames(&count, out);
 	json_text_open(t, out);
 	JSON_TEXT(t, ",\"macs\":");
-	macs_text(t, filters, n);
+	macs_text(t, s, filters, n);
 	JSON_TEXT(t, "}");
 }
 
@@ -79,5 +79,5 @@ static int show_queues(struct adapter *a, const struct snapshot *s, struct json_
 int method_queue_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	(void)client;
-	return show_list(ctx, p, "vport", "queues", show_queues, result, e);
+	return show_list(ctx, p, "vport", "queues", true, show_queues, result, e);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/schema.h"
 #include "vmqd/methods.h"
 
 /* Takes `adapter` by name; NULL: not given, or a fault. */
@@ -74,7 +75,7 @@ int snapshot_take(struct adapter *a, const struct selection *s, struct snapshot 
 {
 	struct stack_vport *v = s->one ? stack_vport_by_id(a->stack, s->id) : NULL;
 
-	*out = (struct snapshot){ 0 };
+	*out = (struct snapshot){ .macs_max = UINT32_MAX };
 	if (v) {
 		out->vports = calloc(1, sizeof *out->vports);
 		out->nvports = 1;
@@ -126,12 +127,15 @@ void json_text_element(struct json_text *t)
 		JSON_TEXT(t, ",");
 }
 
-int show_list(struct daemon *d, struct params *p, const char *key, const char *list, show_fn *show, json_t **result,
-	      struct stack_error *e)
+int show_list(struct daemon *d, struct params *p, const char *key, const char *list, bool macs, show_fn *show,
+	      json_t **result, struct stack_error *e)
 {
+	uint32_t macs_max = UINT32_MAX;
 	struct json_text t = { 0 };
 	struct selection sel;
 
+	if (macs)
+		(void)params_uint(p, "macs_max", false, 0, SCHEMA_MAX_FILTERS, &macs_max);
 	if (select_shown(d, p, key, &sel, e) < 0)
 		return -1;
 	JSON_TEXT(&t, "{\"");
@@ -148,6 +152,7 @@ int show_list(struct daemon *d, struct params *p, const char *key, const char *l
 			free(t.s);
 			return -1;
 		}
+		s.macs_max = macs_max;
 		rc = show(a, &s, &t, e);
 		snapshot_free(&s);
 		if (rc < 0) {

@@ -27,12 +27,15 @@ void mac_vlan_text(struct json_text *t, const struct stack_filter_info *f)
 		JSON_TEXT(t, "\"untagged\"");
 }
 
-void macs_text(struct json_text *t, const struct stack_filter_info *f, size_t n)
+void macs_text(struct json_text *t, const struct snapshot *s, const struct stack_filter_info *f, size_t n)
 {
+	uint32_t written = 0;
+
 	JSON_TEXT(t, "[");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && written < s->macs_max; i++) {
 		if (f[i].companion)
 			continue;
+		written++;
 		json_text_element(t);
 		JSON_TEXT(t, "{");
 		mac_vlan_text(t, &f[i]);
@@ -111,7 +114,7 @@ static int vport_text(struct adapter *a, const struct stack_vport_info *i, const
 	}
 	json_text_open(t, out);
 	JSON_TEXT(t, ",\"macs\":");
-	macs_text(t, filters, n);
+	macs_text(t, s, filters, n);
 	JSON_TEXT(t, "}");
 	return 0;
 }
@@ -281,5 +284,5 @@ static int show_vports(struct adapter *a, const struct snapshot *s, struct json_
 int method_vport_show(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	(void)client;
-	return show_list(ctx, p, "name", "vports", show_vports, result, e);
+	return show_list(ctx, p, "name", "vports", true, show_vports, result, e);
 }

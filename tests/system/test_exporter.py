@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from fake_vmqd import Error, FakeVmqd, close_now
+from fake_vmqd import Error, FakeVmqd, close_now, reply
 from vmqtest import procs
 from vmqtest.exporter import PROGRAM, Exporter, value
 from vmqtest.frames import frame
@@ -167,6 +167,33 @@ def test_an_older_vmqd():
     with FakeVmqd(answers) as d:
         v = Exporter(d.path).values()
         assert value(v, 'vmq_up') == 1 and value(v, 'vmq_worker_frames_total', cpu='3') == 7
+
+
+def test_an_older_vmqd_shows_all_addresses():
+    def show(conn, request):
+        reply(conn, request, **({'error': {'code': -32602, 'message': 'macs_max is not known here'}} if request.get('params') else
+                                {'result': {'vports': [{'name': 'a', 'macs': [1, 2, 3, 4]}]}}))
+    with FakeVmqd({**fake_answers(), 'vport.show': show}) as d:
+        assert len(Exporter(d.path).state()['vports'][0]['macs']) == 4
+
+
+def test_few_addresses_are_asked_for():
+    """A VPort with thousands of filters makes no large answer."""
+    with FakeVmqd(fake_answers()) as d:
+        Exporter(d.path).values()
+        assert {m: p for m, p in d.requests if p} == {'vport.show': {'macs_max': 3}, 'queue.show': {'macs_max': 0}}
+
+
+def test_no_connection_is_taken(tmp_path):
+    """A vmqd that hangs, with the queue of its socket full: down, and why."""
+    with socket.socket(socket.AF_UNIX) as s, socket.socket(socket.AF_UNIX) as first:
+        s.bind(str(tmp_path / 'ctl'))
+        s.listen(0)
+        first.connect(str(tmp_path / 'ctl'))
+        e = Exporter(str(tmp_path / 'ctl'))
+        v = e.values()
+        assert value(v, 'vmq_up') == 0 and value(v, 'vmq_exporter_failed_looks_total') == 1
+        assert 'timed out' in e.state()['exporter']['error']
 
 
 @pytest.mark.parametrize('answers', [

@@ -172,3 +172,15 @@ def test_a_thousand_filters(three):
         x.wire.send(frame(macs[i], FAR, i, vlan=1 + i % 4094))
         got = x.everywhere(1, quiet=0.03)
         assert {k: [frames.number(f) for f in v] for k, v in got.items()} == {'bc'[i % 2]: [i]}
+
+
+def test_so_many_addresses_are_shown(lab):
+    x = lab(vports=[{'name': 'a', 'mac': A, 'filters': [{'mac': f'52:54:00:00:02:{i:02x}'} for i in range(5)]}])
+    for method, key, items in (('vport.show', 'name', 'vports'), ('queue.show', 'vport', 'queues')):
+        everything = x.vmqd.call(method, **{key: 'a'})[items][0]['macs']
+        assert len(everything) == 6
+        for n in (0, 3, 6, 65536):
+            assert x.vmqd.call(method, **{key: 'a'}, macs_max=n)[items][0]['macs'] == everything[:n]
+    assert x.vmqd.call('vport.show', name='a', macs_max=0)['vports'][0]['filters'] == 7
+    with pytest.raises(RpcError, match='macs_max'):
+        x.vmqd.call('vport.show', macs_max=-1)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import socket
 import struct
 import subprocess
 import threading
@@ -42,6 +43,7 @@ class Indication(c.Structure):
 def library():
     lib = c.CDLL(os.path.join(BUILD, 'src/client/libvmq.so.0'))
     lib.vmq_connect.argtypes = [c.c_char_p, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
+    lib.vmq_connect_within.argtypes = [c.c_char_p, c.c_uint, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
     lib.vmq_disconnect.argtypes = [c.c_void_p]
     lib.vmq_set_timeout.argtypes = [c.c_void_p, c.c_uint]
     lib.vmq_call.argtypes = [c.c_void_p, c.c_char_p, c.c_char_p, c.POINTER(c.c_void_p), c.POINTER(VmqError)]
@@ -145,6 +147,17 @@ def test_call():
         assert k.call('a.b') == (0, {'x': [1, 'ü']})
         assert k.call('a.b', '{"p": {"q": [true, null]}}\n') == (0, {'x': [1, 'ü']})
         assert d.requests == [('a.b', None), ('a.b', {'p': {'q': [True, None]}})]
+
+
+def test_a_daemon_that_takes_no_connections(tmp_path):
+    """Waited for as long as the caller says."""
+    err, p = VmqError(size=c.sizeof(VmqError)), c.c_void_p(1)
+    with socket.socket(socket.AF_UNIX) as s, socket.socket(socket.AF_UNIX) as first:
+        s.bind(str(tmp_path / 'ctl'))
+        s.listen(0)
+        first.connect(str(tmp_path / 'ctl'))
+        assert lib.vmq_connect_within(str(tmp_path / 'ctl').encode(), 50, c.byref(p), c.byref(err)) == -errno.ETIMEDOUT
+        assert not p and b'timed out' in err.message
 
 
 def test_result_may_be_left_out():
