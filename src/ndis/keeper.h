@@ -3,7 +3,7 @@
  * The keeper's inside: its objects, a request on its way, and what its files share. One struct ndis_adapter owns all
  * objects; control thread only. Only files of src/ndis include this.
  *
- * A request's way (oid.c): ndis_oid_request → its row of the table → either answered at once from the keeper's own
+ * A request's way (oid.c, op.c): ndis_oid_request → its row of the table → either answered at once from the keeper's own
  * copies, or a struct ndis_op: prepare() checks it and builds what the adapter's driver shall see, the driver works,
  * done() makes the change (or takes the preparation back) and writes the requester's results. Since prepare() gets all
  * memory that is needed, done() cannot fail on its own.
@@ -156,6 +156,7 @@ enum {
 	ROW_NDIS_ONLY = 1, /* issuer N */
 	ROW_USER = 2,	   /* issuer also U */
 	ROW_RELEASE = 4,   /* the driver may not refuse it: deleting, clearing, freeing */
+	ROW_VENDOR = 8,	   /* the driver may answer what it likes */
 };
 
 /* One (OID, type) of spec/10 §3: answered here, or prepared for and done after the driver. */
@@ -192,7 +193,7 @@ struct ndis_op {
 	uint32_t written;
 };
 
-/* ---- oid.c ---- */
+/* ---- call.c ---- */
 
 /* Writes the sentence and returns the status: `return refuse(c, NDIS_STATUS_…, "…")`. */
 #define refuse(c, status, ...) ((NDIS_STATUS)vmq_err((c)->err, (status), __VA_ARGS__))
@@ -226,23 +227,40 @@ NDIS_STATUS ndis_answer(const struct ndis_call *c, const void *src, uint32_t siz
 NDIS_STATUS ndis_array_room(const struct ndis_call *c, uint32_t head_size, uint64_t n, uint32_t element_size,
 			    uint32_t *first, uint32_t *total, const char *what);
 
+/* ---- op.c ---- */
+
+/* Checks a request and hands it to the driver; PENDING: the driver has it. */
+NDIS_STATUS ndis_op_start(struct ndis_op *op);
+/* Starts what waits, as long as the driver pends nothing. A requester's callback may come back here. */
+void ndis_op_drain(struct ndis_adapter *a);
+void ndis_op_free(struct ndis_op *op);
 /* Makes the driver's copy of a request: a zeroed buffer of `size`. NULL with RESOURCES said: out of memory. */
 void *ndis_op_down(struct ndis_op *op, uint32_t size);
 NDIS_STATUS ndis_op_no_memory(struct ndis_op *op);
 /* Completes what the driver pends, as far as it does. */
 void ndis_flush(struct ndis_adapter *a);
-/* A request by the keeper itself; never pends. */
-NDIS_STATUS ndis_self_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buf, uint32_t len,
-			      struct vmq_err *err);
-/* The same as a set, with the VPort named beside the buffer. */
-NDIS_STATUS ndis_self_request_on(struct ndis_adapter *a, uint32_t vport, NDIS_OID oid, void *buf, uint32_t len,
-				 struct vmq_err *err);
 void ndis_fault(struct ndis_adapter *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Completes everything that waits (and, when `pending_too`, what the driver still has) with `status`. */
 void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pending_too);
 /* Frees what the driver never gave back; it is halted. */
 void ndis_forget_lost(struct ndis_adapter *a);
 void ndis_up_complete(struct ndis_adapter *a, NDIS_OID_REQUEST *req, NDIS_STATUS status, const char *sentence);
+
+/* ---- oid.c ---- */
+
+/* A request by the keeper itself; never pends. */
+NDIS_STATUS ndis_self_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buf, uint32_t len,
+			      struct vmq_err *err);
+/* The same as a set, with the VPort named beside the buffer. */
+NDIS_STATUS ndis_self_request_on(struct ndis_adapter *a, uint32_t vport, NDIS_OID oid, void *buf, uint32_t len,
+				 struct vmq_err *err);
+
+/* ---- vendor.c ---- */
+
+NDIS_STATUS vendor_prepare(struct ndis_op *op);
+NDIS_STATUS vendor_done(struct ndis_op *op, NDIS_STATUS status);
+
+/* ---- for all ---- */
 
 static inline void ndis_header(NDIS_OBJECT_HEADER *h, uint8_t type, uint8_t revision, size_t size)
 {
