@@ -31,13 +31,13 @@ static void read_oid(struct params *p, NDIS_OID *oid)
 static uint8_t *read_buffer(struct params *p, uint32_t *in_len, uint32_t *out_len)
 {
 	const json_t *v = params_any(p, "in", false);
-	const char *hex = v && json_is_string(v) ? json_string_value(v) : "";
-	size_t digits = v ? json_string_length(v) : 0, room;
+	const char *hex = json_string_value(v); /* NULL: there is none, or no text */
+	size_t digits = json_string_length(v), room;
 	uint8_t *buf;
 
 	*out_len = 0;
 	(void)params_uint(p, "out_len", false, 0, MAX_OUT, out_len);
-	if ((v && !json_is_string(v)) || digits % 2)
+	if ((v && !hex) || digits % 2)
 		(void)params_fault(p, "in", "is not text of pairs of hexadecimal digits");
 	if (!params_ok(p))
 		return NULL;
@@ -46,7 +46,7 @@ static uint8_t *read_buffer(struct params *p, uint32_t *in_len, uint32_t *out_le
 	buf = calloc(1, room ? room : 1);
 	if (!buf) {
 		(void)stack_fail(p->e, STACK_FAILED, NULL, "out of memory");
-	} else if (hex_decode(hex, digits, buf, room) < 0) {
+	} else if (hex && hex_decode(hex, digits, buf, room) < 0) {
 		(void)params_fault(p, "in", "is not text of pairs of hexadecimal digits");
 		free(buf);
 		buf = NULL;
