@@ -175,6 +175,8 @@ unsigned stack_rss_cpus(const struct stack *s, const struct stack_rss *r, unsign
 void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out);
 /* Nobody asked for anything. */
 bool stack_rss_default(const struct stack_rss *r);
+/* By what they say; what they do not use is nobody's. */
+bool stack_rss_same(const struct stack_rss *a, const struct stack_rss *b);
 /* Is it possible on this adapter, and are the CPUs workers'? */
 int stack_rss_check(const struct stack_adapter *a, bool on_vf, const struct stack_rss *r, struct stack_error *e);
 /* The VPort's own CPU must be one of the list: 0: it is; 1: *cpu was not `given` and is the list's first now; -1: it is not. */

@@ -241,7 +241,7 @@ static int place_of(const struct stack_vport *v, const struct stack_vport_change
 	out->queue_pairs = c->set_queue_pairs ? c->queue_pairs : v->queue_pairs;
 	out->rss = c->set_rss ? c->rss : v->rss;
 	moved = stack_rss_cpu(&out->rss, c->set_cpu, &out->cpu, e);
-	out->spreads = c->set_rss && memcmp(&c->rss, &v->rss, sizeof v->rss) != 0;
+	out->spreads = c->set_rss && !stack_rss_same(&c->rss, &v->rss);
 	out->moves = c->set_cpu || c->set_queue_pairs || out->spreads || moved > 0;
 	return moved < 0 ? -1 : 0;
 }
