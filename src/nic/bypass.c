@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 
+#include "nic/classify.h"
 #include "nic/tap.h"
 
 struct nic_queue *bypass_receiver(const struct nic_vport *v, const struct frame *f)

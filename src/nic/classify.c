@@ -6,7 +6,7 @@
  *
  * Precedence (Q22): MAC + VLAN (or untagged-or-zero) before MAC with any VLAN.
  */
-#include "nic/nic_priv.h"
+#include "nic/classify.h"
 
 bool classify_source_is_own(const struct nic *n, const struct nic_vport *src, const struct frame *f)
 {
@@ -36,7 +36,7 @@ void classify_give_vlan(struct frame *f, uint16_t access)
 	uint16_t tci = (uint16_t)((f->tci & 0xF000u) | access);
 
 	if (f->tag == FRAME_UNTAGGED) {
-		f->tag = FRAME_TAG_BESIDE;
+		f->tag = FRAME_TAG_GIVEN;
 		f->tci = access;
 	} else if (frame_vid(f) == 0) {
 		f->tci = tci;
@@ -68,46 +68,11 @@ bool classify_admit(const struct nic *n, const struct nic_vport *src, struct fra
 	return true;
 }
 
-static bool find(const struct nic *n, const struct filter_table *t, uint64_t key, uint32_t src, struct verdict *v)
-{
-	uint64_t value;
-	const struct nic_vport *p;
-
-	if (!filter_lookup(t, key, &value))
-		return false;
-	p = vport_of(n, filter_value_vport(value));
-	if (!p || !is_set(&p->active)) /* recorded but inactive (Q29): as if it were not there */
-		return false;
-	if (p->id == src) /* never back to the sender (Q28) */
-		*v = (struct verdict){ .kind = VERDICT_DROP, .drop = NIC_DROP_TX_HAIRPIN };
-	else
-		*v = (struct verdict){ .kind = VERDICT_ONE, .vport = p->id, .filter = filter_value_id(value) };
-	return true;
-}
-
 bool classify_host_accepts(const struct nic *n, const struct frame *f)
 {
 	uint64_t mac = __atomic_load_n(&n->host_mac, __ATOMIC_RELAXED);
 
 	return mac == 0 || mac == filter_mac(f->hdr);
-}
-
-struct verdict classify(const struct nic *n, const struct filter_table *t, const struct frame *f)
-{
-	struct verdict v;
-
-	if (filter_key_is_group(f->key))
-		return (struct verdict){ .kind = VERDICT_GROUP };
-	if (find(n, t, f->key, f->src_vport, &v))
-		return v;
-	if (__atomic_load_n(&t->anys, __ATOMIC_RELAXED) && find(n, t, f->key | FILTER_VLAN_ANY, f->src_vport, &v))
-		return v;
-	if (f->src_vport == FRAME_FROM_WIRE) { /* no filter: the default VPort, if its packet filter takes it */
-		if (!classify_host_accepts(n, f))
-			return (struct verdict){ .kind = VERDICT_DROP, .drop = NIC_DROP_RX_NOT_ACCEPTED };
-		return (struct verdict){ .kind = VERDICT_ONE, .vport = 0 };
-	}
-	return (struct verdict){ .kind = VERDICT_OUTSIDE };
 }
 
 void classify_group(const struct nic *n, const struct filter_table *t, const struct frame *f, uint32_t *seen, uint32_t round,

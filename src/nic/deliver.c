@@ -15,8 +15,8 @@
 static void copy_rest(uint8_t *dst, const struct frame *f)
 {
 	if (f->segs == NULL) {
-		if (f->rest.len)
-			memcpy(dst, f->rest.ptr, f->rest.len);
+		if (f->len > f->hdr_len)
+			memcpy(dst, f->rest, f->len - f->hdr_len);
 		return;
 	}
 	for (unsigned i = 0; i < f->nsegs; i++) {
@@ -50,13 +50,13 @@ static inline __attribute__((always_inline)) void copy_frame(uint8_t *dst, const
 	if (__builtin_expect(f->hdr_len < FRAME_HDR, 0)) { /* two halves that overlap, and then the rest, if any */
 		memcpy(dst, f->hdr, FRAME_HDR / 2);
 		memcpy(dst + f->hdr_len - FRAME_HDR / 2, f->hdr + f->hdr_len - FRAME_HDR / 2, FRAME_HDR / 2);
-		if (f->rest.len)
-			memcpy(dst + f->hdr_len, f->rest.ptr, f->rest.len);
+		if (f->len > f->hdr_len) /* a part that was finished here */
+			memcpy(dst + f->hdr_len, f->rest, f->len - f->hdr_len);
 		return;
 	}
 	memcpy(dst, f->hdr, FRAME_HDR); /* in steps of 16 bytes: a 64-byte store over two lines waits for both */
-	if (f->rest.len)
-		memcpy(dst + FRAME_HDR, f->rest.ptr, f->rest.len);
+	if (f->len > FRAME_HDR)
+		memcpy(dst + FRAME_HDR, f->rest, f->len - FRAME_HDR);
 }
 
 static inline __attribute__((always_inline)) void write_virtio_header(uint8_t *p, const struct virtqueue *vq, uint16_t buffers)
@@ -127,7 +127,7 @@ static void stream_frame(struct stream *s, const struct nic_queue *q, const stru
 		for (unsigned i = 0; i < f->nsegs; i++)
 			stream_write(s, f->segs[i].ptr, f->segs[i].len);
 	else
-		stream_write(s, f->rest.ptr, f->rest.len);
+		stream_write(s, f->rest, frame_rest(f).len);
 }
 
 static void log_pieces(const struct virtqueue *vq, const uint64_t *gpa, const struct vq_seg *seg, unsigned n)
@@ -202,14 +202,7 @@ static void touch(struct worker *w, struct nic_queue *q)
 	q->rx_bytes = 0;
 	w->touched[w->ntouched++] = q;
 	w->limited |= is_set(&q->vport->rx_limited);
-	if (!q->rx.packed) {
-		__builtin_prefetch(&q->rx.avail->ring[q->rx.last_avail & q->rx.mask]);
-		if (q->rx.avail_idx == q->rx.last_avail)
-			__builtin_prefetch(&q->rx.avail->idx);
-	}
-	virtqueue_prefetch_used(&q->rx, 0);
-	if (!q->rx.packed)
-		__builtin_prefetch(&q->rx.used->idx, 1);
+	virtqueue_prefetch(&q->rx);
 }
 
 /* What the rate limits of the burst's receivers do not let through goes out of its row. */
@@ -235,18 +228,26 @@ static void drop_beyond_limits(struct worker *w)
 	w->limited = false;
 }
 
+/* Of a row only the first n frames stay. */
+static __attribute__((noinline)) void drop_end(struct worker *w, struct row *r, unsigned n, enum nic_drop why)
+{
+	for (unsigned k = n; k < r->n; k++)
+		drop_frame(w, r->q->nic, r->q->vport, w->deliver[r->first + k].f, why);
+	r->n = (uint16_t)n;
+}
+
 /* Positions of the receive ring; frames without one are dropped. */
 static void take_buffers(struct worker *w)
 {
 	for (unsigned i = 0; i < w->nrows; i++) {
 		struct row *r = &w->row[i];
 		struct virtqueue *vq = &r->q->rx;
-		unsigned got = vq->broken ? 0 : virtqueue_take(vq, &w->rx_buf[r->first], r->n);
-		enum nic_drop why = vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER;
+		unsigned got;
 
-		for (unsigned k = got; k < r->n; k++)
-			drop_frame(w, r->q->nic, r->q->vport, w->deliver[r->first + k].f, why);
-		r->n = (uint16_t)got;
+		r->pos = vq->last_avail;
+		got = vq->broken ? 0 : virtqueue_take(vq, &w->rx_buf[r->first], r->n);
+		if (__builtin_expect(got < r->n, 0))
+			drop_end(w, r, got, vq->broken ? NIC_DROP_RX_NOT_CONNECTED : NIC_DROP_RX_NO_BUFFER);
 	}
 }
 
@@ -260,10 +261,10 @@ static void find_memory(struct worker *w)
 		r->fast = 0;
 		if (__builtin_expect(q->rx_slow, 0))
 			continue;
-		r->fast = (uint16_t)virtqueue_slots(&q->rx, &w->rx_buf[r->first], r->n);
+		r->fast = (uint16_t)virtqueue_slots(&q->rx, r->pos, &w->rx_buf[r->first], r->n);
 		if (__builtin_expect(r->fast < r->n, 0)) {
 			q->rx_slow = true; /* the slow way also says what is wrong with it, if anything */
-			q->rx.last_avail = w->rx_buf[r->first + r->fast].pos;
+			q->rx.last_avail = virtqueue_step(&q->rx, r->pos, r->fast);
 		}
 	}
 }

@@ -3,6 +3,7 @@
  * From the verdict to the places: each frame of the burst is put into the list of the ring or port that gets it, or
  * handed to the worker that has it; then all lists are carried out and the senders' buffers given back. Worker only.
  */
+#include "nic/classify.h"
 #include "nic/tap.h"
 
 _Static_assert(WORKER_BURST < 1u << NIC_BATCH_SIZES, "a burst of any size has its place in worker.batch");
@@ -12,24 +13,44 @@ void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f,
 	drop_frame(w, n, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport), f, why);
 }
 
-static inline void put_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
+/* The row that the next delivery to the ring goes into. */
+static inline struct row *row_of(struct worker *w, struct nic_queue *q)
 {
-	enum tag_op op = frame_tag_op(f, in_bytes);
-	uint32_t len = frame_out_len(f, op);
-	struct row *r;
-
-	if (w->ndeliver == WORKER_DELIVERIES)
-		deliver_rings(w);
 	if (w->nrows == 0 || w->row[w->nrows - 1].q != q)
 		w->row[w->nrows++] = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };
-	r = &w->row[w->nrows - 1];
-	r->n++;
-	w->rx_buf[w->ndeliver].len = q->rx.hdr_len + len;
-	w->deliver[w->ndeliver++] = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
+	return &w->row[w->nrows - 1];
+}
+
+/* Frames f … end - 1 to a ring of this worker, as they lie, up to the first that its driver does not take so. Returns it,
+ * or end. */
+static inline struct frame *put_run(struct worker *w, struct frame *f, struct frame *const end, struct nic_queue *q)
+{
+	const uint8_t hdr_len = q->rx.hdr_len, finish = OFFLOAD_NEEDS & (uint8_t)~q->takes;
+	const bool in_bytes = is_set(&q->vport->tags_inline);
+	struct frame *const first = f;
+	struct delivery *d;
+	struct vq_buf *b;
+	struct row *r;
+
+	if (w->ndeliver + (unsigned)(end - f) > WORKER_DELIVERIES)
+		deliver_rings(w);
+	r = row_of(w, q);
+	d = &w->deliver[w->ndeliver];
+	b = &w->rx_buf[w->ndeliver];
+	for (; f < end && !(f->offload & finish); f++, d++, b++) {
+		enum tag_op op = frame_tag_op(f, in_bytes);
+		uint32_t len = frame_out_len(f, op);
+
+		b->len = hdr_len + len;
+		*d = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
+	}
+	r->n = (uint16_t)(r->n + (f - first));
+	w->ndeliver += (unsigned)(f - first);
+	return f;
 }
 
 /* To a ring whose driver does not take the frame as its sender left it. */
-static void deliver_finished(struct worker *w, const struct frame *f, struct nic_queue *q, bool in_bytes)
+static void deliver_finished(struct worker *w, const struct frame *f, struct nic_queue *q)
 {
 	struct finisher s;
 	struct frame *part;
@@ -40,15 +61,14 @@ static void deliver_finished(struct worker *w, const struct frame *f, struct nic
 	}
 	finish_count(q->cnt, &s);
 	while ((part = finish_next(w, &s)))
-		put_delivery(w, part, q, in_bytes);
+		(void)put_run(w, part, part + 1, q);
 }
 
-static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q, bool in_bytes)
+/* Frames f … end - 1 to a ring of this worker. */
+static inline void add_deliveries(struct worker *w, struct frame *f, struct frame *end, struct nic_queue *q)
 {
-	if (__builtin_expect(f->offload & OFFLOAD_NEEDS & ~q->takes, 0))
-		deliver_finished(w, f, q, in_bytes);
-	else
-		put_delivery(w, f, q, in_bytes);
+	while ((f = put_run(w, f, end, q)) < end)
+		deliver_finished(w, f++, q);
 }
 
 /*
@@ -103,7 +123,7 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 		if (!handover_frame(w, to, f, frame_nic(f), v->id, &why))
 			drop_frame(w, frame_nic(f), v, f, why);
 	} else if (q) {
-		add_delivery(w, f, q, is_set(&v->tags_inline));
+		add_deliveries(w, f, f + 1, q);
 	} else {
 		egress_port(w, host, f, frame_tag_op(f, true), v);
 	}
@@ -132,7 +152,7 @@ void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, st
 	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
 
 	if (q)
-		add_delivery(w, f, q, is_set(&v->tags_inline));
+		add_deliveries(w, f, f + 1, q);
 	else if (s)
 		egress_port(w, s, f, frame_tag_op(f, true), v ? v : vport_of(n, f->src_vport));
 	else
@@ -221,59 +241,52 @@ void dispatch_carry_out(struct worker *w)
 	w->nfinished = w->nfinish_segs = 0;
 }
 
-/* Frames of one transmit ring, from number i of the burst on, in the order taken; returns the number behind the last. */
-static unsigned give_back_ring(struct worker *w, unsigned i)
+/* Frames of one transmit ring, from f on, in the order taken; returns the first behind them. */
+static const struct frame *give_back_ring(struct worker *w, const struct frame *f, const struct frame *end)
 {
-	struct nic_queue *q = w->frame[i].queue;
+	struct nic_queue *q = f->queue;
 	struct virtqueue *vq = &q->tx;
 	uint16_t id[WORKER_BURST], ndesc[WORKER_BURST];
 	unsigned n = 0;
 
-	for (; i < w->nframes && w->frame[i].queue == q; i++) {
-		if (w->frame[i].held)
+	for (; f < end && f->queue == q; f++) {
+		if (__builtin_expect(f->held != NULL, 0))
 			continue;
-		id[n] = w->frame[i].id;
-		ndesc[n++] = w->frame[i].ndesc;
+		id[n] = f->id;
+		ndesc[n++] = f->ndesc;
 	}
 	virtqueue_done_row(vq, id, ndesc, n);
 	virtqueue_publish(vq);
 	notify_tx(w, q);
-	return i;
+	return f;
 }
 
 /* Frames of one port, likewise: in one call. */
-static unsigned release_run(struct worker *w, unsigned i)
+static const struct frame *release_run(const struct frame *f, const struct frame *end)
 {
-	struct port_source *s = w->frame[i].port;
+	struct port_source *s = f->port;
 	struct port_frame pf[WORKER_BURST];
 	unsigned n = 0;
 
-	for (; i < w->nframes && w->frame[i].port == s; i++)
-		if (!w->frame[i].held)
-			pf[n++] = (struct port_frame){ .cookie = w->frame[i].cookie };
+	for (; f < end && !f->queue && f->port == s; f++)
+		if (!f->held)
+			pf[n++] = (struct port_frame){ .cookie = f->cookie };
 	if (n)
 		s->port->ops->rx_release(s->port, pf, n);
-	return i;
+	return f;
 }
 
 /* The buffers of those frames that no reference holds: to the sender's ring, or to its port. */
 static void give_back(struct worker *w)
 {
-	for (unsigned i = 0; i < w->nframes;)
-		i = w->frame[i].queue ? give_back_ring(w, i) : release_run(w, i);
-}
+	const struct frame *f = w->frame, *const end = f + w->nframes;
 
-/* A sender without VLAN of its own and source check, and a frame it may send: nothing has to be looked at or changed. */
-static inline bool plain_sender(const struct frame *f)
-{
-	const struct nic_vport *src = f->queue ? f->queue->vport : f->port->vport;
-
-	return !src || (is_set(&src->can_send) && !access_vlan_of(src) && !is_set(&src->source_check) &&
-			(is_set(&src->any_vlan) || (frame_vid(f) == 0 && is_set(&src->no_vlan))));
+	while (f < end)
+		f = f->queue ? give_back_ring(w, f, end) : release_run(f, end);
 }
 
 /* The ring of this worker that a verdict leads to and that takes frames as they are; NULL: dispatch has to look. */
-static struct nic_queue *straight_to(struct worker *w, const struct nic *n, const struct verdict *v)
+static inline struct nic_queue *straight_to(struct worker *w, const struct nic *n, const struct verdict *v)
 {
 	struct nic_vport *p = v->kind == VERDICT_ONE ? vport_of(n, v->vport) : NULL;
 	struct nic_queue *q = p && !__atomic_load_n(&p->rss, __ATOMIC_ACQUIRE) ? __atomic_load_n(&p->queue[0], __ATOMIC_ACQUIRE) : NULL;
@@ -281,44 +294,59 @@ static struct nic_queue *straight_to(struct worker *w, const struct nic *n, cons
 	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w && vport_counters(p, w)->route[0] == w->index + 1 ? q : NULL;
 }
 
-static void dispatch_all(struct worker *w)
+/* Frames f … end - 1, of which each follows the one before. Those that may go straight to a ring go there together. */
+static inline void dispatch_run(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f, struct frame *end)
 {
-	struct nic_queue *straight = NULL;
-	struct verdict verdict;
-	bool in_bytes = false;
+	const struct verdict v = classify(n, t, f);
+	struct nic_queue *q = straight_to(w, n, &v);
 
-	for (unsigned i = 0; i < w->nframes; i++) {
-		struct frame *f = &w->frame[i];
-		const struct filter_table *t;
-		const struct nic *n;
+	if (__builtin_expect(q != NULL, 1))
+		add_deliveries(w, f, end, q);
+	else
+		for (; f < end; f++)
+			dispatch(w, n, t, f, &v);
+}
+
+/* The frames of one source from f on; returns the first behind them. */
+static struct frame *dispatch_source(struct worker *w, struct frame *f, struct frame *const end)
+{
+	const struct nic_queue *q = f->queue;
+	const struct port_source *s = q ? NULL : f->port;
+	const struct nic *n = q ? q->nic : s->nic;
+	const struct nic_vport *src = q ? q->vport : s->vport;
+	const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
+	/* a sender without VLAN of its own and source check: nothing has to be looked at or changed but the VLAN */
+	const bool plain = !src || (is_set(&src->can_send) && !access_vlan_of(src) && !is_set(&src->source_check));
+	const bool any_vlan = plain && (!src || is_set(&src->any_vlan)), no_vlan = plain && (!src || is_set(&src->no_vlan));
+
+	while (f < end && f->queue == q && (q || f->port == s)) {
+		struct frame *next = f + 1;
 		enum nic_drop why;
 
-		/* frames of a burst often go the same way */
-		if (straight && f->follows) {
-			add_delivery(w, f, straight, in_bytes);
+		if (__builtin_expect(any_vlan || (no_vlan && frame_vid(f) == 0), 1)) {
+			while (next < end && next->follows)
+				next++;
+		} else if (classify_admit(n, src, f, &why)) {
+			f->key = filter_key_of(f->hdr, frame_vid(f));
+			while (next < end && next->follows && classify_admit(n, src, next, &why))
+				(next++)->key = f->key;
+		} else {
+			dispatch_drop(w, n, f, why);
+			f = next;
 			continue;
 		}
-		straight = NULL;
-		n = frame_nic(f);
-		t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
-		if (!plain_sender(f)) {
-			if (!classify_admit(n, f->queue ? f->queue->vport : f->port->vport, f, &why)) {
-				dispatch_drop(w, n, f, why);
-				continue;
-			}
-			f->key = filter_key_of(f->hdr, frame_vid(f));
-			verdict = classify(n, t, f);
-		} else {
-			verdict = classify(n, t, f);
-			straight = straight_to(w, n, &verdict);
-			if (straight) {
-				in_bytes = is_set(&straight->vport->tags_inline);
-				add_delivery(w, f, straight, in_bytes);
-				continue;
-			}
-		}
-		dispatch(w, n, t, f, &verdict);
+		dispatch_run(w, n, t, f, next);
+		f = next;
 	}
+	return f;
+}
+
+static void dispatch_all(struct worker *w)
+{
+	struct frame *f = w->frame, *const end = f + w->nframes;
+
+	while (f < end)
+		f = dispatch_source(w, f, end);
 }
 
 void burst_finish(struct worker *w)

@@ -70,7 +70,7 @@ static void put_frame(struct worker *w, struct port_source *s, struct frame *f, 
 		for (unsigned i = 0; i < f->nsegs; i++)
 			add_piece(s, f->segs[i].ptr, f->segs[i].len);
 	else
-		add_piece(s, f->rest.ptr, f->rest.len);
+		add_piece(s, f->rest, frame_rest(f).len);
 	tx = &s->tx[s->ntx++];
 	*tx = (struct port_tx_frame){ &s->iov[first], s->niov - first - 1, frame_out_len(f, op), NULL };
 	if (__builtin_expect(f->offload & OFFLOAD_NEEDS, 0)) {

@@ -3,7 +3,7 @@
  * What would become of a frame: sends it through the very functions that classify real ones, and names the places.
  * Control thread for nic_explain; workers ask for traced frames (tap.c).
  */
-#include "nic/nic_priv.h"
+#include "nic/classify.h"
 
 struct answer {
 	const struct nic *n;

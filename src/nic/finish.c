@@ -48,7 +48,7 @@ static struct vq_seg piece(const struct frame *f, unsigned i)
 		return (struct vq_seg){ (uint8_t *)(uintptr_t)f->hdr, f->hdr_len };
 	if (f->segs)
 		return i - 1 < f->nsegs ? f->segs[i - 1] : (struct vq_seg){ NULL, 0 };
-	return i == 1 ? f->rest : (struct vq_seg){ NULL, 0 };
+	return i == 1 ? frame_rest(f) : (struct vq_seg){ NULL, 0 };
 }
 
 /* The longest run of at most `max` bytes at the place, which moves behind it; len 0: the frame ends there. */
@@ -256,7 +256,7 @@ static void make_frame(struct finisher *s, struct finished *part, struct vq_seg 
 	o->len = len;
 	o->segs = nseg > 1 ? seg : NULL;
 	o->nsegs = (uint16_t)nseg;
-	o->rest = nseg ? seg[0] : (struct vq_seg){ NULL, 0 };
+	o->rest = nseg ? seg[0].ptr : NULL;
 	o->offload = (uint8_t)s->still;
 	o->vnet = (struct virtio_net_hdr){ 0 };
 	if (s->still) {

@@ -11,6 +11,7 @@
 #define VMQ_NIC_FRAME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -30,35 +31,44 @@ struct frame_ref;
 enum frame_tag {
 	FRAME_UNTAGGED,
 	FRAME_TAG_INLINE, /* the outer tag is in the bytes */
-	FRAME_TAG_BESIDE, /* the outer tag is not in the bytes: the port took it out, or the VPort's VLAN is to be put in */
+	FRAME_TAG_BESIDE, /* the outer tag is not in the bytes: the port took it out */
+	FRAME_TAG_GIVEN,  /* likewise, and the sender did not put it there: it is the VPort's VLAN */
 };
 
 struct frame {
 	uint8_t hdr[FRAME_HDR] __attribute__((aligned(64))); /* zero beyond the frame's end */
-	struct vq_seg rest;  /* the bytes behind hdr when they are one piece; len 0: none */
+	/* the second line: with the first, all that most frames need */
+	uint8_t *rest;       /* the bytes behind hdr when they are one piece, NULL: not read (frame_rest) */
 	struct vq_seg *segs; /* more pieces than one: all of them; else NULL */
-	uint16_t nsegs;
-	uint16_t hdr_len; /* bytes of the frame in hdr */
 	uint32_t len;     /* of the frame as it lies */
-	uint8_t tag;      /* enum frame_tag */
-	uint8_t offload;  /* enum offload: what the sender left to others; 0: nothing, and vnet is not set */
-	uint16_t tci;     /* of the outer tag */
+	uint16_t hdr_len; /* bytes of the frame in hdr */
+	uint16_t nsegs;
 	uint16_t id;      /* from a ring: to give the buffer back with */
 	uint16_t ndesc;   /* from a ring: entries the buffer takes */
-	uint32_t src_vport;         /* the sender, FRAME_FROM_WIRE: none */
-	bool follows;               /* the frame before it in the burst has the same source and key */
-	struct nic_queue *queue;    /* from a ring, else NULL */
-	uint64_t key;               /* of the filter table */
-	struct port_source *port;   /* from a port, else NULL */
-	struct frame_ref *held;     /* the first reference made for another worker: it gives the buffer back, not we */
+	uint16_t tci;     /* of the outer tag */
+	uint8_t tag;      /* enum frame_tag */
+	uint8_t offload;  /* enum offload: what the sender left to others; 0: nothing, and vnet is not set */
+	uint32_t src_vport;       /* the sender, FRAME_FROM_WIRE: none */
+	bool follows;             /* the frame before it in the burst has the same source and key */
+	struct nic_queue *queue;  /* from a ring, else NULL */
+	uint64_t key;             /* of the filter table */
+	struct frame_ref *held;   /* the first reference made for another worker: it gives the buffer back, not we */
+	/* the third: set only where it says so */
+	struct port_source *port; /* from a port (queue is NULL) */
+	uint64_t cookie;          /* from a port: to release it with */
 	struct virtio_net_hdr vnet; /* how to do what `offload` says; offsets count in the frame as it lies */
-	uint64_t cookie;            /* from a port: to release it with */
-	uint64_t watch;             /* which traced frame it is; means nothing unless a trace with this beginning runs */
+	uint64_t watch;           /* which traced frame it is; means nothing unless a trace with this beginning runs */
 };
 
-_Static_assert(sizeof(struct frame) == 192, "three cache lines");
+_Static_assert(sizeof(struct frame) == 192 && offsetof(struct frame, port) == 128, "three cache lines, the last mostly unused");
 
 #define FRAME_FROM_WIRE UINT32_MAX
+
+/* The bytes behind hdr of a frame without segs; len 0: none, or they were not read. */
+static inline struct vq_seg frame_rest(const struct frame *f)
+{
+	return (struct vq_seg){ f->rest, f->rest ? f->len - f->hdr_len : 0 };
+}
 
 /* VID the frame is classified by: 0 when untagged. */
 static inline unsigned frame_vid(const struct frame *f)
@@ -85,7 +95,7 @@ static inline enum tag_op frame_tag_op(const struct frame *f, bool in_bytes)
 {
 	if (f->tag == FRAME_TAG_INLINE)
 		return in_bytes ? TAG_KEEP : TAG_STRIP;
-	return f->tag == FRAME_TAG_BESIDE && in_bytes ? TAG_INSERT : TAG_KEEP;
+	return f->tag != FRAME_UNTAGGED && in_bytes ? TAG_INSERT : TAG_KEEP;
 }
 
 /* What the sender and the receiver see of the tag, wherever it lay in between. */
@@ -93,7 +103,7 @@ enum tag_seen { TAG_SEEN_ALIKE, TAG_SEEN_STRIPPED, TAG_SEEN_INSERTED };
 
 static inline enum tag_seen frame_tag_seen(const struct frame *f, bool in_bytes)
 {
-	bool sent = f->tag == FRAME_TAG_INLINE || (f->tag == FRAME_TAG_BESIDE && f->port); /* else it is the VPort's VLAN */
+	bool sent = f->tag != FRAME_TAG_GIVEN;
 
 	if (f->tag == FRAME_UNTAGGED || sent == in_bytes)
 		return TAG_SEEN_ALIKE;

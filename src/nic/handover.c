@@ -178,7 +178,7 @@ static bool pass_on(struct worker *w, struct frame_ref *r)
 static bool copy_out(struct frame_ref *r, const struct frame *f)
 {
 	uint32_t len = f->len - f->hdr_len, done = 0;
-	const struct vq_seg *s = f->segs ? f->segs : &f->rest;
+	const struct vq_seg rest = frame_rest(f), *s = f->segs ? f->segs : &rest;
 
 	if (r->copy_room < len) {
 		uint8_t *more = realloc(r->copy, len < 2048 ? 2048 : len);
@@ -196,7 +196,7 @@ static bool copy_out(struct frame_ref *r, const struct frame *f)
 	r->f.held = NULL;
 	r->f.segs = NULL;
 	r->f.nsegs = 1;
-	r->f.rest = (struct vq_seg){ r->copy, len };
+	r->f.rest = r->copy;
 	return true;
 }
 

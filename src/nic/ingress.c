@@ -45,19 +45,19 @@ static inline void read_piece(struct frame *f, uint8_t *p, uint32_t len)
 		memcpy(f->hdr, p, len);
 		f->hdr_len = (uint16_t)len;
 	}
-	f->rest = (struct vq_seg){ p + f->hdr_len, len - f->hdr_len };
+	f->rest = p + f->hdr_len;
 }
 
 /* What the sender left to others, from the header at p; false: not allowed. Drivers that leave nothing are not asked. */
-static inline bool read_offload(struct nic_queue *q, struct frame *f, const uint8_t *p)
+static inline bool read_offload(struct frame *f, const uint8_t *p, uint8_t sends)
 {
 	struct virtio_net_hdr h;
 
 	f->offload = 0;
-	if (__builtin_expect(q->sends == 0, 1))
+	if (__builtin_expect(sends == 0, 1))
 		return true;
 	memcpy(&h, p, sizeof h);
-	return (h.flags == 0 && h.gso_type == VIRTIO_NET_HDR_GSO_NONE) || offload_read(f, &h, q->sends);
+	return (h.flags == 0 && h.gso_type == VIRTIO_NET_HDR_GSO_NONE) || offload_read(f, &h, sends);
 }
 
 /* The slow way: any layout. seg[0 … n) hold virtio header and frame. */
@@ -88,7 +88,7 @@ static void read_pieces(struct frame *f, struct vq_seg *seg, unsigned n, uint32_
 	f->hdr_len = (uint16_t)got;
 	f->segs = n > 1 ? seg : NULL;
 	f->nsegs = (uint16_t)n;
-	f->rest = n ? seg[0] : (struct vq_seg){ NULL, 0 };
+	f->rest = n ? seg[0].ptr : NULL;
 }
 
 /* The virtio header of a buffer in pieces. */
@@ -104,40 +104,38 @@ static void gather_header(const struct vq_seg *seg, uint8_t *h, uint32_t len)
 	}
 }
 
-/* The buffer at `pos` in whatever layout; returns the position behind it. */
-static uint16_t take_chain(struct worker *w, struct nic_queue *q, uint16_t pos)
+/* The buffer at `pos` in whatever layout into f. False: it went back unsent, or the ring broke. *next: the position behind it. */
+static bool take_chain(struct worker *w, struct nic_queue *q, struct frame *f, uint16_t pos, uint16_t *next)
 {
 	struct virtqueue *vq = &q->tx;
 	struct vq_chain c = { .seg = &w->segs[w->nsegs], .max = VQ_MAX_SEGS };
 	int n = virtqueue_chain(vq, pos, false, &c);
 	uint32_t len = c.total - vq->hdr_len;
 	uint8_t head[sizeof(struct virtio_net_hdr_v1)];
-	struct frame *f;
 
 	if (vq->broken)
-		return pos;
+		return false;
+	*next = c.next;
 	virtqueue_taken(vq, c.id, c.ndesc);
 	if (n < 0 || (c.total >= vq->hdr_len && len > OFFLOAD_MAX_FRAME)) {
 		give_back_unsent(w, q, &c, NIC_DROP_TX_TOO_LONG);
-		return c.next;
+		return false;
 	}
 	if (c.total < vq->hdr_len + ETHER_HDR) {
 		give_back_unsent(w, q, &c, NIC_DROP_TX_RUNT);
-		return c.next;
+		return false;
 	}
 	gather_header(c.seg, head, vq->hdr_len);
-	f = new_frame(w);
 	read_pieces(f, c.seg, (unsigned)n, vq->hdr_len, len);
-	if (!read_offload(q, f, head) || (len > PORT_MAX_FRAME && !(f->offload & OFFLOAD_SEGMENTS))) {
+	if (!read_offload(f, head, q->sends) || (len > PORT_MAX_FRAME && !(f->offload & OFFLOAD_SEGMENTS))) {
 		give_back_unsent(w, q, &c, len > PORT_MAX_FRAME && !f->offload ? NIC_DROP_TX_TOO_LONG : NIC_DROP_TX_BAD_OFFLOAD);
-		w->nframes--;
-		return c.next;
+		return false;
 	}
 	if (f->segs)
 		w->nsegs += (unsigned)n;
 	f->id = c.id;
 	f->ndesc = c.ndesc;
-	return c.next;
+	return true;
 }
 
 /* Of n frames, as many as the VPort's rate limit lets through now; *credit: and so many bytes. 0: the ring is held. */
@@ -163,18 +161,21 @@ static inline void prefetch_frame(const struct vq_buf *b, uint8_t hdr_len)
 unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 {
 	struct virtqueue *vq = &q->tx;
-	unsigned first = w->nframes, n, i;
+	struct frame *const first = &w->frame[w->nframes], *f = first;
 	struct vq_buf buf[WORKER_BURST];
-	uint16_t pos = vq->last_avail;
-	const uint8_t hdr_len = vq->hdr_len;
+	const uint16_t begin = vq->last_avail;
+	const uint8_t hdr_len = vq->hdr_len, sends = q->sends;
 	const uint32_t src_vport = q->vport->id;
 	const struct filter_table *t = __atomic_load_n(&q->nic->filters, __ATOMIC_ACQUIRE);
+	unsigned n = virtqueue_fetch(vq, buf, WORKER_BURST - w->nframes, hdr_len + ETHER_HDR, hdr_len + PORT_MAX_FRAME), i;
 	uint64_t bytes = 0, key = 0;
 	int32_t credit = w->nactive > 1 ? q->credit + RING_QUANTUM : INT32_MAX;
+	struct { unsigned behind; uint16_t pos; } chain = { 0, 0 }; /* the last one taken: it is before number `behind` */
 	bool limited;
 
-	n = virtqueue_fetch(vq, buf, WORKER_BURST - first, vq->hdr_len + ETHER_HDR, vq->hdr_len + PORT_MAX_FRAME);
-	limited = n && is_set(&q->vport->tx_limited);
+	if (n == 0)
+		return 0;
+	limited = is_set(&q->vport->tx_limited);
 	if (__builtin_expect(limited, 0)) {
 		n = within_limit(w, q, n, &credit);
 		if (n == 0)
@@ -184,50 +185,47 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 		prefetch_frame(&buf[i], hdr_len);
 	/* the bytes that decide */
 	for (i = 0; i < n && credit > 0; i++) {
-		struct frame *f = &w->frame[w->nframes];
-		unsigned before = w->nframes;
+		const struct vq_buf *b = &buf[i];
 
 		if (i + READ_AHEAD < n)
-			prefetch_frame(&buf[i + READ_AHEAD], hdr_len);
-		if (__builtin_expect(buf[i].ptr != NULL, 1)) {
-			pos = virtqueue_step(vq, buf[i].pos);
-			virtqueue_taken(vq, buf[i].id, 1);
-			read_piece(f, buf[i].ptr + hdr_len, buf[i].len - hdr_len);
-			f->id = buf[i].id;
+			prefetch_frame(b + READ_AHEAD, hdr_len);
+		if (__builtin_expect(b->ptr != NULL, 1)) {
+			virtqueue_taken(vq, b->id, 1);
+			read_piece(f, b->ptr + hdr_len, b->len - hdr_len);
+			f->id = b->id;
 			f->ndesc = 1;
-			if (__builtin_expect(!read_offload(q, f, buf[i].ptr), 0)) {
+			if (__builtin_expect(!read_offload(f, b->ptr, sends), 0)) {
 				give_back_unsent(w, q, &(struct vq_chain){ .id = f->id, .ndesc = 1 }, NIC_DROP_TX_BAD_OFFLOAD);
 				continue;
 			}
-			w->nframes++;
 		} else {
 			if (w->nsegs + VQ_MAX_SEGS > WORKER_SEGS)
 				break; /* the rest waits for the next burst */
-			pos = take_chain(w, q, buf[i].pos);
-			if (vq->broken) {
-				w->nframes = first; /* nothing of a broken ring's burst goes anywhere */
-				return 0;
-			}
-			if (w->nframes == before) {
+			chain.behind = i + 1;
+			if (!take_chain(w, q, f, virtqueue_step(vq, begin, i), &chain.pos)) {
+				if (vq->broken)
+					return 0; /* nothing of a broken ring's burst goes anywhere */
 				credit -= (int32_t)ETHER_HDR;
 				continue;
 			}
 		}
 		f->queue = q;
-		f->port = NULL;
 		f->held = NULL;
 		f->src_vport = src_vport;
 		frame_read_tag(f);
 		frame_find_key(f, t, &key);
 		bytes += f->len;
 		credit -= (int32_t)f->len;
+		f++;
 	}
-	vq->last_avail = pos;
+	vq->last_avail = i && i == chain.behind ? chain.pos : virtqueue_step(vq, begin, i);
+	n = (unsigned)(f - first);
+	w->nframes += n;
 	q->credit = credit > 0 ? 0 : credit; /* what it took too much is taken off its next turn */
-	if (w->nframes > first) {
-		count(&q->cnt->c.tx_frames, w->nframes - first);
+	if (n) {
+		count(&q->cnt->c.tx_frames, n);
 		count(&q->cnt->c.tx_bytes, bytes);
-		count(&q->total.tx_frames, w->nframes - first);
+		count(&q->total.tx_frames, n);
 		count(&q->total.tx_bytes, bytes);
 	}
 	if (__builtin_expect(limited, 0))

@@ -204,6 +204,7 @@ struct delivery {
 struct row {
 	struct nic_queue *q;
 	uint16_t first, n; /* in worker.deliver and worker.rx_buf */
+	uint16_t pos;      /* of the receive ring's buffer for the first */
 	uint16_t fast;     /* of them, from the first on: into one piece of memory each */
 };
 
@@ -431,7 +432,6 @@ struct verdict {
 };
 /* Checks what the sender may send, and gives the frame its VLAN. False: dropped, *why. */
 bool classify_admit(const struct nic *n, const struct nic_vport *src, struct frame *f, enum nic_drop *why);
-struct verdict classify(const struct nic *n, const struct filter_table *t, const struct frame *f);
 /* The VPorts of a group frame by filter and policy, each once, without sender and default VPort. Calls `to` for each. */
 void classify_group(const struct nic *n, const struct filter_table *t, const struct frame *f, uint32_t *seen, uint32_t round,
 		    void (*to)(void *ctx, struct nic_vport *v, uint32_t filter), void *ctx);

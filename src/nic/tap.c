@@ -6,6 +6,7 @@
  *
  * Called by workers, and only while somebody looks.
  */
+#include "nic/classify.h"
 #include "nic/tap.h"
 
 #include <time.h>
@@ -60,7 +61,7 @@ static void ring_publish(struct tap_writer *o, uint32_t size)
 static uint32_t copy_bytes(uint8_t *out, const struct frame *f, enum tag_op op, uint32_t max)
 {
 	uint8_t head[FRAME_HDR + 4];
-	struct vq_seg piece[2] = { { head, frame_edit_header(f, op, head) }, f->rest };
+	struct vq_seg piece[2] = { { head, frame_edit_header(f, op, head) }, frame_rest(f) };
 	uint32_t done = 0;
 
 	for (unsigned i = 0; i < (f->segs ? 1u + f->nsegs : 2u) && done < max; i++) {

@@ -29,11 +29,24 @@ static inline uint16_t packed_next(const struct virtqueue *vq, uint16_t pos)
 	return (next & 0x7FFFu) < vq->size ? next : (uint16_t)(~pos & PACKED_WRAP);
 }
 
+/* Of n entries from `pos` on, those that lie before the ring's end: they have one wrap counter. */
+static inline unsigned packed_run(const struct virtqueue *vq, uint16_t pos, unsigned n)
+{
+	unsigned left = vq->size - (pos & 0x7FFFu);
+
+	return n < left ? n : left;
+}
+
+static inline struct vring_packed_desc *packed_at(const struct virtqueue *vq, uint16_t pos)
+{
+	return &vq->packed_desc[pos & 0x7FFFu];
+}
+
 /* A descriptor as it is now. The half with the flags is read first; acquire: pairs with the driver's barrier before it
  * writes them (virtio 1.2 §2.8.21.1). */
-static inline struct vring_packed_desc packed_desc(const struct virtqueue *vq, uint16_t pos)
+static inline struct vring_packed_desc packed_desc(const struct vring_packed_desc *d)
 {
-	const uint64_t *p = (const uint64_t *)(const void *)&vq->packed_desc[pos & 0x7FFFu];
+	const uint64_t *p = (const uint64_t *)(const void *)d;
 	union {
 		uint64_t w[2];
 		struct vring_packed_desc d;
@@ -57,29 +70,33 @@ static inline bool packed_is_available(uint16_t flags, uint16_t pos)
 
 static inline bool packed_ready(const struct virtqueue *vq, uint16_t pos)
 {
-	return packed_is_available(__atomic_load_n(&vq->packed_desc[pos & 0x7FFFu].flags, __ATOMIC_ACQUIRE), pos);
+	return packed_is_available(__atomic_load_n(&packed_at(vq, pos)->flags, __ATOMIC_ACQUIRE), pos);
 }
 
-static inline unsigned packed_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
+/* Whether there are so many is seen when they are read. */
+static inline unsigned packed_take(struct virtqueue *vq, unsigned n)
 {
-	uint16_t pos = vq->last_avail;
+	for (unsigned done = 0; done < n;) {
+		unsigned run = packed_run(vq, vq->last_avail, n - done);
+		const struct vring_packed_desc *d = packed_at(vq, vq->last_avail);
 
-	for (unsigned i = 0; i < n; i++) {
-		b[i].pos = pos;
-		__builtin_prefetch(&vq->packed_desc[pos & 0x7FFFu], 1);
-		pos = packed_next(vq, pos);
+		for (unsigned i = 0; i < run; i += 4) /* a line holds four */
+			__builtin_prefetch(&d[i], 1);
+		__builtin_prefetch(&d[run - 1], 1);
+		vq->last_avail = packed_step(vq, vq->last_avail, (uint16_t)run);
+		done += run;
 	}
-	vq->last_avail = pos;
 	return n;
 }
 
-static inline bool packed_is_buffer(struct virtqueue *vq, struct vq_buf *b)
+/* available: packed_available of its position. */
+static inline bool packed_is_buffer(const struct vring_packed_desc *at, uint16_t available, struct vq_buf *b)
 {
-	struct vring_packed_desc d = packed_desc(vq, b->pos);
+	struct vring_packed_desc d = packed_desc(at);
 
 	b->gpa = d.addr;
 	b->id = d.id;
-	return d.flags == (packed_available(b->pos) | VRING_DESC_F_WRITE) && d.len >= b->len;
+	return d.flags == (available | VRING_DESC_F_WRITE) && d.len >= b->len;
 }
 
 /* What makes entry `pos` used in this lap, beside the flags of a chain. */
@@ -101,7 +118,7 @@ static inline void packed_store_used(struct vring_packed_desc *d, uint16_t id, u
 
 static inline void packed_write_used(struct virtqueue *vq, uint16_t id, uint32_t len, uint16_t ndesc)
 {
-	struct vring_packed_desc *d = &vq->packed_desc[vq->used_idx & 0x7FFFu];
+	struct vring_packed_desc *d = packed_at(vq, vq->used_idx);
 	uint16_t flags = packed_used_flags(vq->used_idx, len);
 
 	if (vq->used_idx == vq->used_public) {
@@ -125,7 +142,6 @@ static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, 
 /* n buffers of one entry each, b[].len bytes written into them. */
 static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
 {
-	uint16_t at;
 	unsigned i = 0;
 
 	if (__builtin_expect(vq->inflight != NULL, 0)) {
@@ -138,18 +154,34 @@ static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b,
 		i = 1;
 	}
 	vq->since_call = (uint16_t)(vq->since_call + n - i);
-	for (at = vq->used_idx; i < n; i++) {
-		packed_store_used(&vq->packed_desc[at & 0x7FFFu], b[i].id, b[i].len, packed_used_flags(at, b[i].len));
-		at = packed_next(vq, at);
+	while (i < n) {
+		const uint16_t flags = packed_used_flags(vq->used_idx, 1);
+		struct vring_packed_desc *d = packed_at(vq, vq->used_idx);
+		unsigned run = packed_run(vq, vq->used_idx, n - i);
+
+		for (unsigned k = 0; k < run; k++)
+			packed_store_used(&d[k], b[i + k].id, b[i + k].len, flags);
+		vq->used_idx = packed_step(vq, vq->used_idx, (uint16_t)run);
+		i += run;
 	}
-	vq->used_idx = at;
 }
 
 /* n buffers that nothing was written into. */
 static inline void packed_done_row(struct virtqueue *vq, const uint16_t *id, const uint16_t *ndesc, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		packed_write_used(vq, id[i], 0, ndesc[i]);
+	uint16_t at, entries = 0;
+
+	if (n == 0)
+		return;
+	packed_write_used(vq, id[0], 0, ndesc[0]);
+	at = vq->used_idx;
+	for (unsigned i = 1; i < n; i++) {
+		packed_store_used(packed_at(vq, at), id[i], 0, packed_used_flags(at, 0));
+		at = packed_step(vq, at, ndesc[i]);
+		entries = (uint16_t)(entries + ndesc[i]);
+	}
+	vq->used_idx = at;
+	vq->since_call = (uint16_t)(vq->since_call + entries);
 }
 
 static inline void packed_publish(struct virtqueue *vq)

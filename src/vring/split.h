@@ -3,6 +3,8 @@
 #ifndef VMQ_VRING_SPLIT_H
 #define VMQ_VRING_SPLIT_H
 
+#define SPLIT_BAD_HEAD "an available entry names a descriptor beyond the ring"
+
 /* How many entries from `pos` on the guest has made available, looking at its index (once) only when fewer than `want`
  * are left of the last look; 0 when the ring breaks. */
 static inline uint16_t split_available(struct virtqueue *vq, uint16_t pos, unsigned want)
@@ -46,39 +48,49 @@ static inline int split_head(struct virtqueue *vq, uint16_t pos)
 {
 	uint16_t head = __atomic_load_n(&vq->avail->ring[pos & vq->mask], __ATOMIC_RELAXED);
 
-	if (__builtin_expect(head >= vq->size, 0)) {
-		virtqueue_break(vq, "an available entry names a descriptor beyond the ring");
+	if (__builtin_expect(head > vq->mask, 0)) {
+		virtqueue_break(vq, SPLIT_BAD_HEAD);
 		return -1;
 	}
 	return head;
 }
 
-static inline unsigned split_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
+/* The heads of n available buffers from `pos` on; their descriptors, and the lines of the used ring where the buffers will
+ * be given back, are on the way from then on. Returns how many: fewer when the ring breaks. */
+static inline unsigned split_heads(struct virtqueue *vq, uint16_t pos, struct vq_buf *b, unsigned n)
 {
 	const struct vring_desc *desc = vq->desc;
-	const uint16_t pos = vq->last_avail, have = split_available(vq, pos, n);
-	unsigned i;
+	const uint16_t *avail = vq->avail->ring;
+	const struct vring_used_elem *used = vq->used->ring;
+	const unsigned mask = vq->mask, used_idx = vq->used_idx;
 
-	if (n > have)
-		n = have;
-	for (i = 0; i < n; i++) {
-		int head = split_head(vq, (uint16_t)(pos + i));
+	for (unsigned i = 0; i < n; i += 8) /* a line of the used ring holds eight entries */
+		__builtin_prefetch(&used[(used_idx + i) & mask], 1);
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t head = __atomic_load_n(&avail[(pos + i) & mask], __ATOMIC_RELAXED);
 
-		if (__builtin_expect(head < 0, 0))
-			break;
-		b[i].id = (uint16_t)head;
-		b[i].pos = (uint16_t)(pos + i);
+		if (__builtin_expect(head > mask, 0)) {
+			virtqueue_break(vq, SPLIT_BAD_HEAD);
+			return i;
+		}
+		b[i].id = head;
 		__builtin_prefetch(&desc[head]);
-		if (i % 8 == 0) /* a line of the used ring holds eight entries */
-			__builtin_prefetch(&vq->used->ring[(vq->used_idx + i) & vq->mask], 1);
 	}
-	vq->last_avail = (uint16_t)(pos + i);
-	return i;
+	return n;
 }
 
-static inline bool split_is_buffer(struct virtqueue *vq, struct vq_buf *b)
+static inline unsigned split_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	struct vring_desc d = split_desc(&vq->desc[b->id]);
+	const uint16_t pos = vq->last_avail, have = split_available(vq, pos, n);
+
+	n = split_heads(vq, pos, b, n < have ? n : have);
+	vq->last_avail = (uint16_t)(pos + n);
+	return n;
+}
+
+static inline bool split_is_buffer(const struct vring_desc *desc, struct vq_buf *b)
+{
+	struct vring_desc d = split_desc(&desc[b->id]);
 
 	b->gpa = d.addr;
 	return d.flags == VRING_DESC_F_WRITE && d.len >= b->len;
@@ -107,7 +119,7 @@ static inline void split_used(struct virtqueue *vq, uint16_t head, uint32_t len)
 static inline void split_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
 {
 	uint64_t *ring = (uint64_t *)(void *)vq->used->ring;
-	const uint16_t at = vq->used_idx, mask = vq->mask;
+	const unsigned at = vq->used_idx, mask = vq->mask;
 
 	for (unsigned i = 0; i < n; i++)
 		__atomic_store_n(&ring[(at + i) & mask], split_used_word(b[i].id, b[i].len), __ATOMIC_RELAXED);
@@ -118,7 +130,7 @@ static inline void split_used_row(struct virtqueue *vq, const struct vq_buf *b, 
 static inline void split_done_row(struct virtqueue *vq, const uint16_t *id, unsigned n)
 {
 	uint64_t *ring = (uint64_t *)(void *)vq->used->ring;
-	const uint16_t at = vq->used_idx, mask = vq->mask;
+	const unsigned at = vq->used_idx, mask = vq->mask;
 
 	for (unsigned i = 0; i < n; i++)
 		__atomic_store_n(&ring[(at + i) & mask], split_used_word(id[i], 0), __ATOMIC_RELAXED);

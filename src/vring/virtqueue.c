@@ -117,19 +117,24 @@ bool virtqueue_kicks_on(struct virtqueue *vq)
 
 /* ---- bursts of the transmit ring ---- */
 
-/* The memory of a buffer of one piece, not found in the slot found last; true unless the ring broke. */
-static bool find_piece(struct virtqueue *vq, struct vq_buf *b, struct guest_mem_near *near)
+bool virtqueue_find_slot(struct virtqueue *vq, struct vq_buf *b)
 {
 	uint32_t len = b->len;
 
 	b->ptr = virtqueue_at(vq, b->gpa, &len);
+	return b->ptr && len == b->len;
+}
+
+/* The memory of a buffer of one piece, not found in the slot found last; true unless the ring broke. */
+static bool find_piece(struct virtqueue *vq, struct vq_buf *b)
+{
+	if (virtqueue_find_slot(vq, b))
+		return true;
 	if (!b->ptr) {
 		virtqueue_break(vq, "a descriptor points outside the VM's memory");
 		return false;
 	}
-	if (len != b->len) /* lies in two slots */
-		b->ptr = NULL;
-	*near = vq->near;
+	b->ptr = NULL; /* lies in two slots */
 	return true;
 }
 
@@ -141,17 +146,8 @@ static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n
 
 	if (n > have)
 		n = have;
-	for (unsigned i = 0; i < n; i++) {
-		int head = split_head(vq, (uint16_t)(pos + i));
-
-		if (head < 0)
-			return 0;
-		buf[i].id = (uint16_t)head;
-		buf[i].pos = (uint16_t)(pos + i);
-		__builtin_prefetch(&desc[head]);
-		if (i % 8 == 0) /* where the heads will be given back, a line of eight at a time */
-			virtqueue_prefetch_used(vq, i);
-	}
+	if (split_heads(vq, pos, buf, n) < n)
+		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct vring_desc d = split_desc(&desc[buf[i].id]);
 
@@ -161,8 +157,11 @@ static unsigned split_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n
 		if (__builtin_expect(d.flags != 0 || d.len - min > max - min, 0))
 			continue;
 		buf[i].ptr = guest_mem_in(&near, d.addr, d.len);
-		if (__builtin_expect(!buf[i].ptr, 0) && !find_piece(vq, &buf[i], &near))
-			return 0;
+		if (__builtin_expect(!buf[i].ptr, 0)) {
+			if (!find_piece(vq, &buf[i]))
+				return 0;
+			near = vq->near;
+		}
 	}
 	return n;
 }
@@ -171,23 +170,32 @@ static unsigned packed_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned 
 {
 	struct guest_mem_near near = vq->near;
 	uint16_t pos = vq->last_avail;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct vring_packed_desc d = packed_desc(vq, pos);
+	while (i < n) {
+		const struct vring_packed_desc *at = packed_at(vq, pos);
+		const uint16_t available = packed_available(pos);
+		const unsigned run = packed_run(vq, pos, n - i);
 
-		if (!packed_is_available(d.flags, pos))
-			return i;
-		buf[i] = (struct vq_buf){ .gpa = d.addr, .len = d.len, .id = d.id, .pos = pos };
-		if (__builtin_expect(d.flags != packed_available(pos) || d.len - min > max - min, 0))
-			return i + 1;
-		buf[i].ptr = guest_mem_in(&near, d.addr, d.len);
-		if (__builtin_expect(!buf[i].ptr, 0)) {
-			if (!find_piece(vq, &buf[i], &near))
-				return 0;
-			if (!buf[i].ptr)
-				return i + 1;
+		for (unsigned end = i + run; i < end; i++, at++) {
+			struct vring_packed_desc d = packed_desc(at);
+
+			buf[i].ptr = NULL;
+			buf[i].gpa = d.addr;
+			buf[i].len = d.len;
+			buf[i].id = d.id;
+			if (__builtin_expect(d.flags != available || d.len - min > max - min, 0))
+				return packed_is_available(d.flags, pos) ? i + 1 : i;
+			buf[i].ptr = guest_mem_in(&near, d.addr, d.len);
+			if (__builtin_expect(!buf[i].ptr, 0)) {
+				if (!find_piece(vq, &buf[i]))
+					return 0;
+				if (!buf[i].ptr)
+					return i + 1;
+				near = vq->near;
+			}
 		}
-		pos = packed_next(vq, pos);
+		pos = packed_step(vq, pos, (uint16_t)run);
 	}
 	return n;
 }
@@ -348,7 +356,7 @@ static int packed_chain(struct virtqueue *vq, uint16_t pos, bool writable, struc
 	int n = 0;
 
 	for (c->ndesc = 1;; c->ndesc++) {
-		struct vring_packed_desc d = packed_desc(vq, pos);
+		struct vring_packed_desc d = packed_desc(packed_at(vq, pos));
 		struct piece p = { d.addr, d.len, d.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT), 0 };
 
 		if (c->ndesc > vq->size || !packed_is_available(d.flags, pos)) {

@@ -38,7 +38,6 @@ struct vq_buf {
 	uint64_t gpa;
 	uint32_t len;
 	uint16_t id;  /* to give it back with */
-	uint16_t pos;
 };
 
 /* A buffer of any layout. seg, gpa (may be NULL) and max are the caller's; the rest is filled. */
@@ -153,10 +152,10 @@ static inline void *virtqueue_at(struct virtqueue *vq, uint64_t gpa, uint32_t *l
 
 /* ---- reading what the guest offers ---- */
 
-/* The position behind a buffer of one entry. */
-static inline uint16_t virtqueue_step(const struct virtqueue *vq, uint16_t pos)
+/* The position n buffers of one entry each behind `pos`; n is at most the ring's size. */
+static inline uint16_t virtqueue_step(const struct virtqueue *vq, uint16_t pos, unsigned n)
 {
-	return vq->packed ? packed_next(vq, pos) : (uint16_t)(pos + 1);
+	return vq->packed ? packed_step(vq, pos, (uint16_t)n) : (uint16_t)(pos + n);
 }
 
 /* Is there a buffer at this position, at or behind last_avail? False also when the ring breaks. */
@@ -172,34 +171,42 @@ static inline bool virtqueue_ready(struct virtqueue *vq, uint16_t pos)
  */
 unsigned virtqueue_fetch(struct virtqueue *vq, struct vq_buf *buf, unsigned n, uint32_t min, uint32_t max);
 
+/* Receive ring, before the first step: its own lines are on the way from now on. */
+static inline void virtqueue_prefetch(const struct virtqueue *vq)
+{
+	if (vq->packed)
+		return; /* its descriptors are all there is, and the first step fetches them */
+	__builtin_prefetch(&vq->avail->ring[vq->last_avail & vq->mask]);
+	if (vq->avail_idx == vq->last_avail)
+		__builtin_prefetch(&vq->avail->idx);
+	__builtin_prefetch(&vq->used->idx, 1);
+}
+
 /*
  * Receive ring, first step: takes positions for n frames and prefetches what the second step reads. Returns for how many
  * there are buffers (fewer also when the ring breaks). A packed ring learns only in the second step whether there are.
  */
 static inline unsigned virtqueue_take(struct virtqueue *vq, struct vq_buf *b, unsigned n)
 {
-	return vq->packed ? packed_take(vq, b, n) : split_take(vq, b, n);
+	return vq->packed ? packed_take(vq, n) : split_take(vq, b, n);
 }
 
-/*
- * Receive ring, second step: the memory of n taken buffers; b[].len is what will be written into each. Prefetches its
- * first lines for writing. Returns for how many, from the first on, it is one writable piece of that length; for the
- * others the caller puts last_avail back and goes the slow way, which also says what is wrong.
- */
-static inline unsigned virtqueue_slots(struct virtqueue *vq, struct vq_buf *b, unsigned n)
+/* The memory of a writable piece, not found in the slot found last; false when it is not in one piece. */
+bool virtqueue_find_slot(struct virtqueue *vq, struct vq_buf *b);
+
+/* n buffers of one entry each; packed: from `at` on, with the bits of an available entry there. */
+static inline __attribute__((always_inline)) unsigned virtqueue_slots_of(struct virtqueue *vq, const struct vring_packed_desc *at,
+									uint16_t available, struct vq_buf *b, unsigned n)
 {
+	const struct vring_desc *desc = vq->desc;
 	struct guest_mem_near near = vq->near;
-	const bool packed = vq->packed;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (__builtin_expect(!(packed ? packed_is_buffer(vq, &b[i]) : split_is_buffer(vq, &b[i])), 0))
+		if (__builtin_expect(!(at ? packed_is_buffer(&at[i], available, &b[i]) : split_is_buffer(desc, &b[i])), 0))
 			return i;
 		b[i].ptr = guest_mem_in(&near, b[i].gpa, b[i].len);
 		if (__builtin_expect(!b[i].ptr, 0)) {
-			uint32_t len = b[i].len;
-
-			b[i].ptr = virtqueue_at(vq, b[i].gpa, &len);
-			if (!b[i].ptr || len != b[i].len)
+			if (!virtqueue_find_slot(vq, &b[i]))
 				return i;
 			near = vq->near;
 		}
@@ -207,6 +214,29 @@ static inline unsigned virtqueue_slots(struct virtqueue *vq, struct vq_buf *b, u
 		__builtin_prefetch(b[i].ptr + 64, 1);
 	}
 	return n;
+}
+
+/*
+ * Receive ring, second step: the memory of the n buffers taken at `pos`; b[].len is what will be written into each.
+ * Prefetches its first lines for writing. Returns for how many, from the first on, it is one writable piece of that length;
+ * for the others the caller puts last_avail back and goes the slow way, which also says what is wrong.
+ */
+static inline unsigned virtqueue_slots(struct virtqueue *vq, uint16_t pos, struct vq_buf *b, unsigned n)
+{
+	unsigned done = 0;
+
+	if (!vq->packed)
+		return virtqueue_slots_of(vq, NULL, 0, b, n);
+	while (done < n) {
+		unsigned run = packed_run(vq, pos, n - done);
+		unsigned got = virtqueue_slots_of(vq, packed_at(vq, pos), packed_available(pos), b + done, run);
+
+		done += got;
+		if (got < run)
+			break;
+		pos = packed_step(vq, pos, (uint16_t)run);
+	}
+	return done;
 }
 
 /*
@@ -281,13 +311,6 @@ static inline void virtqueue_publish(struct virtqueue *vq)
 	else
 		split_publish(vq);
 	vq->used_public = vq->used_idx;
-}
-
-/* Prefetches for writing where the buffer after the next `ahead` will be given back. */
-static inline void virtqueue_prefetch_used(const struct virtqueue *vq, unsigned ahead)
-{
-	if (!vq->packed)
-		__builtin_prefetch(&vq->used->ring[(vq->used_idx + ahead) & vq->mask], 1);
 }
 
 /* ---- notifications ---- */
