@@ -3,7 +3,7 @@
  * The one copy: from where the sender's frame lies into the receive buffers that the VM has posted, and the one
  * publication a ring and burst. Worker only; the rings are this worker's.
  *
- * Steps over the whole burst: rings looked at, buffers taken, descriptors read and translated, bytes copied, used
+ * Steps over the whole burst: rings looked at, deliveries put together by ring, buffers taken, descriptors read and translated, bytes copied, used
  * indexes published. What the fast way can't do (a buffer in several pieces, a frame over several buffers) is done one
  * by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
  */
@@ -198,11 +198,57 @@ static void touch(struct worker *w, struct nic_queue *q)
 {
 	q->rx_touched = true;
 	q->rx_slow = false;
+	q->rx_planned = 0;
 	q->rx_frames = 0;
 	q->rx_bytes = 0;
 	w->touched[w->ntouched++] = q;
 	w->limited |= is_set(&q->vport->rx_limited);
 	virtqueue_prefetch(&q->rx);
+}
+
+/* Frames to many rings in turn: all deliveries to one ring become one row, in the order in which they were. */
+static __attribute__((noinline)) void regroup(struct worker *w)
+{
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < w->ntouched; i++) {
+		w->touched[i]->rx_place = (uint16_t)at;
+		at += w->touched[i]->rx_planned;
+	}
+	for (unsigned i = 0; i < w->nrows; i++) {
+		const struct row *r = &w->row[i];
+		const struct delivery *from = &w->deliver[r->first];
+		struct delivery *to = &w->regrouped[r->q->rx_place];
+		struct vq_buf *b = &w->rx_buf[r->q->rx_place];
+		const uint8_t hdr_len = r->q->rx.hdr_len;
+
+		for (unsigned k = 0; k < r->n; k++) {
+			to[k] = from[k];
+			b[k].len = hdr_len + from[k].len;
+		}
+		r->q->rx_place = (uint16_t)(r->q->rx_place + r->n);
+	}
+	memcpy(w->deliver, w->regrouped, w->ndeliver * sizeof w->deliver[0]);
+	for (unsigned i = 0; i < w->ntouched; i++) {
+		struct nic_queue *q = w->touched[i];
+
+		w->row[i] = (struct row){ .q = q, .first = (uint16_t)(q->rx_place - q->rx_planned), .n = q->rx_planned };
+	}
+	w->nrows = w->ntouched;
+}
+
+/* The rings of the burst, and one row for each. */
+static void touch_all(struct worker *w)
+{
+	for (unsigned i = 0; i < w->nrows; i++) {
+		struct nic_queue *q = w->row[i].q;
+
+		if (!q->rx_touched)
+			touch(w, q);
+		q->rx_planned = (uint16_t)(q->rx_planned + w->row[i].n);
+	}
+	if (w->ntouched < w->nrows)
+		regroup(w);
 }
 
 /* What the rate limits of the burst's receivers do not let through goes out of its row. */
@@ -348,9 +394,7 @@ void deliver_rings(struct worker *w)
 {
 	if (w->ndeliver == 0)
 		return;
-	for (unsigned i = 0; i < w->nrows; i++)
-		if (!w->row[i].q->rx_touched)
-			touch(w, w->row[i].q);
+	touch_all(w);
 	if (__builtin_expect(w->limited, 0))
 		drop_beyond_limits(w);
 	take_buffers(w);

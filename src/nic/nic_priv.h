@@ -97,6 +97,8 @@ struct nic_queue {
 	struct worker *worker; /* changes under traffic: others read it with acquire */
 	struct counters *cnt;  /* the owner's of the VPort */
 	uint32_t rx_frames;    /* delivered in this burst */
+	uint16_t rx_planned;   /* deliveries to it in this burst */
+	uint16_t rx_place;     /* of the next of them (deliver.c) */
 	uint8_t sends, takes;  /* enum offload: what its driver may leave unfinished, and takes so */
 	bool rx_touched;       /* in the worker's list of this burst */
 	bool rx_slow;          /* this burst: from here on one by one */
@@ -239,7 +241,7 @@ struct worker {
 	const struct tap_set *taps; /* who looks on, NULL: nobody; control stores it (tap_control.c) */
 	unsigned nframes, nsegs, ndeliver, nrows, ntouched;
 	struct frame frame[WORKER_BURST];
-	struct delivery deliver[WORKER_DELIVERIES];
+	struct delivery deliver[WORKER_DELIVERIES], regrouped[WORKER_DELIVERIES];
 	struct vq_buf rx_buf[WORKER_DELIVERIES]; /* where they go; len: with the virtio header */
 	struct row row[WORKER_DELIVERIES];
 	struct nic_queue *touched[WORKER_DELIVERIES];
