@@ -101,6 +101,7 @@ static void kick(const struct ring *r)
  */
 static void packed_gather(const struct ring *r, struct burst *b, unsigned max, bool receiving)
 {
+	const uint16_t size = (uint16_t)opt.ring, last = mask();
 	uint16_t pos = r->pos;
 	bool wrap = r->wrap;
 
@@ -110,14 +111,14 @@ static void packed_gather(const struct ring *r, struct burst *b, unsigned max, b
 
 		if (!!(flags & PACKED_AVAIL) != (wrap == receiving) || !!(flags & PACKED_USED) != (wrap == receiving))
 			break;
-		b->id[b->n] = d->id & mask(); /* the device may answer out of order */
+		b->id[b->n] = d->id & last; /* the device may answer out of order */
 		b->len[b->n] = d->len;
 		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
 		if (receiving)
 			__builtin_prefetch(b->frame[b->n]);
 		else
 			__builtin_prefetch(b->frame[b->n], 1);
-		if (++pos == opt.ring) {
+		if (++pos == size) {
 			pos = 0;
 			wrap = !wrap;
 		}
@@ -130,17 +131,19 @@ static void packed_gather(const struct ring *r, struct burst *b, unsigned max, b
  */
 static void packed_post(struct port *p, struct ring *r, const struct burst *b, bool receiving)
 {
+	const uint32_t len = HDR_LEN + (receiving ? MAX_FRAME : opt.size), size = opt.ring;
+
 	for (unsigned i = 0; i < b->n; i++) {
 		struct packed_desc *d = &r->packed[r->pos];
 		bool lap = r->wrap != receiving;
 
 		d->addr = guest_address(p, b->frame[i] - HDR_LEN);
-		d->len = HDR_LEN + (receiving ? MAX_FRAME : opt.size);
+		d->len = len;
 		d->id = b->id[i];
 		__atomic_store_n(&d->flags,
 				 (uint16_t)((receiving ? DESC_WRITE : 0) | (lap ? PACKED_AVAIL : PACKED_USED)),
 				 __ATOMIC_RELEASE);
-		if (++r->pos == opt.ring) {
+		if (++r->pos == size) {
 			r->pos = 0;
 			r->wrap = !r->wrap;
 		}
@@ -152,13 +155,15 @@ static void packed_post(struct port *p, struct ring *r, const struct burst *b, b
 /* The slots never handed out yet, then those the device gave back. */
 static void split_gather_tx(const struct port *p, struct ring *r, struct burst *b, unsigned max)
 {
+	const unsigned size = opt.ring;
+	const uint16_t last = mask();
 	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
 
 	for (b->n = 0; b->n < max; b->n++) {
-		if (p->tx + b->n < opt.ring)
+		if (p->tx + b->n < size)
 			b->id[b->n] = (uint16_t)(p->tx + b->n);
 		else if (r->last_used != used)
-			b->id[b->n] = (uint16_t)r->used->ring[r->last_used++ & mask()].id & mask();
+			b->id[b->n] = (uint16_t)r->used->ring[r->last_used++ & last].id & last;
 		else
 			break;
 		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
@@ -168,12 +173,13 @@ static void split_gather_tx(const struct port *p, struct ring *r, struct burst *
 
 static void split_gather_rx(struct ring *r, struct burst *b, unsigned max)
 {
+	const uint16_t last = mask();
 	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
 
 	for (b->n = 0; r->last_used != used && b->n < max; b->n++) {
-		struct used_elem e = r->used->ring[r->last_used++ & mask()];
+		struct used_elem e = r->used->ring[r->last_used++ & last];
 
-		b->id[b->n] = (uint16_t)e.id & mask();
+		b->id[b->n] = (uint16_t)e.id & last;
 		b->len[b->n] = e.len;
 		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
 		__builtin_prefetch(b->frame[b->n]);
@@ -183,8 +189,12 @@ static void split_gather_rx(struct ring *r, struct burst *b, unsigned max)
 /* The entries are written before the frames are touched, and become visible with split_publish. */
 static void split_post(struct ring *r, const struct burst *b)
 {
+	const uint16_t last = mask();
+	uint16_t at = r->avail_idx;
+
 	for (unsigned i = 0; i < b->n; i++)
-		r->avail->ring[r->avail_idx++ & mask()] = b->id[i];
+		r->avail->ring[at++ & last] = b->id[i];
+	r->avail_idx = at;
 }
 
 static void split_publish(struct ring *r)
