@@ -34,6 +34,8 @@ static inline struct frame *put_run(struct worker *w, struct frame *f, struct fr
 
 	if (w->ndeliver + (unsigned)(end - f) > WORKER_DELIVERIES)
 		deliver_rings(w);
+	if (f == end || (f->offload & finish))
+		return f;
 	r = row_of(w, q);
 	d = &w->deliver[w->ndeliver];
 	b = &w->rx_buf[w->ndeliver];

@@ -119,7 +119,7 @@ void stub_check_empty(void)
 	for (unsigned i = 0; i < STUB_WORKERS; i++) {
 		struct worker *w = stub_engine()->w[i];
 
-		MUST(idle(w) && w->nqueues == 0 && w->nports == 0 && w->nframes == 0 && w->ndeliver == 0 &&
+		MUST(idle(w) && w->nqueues == 0 && w->nports == 0 && w->nframes == 0 && w->ndeliver == 0 && w->nrows == 0 &&
 		     w->ntx_notify == 0 && w->nrx_notify == 0);
 		w->hold = false; /* an input may have drained them */
 	}
