@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from . import cases, machine
 
@@ -72,16 +73,17 @@ def pair(env, sw, size, page):
     """(row of the measurement, {step: cycles a frame}), or None where perf does not work."""
     if not shutil.which('perf') or not shutil.which('addr2line'):
         return None
-    data = os.path.join(sw.dir, f'perf-{size}.data')
-    perf = machine.spawn(['perf', 'record', '-q', '-F', str(HZ), '-o', data, '-t', str(sw.worker_thread(env.cpu))],
-                         os.path.join(sw.dir, 'perf.log'))
-    env = copy.copy(env)
+    data, env = os.path.join(sw.dir, f'perf-{size}.data'), copy.copy(env)
     env.time = SECONDS
-    row = cases.stream(env, sw, cases.pair(sw), size)
-    perf.send_signal(2)
-    perf.wait(30)
-    count = _count(data, env.vmqd, set(steps(page)))
-    total = sum(count.values())
-    if not total:
-        return None
-    return row, {k: n / total * row['cycles'] for k, n in count.items()}
+    for event in ('cycles', 'cpu-clock'): # a virtual machine may have a cycle counter that never fires
+        perf = machine.spawn(['perf', 'record', '-q', '-e', event, '-F', str(HZ), '-o', data, '-t', str(sw.worker_thread(env.cpu))],
+                             os.path.join(sw.dir, 'perf.log'))
+        time.sleep(1) # until it is ready: with --priority it gets no processor time later
+        row = cases.stream(env, sw, cases.pair(sw), size)
+        perf.send_signal(2)
+        perf.wait(30)
+        count = _count(data, env.vmqd, set(steps(page)))
+        total = sum(count.values())
+        if total:
+            return row, {k: n / total * row['cycles'] for k, n in count.items()}
+    return None
