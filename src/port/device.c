@@ -5,10 +5,13 @@
  */
 #include "port/device.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -167,6 +170,32 @@ static int feature_bit(const struct device *d, const char *feature, unsigned *to
 	free(names);
 	*total = count;
 	return bit;
+}
+
+bool device_napi_thread(const struct device *d)
+{
+	char want[8 + IFNAMSIZ], path[32 + NAME_MAX], comm[64];
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	bool found = false;
+
+	if (!proc)
+		return false;
+	(void)snprintf(want, sizeof want, "napi/%s-", d->name);
+	while (!found && (e = readdir(proc)) != NULL) {
+		FILE *f;
+
+		if (e->d_name[0] < '1' || e->d_name[0] > '9')
+			continue;
+		(void)snprintf(path, sizeof path, "/proc/%s/comm", e->d_name);
+		f = fopen(path, "re");
+		if (!f)
+			continue; /* it has ended meanwhile */
+		found = fgets(comm, sizeof comm, f) && strncmp(comm, want, strlen(want)) == 0;
+		(void)fclose(f);
+	}
+	(void)closedir(proc);
+	return found;
 }
 
 bool device_feature(const struct device *d, const char *feature)

@@ -41,6 +41,10 @@ void device_driver(const struct device *d, char driver[32], char bus[32]);
 /* How many receive queues frames are spread over; 1 when the device does not say. */
 unsigned device_rx_queues(const struct device *d);
 
+/* Does a kernel thread of its own receive for the device (threaded NAPI)? A thread of a device of the same name in another
+ * network namespace counts, too; one outside our process namespace does not. */
+bool device_napi_thread(const struct device *d);
+
 /* Is the offload `feature`, by the kernel's name ("rx-vlan-hw-parse"), on? false also when it does not exist. */
 bool device_feature(const struct device *d, const char *feature);
 /* Turns an offload on or off. 0; -EOPNOTSUPP: it is fixed; or another -errno. */

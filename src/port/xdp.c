@@ -21,6 +21,9 @@
  * worker. A flow's frames come by one queue, so their order is kept. Frames are sent by the first queue's socket. The number
  * of queues is read at open; `vmqctl doctor` sees when it has grown since.
  *
+ * Where the device receives by a kernel thread of its own (threaded NAPI; found at open), that thread may have been put on
+ * the worker's CPU, and the worker does not sleep while frames flow: whenever there are none it lets the thread go first.
+ *
  * State belongs to the port's worker, except what is constant after open. Nothing is allocated after open.
  */
 #include "port/port.h"
@@ -29,6 +32,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +102,9 @@ struct xdp_port {
 	int promisc_fd;
 	bool restore[TAG_OFFLOADS]; /* tag_offloads[i] was on and is to be turned on at close */
 	bool zero_copy;
+	bool napi_thread; /* the device's, perhaps on the worker's CPU */
 	struct device dev;
-	char text[96];
+	char text[128];
 };
 
 /* Bytes of a queue's UMEM. */
@@ -421,6 +426,7 @@ static int xdp_setup(void *arg)
 		rc = xdp_promiscuous(p, a->err);
 	if (rc == 0)
 		xdp_keep(p, resumed);
+	p->napi_thread = rc == 0 && device_napi_thread(&p->dev);
 	return rc;
 }
 
@@ -447,9 +453,9 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 	}
 	if (p->nqueues > 1)
 		(void)snprintf(queues, sizeof queues, "%u receive queues, ", p->nqueues);
-	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%u buffers of %u bytes",
+	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%s%u buffers of %u bytes",
 		       p->prog.native ? "native" : "generic", p->zero_copy ? "zero-copy" : "copy", queues,
-		       p->rx_frames * p->nqueues, p->chunk);
+		       p->napi_thread ? "NAPI thread, " : "", p->rx_frames * p->nqueues, p->chunk);
 	*out = &p->port;
 	return 0;
 }
@@ -519,9 +525,8 @@ static unsigned queue_burst(struct xdp_port *p, unsigned queue, struct port_fram
 	return got;
 }
 
-static unsigned xdp_rx_burst(struct port *port, struct port_frame *f, unsigned n)
+static unsigned queues_burst(struct xdp_port *p, struct port_frame *f, unsigned n)
 {
-	struct xdp_port *p = (struct xdp_port *)port;
 	unsigned got = 0;
 
 	for (unsigned i = 0; i < p->nqueues && got < n; i++) {
@@ -529,6 +534,17 @@ static unsigned xdp_rx_burst(struct port *port, struct port_frame *f, unsigned n
 		p->next = p->next + 1 < p->nqueues ? p->next + 1 : 0;
 	}
 	return got;
+}
+
+static unsigned xdp_rx_burst(struct port *port, struct port_frame *f, unsigned n)
+{
+	struct xdp_port *p = (struct xdp_port *)port;
+	unsigned got = queues_burst(p, f, n);
+
+	if (got > 0 || !p->napi_thread)
+		return got;
+	(void)sched_yield();
+	return queues_burst(p, f, n);
 }
 
 /* Takes back the chunks of frames that have been sent. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -234,6 +235,41 @@ static void expect_flows(struct port *p, unsigned count)
 		f[k] = swap;
 	}
 	p->ops->rx_release(p, f, count);
+}
+
+/* A device whose frames a kernel thread receives: the port says so, and lets it go first when both have but one CPU. */
+static void test_xdp_napi_thread(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+	struct far far;
+	struct port *p;
+	cpu_set_t all, one;
+
+	(void)state;
+	if (!xdp_on_veth())
+		skip();
+	port_net_veth(&net, 1500);
+	p = open_ok(&cfg);
+	assert_null(strstr(p->ops->describe(p), "NAPI thread"));
+	port_close(p);
+	if (!shell_ok("ip netns exec %s sh -c 'ethtool -K near0 gro on && echo 1 > /sys/class/net/near0/threaded'", net.near))
+		skip(); /* Linux before 5.12 */
+	p = open_ok(&cfg);
+	assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
+	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+	shell("for t in $(pgrep '^napi/near0-'); do taskset -p -c 0 $t > /dev/null; done");
+	far_open(&far, net.far_path, "far0");
+	for (unsigned round = 0; round < 100; round++) {
+		for (unsigned i = 0; i < FLOWS * 2; i++)
+			send_flow(&far, i % FLOWS, (uint16_t)i);
+		expect_flows(p, FLOWS * 2);
+	}
+	far_close(&far);
+	port_close(p);
+	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
 }
 
 /* A card that spreads what it receives: every queue is served, none of a flow's frames overtakes another, and the buffers of
@@ -492,6 +528,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_tap_refused, no_devices),
 		cmocka_unit_test_teardown(test_tap_stays_or_goes, no_devices),
 		cmocka_unit_test_teardown(test_xdp_refused, no_devices),
+		cmocka_unit_test_teardown(test_xdp_napi_thread, no_devices),
 		cmocka_unit_test_teardown(test_xdp_several_queues, no_devices),
 		cmocka_unit_test_teardown(test_xdp_software_devices, no_devices),
 		cmocka_unit_test_teardown(test_xdp_on_tap, no_devices),
