@@ -126,7 +126,7 @@ def before_others(pid, priority):
 
 @contextlib.contextmanager
 def huge_pages(wanted):
-    """Sees to `wanted` free pages of 2 MiB and puts the number back in the end. Yields whether there are enough."""
+    """Sees to `wanted` free pages of 2 MiB and takes away again what it added. Yields whether there are enough."""
     try:
         with open(HUGE) as f:
             before = int(f.read())
@@ -145,9 +145,11 @@ def huge_pages(wanted):
     try:
         yield free + raised - before >= wanted
     finally:
-        if raised != before:
+        if raised != before: # what was added: another run may have added some, too
+            with open(HUGE) as f:
+                now = int(f.read())
             with open(HUGE, 'w') as f:
-                f.write(str(before))
+                f.write(str(max(0, now - (raised - before))))
 
 
 # ---- processes ----
