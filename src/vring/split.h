@@ -3,8 +3,6 @@
 #ifndef VMQ_VRING_SPLIT_H
 #define VMQ_VRING_SPLIT_H
 
-#define SPLIT_BAD_HEAD "an available entry names a descriptor beyond the ring"
-
 /* How many entries from `pos` on the guest has made available, looking at its index (once) only when fewer than `want`
  * are left of the last look; 0 when the ring breaks. */
 static inline uint16_t split_available(struct virtqueue *vq, uint16_t pos, unsigned want)
@@ -43,18 +41,6 @@ static inline struct vring_desc split_desc(const struct vring_desc *d)
 	return v.d;
 }
 
-/* The head in entry `pos` of the available ring, below size; or -1 with the queue broken. */
-static inline int split_head(struct virtqueue *vq, uint16_t pos)
-{
-	uint16_t head = __atomic_load_n(&vq->avail->ring[pos & vq->mask], __ATOMIC_RELAXED);
-
-	if (__builtin_expect(head > vq->mask, 0)) {
-		virtqueue_break(vq, SPLIT_BAD_HEAD);
-		return -1;
-	}
-	return head;
-}
-
 /* The heads of n available buffers from `pos` on; their descriptors, and the lines of the used ring where the buffers will
  * be given back, are on the way from then on. Returns how many: fewer when the ring breaks. */
 static inline unsigned split_heads(struct virtqueue *vq, uint16_t pos, struct vq_buf *b, unsigned n)
@@ -70,7 +56,7 @@ static inline unsigned split_heads(struct virtqueue *vq, uint16_t pos, struct vq
 		uint16_t head = __atomic_load_n(&avail[(pos + i) & mask], __ATOMIC_RELAXED);
 
 		if (__builtin_expect(head > mask, 0)) {
-			virtqueue_break(vq, SPLIT_BAD_HEAD);
+			virtqueue_break(vq, "an available entry names a descriptor beyond the ring");
 			return i;
 		}
 		b[i].id = head;

@@ -314,12 +314,14 @@ static int walk_indirect(struct virtqueue *vq, const struct piece *p, bool writa
 
 static int split_chain(struct virtqueue *vq, uint16_t pos, bool writable, struct vq_chain *c)
 {
-	int head = split_head(vq, pos), n = 0;
-	uint32_t i = (uint32_t)head;
+	struct vq_buf head;
+	uint32_t i;
+	int n = 0;
 
-	if (head < 0)
+	if (split_heads(vq, pos, &head, 1) == 0)
 		return 0;
-	c->id = (uint16_t)head;
+	c->id = head.id;
+	i = head.id;
 	c->ndesc = 1;
 	c->next = (uint16_t)(pos + 1);
 	for (uint32_t seen = 0;; seen++) {
