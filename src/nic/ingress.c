@@ -173,8 +173,10 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	struct { unsigned behind; uint16_t pos; } chain = { 0, 0 }; /* the last one taken: it is before number `behind` */
 	bool limited;
 
-	if (n == 0)
+	if (n == 0) {
+		q->credit = 0; /* who has nothing to send owes nothing */
 		return 0;
+	}
 	limited = is_set(&q->vport->tx_limited);
 	if (__builtin_expect(limited, 0)) {
 		n = within_limit(w, q, n, &credit);
