@@ -3,9 +3,9 @@
  * The one copy: from where the sender's frame lies into the receive buffers that the VM has posted, and the one
  * publication a ring and burst. Worker only; the rings are this worker's.
  *
- * Steps over the whole burst: rings looked at, deliveries put together by ring, buffers taken, descriptors read and translated, bytes copied, used
- * indexes published. What the fast way can't do (a buffer in several pieces, a frame over several buffers) is done one
- * by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
+ * Steps over the whole burst: rings looked at, deliveries put together by ring, buffers taken, descriptors read and
+ * translated, bytes copied, used indexes published. What the fast way can't do (a buffer in several pieces, a frame over
+ * several buffers) is done one by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
  */
 #include "nic/moderate.h"
 #include "nic/tap.h"

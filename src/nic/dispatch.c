@@ -314,7 +314,7 @@ static struct frame *dispatch_source(struct worker *w, struct frame *f, struct f
 {
 	const struct nic_queue *q = f->queue;
 	const struct port_source *s = q ? NULL : f->port;
-	const struct nic *n = q ? q->nic : s->nic;
+	const struct nic *n = frame_nic(f);
 	const struct nic_vport *src = q ? q->vport : s->vport;
 	const struct filter_table *t = __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE);
 	/* a sender without VLAN of its own and source check: nothing has to be looked at or changed but the VLAN */

@@ -202,7 +202,7 @@ struct delivery {
 	uint16_t buffers; /* receive buffers it took; 0: it was dropped */
 };
 
-/* Deliveries that follow each other to one ring. */
+/* Deliveries to one ring: those that follow each other; when they are carried out, all of them (deliver.c). */
 struct row {
 	struct nic_queue *q;
 	uint16_t first, n; /* in worker.deliver and worker.rx_buf */
