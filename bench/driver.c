@@ -12,8 +12,6 @@
 
 #define BUFFER_STRIDE 2304u
 #define BUFFER_AT     (128u - HDR_LEN)
-#define NO_INTERRUPT  1u /* avail->flags, driver_event->flags */
-#define NO_NOTIFY     1u /* used->flags, device_event->flags */
 
 #define RX_PORTS  64u  /* that are received from at a time */
 #define RX_FRAMES 256u /* of all of them */
@@ -40,9 +38,9 @@ static uint16_t mask(void)
 	return (uint16_t)(opt.ring - 1);
 }
 
-void ring_init(struct port *p, int which)
+static void ring_init(struct port *p, int which)
 {
-	struct ring *r = &p->q[which];
+	struct ring *r = &p->front.q[which];
 	const uint16_t kind = which == RX ? DESC_WRITE : 0;
 	const uint16_t quiet = (uint16_t)(which == RX && opt.interrupts ? 0 : NO_INTERRUPT);
 
@@ -56,10 +54,10 @@ void ring_init(struct port *p, int which)
 		/* packed: a receive buffer is made available in the first lap, both flags of the others are those of
 		 * the lap before */
 		if (opt.packed)
-			r->packed[i] = (struct packed_desc){ guest_address(p, b), len, (uint16_t)i,
+			r->packed[i] = (struct packed_desc){ guest_address(&p->front, b), len, (uint16_t)i,
 							     (uint16_t)(which == RX ? kind | PACKED_AVAIL : kind) };
 		else
-			r->desc[i] = (struct desc){ guest_address(p, b), len, kind, 0 };
+			r->desc[i] = (struct desc){ guest_address(&p->front, b), len, kind, 0 };
 		if (!opt.packed && which == RX)
 			r->avail->ring[i] = (uint16_t)i;
 	}
@@ -72,6 +70,24 @@ void ring_init(struct port *p, int which)
 		r->avail_idx = (uint16_t)opt.ring;
 		__atomic_store_n(&r->avail->idx, r->avail_idx, __ATOMIC_RELEASE);
 	}
+}
+
+void port_up(struct port *p)
+{
+	struct front *f = &p->front;
+
+	f->want = (opt.no_mrg ? 0 : F_MRG_RXBUF) | (opt.packed ? F_RING_PACKED : 0);
+	f->entries = opt.ring;
+	f->buffers[RX] = ring_buffers_size();
+	f->buffers[TX] = p->role & ROLE_TX ? ring_buffers_size() : 0;
+	f->spare = HDR_LEN + MIN_FRAME;
+	f->small_pages = opt.small_pages;
+	front_negotiate(f);
+	front_memory(f);
+	p->announce = f->rest;
+	ring_init(p, RX);
+	ring_init(p, TX);
+	front_start(f);
 }
 
 bool ring_wants_kick(const struct ring *r)
@@ -137,7 +153,7 @@ static void packed_post(struct port *p, struct ring *r, const struct burst *b, b
 		struct packed_desc *d = &r->packed[r->pos];
 		bool lap = r->wrap != receiving;
 
-		d->addr = guest_address(p, b->frame[i] - HDR_LEN);
+		d->addr = guest_address(&p->front, b->frame[i] - HDR_LEN);
 		d->len = len;
 		d->id = b->id[i];
 		__atomic_store_n(&d->flags,
@@ -204,7 +220,7 @@ static void split_publish(struct ring *r)
 
 bool tx_home(const struct port *p)
 {
-	const struct ring *r = &p->q[TX];
+	const struct ring *r = &p->front.q[TX];
 	unsigned last = r->pos ? r->pos - 1u : opt.ring - 1;
 
 	if (!p->tx)
@@ -217,14 +233,14 @@ bool tx_home(const struct port *p)
 void tx_resize(struct port *p)
 {
 	for (unsigned i = 0; i < opt.ring && !opt.packed; i++) /* packed: with each frame */
-		p->q[TX].desc[i].len = HDR_LEN + opt.size;
+		p->front.q[TX].desc[i].len = HDR_LEN + opt.size;
 }
 
 /* ---- bursts ---- */
 
 unsigned tx_burst(struct port *p, unsigned max)
 {
-	struct ring *r = &p->q[TX];
+	struct ring *r = &p->front.q[TX];
 	uint64_t stamp = opt.latency ? cycles() : 0;
 	uint8_t *frame[MAX_BURST];
 	uint32_t len[MAX_BURST];
@@ -312,9 +328,9 @@ static unsigned rx_find(struct port *const *ports, unsigned n, struct port **bus
 	unsigned nbusy = 0;
 
 	for (unsigned i = 0; i < n && n > 1; i++)
-		__builtin_prefetch(rx_sign(&ports[i]->q[RX]));
+		__builtin_prefetch(rx_sign(&ports[i]->front.q[RX]));
 	for (unsigned i = 0; i < n; i++) {
-		const struct ring *r = &ports[i]->q[RX];
+		const struct ring *r = &ports[i]->front.q[RX];
 
 		if (!rx_waits(r))
 			continue;
@@ -340,7 +356,7 @@ static unsigned rx_ports(struct port *const *ports, unsigned n)
 	if (!nbusy)
 		return 0;
 	for (unsigned i = 0; i < nbusy; i++) {
-		struct ring *r = &busy[i]->q[RX];
+		struct ring *r = &busy[i]->front.q[RX];
 		unsigned max = RX_FRAMES - got < MAX_BURST ? RX_FRAMES - got : MAX_BURST;
 
 		b[i] = (struct burst){ frame + got, len + got, id + got, 0 };
@@ -355,13 +371,13 @@ static unsigned rx_ports(struct port *const *ports, unsigned n)
 	for (unsigned i = 0; i < nbusy; i++) {
 		take_frames(busy[i], &b[i]);
 		if (opt.packed)
-			packed_post(busy[i], &busy[i]->q[RX], &b[i], true);
+			packed_post(busy[i], &busy[i]->front.q[RX], &b[i], true);
 		else
-			split_publish(&busy[i]->q[RX]);
+			split_publish(&busy[i]->front.q[RX]);
 	}
 	before_kicks();
 	for (unsigned i = 0; i < nbusy; i++)
-		kick(&busy[i]->q[RX]);
+		kick(&busy[i]->front.q[RX]);
 	return got;
 }
 
@@ -376,15 +392,15 @@ unsigned rx_turn(struct port *const *ports, unsigned n)
 
 void port_announce(struct port *p)
 {
-	struct ring *r = &p->q[TX];
+	struct ring *r = &p->front.q[TX];
 
 	memset(p->announce, 0, HDR_LEN);
 	frame_broadcast(p, p->announce + HDR_LEN);
 	if (opt.packed) {
-		r->packed[0] = (struct packed_desc){ guest_address(p, p->announce), HDR_LEN + MIN_FRAME, 0, 0 };
+		r->packed[0] = (struct packed_desc){ guest_address(&p->front, p->announce), HDR_LEN + MIN_FRAME, 0, 0 };
 		__atomic_store_n(&r->packed[0].flags, (uint16_t)PACKED_AVAIL, __ATOMIC_RELEASE);
 	} else {
-		r->desc[0] = (struct desc){ guest_address(p, p->announce), HDR_LEN + MIN_FRAME, 0, 0 };
+		r->desc[0] = (struct desc){ guest_address(&p->front, p->announce), HDR_LEN + MIN_FRAME, 0, 0 };
 		r->avail->ring[0] = 0;
 		__atomic_store_n(&r->avail->idx, (uint16_t)1, __ATOMIC_RELEASE);
 	}

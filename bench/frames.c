@@ -91,7 +91,7 @@ static void prepare_sender(struct port *p, unsigned place)
 	if (!p->head)
 		p->head = aligned_alloc(64, (size_t)(gen.nrx + 1) * FRAME_HEAD);
 	if (!p->head)
-		die("no memory for", p->path);
+		die("no memory for", p->front.path);
 	p->ndst = p->next_dst = 0;
 	if (opt.has_dmac) {
 		add_destination(p, opt.dmac);
@@ -104,9 +104,9 @@ static void prepare_sender(struct port *p, unsigned place)
 		}
 	}
 	if (!p->ndst)
-		fail(p, "this port sends, but there is no port for it to send to");
+		fail(p->front.path, "this port sends, but there is no port for it to send to");
 	for (unsigned i = 0; i < opt.ring; i++)
-		(void)frame_fill(p, ring_buffer(&p->q[TX], i) + HDR_LEN, p->head[0], opt.size);
+		(void)frame_fill(p, ring_buffer(&p->front.q[TX], i) + HDR_LEN, p->head[0], opt.size);
 }
 
 void frames_prepare(void)

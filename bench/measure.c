@@ -6,11 +6,9 @@
 #include "vugen.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_AT_CLOCK	  256u	     /* turns between two looks at the clock */
@@ -20,37 +18,9 @@
 #define SETTLE_S	  0.05 /* at most */
 #define SILENT_S	  0.0002
 
-static volatile sig_atomic_t stop;
 static uint64_t latency[LATENCY_BUCKETS], latencies;
 static bool measuring;
 double cycles_per_s;
-
-static void on_signal(int s)
-{
-	(void)s;
-	stop = 1;
-}
-
-bool stopped(void)
-{
-	return stop;
-}
-
-void stop_on_signals(void)
-{
-	const struct sigaction a = { .sa_handler = on_signal }; /* no SA_RESTART: a read of the next command ends */
-
-	(void)sigaction(SIGINT, &a, NULL);
-	(void)sigaction(SIGTERM, &a, NULL);
-}
-
-double seconds_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 void measure_prepare(void)
 {
@@ -226,7 +196,7 @@ bool settle(void)
 {
 	double now = seconds_now(), last = now, end = now + SETTLE_S;
 
-	for (; now < end && !stop && !(all_home() && now - last > SILENT_S); now = seconds_now())
+	for (; now < end && !stopped() && !(all_home() && now - last > SILENT_S); now = seconds_now())
 		if (receive_turn())
 			last = now;
 	return all_home();
@@ -241,7 +211,7 @@ void measure_stream(void)
 	latencies = 0;
 	s.last = s.paid = cycles();
 	s.end = seconds_now() + opt.warmup_s;
-	for (unsigned turn = 0; !stop; turn++) {
+	for (unsigned turn = 0; !stopped(); turn++) {
 		unsigned work;
 		uint64_t begin;
 
@@ -263,6 +233,6 @@ void measure_stream(void)
 			relax();
 	}
 	measuring = false;
-	if (!stop)
+	if (!stopped())
 		stream_print(&s);
 }

@@ -117,7 +117,9 @@ static void add_port(const char *path, unsigned role)
 	if (gen.nports == MAX_PORTS)
 		usage("there are too many ports at ", path);
 	gen.nports++;
-	*p = (struct port){ .path = path, .role = role, .id = next_id++, .sock = -1, .listener = -1, .memfd = -1 };
+	*p = (struct port){ .front = { .path = path, .sock = -1, .listener = -1, .memfd = -1 },
+			    .role = role,
+			    .id = next_id++ };
 	if (role & ROLE_RX)
 		gen.rx[gen.nrx++] = p;
 	if (role & ROLE_RX && !(role & ROLE_WIRE))
@@ -256,18 +258,6 @@ static void check_options(void)
 		opt.latency = true;
 }
 
-void pin(int cpu)
-{
-	cpu_set_t s;
-
-	if (cpu < 0)
-		return;
-	CPU_ZERO(&s);
-	CPU_SET(cpu, &s);
-	if (sched_setaffinity(0, sizeof s, &s))
-		die("can't run on", "this CPU");
-}
-
 /* Every port takes a socket, two event descriptors a ring and one for its memory. */
 static void raise_limits(void)
 {
@@ -284,19 +274,21 @@ static bool is_wire(const struct port *p)
 
 static void bring_up(void)
 {
-	for (unsigned i = 0; i < gen.nports && opt.server; i++)
-		if (!is_wire(&gen.port[i]))
-			port_listen(&gen.port[i]);
+	for (unsigned i = 0; i < gen.nports; i++) {
+		gen.port[i].front.timeout_s = opt.timeout_s;
+		if (opt.server && !is_wire(&gen.port[i]))
+			front_listen(&gen.port[i].front);
+	}
 	for (unsigned i = 0; i < gen.nports && !stopped(); i++) {
 		if (is_wire(&gen.port[i]))
 			wire_open(&gen.port[i]);
 		else
-			port_meet(&gen.port[i]);
+			front_meet(&gen.port[i].front);
 	}
 	for (unsigned i = 0; i < gen.necho; i++) {
 		gen.echo[i]->echo = calloc(2 * (size_t)opt.ring, sizeof(struct echo));
 		if (!gen.echo[i]->echo)
-			die("no memory for", gen.echo[i]->path);
+			die("no memory for", gen.echo[i]->front.path);
 	}
 	for (unsigned i = 0; i < gen.nports && !stopped(); i++)
 		if (!is_wire(&gen.port[i]))
@@ -347,7 +339,7 @@ static void set_word(char *word)
 static void resize(void)
 {
 	if (!settle())
-		fail(gen.tx[0], "the switch keeps frames that were sent, so their size can't change");
+		fail(gen.tx[0]->front.path, "the switch keeps frames that were sent, so their size can't change");
 	for (unsigned i = 0; i < gen.ntx; i++)
 		if (!is_wire(gen.tx[i]))
 			tx_resize(gen.tx[i]);
@@ -413,10 +405,10 @@ int main(int argc, char **argv)
 			measure_stream();
 		for (unsigned i = 0; i < gen.nports; i++)
 			if (!is_wire(&gen.port[i]))
-				port_down(&gen.port[i]);
+				front_stop(&gen.port[i].front);
 	}
 	for (unsigned i = 0; i < gen.nports && opt.server; i++)
 		if (!is_wire(&gen.port[i]))
-			(void)unlink(gen.port[i].path);
+			(void)unlink(gen.port[i].front.path);
 	return 0;
 }

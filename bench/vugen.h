@@ -10,15 +10,13 @@
 #ifndef VMQ_BENCH_VUGEN_H
 #define VMQ_BENCH_VUGEN_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "front.h"
+#include "process.h"
 
 #define MAX_PORTS  1100u
 #define MAX_BURST  64u
 #define MIN_FRAME  64u
 #define MAX_FRAME  2048u
-#define HDR_LEN	   12u /* struct virtio_net_hdr_v1 */
 #define FRAME_HEAD 64u /* the bytes of a frame that are written for each one sent */
 #define STAMP_AT   50u /* where a time stamp lies: behind the UDP header, with and without a VLAN tag */
 
@@ -43,60 +41,6 @@ extern struct options opt;
 
 /* ---- ports ---- */
 
-struct desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags, next;
-};
-
-struct avail {
-	uint16_t flags, idx, ring[];
-};
-
-struct used_elem {
-	uint32_t id, len;
-};
-
-struct used {
-	uint16_t flags, idx;
-	struct used_elem ring[];
-};
-
-struct packed_desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t id, flags;
-};
-
-struct packed_event {
-	uint16_t off_wrap, flags;
-};
-
-#define DESC_WRITE   2u
-#define PACKED_AVAIL (1u << 7)
-#define PACKED_USED  (1u << 15)
-
-struct ring {
-	union { /* the three areas of a virtqueue, split or packed */
-		struct desc *desc;
-		struct packed_desc *packed;
-	};
-	union {
-		struct avail *avail;
-		struct packed_event *driver_event;
-	};
-	union {
-		struct used *used;
-		struct packed_event *device_event;
-	};
-	uint8_t *bufs;		       /* opt.ring buffers, NULL when the ring has none */
-	uint16_t last_used, avail_idx; /* split: what was taken back, what was handed out */
-	uint16_t pos;		       /* packed: the next slot to look at and to fill */
-	bool wrap;		       /* packed: the wrap counter at pos */
-	int kick_fd, call_fd;
-};
-
-enum { RX, TX };						 /* the two rings of a port */
 enum { ROLE_RX = 1, ROLE_TX = 2, ROLE_ECHO = 4, ROLE_WIRE = 8 }; /* ROLE_ECHO comes with the first two */
 
 /* What an echoing port has to send back: the first bytes' stamp and who sent it. */
@@ -106,13 +50,8 @@ struct echo {
 };
 
 struct port {
-	const char *path;
+	struct front front;
 	unsigned role, id; /* the port owns 52:54:00:00:HH:LL with HHLL = id */
-	int sock, listener, memfd;
-	uint8_t *base; /* its memory: one region, at GUEST_BASE for the switch */
-	size_t size;
-	uint64_t features;
-	struct ring q[2];
 	uint8_t *announce; /* a page for the one frame of a port that does not send otherwise */
 
 	uint8_t (*head)[FRAME_HEAD]; /* prepared frames, one a destination */
@@ -132,20 +71,6 @@ struct generator {
 };
 
 extern struct generator gen;
-
-/* ---- front.c: what the virtual machine monitor does ---- */
-
-void port_listen(struct port *p);
-/* Connects, or waits until the switch did; retries until opt.timeout_s. */
-void port_meet(struct port *p);
-/* Negotiates, shares memory and starts both rings; returns when the switch has handled all of it. */
-void port_up(struct port *p);
-/* Stops both rings as a driver's reset does. */
-void port_down(struct port *p);
-uint64_t guest_address(const struct port *p, const void *at);
-/* Ends the program with a sentence: what was tried, and errno's text. */
-_Noreturn void die(const char *what, const char *arg);
-_Noreturn void fail(const struct port *p, const char *sentence);
 
 /* ---- frames.c: what is in the frames ---- */
 
@@ -173,8 +98,8 @@ static inline unsigned frame_sender(const uint8_t *f)
  */
 uint8_t *ring_buffer(const struct ring *r, unsigned i);
 size_t ring_buffers_size(void);
-/* Writes the descriptors, posts all receive buffers. */
-void ring_init(struct port *p, int which);
+/* Negotiates, writes the descriptors, posts all receive buffers and starts both rings. */
+void port_up(struct port *p);
 /* Sends up to max frames (at most MAX_BURST); returns how many. */
 unsigned tx_burst(struct port *p, unsigned max);
 /* Receives what has come to n ports, up to MAX_BURST frames a port; returns how many. */
@@ -207,11 +132,6 @@ void measure_prepare(void);
 void measure_stream(void);
 /* Receives what is still on its way, for a moment at most; whether all that was sent is home. */
 bool settle(void);
-bool stopped(void);
-void stop_on_signals(void);
-double seconds_now(void);
-/* Has this thread run on a CPU, unless that is -1. */
-void pin(int cpu);
 
 /* ---- wake.c ---- */
 

@@ -69,7 +69,7 @@ static double wake_switch(struct port *from, struct port *to)
 	uint64_t begin = cycles(), limit = (uint64_t)(LOST_S * cycles_per_s);
 
 	if (!tx_burst(from, 1))
-		fail(from, "the switch does not give sent buffers back");
+		fail(from->front.path, "the switch does not give sent buffers back");
 	do {
 		if (rx_turn(&to, 1))
 			return (double)(cycles() - begin) / cycles_per_s;
@@ -161,7 +161,7 @@ void measure_wake(void)
 	(void)rx_turn(gen.vm_rx, gen.nvm_rx);
 	for (unsigned i = 0; i < opt.wake && !stopped(); i++) {
 		(void)usleep((useconds_t)opt.gap_us);
-		kicks += ring_wants_kick(&from->q[TX]);
+		kicks += ring_wants_kick(&from->front.q[TX]);
 		add(&through, wake_switch(from, to));
 		if (!both)
 			continue;

@@ -19,18 +19,19 @@
 void wire_open(struct port *p)
 {
 	const int on = 1;
-	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(p->path) };
+	struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(p->front.path) };
 
 	if (!a.sll_ifindex)
-		die("there is no device", p->path);
-	p->sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* protocol 0: nothing is received */
-	if (p->sock < 0 || bind(p->sock, (struct sockaddr *)&a, sizeof a) < 0)
-		die("can't open", p->path);
-	if (setsockopt(p->sock, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on) < 0)
-		die("can't bypass the queueing discipline of", p->path);
-	p->q[TX].bufs = calloc(1, ring_buffers_size());
-	if (!p->q[TX].bufs)
-		die("no memory for", p->path);
+		die("there is no device", p->front.path);
+	p->front.sock =
+	    socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* protocol 0: nothing is received */
+	if (p->front.sock < 0 || bind(p->front.sock, (struct sockaddr *)&a, sizeof a) < 0)
+		die("can't open", p->front.path);
+	if (setsockopt(p->front.sock, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof on) < 0)
+		die("can't bypass the queueing discipline of", p->front.path);
+	p->front.q[TX].bufs = calloc(1, ring_buffers_size());
+	if (!p->front.q[TX].bufs)
+		die("no memory for", p->front.path);
 }
 
 unsigned wire_burst(struct port *p, unsigned max)
@@ -43,15 +44,15 @@ unsigned wire_burst(struct port *p, unsigned max)
 	if (max > opt.ring)
 		max = opt.ring;
 	for (unsigned i = 0; i < max; i++) {
-		frame[i] = ring_buffer(&p->q[TX], i) + HDR_LEN;
+		frame[i] = ring_buffer(&p->front.q[TX], i) + HDR_LEN;
 		iov[i] = (struct iovec){ frame[i], opt.size };
 		m[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov[i], .msg_iovlen = 1 } };
 	}
 	frames_write(p, frame, max, opt.latency ? cycles() : 0);
-	sent = sendmmsg(p->sock, m, max, 0);
+	sent = sendmmsg(p->front.sock, m, max, 0);
 	if (sent < 0) {
 		if (errno != EAGAIN && errno != ENOBUFS)
-			die("can't send at", p->path);
+			die("can't send at", p->front.path);
 		return 0;
 	}
 	p->tx += (unsigned)sent;
@@ -63,8 +64,8 @@ void wire_announce(const struct port *p)
 	uint8_t f[MIN_FRAME];
 
 	frame_broadcast(p, f);
-	if (send(p->sock, f, sizeof f, 0) < 0)
-		die("can't send at", p->path);
+	if (send(p->front.sock, f, sizeof f, 0) < 0)
+		die("can't send at", p->front.path);
 }
 
 void wire_count(struct port *p)
@@ -73,12 +74,12 @@ void wire_count(struct port *p)
 	FILE *f = fopen("/proc/self/net/dev", "re");
 
 	if (!f)
-		die("can't read the counters of", p->path);
+		die("can't read the counters of", p->front.path);
 	while (fgets(line, sizeof line, f)) {
 		unsigned long bytes, frames;
 		char name[IF_NAMESIZE + 1];
 
-		if (sscanf(line, " %16[^:]: %lu %lu", name, &bytes, &frames) == 3 && strcmp(name, p->path) == 0) {
+		if (sscanf(line, " %16[^:]: %lu %lu", name, &bytes, &frames) == 3 && strcmp(name, p->front.path) == 0) {
 			p->rx = frames;
 			p->rx_bytes = bytes;
 		}

@@ -20,7 +20,7 @@ test=("${demo[@]}" "${deb[@]}" lintian mmdebstrap gpg systemd-container clang li
 	tshark iperf3 valgrind tmux zsh python3-jsonschema
 	python3-prometheus-client chromium chromium-driver python3-selenium libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients)
 bench=(gcc libc6-dev make pkg-config python3 dpdk dpdk-dev libdpdk-dev librte-net-virtio23 librte-net-vhost23
-	librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk valgrind)
+	librte-net-af-packet23 librte-mempool-ring23 librte-bus-vdev23 openvswitch-switch-dpdk iproute2 iperf3 valgrind)
 tidy=(clang-tidy)
 
 wanted=()

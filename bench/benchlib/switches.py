@@ -254,6 +254,20 @@ class Ovs(Switch):
             self.netns = None
 
 
+    def work(self):
+        """Of its data path's thread so far: the clock's ticks with frames and without, and the nanoseconds that it ran."""
+        d, found = self.dir, {}
+        for line in self._run('ovs-appctl', '-t', f'{d}/vs.ctl', 'dpif-netdev/pmd-stats-show').splitlines():
+            what, _, value = line.strip().partition(' cycles: ')
+            if value and what in ('idle', 'processing'):
+                found[what] = found.get(what, 0) + int(value.split()[0])
+        for t, (ran, _) in self.threads().items():
+            with open(f'/proc/{self.proc.pid}/task/{t}/comm') as f:
+                if f.read().startswith('pmd-'):
+                    return found['processing'], found['idle'], ran
+        raise Failed('Open vSwitch has no thread for its data path')
+
+
 class OvsTso(Ovs):
     """The same with segmentation by its own data path's leave."""
     name = 'OVS-DPDK with userspace TSO'
@@ -310,6 +324,11 @@ class Vmq(Switch):
             with open(f'/proc/{self.proc.pid}/task/{self.worker_thread(cpu)}/schedstat') as f:
                 w['cpu_ns'] = int(f.read().split()[0])
         return got
+
+    def work(self):
+        """Of its worker so far: the clock's ticks with frames and without, and the nanoseconds that it ran."""
+        w = self.workers()[self.env.cpu]
+        return w['busy_ns'], w['poll_ns'], w['cpu_ns']
 
     def resident_mib(self):
         """Its own memory: what VMs share with it is theirs."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""bench/run measures the daemon that was built: frames arrive where they should, the results are written, and the machine
+"""bench/run and bench/tcp measure the daemon that was built: frames arrive where they should, the results are written, and the machine
 is left as it was. What the figures are is not looked at."""
 import csv
 import os
@@ -53,6 +53,29 @@ def test_refuses_an_unknown_case():
     assert r.returncode == 2 and 'there is no case pair-65' in r.stderr
     r = subprocess.run([os.path.join(ROOT, 'bench/run'), '--builds', BUILD, 'pair-65'], capture_output=True, text=True)
     assert r.returncode == 2 and 'pair-65 is neither a build folder nor a case' in r.stderr
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/tcp needs two cores')
+def test_tcp_arrives_as_sent():
+    """What bench/tcp measures is carried: files arrive unchanged each way, with offloads in frames of up to 64 KiB, without in frames
+    of the MTU."""
+    r = subprocess.run([os.path.join(ROOT, 'bench/tcp'), '--check', '--only', 'vmq', '--no-huge'], capture_output=True, text=True,
+                       timeout=140)
+    assert r.returncode == 0, r.stdout + r.stderr
+    ways = dict(x.removeprefix('# ').split(': ', 1) for x in r.stdout.splitlines())
+    assert 'HOST_TSO4' in ways['vmq'] and 'offloads none' in ways['vmq, no offloads'], r.stdout
+    assert ways['vmq, no offloads'].endswith('longest frame 1514 bytes'), r.stdout
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/tcp needs two cores')
+def test_tcp_measures(tmp_path):
+    r = subprocess.run([os.path.join(ROOT, 'bench/tcp'), '--only', 'vmq', '--no-huge', '--rounds', '1', '--minutes', '0', '--retries', '0', '--patience', '0',
+                        '--loads', 'both', '--docs', tmp_path, '--results', tmp_path], capture_output=True, text=True, timeout=140)
+    assert r.returncode == 0, r.stdout + r.stderr
+    with open(tmp_path / 'tcp.csv') as f:
+        rows = list(csv.DictReader(f))
+    assert [x['way'] for x in rows] == ['vmq', 'vmq, no offloads'] and all(float(x['value']) > 0 for x in rows), rows
+    assert 'TCP between two VMs' in (tmp_path / 'tcp.md').read_text()
 
 
 def test_instructions_a_frame():
