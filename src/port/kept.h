@@ -11,7 +11,7 @@
 
 #include "base/keep.h"
 
-#define PORT_KEPT_MAX 4u
+#define PORT_KEPT_MAX 5u
 
 struct port_kept {
 	const struct fd_keep *keep; /* NULL: nothing is kept, and none of the functions below does anything */

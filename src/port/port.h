@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "port/kept.h"
+#include "port/napi.h"
 #include "port/offload.h"
 
 #define PORT_MAX_FRAME 9216u /* the largest frame any port carries: 9,000 bytes of payload, header, tags, slack; one to be
@@ -65,6 +66,8 @@ struct port_config {
 	bool pcap_loop;      /* pcap: start again at the end */
 	unsigned mtu;        /* tap: set on the device; 0: leave */
 	bool keep;           /* tap: keep the device when closed (persistent) */
+	enum port_napi napi; /* xdp: who receives for the device */
+	struct napi_cpus cpus;
 	const struct fd_keep *fds; /* who keeps descriptors for the next process, NULL: nobody. Outlives the port */
 };
 
@@ -96,6 +99,9 @@ struct port_ops {
 	const char *(*describe)(const struct port *p);
 	/* Counters since open. Control thread; single words that the worker writes relaxed. */
 	void (*counters)(const struct port *p, struct port_counters *out);
+	/* xdp, others have none of it (NULL): why no thread receives for the device although one was wanted, or was there
+	 * at first; NULL: nothing is amiss. Control thread. */
+	const char *(*no_napi_thread)(struct port *p);
 	/* Link up (carrier)? mtu and MAC address of the device; false when it has none (pcap). Control thread. */
 	bool (*link_up)(const struct port *p);
 	bool (*address)(const struct port *p, uint8_t mac[6], unsigned *mtu);

@@ -21,8 +21,8 @@
  * worker. A flow's frames come by one queue, so their order is kept. Frames are sent by the first queue's socket. The number
  * of queues is read at open; `vmqctl doctor` sees when it has grown since.
  *
- * Where the device receives by a kernel thread of its own (threaded NAPI; found at open), that thread may have been put on
- * the worker's CPU, and the worker does not sleep while frames flow: whenever there are none it lets the thread go first.
+ * Where the device receives by a kernel thread of its own (threaded NAPI, napi.h), that thread may be on the worker's CPU, and
+ * the worker does not sleep while frames flow: whenever there are none it lets the thread go first.
  *
  * State belongs to the port's worker, except what is constant after open. Nothing is allocated after open.
  */
@@ -47,6 +47,7 @@
 #include "port/count.h"
 #include "port/device.h"
 #include "port/gather.h"
+#include "port/napi.h"
 #include "port/netns.h"
 #include "port/xdp_prog.h"
 
@@ -103,8 +104,9 @@ struct xdp_port {
 	bool restore[TAG_OFFLOADS]; /* tag_offloads[i] was on and is to be turned on at close */
 	bool zero_copy;
 	bool napi_thread; /* the device's, perhaps on the worker's CPU */
+	struct napi napi;
 	struct device dev;
-	char text[128];
+	char text[320];
 };
 
 /* Bytes of a queue's UMEM. */
@@ -138,6 +140,7 @@ static void xdp_close(struct port *port)
 {
 	struct xdp_port *p = (struct xdp_port *)port;
 
+	napi_close(&p->napi, &p->dev, p->port.kept.leave);
 	if (p->port.kept.leave)
 		xdp_prog_leave(&p->prog);
 	else
@@ -426,7 +429,9 @@ static int xdp_setup(void *arg)
 		rc = xdp_promiscuous(p, a->err);
 	if (rc == 0)
 		xdp_keep(p, resumed);
-	p->napi_thread = rc == 0 && device_napi_thread(&p->dev);
+	if (rc == 0)
+		napi_open(&p->napi, &p->dev, a->cfg->napi, &a->cfg->cpus, &p->port.kept);
+	p->napi_thread = p->napi.thread;
 	return rc;
 }
 
@@ -443,7 +448,7 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 	(void)libxdp_set_print(NULL);
 	p->port.ops = &port_xdp_ops;
 	p->port.tells_sent = true;
-	p->fd = p->promisc_fd = p->dev.ctl = p->prog.map_fd = p->prog.link_fd = -1;
+	p->fd = p->promisc_fd = p->dev.ctl = p->prog.map_fd = p->prog.link_fd = p->napi.setting = -1;
 	args.p = p;
 	port_kept_init(&p->port.kept, cfg->fds, cfg->ifname, cfg->netns);
 	rc = port_in_netns(cfg->netns, xdp_setup, &args, err);
@@ -453,9 +458,10 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 	}
 	if (p->nqueues > 1)
 		(void)snprintf(queues, sizeof queues, "%u receive queues, ", p->nqueues);
-	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%s%u buffers of %u bytes",
+	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%s%u buffers of %u bytes%s%s",
 		       p->prog.native ? "native" : "generic", p->zero_copy ? "zero-copy" : "copy", queues,
-		       p->napi_thread ? "NAPI thread, " : "", p->rx_frames * p->nqueues, p->chunk);
+		       p->napi_thread ? "NAPI thread, " : "", p->rx_frames * p->nqueues, p->chunk,
+		       p->napi.why[0] ? ", no NAPI thread: " : "", p->napi.why);
 	*out = &p->port;
 	return 0;
 }
@@ -633,6 +639,15 @@ static void xdp_counters(const struct port *port, struct port_counters *out)
 	}
 }
 
+static const char *xdp_no_napi_thread(struct port *port)
+{
+	struct napi *n = &((struct xdp_port *)port)->napi;
+
+	if (n->why[0])
+		return n->why;
+	return napi_lost(n) ? "the one that vmqd made has ended: the device was down meanwhile" : NULL;
+}
+
 static bool xdp_link_up(const struct port *port)
 {
 	return device_link_up(&((const struct xdp_port *)port)->dev);
@@ -654,6 +669,7 @@ const struct port_ops port_xdp_ops = {
 	.tx_flush = xdp_tx_flush,
 	.describe = xdp_describe,
 	.counters = xdp_counters,
+	.no_napi_thread = xdp_no_napi_thread,
 	.link_up = xdp_link_up,
 	.address = xdp_address,
 };

@@ -18,6 +18,7 @@
 #define SCHEMA_GROUP_FRAMES "10000"
 
 #define SCHEMA_DRIVERS     "auto|xdp|packet|tap|pcap"
+#define SCHEMA_NAPIS       "auto|thread|leave"
 #define SCHEMA_POLICIES    "adaptive|poll|interrupt"
 #define SCHEMA_MODERATIONS "adaptive|off|low|medium|high|undefined"
 
@@ -91,7 +92,11 @@
 	X(PORT, device, DEVICE, REQUIRED, RESTART, "the network device",                                              \
 	  "It must exist, but for tap, which makes it.")                                                              \
 	X(PORT, netns, PATH(SCHEMA_PATH_MAX), FOLLOWS("vmqd's own"), RESTART,                                         \
-	  "the path of the network namespace the device is in", "")
+	  "the path of the network namespace the device is in", "")                                                    \
+	X(PORT, napi, WORD(SCHEMA_NAPIS), IS("\"auto\""), RESTART,                                                    \
+	  "AF_XDP: whether a kernel thread receives for the device (threaded NAPI)",                                  \
+	  "auto: on a device without interrupts of its own (veth), which else is received for on the CPU of whoever "  \
+	  "sends; thread: on any; leave: as it is. What vmqd made ends with it.")
 
 #define SCHEMA_ROWS_PCAP(X)                                                                                            \
 	X(PCAP, driver, WORD("pcap"), REQUIRED, RESTART, "pcap: capture files instead of a device", "")               \

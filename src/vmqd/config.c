@@ -126,6 +126,7 @@ static void read_wire(struct reader *r, const json_t *obj, const char *path, str
 	} else {
 		read_device(&p, SCHEMA(PORT, device), w->device);
 		(void)member_path(&p, SCHEMA(PORT, netns), w->netns);
+		(void)member_word(&p, SCHEMA(PORT, napi), &w->napi);
 		device_once(r, &p, w);
 	}
 	(void)params_close(&p);

@@ -29,6 +29,7 @@ struct config_port {
 	char device[IFNAMSIZ];  /* empty: pcap */
 	char netns[PATH_MAX];   /* empty: the daemon's own */
 	unsigned cpu;           /* of the workers' */
+	unsigned napi;          /* enum port_napi */
 	bool cpu_given;         /* else it is the first worker's */
 	char in[PATH_MAX], out[PATH_MAX]; /* pcap; empty: none */
 	uint32_t rate;

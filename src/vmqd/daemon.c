@@ -146,6 +146,8 @@ static int open_port(const struct adapter *a, const char *key, const struct conf
 		.pcap_out = c->out[0] ? c->out : NULL,
 		.pcap_rate = c->rate,
 		.pcap_loop = c->loop,
+		.napi = (enum port_napi)c->napi,
+		.cpus = { .workers = a->daemon->cfg->cpus, .n = a->daemon->cfg->ncpus, .own = c->cpu },
 		.fds = fdstore_keep(a->daemon->fdstore),
 	};
 

@@ -3,8 +3,9 @@
 #include "vmqd/methods.h"
 #include "vmqd/text.h"
 
-static json_t *port_json(const struct config_port *cfg, const struct port *p)
+static json_t *port_json(const struct config_port *cfg, struct port *p)
 {
+	const char *no_thread = p->ops->no_napi_thread ? p->ops->no_napi_thread(p) : NULL;
 	unsigned mtu = 0;
 	uint8_t mac[6];
 	json_t *out;
@@ -17,6 +18,8 @@ static json_t *port_json(const struct config_port *cfg, const struct port *p)
 		(void)json_object_set_new(out, "rx_queues", json_integer(p->rx_queues));
 	if (p->mtu_max)
 		(void)json_object_set_new(out, "mtu_max", json_integer(p->mtu_max));
+	if (no_thread)
+		(void)json_object_set_new(out, "no_napi_thread", json_string(no_thread));
 	if (p->ops->address(p, mac, &mtu)) {
 		(void)json_object_set_new(out, "mac", mac_json(mac));
 		(void)json_object_set_new(out, "mtu", json_integer(mtu));

@@ -168,6 +168,7 @@ PROVOKED = {
     'rx_vlan': ('wrong', 'rx-vlan-offload', 'rxvlan off', file('net/eth1', 'driver ice\nmtu 1500\nrx-vlan-offload on')),
     'rx_queues': ('wrong', 'eth1 has 8 receive queues now, 4 when', 'ethtool -L eth1',
                   lambda c: (c.port.update(rx_queues=4), file('net/eth1', 'driver ice\nmtu 1500\nrx-queues 8')(c))),
+    'napi': ('warning', r'no kernel thread receives for eth1 \(it slept\)', 'restart', lambda c: c.port.update(no_napi_thread='it slept')),
     'xdp_mtu': ('wrong', 'eth1 has MTU 3000 now; .* made for 1770', 'ip link set eth1 mtu 1770',
                 lambda c: (c.port.update(mtu=3000, mtu_max=1770), file('net/vmq0', 'mtu 3000\naddress on')(c))),
     'mtu': ('warning', 'of eth1 is 1500, that of vmq0 is 9000', 'ip link set vmq0 mtu 1500', file('net/vmq0', 'mtu 9000')),

@@ -146,3 +146,49 @@ def test_capture_files_as_the_wire():
         out = [bytes(p) for p in r]
     assert [f for f in out if frames.mac(f) == FAR] == [tagged(frame(FAR, '52:54:00:00:00:02', n), 100) for n in range(100)]
     assert os.path.getsize(w + '/out.pcap')
+
+
+
+def threads_of(device):
+    """How many kernel threads receive for it."""
+    return len(procs.run(['sh', '-c', f"pgrep '^napi/{device}-' || true"]).split())
+
+
+def test_a_thread_receives_for_a_veth():
+    """napi auto makes one, on a CPU where the sender need not be, and frames come and go with it; it ends with vmqd, however that
+    ends, and leave makes none. The device's own setting stays what it was."""
+    sw, far = netns.NetNS('sw'), netns.NetNS('far')
+    device = f'np{os.getpid()}'
+    netns.veth(sw, device, far, 'w0')
+    wire = netns.RawPort(far, 'w0')
+    port = {'driver': 'auto', 'device': device}
+    for wish, end in ((None, 'stop'), ('auto', 'kill'), ('thread', 'stop'), ('leave', 'stop')):
+        if wish:
+            port['napi'] = wish
+        d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': port, 'vports': VPORTS}]}, netns=sw)
+        shown = d.call('switch.show')['switches'][0]['port']
+        if shown['driver'] != 'xdp':
+            pytest.skip('no AF_XDP here: ' + shown['fallback'])
+        made = wish != 'leave'
+        assert ('NAPI thread' in shown['describe'], threads_of(device), shown.get('no_napi_thread')) == (made, made, None)
+        assert d.vmqctl('doctor', 'napi').strip() == '1 ok, 0 note, 0 warning, 0 wrong'
+        a = vufront.VuFront(d.path('a'))
+        d.wait_running('a')
+        sent = [frame(A, FAR, n) for n in range(50)]
+        for f in sent:
+            wire.send(f)
+        assert a.recv(50, 5) == sent
+        f = frame(FAR, A, 1)
+        a.send(f)
+        assert wire.recv(5) == f
+        if made:
+            sw.run('ip', 'link', 'set', device, 'down')
+            sw.run('ip', 'link', 'set', device, 'up')
+            if not threads_of(device): # a NAPI's own setting went with the NAPI
+                status, out, _ = d.vmqctl('doctor', 'napi', check=False)
+                assert status and 'no kernel thread receives for ' + device in out
+        a.close()
+        getattr(d, end)()
+        procs.soon_equal(lambda: threads_of(device), 0)
+        setting = f'mount -t sysfs sysfs /sys && cat /sys/class/net/{device}/threaded' # of the namespace
+        assert sw.run('unshare', '--mount', 'sh', '-c', setting).strip() == '0'

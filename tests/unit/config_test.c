@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "port/napi.h"
 #include "vmqd/config.h"
 #include "vmqd/tuning.h"
 
@@ -77,7 +78,7 @@ static void everything(void **state)
 				"          - {mac: 52:54:00:00:00:12}\n"
 				"      - {name: web2, socket: /s/w2, socket_mode: client}\n"
 				"  - name: b\n"
-				"    port: {driver: packet, device: eth2}\n");
+				"    port: {driver: xdp, device: eth2, napi: leave}\n");
 	const struct stack_vport_want *w = &c->adapters[0].vports[0].want;
 
 	(void)state;
@@ -109,6 +110,8 @@ static void everything(void **state)
 	assert_int_equal(c->adapters[0].vports[1].want.socket_mode, STACK_SOCKET_CLIENT);
 	assert_int_equal(c->adapters[0].vports[1].want.nfilters, 0);
 	assert_string_equal(c->adapters[1].host.device, "vmq1");
+	assert_int_equal(c->adapters[0].port.napi, PORT_NAPI_AUTO);
+	assert_int_equal(c->adapters[1].port.napi, PORT_NAPI_LEAVE);
 	config_free(c);
 }
 
@@ -260,6 +263,10 @@ static const struct bad {
 	  "f:4: adapters[0].port.device: \"abcdefghijklmnop\" is not a network device's name; at most 15 characters, "
 	  "no / : % "
 	  "or space" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {device: x, napi: busy}\n",
+	  "f:4: adapters[0].port.napi: \"busy\" is not possible; auto, thread or leave" },
+	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, napi: auto}\n",
+	  "f:4: adapters[0].port.napi: is not known here; known are driver, cpu, in, out, rate, loop" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, device: x}\n",
 	  "f:4: adapters[0].port.device: is not known here; known are driver, cpu, in, out, rate, loop" },
 	{ "cpus: [0]\nadapters:\n  - name: a\n    port: {driver: pcap, rate: -1}\n",

@@ -253,12 +253,12 @@ static void test_xdp_program_stays(void **state)
 		skip(); /* Linux before 6.8: AF_XDP refuses a veth, as port_open_test checks */
 	far_open(&far, net.far_path, "far0");
 	begin("xdp");
-	assert_int_equal(nkept, 3);
+	assert_int_equal(nkept, 4);
 	for (uint16_t i = 0; i < 3; i++) {
 		leave();
 		assert_true(shell_ok(shown, net.near));
 		begin("xdp");
-		assert_int_equal(nkept, 3);
+		assert_int_equal(nkept, 4);
 		send_numbers((uint16_t)(10 * i), 10);
 		expect_numbers((uint16_t)(10 * i), 10, false);
 	}
@@ -276,6 +276,29 @@ static void test_xdp_program_stays(void **state)
 	current = NULL;
 	assert_int_equal(nkept, 0);
 	assert_false(shell_ok(shown, net.near));
+}
+
+/* The next process knows that the thread which it finds was not wished by somebody else, also where the NAPI outlives the program. */
+static void test_xdp_napi_thread_is_ours(void **state)
+{
+	const char *threads = "pgrep '^napi/near0-' > /dev/null";
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	if (!shell_ok("grep -q bpf_xdp_metadata_rx_vlan_tag /proc/kallsyms"))
+		skip(); /* as above */
+	shell("ip netns exec %s ethtool -K near0 gro on", net.near);
+	begin("xdp");
+	for (unsigned i = 0; i < 2; i++) {
+		leave();
+		assert_true(shell_ok(threads));
+		begin("xdp");
+		assert_true(shell_ok(threads));
+	}
+	port_close(current);
+	current = NULL;
+	assert_int_equal(nkept, 0);
+	assert_false(shell_ok(threads));
 }
 
 static int begin_all(void **state)
@@ -310,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_packet_goes_on), CASE(test_packet_place), CASE(test_packet_that_does_not_fit),
 		CASE(test_tap_stays),	   CASE(test_tap_gone),	    CASE(test_xdp_program_stays),
+		CASE(test_xdp_napi_thread_is_ours),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -237,9 +237,79 @@ static void expect_flows(struct port *p, unsigned count)
 	p->ops->rx_release(p, f, count);
 }
 
-/* A device whose frames a kernel thread receives: the port says so, and lets it go first when both have but one CPU. */
+/* ---- who receives for the device ---- */
+
+static bool napi_threads(void)
+{
+	return shell_ok("pgrep '^napi/near0-' > /dev/null");
+}
+
+static bool near_sh(const char *command)
+{
+	return shell_ok("ip netns exec %s sh -c '%s'", net.near, command);
+}
+
+/* A veth device gets a thread from its port, and has none when the port is closed; the device's own setting is nobody's
+ * business. Somebody else's thread stays his. */
+static void test_xdp_napi_wishes(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+	struct port *p;
+
+	(void)state;
+	if (!xdp_on_veth())
+		skip();
+	port_net_veth(&net, 1500);
+	cfg.napi = PORT_NAPI_LEAVE;
+	p = open_ok(&cfg);
+	assert_null(strstr(p->ops->describe(p), "NAPI thread"));
+	assert_false(napi_threads());
+	port_close(p);
+	for (enum port_napi wish = PORT_NAPI_AUTO; wish <= PORT_NAPI_THREAD; wish++) {
+		for (unsigned gro = 0; gro < 2; gro++) { /* with it the NAPI outlives the port */
+			assert_true(near_sh(gro ? "ethtool -K near0 gro on" : "ethtool -K near0 gro off"));
+			cfg.napi = wish;
+			p = open_ok(&cfg);
+			assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
+			assert_true(napi_threads());
+			port_close(p);
+			assert_false(napi_threads());
+			assert_true(near_sh("grep -qx 0 /sys/class/net/near0/threaded"));
+		}
+	}
+	assert_true(near_sh("ethtool -K near0 gro on && echo 1 > /sys/class/net/near0/threaded"));
+	for (enum port_napi wish = PORT_NAPI_AUTO; wish <= PORT_NAPI_LEAVE; wish++) {
+		cfg.napi = wish;
+		p = open_ok(&cfg);
+		assert_non_null(strstr(p->ops->describe(p), "NAPI thread"));
+		port_close(p);
+		assert_true(napi_threads() && near_sh("grep -qx 1 /sys/class/net/near0/threaded"));
+	}
+}
+
+/* auto leaves a device alone that is no veth; a device that has no NAPI gets no thread whatever is wished, and the port says so. */
+static void test_xdp_napi_tap(void **state)
+{
+	struct port_config cfg = config("xdp", "tap1");
+	struct port *p;
+
+	(void)state;
+	shell("ip -n %s tuntap add dev tap1 mode tap && ip -n %s link set tap1 up", net.near, net.near);
+	p = open_ok(&cfg);
+	assert_null(strstr(p->ops->describe(p), "NAPI"));
+	port_close(p);
+	cfg.napi = PORT_NAPI_THREAD;
+	p = open_ok(&cfg);
+	assert_non_null(strstr(p->ops->describe(p), ", no NAPI thread: "));
+	assert_non_null(p->ops->no_napi_thread(p));
+	port_close(p);
+	shell("ip -n %s link del tap1", net.near);
+}
+
+/* The thread gets the worker's CPU where there are no two others, and lets frames through: it goes first when both have but one. */
 static void test_xdp_napi_thread(void **state)
 {
+	static const uint16_t workers[] = { 0 };
 	struct port_config cfg = config("xdp", "near0");
 	struct far far;
 	struct port *p;
@@ -249,14 +319,12 @@ static void test_xdp_napi_thread(void **state)
 	if (!xdp_on_veth())
 		skip();
 	port_net_veth(&net, 1500);
-	p = open_ok(&cfg);
-	assert_null(strstr(p->ops->describe(p), "NAPI thread"));
-	port_close(p);
-	if (!shell_ok("ip netns exec %s sh -c 'ethtool -K near0 gro on && echo 1 > /sys/class/net/near0/threaded'", net.near))
-		skip(); /* Linux before 5.12 */
+	cfg.cpus = (struct napi_cpus){ workers, 1, 0 };
 	p = open_ok(&cfg);
 	assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
 	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+	if (CPU_COUNT(&all) == 2)
+		assert_true(shell_ok("for t in $(pgrep '^napi/near0-'); do taskset -pc $t | grep -q ': 0$' || exit 1; done"));
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
@@ -270,6 +338,79 @@ static void test_xdp_napi_thread(void **state)
 	far_close(&far);
 	port_close(p);
 	assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
+/* A device that goes down and up again has new NAPIs, and the port says that they have no thread. */
+static void test_xdp_napi_lost(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+	struct port *p;
+
+	(void)state;
+	if (!xdp_on_veth())
+		skip();
+	port_net_veth(&net, 1500);
+	p = open_ok(&cfg);
+	assert_null(p->ops->no_napi_thread(p));
+	shell("ip -n %s link set near0 down && ip -n %s link set near0 up", net.near, net.near);
+	assert_int_equal(p->ops->no_napi_thread(p) == NULL, napi_threads());
+	port_close(p);
+	assert_false(napi_threads());
+}
+
+static void test_napi_place(void **state)
+{
+	static const uint16_t workers[] = { 1, 2 };
+	const struct napi_cpus none = { workers, 0, 0 }, two = { workers, 2, 2 };
+	cpu_set_t may, out;
+
+	(void)state;
+	CPU_ZERO(&may);
+	for (int i = 0; i < 5; i++)
+		CPU_SET(i, &may);
+	assert_false(napi_place(&may, &none, &out));
+	assert_true(napi_place(&may, &two, &out)); /* 0, 3, 4 are left */
+	assert_int_equal(CPU_COUNT(&out), 3);
+	assert_true(CPU_ISSET(0, &out) && CPU_ISSET(3, &out) && CPU_ISSET(4, &out));
+	CPU_CLR(4, &may);
+	assert_true(napi_place(&may, &two, &out));
+	assert_int_equal(CPU_COUNT(&out), 2);
+	CPU_CLR(3, &may); /* 0 is the sender's */
+	assert_true(napi_place(&may, &two, &out));
+	assert_true(CPU_COUNT(&out) == 1 && CPU_ISSET(2, &out));
+	CPU_CLR(0, &may);
+	assert_true(napi_place(&may, &two, &out));
+	assert_true(CPU_COUNT(&out) == 1 && CPU_ISSET(2, &out));
+}
+
+static int setting_of_near0(void *arg)
+{
+	int *fds = arg;
+
+	fds[0] = napi_setting_open("near0");
+	fds[1] = napi_setting_open("near1");
+	return 0;
+}
+
+/* What older kernels have: the attribute in the device's namespace, wherever sysfs is mounted here. */
+static void test_napi_setting(void **state)
+{
+	char text[4] = "";
+	int fds[2];
+
+	(void)state;
+	port_net_veth(&net, 1500);
+	assert_true(near_sh("ethtool -K near0 gro on"));
+	assert_int_equal(port_in_netns(net.near_path, setting_of_near0, fds, NULL), 0);
+	assert_int_equal(fds[1], -ENOENT);
+	assert_true(fds[0] >= 0);
+	assert_int_equal(pread(fds[0], text, sizeof text, 0), 2);
+	assert_int_equal(text[0], '0');
+	assert_int_equal(pwrite(fds[0], "1", 1, 0), 1);
+	assert_true(near_sh("grep -qx 1 /sys/class/net/near0/threaded") && napi_threads());
+	assert_int_equal(pwrite(fds[0], "0", 1, 0), 1);
+	assert_true(near_sh("grep -qx 0 /sys/class/net/near0/threaded"));
+	close(fds[0]);
 }
 
 /* A card that spreads what it receives: every queue is served, none of a flow's frames overtakes another, and the buffers of
@@ -303,7 +444,7 @@ static void test_xdp_several_queues(void **state)
 	/* All queues' buffers together are bounded, and so is the number of queues. */
 	port_net_veth_queues(&net, 1500, 64);
 	p = open_ok(&cfg);
-	assert_non_null(strstr(p->ops->describe(p), "64 receive queues, 16384 buffers"));
+	assert_non_null(strstr(p->ops->describe(p), "64 receive queues, NAPI thread, 16384 buffers"));
 	port_close(p);
 	assert_clean("near0");
 	port_net_veth_queues(&net, 1500, 65);
@@ -528,7 +669,12 @@ int main(void)
 		cmocka_unit_test_teardown(test_tap_refused, no_devices),
 		cmocka_unit_test_teardown(test_tap_stays_or_goes, no_devices),
 		cmocka_unit_test_teardown(test_xdp_refused, no_devices),
+		cmocka_unit_test_teardown(test_xdp_napi_wishes, no_devices),
+		cmocka_unit_test_teardown(test_xdp_napi_tap, no_devices),
 		cmocka_unit_test_teardown(test_xdp_napi_thread, no_devices),
+		cmocka_unit_test_teardown(test_xdp_napi_lost, no_devices),
+		cmocka_unit_test_teardown(test_napi_place, no_devices),
+		cmocka_unit_test_teardown(test_napi_setting, no_devices),
 		cmocka_unit_test_teardown(test_xdp_several_queues, no_devices),
 		cmocka_unit_test_teardown(test_xdp_software_devices, no_devices),
 		cmocka_unit_test_teardown(test_xdp_on_tap, no_devices),

@@ -207,6 +207,22 @@ void check_rx_queues(struct doctor *d)
 	}
 }
 
+void check_napi(struct doctor *d)
+{
+	const json_t *s;
+
+	DOCTOR_EACH(d->switches, "switches", s) {
+		const char *why = doctor_text(json_object_get(s, "port"), "no_napi_thread");
+
+		if (!*why)
+			continue;
+		doctor_say(d, DOCTOR_WARNING,
+			   "no kernel thread receives for %s (%s): the CPU of whoever sends to it does, and so he sends less",
+			   wire_of(s), why);
+		doctor_mend(d, "systemctl restart vmqd; or napi: leave in the port's configuration, if it shall be so");
+	}
+}
+
 /* ---- lengths and losses ---- */
 
 void check_xdp_mtu(struct doctor *d)

@@ -64,6 +64,7 @@
 	X(lro, check_lro, DAEMON, "the card does not join the wire's frames")                                         \
 	X(rx_vlan, check_rx_vlan, DAEMON, "the card leaves VLAN tags in AF_XDP's frames")                             \
 	X(rx_queues, check_rx_queues, DAEMON, "AF_XDP serves every receive queue of the card")                        \
+	X(napi, check_napi, DAEMON, "a kernel thread receives for the wire where one was wanted")                     \
 	X(xdp_mtu, check_xdp_mtu, DAEMON, "the wire's frames fit AF_XDP's buffers")                                   \
 	X(mtu, check_mtu, DAEMON, "wire, host and VMs agree how long a frame is")                                     \
 	X(wire_loss, check_wire_loss, DAEMON, "the wire loses no frames")                                             \
