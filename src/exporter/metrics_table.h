@@ -74,7 +74,10 @@ enum metric_read {
 	  "who is on the CPU (kind: wire or vport), and the share of its time that goes to it")
 
 #define METRICS_WORKER(X)                                                                                             \
-	X(WORKER, "vmq_worker", INFO, "", INFO, "policy=policy", "when the worker sleeps")                            \
+	X(WORKER, "vmq_worker", INFO, "", INFO, "policy=policy light_sleep=light_sleep", "when the worker sleeps, and whether lightly") \
+	X(WORKER, "vmq_worker_sleep", STATESET, "", STATES, "sleep=deep|light|not available", "how its CPU sleeps")      \
+	X(WORKER, "vmq_worker_sleep_changes", COUNTER, "", NUMBER, "sleep_changes",                                   \
+	  "times the kernel was asked for light sleep, and given it back")                                            \
 	X(WORKER, "vmq_worker_busy_seconds", COUNTER, "seconds", NS, "busy_ns", "time in turns that found work")      \
 	X(WORKER, "vmq_worker_poll_seconds", COUNTER, "seconds", NS, "poll_ns", "time in turns that found none")      \
 	X(WORKER, "vmq_worker_sleep_seconds", COUNTER, "seconds", NS, "sleep_ns", "time asleep")                      \
@@ -87,7 +90,7 @@ enum metric_read {
 	X(WORKER, "vmq_worker_busy_turns", COUNTER, "", NUMBER, "turns", "turns that found work")                     \
 	X(WORKER, "vmq_worker_sleeps", COUNTER, "", NUMBER, "sleeps", "times it fell asleep")                         \
 	X(WORKER, "vmq_worker_timed_sleeps", COUNTER, "", NUMBER, "timed_sleeps",                                     \
-	  "of them: ended by a timer, for a rate limit or for interrupts held back")                                  \
+	  "of them: ended by a timer, for a rate limit, for interrupts held back, for light sleep")                                  \
 	X(WORKER, "vmq_worker_rings", GAUGE, "", NUMBER, "rings", "rings it serves")                                  \
 	X(WORKER, "vmq_worker_rings_armed", GAUGE, "", NUMBER, "rings_armed", "of them: silent, and cost nothing")    \
 	X(WORKER, "vmq_worker_rings_held", GAUGE, "", NUMBER, "rings_held", "of them: wait for their VPort's rate limit")

@@ -82,6 +82,19 @@ unsigned host_distance(const struct host_topology *t, int a, int b);
 /* The memory node of a network device; -1: it has none. */
 int host_device_node(const char *root, const char *device);
 
+/* ---- how CPUs sleep (idle.c) ---- */
+
+/* Below `root`; "n/a" in it lets the CPU not sleep at all, a number of µs in states that it is back from so soon, 0 in all. */
+#define HOST_RESUME_LATENCY "sys/devices/system/cpu/cpu%u/power/pm_qos_resume_latency_us"
+
+struct host_idle {
+	char driver[32], governor[32]; /* who puts the CPUs to sleep; empty: nobody who could be asked */
+	bool guest; /* this is a virtual machine: who sleeps leaves it */
+	int first_us; /* how long the CPU takes to be back from the first state that is not polling; -1: not known */
+};
+
+void host_idle_read(const char *root, unsigned cpu, struct host_idle *out);
+
 /* ---- a VM's process (guest.c) ---- */
 
 #define HOST_MAX_VCPUS 256u

@@ -160,6 +160,13 @@ static int check_cpus(const struct nic_engine_config *cfg, struct vmq_err *err)
 	return 0;
 }
 
+static void start_sleeping(struct worker *w, const struct nic_engine_config *cfg, unsigned i)
+{
+	light_sleep_init(&w->light, w->cpu, cfg->sleep_files ? &cfg->sleep_files[i] : NULL, w->engine->cycles_per_us);
+	light_sleep_set(&w->light, cfg->light_sleep[i], true);
+	worker_set_policy(w, cfg->policy[i]);
+}
+
 int nic_engine_create(const struct nic_engine_config *cfg, struct nic_engine **out, struct vmq_err *err)
 {
 	struct nic_engine *e;
@@ -178,7 +185,7 @@ int nic_engine_create(const struct nic_engine_config *cfg, struct nic_engine **o
 		if (!e->w[i])
 			rc = vmq_err(err, -ENOMEM, "cpus: no memory or descriptors for the worker of CPU %u", cfg->cpus[i]);
 		else
-			worker_set_policy(e->w[i], cfg->policy[i]);
+			start_sleeping(e->w[i], cfg, i);
 	}
 	e->nworkers = rc < 0 ? 0 : cfg->ncpus;
 	for (unsigned i = 0; i < e->nworkers; i++) {
@@ -313,6 +320,19 @@ int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy po
 	struct worker *w = engine_worker(e, cpu);
 
 	return w ? engine_command(w, &(struct command){ .run = cmd_policy, .data.policy = policy }) : -ENOENT;
+}
+
+static bool cmd_light_sleep(struct worker *w, struct command *c)
+{
+	light_sleep_set(&w->light, c->data.light_sleep, w->light.sleeps);
+	return true;
+}
+
+int nic_engine_set_light_sleep(struct nic_engine *e, unsigned cpu, enum nic_light_sleep mode)
+{
+	struct worker *w = engine_worker(e, cpu);
+
+	return w ? engine_command(w, &(struct command){ .run = cmd_light_sleep, .data.light_sleep = mode }) : -ENOENT;
 }
 
 /* True when all that this worker took has come home. */
@@ -471,6 +491,9 @@ unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s
 		s[i] = (struct nic_worker_stats){
 			.cpu = w->cpu,
 			.policy = __atomic_load_n(&w->policy, __ATOMIC_RELAXED),
+			.light_sleep = __atomic_load_n(&w->light.mode, __ATOMIC_RELAXED),
+			.sleep = __atomic_load_n(&w->light.state, __ATOMIC_RELAXED),
+			.sleep_changes = get(&w->light.changes),
 			.asleep = __atomic_load_n(&w->asleep, __ATOMIC_RELAXED),
 			.timed_sleeps = get(&w->timed_sleeps),
 			.busy_cycles = get(&w->busy_cycles),

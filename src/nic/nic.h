@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "nic/drop.h"
@@ -45,8 +46,48 @@ enum nic_policy {
 #undef X
 };
 
+/* Whether a worker asks the kernel that its CPU sleep lightly only (light_sleep.h). One row a choice: enum, name. */
+#define NIC_LIGHT_SLEEPS(X)   \
+	X(AUTO, "auto")     /* while work keeps ending its sleeps */ \
+	X(ALWAYS, "always") /* unless its policy is poll */         \
+	X(OFF, "off")       /* never */
+
+enum nic_light_sleep {
+#define X(id, name) NIC_LIGHT_SLEEP_##id,
+	NIC_LIGHT_SLEEPS(X)
+#undef X
+};
+
+/* How it sleeps then. One row a state: enum, what it is called. */
+#define NIC_SLEEPS(X)      \
+	X(DEEP, "deep")    /* as the kernel likes */ \
+	X(LIGHT, "light")  /* the kernel has been asked */ \
+	X(NO_FILE, "not available") \
+	X(FOREIGN, "not available: set by somebody else") \
+	X(REFUSED, "not available: refused by the kernel")
+
+enum nic_sleep {
+#define X(id, name) NIC_SLEEP_##id,
+	NIC_SLEEPS(X)
+#undef X
+};
+
+/* What the kernel is asked with. The files are the caller's, and stay open until the engine is destroyed. */
+#define NIC_SLEEP_VALUE_SIZE 8
+#define NIC_SLEEP_DEEPEST "0" /* stands in the file while nobody asks for anything */
+#define NIC_SLEEP_ASKED "1"   /* marks in the record */
+#define NIC_SLEEP_NOT_ASKED "0"
+struct nic_sleep_file {
+	int fd; /* pm_qos_resume_latency_us of the CPU, -1: it can't be had */
+	char light[NIC_SLEEP_VALUE_SIZE]; /* what asks for light sleep */
+	int record;  /* a mark is written here before the kernel is asked, and another when it was given back */
+	off_t mark_at;
+};
+
 struct nic_engine_config {
 	unsigned ncpus;                /* 1 … NIC_MAX_WORKERS */
+	enum nic_light_sleep light_sleep[NIC_MAX_WORKERS];
+	const struct nic_sleep_file *sleep_files; /* of each CPU; NULL: none */
 	enum nic_policy policy[NIC_MAX_WORKERS];
 	uint16_t cpus[NIC_MAX_WORKERS];/* host CPU numbers, each once; one thread each, pinned */
 };
@@ -67,17 +108,21 @@ int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg);
 
 /* In the worker of that CPU, while it works. -ENOENT: none has it; -ETIMEDOUT. */
 int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy policy);
+int nic_engine_set_light_sleep(struct nic_engine *e, unsigned cpu, enum nic_light_sleep mode);
 
 #define NIC_BATCH_SIZES 8u /* batches of 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64-127 and 128 frames */
 
 struct nic_worker_stats {
 	uint16_t cpu;
 	enum nic_policy policy;
+	enum nic_light_sleep light_sleep;
+	enum nic_sleep sleep;
+	uint64_t sleep_changes; /* times the kernel was asked for light sleep, and given it back */
 	bool asleep;         /* at this moment */
 	uint64_t turns;      /* times round the loop that found work */
 	uint64_t polls;      /* times round the loop in all */
 	uint64_t sleeps;     /* times it went to sleep */
-	uint64_t timed_sleeps; /* of those, ended by a timer: a rate limit's tokens, or interrupts held back */
+	uint64_t timed_sleeps; /* of those, ended by a timer: a rate limit's tokens, interrupts held back, light sleep */
 	uint64_t frames;     /* frames classified */
 	uint64_t busy_ns;    /* time in turns that found work, since start */
 	uint64_t poll_ns;    /* time in turns that found none */

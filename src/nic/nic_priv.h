@@ -11,6 +11,7 @@
 
 #include "nic/filter.h"
 #include "nic/frame.h"
+#include "nic/light_sleep.h"
 #include "nic/limit.h"
 #include "nic/nic.h"
 #include "nic/offload.h"
@@ -189,6 +190,7 @@ struct command { /* from control to a worker */
 			uint64_t size;
 		} log;
 		enum nic_policy policy;
+		enum nic_light_sleep light_sleep;
 	} data;
 	bool finished; /* the worker's release store pairs with control's acquire load */
 	sem_t done;
@@ -277,6 +279,8 @@ struct worker {
 	uint64_t timed_sleeps; /* of the sleeps, those that a timer ended */
 	uint64_t batch[NIC_BATCH_SIZES];
 	uint32_t rings, rings_armed, rings_held;
+
+	struct light_sleep light;
 
 	/* events for control */
 	struct spsc events;

@@ -276,16 +276,19 @@ static int wait_until(struct worker *w, uint64_t due, struct epoll_event *ev)
 }
 
 /* Sleeps until there is something to do. Sources without a descriptor keep the worker awake; interrupts that moderation
- * holds back and rings that wait for tokens set a timer. */
+ * holds back, rings that wait for tokens and light sleep set a timer. */
 static void go_to_sleep(struct worker *w)
 {
-	uint64_t begin, due;
+	uint64_t begin, due, look;
 
 	notify_flush(w, false);
 	due = w->held_due < w->rx_due ? w->held_due : w->rx_due;
 	arm_silent_queues(w, 0);
 	if ((w->nactive && !w->hold) || w->npending || w->drain)
 		return;
+	light_sleep_settle(&w->light, w->now);
+	look = light_sleep_due(&w->light);
+	due = look < due ? look : due;
 	for (unsigned i = 0; i < w->nports; i++) {
 		w->ports[i]->active = false;
 		watch_port(w, w->ports[i]);
@@ -305,6 +308,7 @@ static void go_to_sleep(struct worker *w)
 		w->now = cycles();
 		for (int i = 0; i < n; i++)
 			handle_event(w, ev[i].data.ptr);
+		light_sleep_woken(&w->light, w->now, n > 0);
 		count(&w->sleeps, 1);
 	} else {
 		__atomic_store_n(&w->asleep, false, __ATOMIC_RELAXED);
@@ -422,6 +426,7 @@ void worker_set_policy(struct worker *w, enum nic_policy policy)
 	__atomic_store_n(&w->policy, policy, __ATOMIC_RELAXED);
 	w->spin = policy == NIC_POLICY_POLL ? SLEEP_FOR_EVER : policy == NIC_POLICY_INTERRUPT ? 0 : WORKER_SPIN_US * us;
 	w->silent = policy == NIC_POLICY_POLL ? SLEEP_FOR_EVER : policy == NIC_POLICY_INTERRUPT ? 0 : RING_SILENT_US * us;
+	light_sleep_set(&w->light, w->light.mode, policy != NIC_POLICY_POLL);
 	if (policy != NIC_POLICY_POLL)
 		return;
 	for (unsigned i = w->nactive; i < w->nqueues; i++)
@@ -478,5 +483,6 @@ void *worker_main(void *arg)
 			last_work = w->now;
 		}
 	}
+	light_sleep_set(&w->light, NIC_LIGHT_SLEEP_OFF, false);
 	return NULL;
 }

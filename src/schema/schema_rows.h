@@ -20,6 +20,7 @@
 #define SCHEMA_DRIVERS     "auto|xdp|packet|tap|pcap"
 #define SCHEMA_NAPIS       "auto|thread|leave"
 #define SCHEMA_POLICIES    "adaptive|poll|interrupt"
+#define SCHEMA_LIGHT_SLEEPS "auto|always|off"
 #define SCHEMA_MODERATIONS "adaptive|off|low|medium|high|undefined"
 
 #define SCHEMA_ROWS_ROOT(X)                                                                                            \
@@ -28,7 +29,7 @@
 	  "The user QEMU runs as must be able to connect (libvirt on Debian: group kvm).")                            \
 	X(ROOT, cpus, WORKERS(WORKER, SCHEMA_MAX_WORKERS), FOLLOWS("the last CPU the process may run on"), RESTART,   \
 	  "CPU numbers, each once: one worker thread runs on each",                                                   \
-	  "An entry may be a mapping with the number and the worker's policy.")                                       \
+	  "An entry may be a mapping with the number and how the worker sleeps.")                                      \
 	X(ROOT, cpu_auto, BOOL, IS("true"), LIVE,                                                                     \
 	  "move VPorts without a cpu of their own off workers that stay overloaded", "See vmqctl cpu auto.")          \
 	X(ROOT, adapters, LIST(ADAPTER, 1, SCHEMA_MAX_ADAPTERS), REQUIRED, PARTS, "the adapters", "")                 \
@@ -65,7 +66,10 @@
 #define SCHEMA_ROWS_WORKER(X)                                                                                          \
 	X(WORKER, cpu, NUMBER(0, 1023), REQUIRED, KEY, "its CPU", "")                                                             \
 	X(WORKER, policy, WORD(SCHEMA_POLICIES), IS("\"adaptive\""), LIVE, "when it sleeps",                          \
-	  "adaptive: after 60 microseconds without work; poll: never; interrupt: at once.")
+	  "adaptive: after 60 microseconds without work; poll: never; interrupt: at once.")                           \
+	X(WORKER, light_sleep, WORD(SCHEMA_LIGHT_SLEEPS), IS("\"auto\""), LIVE,                                       \
+	  "whether its CPU sleeps lightly, to be back at once",                                                      \
+	  "auto: while work keeps ending its sleeps; always; off: as deep as the kernel likes.")
 
 #define SCHEMA_ROWS_ADAPTER(X)                                                                                         \
 	X(ADAPTER, name, NAME, REQUIRED, KEY, "its name, different from the others'", "")                             \

@@ -23,7 +23,10 @@ static void columns(struct table *t, const struct cmd_options *opt)
 		table_column(t, "TURNS", TABLE_RIGHT);
 		table_column(t, "SLEEPS", TABLE_RIGHT);
 		table_column(t, "BY-TIMER", TABLE_RIGHT);
+		table_column(t, "CHANGES", TABLE_RIGHT);
 	}
+	table_column(t, "LIGHT-SLEEP", TABLE_LEFT);
+	table_column(t, "SLEEP", TABLE_LEFT);
 }
 
 static void worker_row(struct table *t, const struct cmd_options *opt, const json_t *worker)
@@ -43,7 +46,10 @@ static void worker_row(struct table *t, const struct cmd_options *opt, const jso
 		table_member(t, worker, "turns");
 		table_member(t, worker, "sleeps");
 		table_member(t, worker, "timed_sleeps");
+		table_member(t, worker, "sleep_changes");
 	}
+	table_member(t, worker, "light_sleep");
+	table_member(t, worker, "sleep");
 }
 
 static void print_workers(FILE *out, const struct cmd_options *opt, const json_t *result)
@@ -69,14 +75,16 @@ static void print_worker(FILE *out, const struct cmd_options *opt, const json_t 
 static const struct cmd_key cpu = { "cpu", CMD_NUMBER, "CPU", "the worker's", .required = true };
 static const struct cmd_key set_keys[] = {
 	{ "policy", CMD_TEXT, "adaptive|poll|interrupt",
-	  .help = "when it sleeps: after a while without work, never, at once", .required = true },
+	  .help = "when it sleeps: after a while without work, never, at once" },
+	{ "light_sleep", CMD_TEXT, "auto|always|off",
+	  .help = "whether its CPU sleeps lightly: while work keeps ending its sleeps, always, never" },
 	CMD_KEY_END,
 };
 
 static const struct cmd_verb verbs[] = {
 	{ "show", "worker.show", "the workers and what they do with their time; with -s more", .watch = true,
 	  .print = print_workers },
-	{ "set", "worker.set", "change a worker's policy while it works", &cpu, set_keys, .print = print_worker },
+	{ "set", "worker.set", "change when and how a worker sleeps, while it works", &cpu, set_keys, .print = print_worker },
 };
 
 const struct cmd_object cmd_worker = { "worker", "the threads that move frames, one a CPU", verbs,

@@ -99,9 +99,10 @@ static int change(const struct plan_step *s, struct stack_error *e)
 	return v ? stack_vport_set(v, &c, e) : -1;
 }
 
-static int set_policy(const struct plan *p, const struct plan_step *s, struct stack_error *e)
+static int set_worker(const struct plan *p, const struct plan_step *s, struct stack_error *e)
 {
-	if (nic_engine_set_policy(p->d->engine, s->cpu, (enum nic_policy)s->policy) == 0)
+	if (nic_engine_set_policy(p->d->engine, s->cpu, (enum nic_policy)s->policy) == 0 &&
+	    nic_engine_set_light_sleep(p->d->engine, s->cpu, (enum nic_light_sleep)s->light_sleep) == 0)
 		return 0;
 	return stack_fail(e, STACK_FAILED, "cpus", "the worker of CPU %u did not answer in %d ms", s->cpu, NIC_WAIT_MS);
 }
@@ -130,8 +131,8 @@ static int do_step(const struct plan *p, const struct plan_step *s, struct stack
 	case PLAN_SHRINK:
 	case PLAN_CHANGE:
 		return change(s, e);
-	case PLAN_POLICY:
-		return set_policy(p, s, e);
+	case PLAN_WORKER:
+		return set_worker(p, s, e);
 	default:
 		placement_set_auto(p->d->placement, s->on);
 		return 0;
@@ -223,10 +224,14 @@ static int do_kind(struct plan *p, enum plan_kind kind, struct stack_error *e)
 /* The settings are no VPort's: they come last, and those that were changed are changed back here. */
 static void undo_settings(const struct plan *p, const struct nic_worker_stats *w, unsigned n)
 {
-	for (size_t i = 0; i < p->nsteps; i++)
-		for (unsigned k = 0; k < n; k++)
-			if (p->steps[i].kind == PLAN_POLICY && p->steps[i].done && w[k].cpu == p->steps[i].cpu)
-				(void)nic_engine_set_policy(p->d->engine, w[k].cpu, w[k].policy);
+	for (size_t i = 0; i < p->nsteps; i++) {
+		for (unsigned k = 0; k < n; k++) {
+			if (p->steps[i].kind != PLAN_WORKER || !p->steps[i].done || w[k].cpu != p->steps[i].cpu)
+				continue;
+			(void)nic_engine_set_policy(p->d->engine, w[k].cpu, w[k].policy);
+			(void)nic_engine_set_light_sleep(p->d->engine, w[k].cpu, w[k].light_sleep);
+		}
+	}
 }
 
 int plan_carry_out(struct plan *p, struct stack_error *e)

@@ -372,13 +372,14 @@ static void default_cpu(struct config *c)
 	c->ncpus = 1;
 }
 
-/* One CPU of the list: its number, or a mapping with its number and its worker's policy. */
-static json_int_t read_worker(struct reader *r, const json_t *v, const char *path, unsigned *policy)
+/* One CPU of the list: its number, or a mapping with its number and how its worker sleeps. */
+static json_int_t read_worker(struct reader *r, const json_t *v, const char *path, unsigned *policy, unsigned *light)
 {
 	struct params p;
 	uint32_t cpu = 0;
 
 	*policy = NIC_POLICY_ADAPTIVE;
+	*light = NIC_LIGHT_SLEEP_AUTO;
 	if (json_is_integer(v))
 		return json_integer_value(v);
 	if (!json_is_object(v))
@@ -386,6 +387,7 @@ static json_int_t read_worker(struct reader *r, const json_t *v, const char *pat
 	params_open(&p, v, path, &r->e);
 	(void)member_uint(&p, SCHEMA(WORKER, cpu), &cpu);
 	(void)member_word(&p, SCHEMA(WORKER, policy), policy);
+	(void)member_word(&p, SCHEMA(WORKER, light_sleep), light);
 	(void)params_close(&p);
 	return cpu;
 }
@@ -410,11 +412,11 @@ static void read_cpus(struct reader *r, struct params *p, const json_t *list)
 		return;
 	}
 	for (size_t i = 0; i < json_array_size(list) && params_ok(p); i++) {
-		unsigned policy;
+		unsigned policy, light;
 		json_int_t cpu;
 
 		(void)snprintf(key, sizeof key, "cpus[%zu]", i);
-		cpu = read_worker(r, json_array_get(list, i), key, &policy);
+		cpu = read_worker(r, json_array_get(list, i), key, &policy, &light);
 		if (cpu < 0 || cpu >= CPU_SETSIZE) {
 			(void)params_fault(p, key, "is not a CPU number");
 		} else if (!CPU_ISSET((size_t)cpu, &c->allowed)) {
@@ -423,6 +425,7 @@ static void read_cpus(struct reader *r, struct params *p, const json_t *list)
 			(void)params_fault(p, key, "%d is given twice", (int)cpu);
 		} else {
 			c->policies[c->ncpus] = policy;
+			c->light_sleeps[c->ncpus] = light;
 			c->cpus[c->ncpus++] = (uint16_t)cpu;
 		}
 	}

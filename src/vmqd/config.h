@@ -69,6 +69,7 @@ struct config {
 	cpu_set_t allowed; /* where the process might run when it was started */
 	uint16_t cpus[STACK_MAX_CPUS];
 	unsigned policies[STACK_MAX_CPUS]; /* of each CPU's worker: index in policy_names */
+	unsigned light_sleeps[STACK_MAX_CPUS]; /* likewise: index in light_sleep_names */
 	unsigned ncpus;
 	bool cpu_auto; /* automatic placement */
 	struct config_adapter *adapters;

@@ -23,6 +23,7 @@
 #include "vmqd/links.h"
 #include "vmqd/listen.h"
 #include "vmqd/methods.h"
+#include "vmqd/sleep_files.h"
 #include "vmqd/state.h"
 
 #define FAULTS_LOGGED 32u /* of an adapter's driver; the rest is counted */
@@ -80,11 +81,19 @@ static int start_watch(struct daemon *d, struct vmq_err *err)
 static int start_engine(struct daemon *d, struct vmq_err *err)
 {
 	struct nic_engine_config cfg = { .ncpus = d->cfg->ncpus };
+	char record[STACK_PATH_SIZE + 8];
 	int rc;
 
 	memcpy(cfg.cpus, d->cfg->cpus, d->cfg->ncpus * sizeof *cfg.cpus);
-	for (unsigned i = 0; i < d->cfg->ncpus; i++)
+	for (unsigned i = 0; i < d->cfg->ncpus; i++) {
 		cfg.policy[i] = (enum nic_policy)d->cfg->policies[i];
+		cfg.light_sleep[i] = (enum nic_light_sleep)d->cfg->light_sleeps[i];
+	}
+	sleep_files_record(d->cfg->socket, record, sizeof record);
+	d->sleep_files = sleep_files_open("", record, cfg.cpus, cfg.ncpus);
+	if (!d->sleep_files)
+		return vmq_err(err, -1, "out of memory");
+	cfg.sleep_files = sleep_files_all(d->sleep_files);
 	if (nic_engine_create(&cfg, &d->engine, err) < 0) {
 		config_blame(d->cfg, err, "cpus");
 		return -1;
@@ -420,6 +429,7 @@ void daemon_stop(struct daemon *d)
 		loop_remove(d->loop, nic_engine_event_fd(d->engine));
 	if (d->engine)
 		nic_engine_destroy(d->engine);
+	sleep_files_close(d->sleep_files);
 	config_free(d->adopted);
 	free(d);
 }

@@ -26,6 +26,7 @@
 
 struct daemon;
 struct fdstore;
+struct sleep_files;
 struct state;
 struct store;
 
@@ -57,6 +58,7 @@ struct daemon {
 	bool guard;
 	struct nic_engine *engine;
 	bool engine_watched;
+	struct sleep_files *sleep_files; /* of its workers' CPUs */
 	int watch_fd; /* timer of nic_engine_watch; -1: none */
 	struct stack *stack;
 	struct store *store; /* NULL: none is configured */

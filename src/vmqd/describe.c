@@ -73,9 +73,10 @@ json_t *describe_host(const struct config_port *port, const struct wish_vport *w
 	return out;
 }
 
-json_t *describe_worker(unsigned cpu, unsigned policy)
+json_t *describe_worker(unsigned cpu, unsigned policy, unsigned light_sleep)
 {
-	return json_pack("{s:i, s:s}", "cpu", (int)cpu, "policy", policy_names[policy]);
+	return json_pack("{s:i, s:s, s:s}", "cpu", (int)cpu, "policy", policy_names[policy], "light_sleep",
+			 light_sleep_names[light_sleep]);
 }
 
 static json_t *describe_port(const struct config_port *w)
@@ -136,7 +137,7 @@ json_t *describe_config(const struct config *c)
 	json_t *cpus = json_array(), *adapters = json_array(), *out;
 
 	for (unsigned i = 0; i < c->ncpus; i++)
-		(void)json_array_append_new(cpus, describe_worker(c->cpus[i], c->policies[i]));
+		(void)json_array_append_new(cpus, describe_worker(c->cpus[i], c->policies[i], c->light_sleeps[i]));
 	for (size_t i = 0; i < c->nadapters; i++)
 		(void)json_array_append_new(adapters, describe_adapter(&c->adapters[i]));
 	out = json_pack("{s:{s:s, s:o, s:s}, s:{s:o, s:s}, s:o, s:b, s:s, s:s, s:b}", "control", "socket", c->socket, "mode",

@@ -15,7 +15,7 @@
 json_t *describe_config(const struct config *c);
 json_t *describe_vport(const struct wish_vport *w);
 json_t *describe_host(const struct config_port *port, const struct wish_vport *w);
-json_t *describe_worker(unsigned cpu, unsigned policy);
+json_t *describe_worker(unsigned cpu, unsigned policy, unsigned light_sleep);
 
 /* Takes out of describe_config's answer what goes without saying in that configuration, and makes a VPort's first filter its
  * `mac`. `c` says which file, run_dir and CPUs the defaults follow from. */

@@ -19,23 +19,26 @@
 #include "base/log.h"
 #include "vmqd/config.h"
 #include "vmqd/daemon.h"
+#include "vmqd/listen.h"
 #include "vmqd/loop.h"
+#include "vmqd/sleep_files.h"
 
 enum { DONE = 0, FAILED = 1, USAGE = 2 };
 
 struct options {
 	const char *config;
-	bool check;
+	bool check, release_cpus;
 	enum vmq_log_level level;
 };
 
 static const char help[] =
 	"vmqd: a NIC switch for virtual machines\n"
 	"\n"
-	"usage: vmqd [--config FILE] [--check] [--log-level LEVEL]\n"
+	"usage: vmqd [--config FILE] [--check | --release-cpus] [--log-level LEVEL]\n"
 	"\n"
 	"  -c, --config FILE      the configuration (default: " CONFIG_DEFAULT_FILE ")\n"
 	"      --check            check the configuration, start nothing\n"
+	"      --release-cpus     let CPUs that a killed vmqd left in light sleep sleep as they like, start nothing\n"
 	"  -l, --log-level LEVEL  error, warning, info (default) or debug\n"
 	"  -V, --version          print the version\n"
 	"  -h, --help             print this\n"
@@ -64,9 +67,10 @@ static bool parse_level(const char *s, enum vmq_log_level *out)
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { CHECK = 256 };
+	enum { CHECK = 256, RELEASE_CPUS };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, CHECK },
+		{ "release-cpus", no_argument, NULL, RELEASE_CPUS },
 		{ "log-level", required_argument, NULL, 'l' }, { "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' }, { 0 },
 	};
@@ -81,6 +85,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case CHECK:
 			o->check = true;
+			break;
+		case RELEASE_CPUS:
+			o->release_cpus = true;
 			break;
 		case 'l':
 			if (!parse_level(optarg, &o->level))
@@ -179,6 +186,20 @@ static int run(const struct config *cfg)
 	return rc;
 }
 
+/* Not while a vmqd runs: the record is its own. */
+static int release_cpus(const struct config *cfg)
+{
+	char record[STACK_PATH_SIZE + 8];
+	struct vmq_err err = { "" };
+
+	if (listen_make_free(cfg->socket, &err) < 0) {
+		(void)fprintf(stderr, "vmqd: %s\n", err.text);
+		return FAILED;
+	}
+	sleep_files_record(cfg->socket, record, sizeof record);
+	return sleep_files_put_back("", record) < 0 ? FAILED : DONE;
+}
+
 int main(int argc, char **argv)
 {
 	struct vmq_err err = { "" };
@@ -197,6 +218,11 @@ int main(int argc, char **argv)
 		(void)printf("%s: right\n", o.config);
 		config_free(cfg);
 		return DONE;
+	}
+	if (o.release_cpus) {
+		rc = release_cpus(cfg);
+		config_free(cfg);
+		return rc;
 	}
 	raise_limits();
 	rc = run(cfg);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "vmqd/methods.h"
+#include "vmqd/sleep_files.h"
 #include "vmqd/text.h"
 
 /* Percent with one digit behind the point. */
@@ -13,11 +14,24 @@ static double percent(uint64_t part, uint64_t whole)
 	return (double)tenths / 10.0;
 }
 
-static json_t *worker_json(const struct nic_worker_stats *w)
+/* How it sleeps, or why it cannot sleep lightly. */
+static json_t *sleep_json(const struct daemon *d, const struct nic_worker_stats *w)
+{
+	static const char *const words[] = {
+#define X(id, name) name,
+		NIC_SLEEPS(X)
+#undef X
+	};
+	const char *why = w->sleep == NIC_SLEEP_NO_FILE ? sleep_files_why(d->sleep_files, w->cpu) : "";
+
+	return json_sprintf("%s%s%s", words[w->sleep], *why ? ": " : "", why);
+}
+
+static json_t *worker_json(const struct daemon *d, const struct nic_worker_stats *w)
 {
 	uint64_t all = w->busy_ns + w->poll_ns + w->sleep_ns;
-	json_t *out = json_pack("{s:i, s:s, s:s, s:f, s:f, s:f}", "cpu", (int)w->cpu, "policy", policy_names[w->policy],
-				"state", w->asleep ? "sleeping" : "polling", "busy_pct", percent(w->busy_ns, all), "poll_pct",
+	json_t *out = json_pack("{s:i, s:s, s:s, s:o, s:s, s:f, s:f, s:f}", "cpu", (int)w->cpu, "policy", policy_names[w->policy],
+				"light_sleep", light_sleep_names[w->light_sleep], "sleep", sleep_json(d, w), "state", w->asleep ? "sleeping" : "polling", "busy_pct", percent(w->busy_ns, all), "poll_pct",
 				percent(w->poll_ns, all), "sleep_pct", percent(w->sleep_ns, all));
 	json_t *batches = json_array();
 
@@ -31,6 +45,7 @@ static json_t *worker_json(const struct nic_worker_stats *w)
 	X(polls)
 	X(sleeps)
 	X(timed_sleeps)
+	X(sleep_changes)
 	X(rings)
 	X(rings_armed)
 	X(rings_held)
@@ -48,7 +63,7 @@ json_t *workers_json(const struct daemon *d)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < n; i++)
-		(void)json_array_append_new(list, worker_json(&w[i]));
+		(void)json_array_append_new(list, worker_json(d, &w[i]));
 	return list;
 }
 
@@ -69,24 +84,30 @@ static json_t *one_worker(const struct daemon *d, unsigned cpu)
 
 	for (unsigned i = 0; i < n; i++)
 		if (w[i].cpu == cpu)
-			return worker_json(&w[i]);
+			return worker_json(d, &w[i]);
 	return NULL;
 }
 
 int method_worker_set(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	struct daemon *d = ctx;
-	unsigned policy = 0;
+	unsigned policy = 0, light = 0;
+	bool set_policy, set_light;
 	uint32_t cpu = 0;
-	int rc;
+	int rc = 0;
 
 	(void)client;
 	(void)params_uint(p, "cpu", true, 0, UINT16_MAX, &cpu);
-	if (!params_choice(p, "policy", policy_names, &policy))
-		(void)params_fault(p, "policy", "is missing");
+	set_policy = params_choice(p, "policy", policy_names, &policy);
+	set_light = params_choice(p, "light_sleep", light_sleep_names, &light);
+	if (!set_policy && !set_light)
+		(void)params_fault(p, "policy", "is missing, and so is light_sleep");
 	if (params_close(p) < 0)
 		return -1;
-	rc = nic_engine_set_policy(d->engine, cpu, (enum nic_policy)policy);
+	if (set_policy)
+		rc = nic_engine_set_policy(d->engine, cpu, (enum nic_policy)policy);
+	if (set_light && rc == 0)
+		rc = nic_engine_set_light_sleep(d->engine, cpu, (enum nic_light_sleep)light);
 	if (rc == -ENOENT)
 		return stack_fail(e, STACK_NOT_FOUND, "cpu", "no worker runs on CPU %u", cpu);
 	if (rc < 0)

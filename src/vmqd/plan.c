@@ -61,7 +61,7 @@ json_t *plan_running(struct daemon *d, struct stack_error *e)
 	json_t *out = describe_config(d->cfg), *cpus = json_array();
 
 	for (unsigned i = 0; i < n; i++)
-		(void)json_array_append_new(cpus, describe_worker(w[i].cpu, (unsigned)w[i].policy));
+		(void)json_array_append_new(cpus, describe_worker(w[i].cpu, (unsigned)w[i].policy, (unsigned)w[i].light_sleep));
 	if (!out || json_object_set_new(out, "cpus", cpus) < 0) {
 		(void)no_memory(e);
 		json_decref(out);
@@ -515,7 +515,7 @@ static int plan_vports(struct plan *p)
 	return 0;
 }
 
-/* Of the daemon: workers' policies, automatic placement. */
+/* Of the daemon: how workers sleep, automatic placement. */
 static int plan_settings(struct plan *p)
 {
 	struct nic_worker_stats w[NIC_MAX_WORKERS];
@@ -524,13 +524,15 @@ static int plan_settings(struct plan *p)
 
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned k = 0; k < p->wanted->ncpus; k++) {
-			if (p->wanted->cpus[k] != w[i].cpu || p->wanted->policies[k] == (unsigned)w[i].policy)
+			if (p->wanted->cpus[k] != w[i].cpu || (p->wanted->policies[k] == (unsigned)w[i].policy &&
+							       p->wanted->light_sleeps[k] == (unsigned)w[i].light_sleep))
 				continue;
-			s = add_step(p, PLAN_POLICY, NULL);
+			s = add_step(p, PLAN_WORKER, NULL);
 			if (!s)
 				return -1;
 			s->cpu = w[i].cpu;
 			s->policy = p->wanted->policies[k];
+			s->light_sleep = p->wanted->light_sleeps[k];
 		}
 	}
 	if (p->wanted->cpu_auto == placement_auto(p->d->placement))
@@ -661,8 +663,9 @@ static json_t *step_text(const struct plan_step *s)
 	case PLAN_CHANGE:
 		members_text(s->members, members, sizeof members);
 		return json_sprintf("change VPort %s: %s", name, members);
-	case PLAN_POLICY:
-		return json_sprintf("the worker of CPU %u: policy %s", s->cpu, policy_names[s->policy]);
+	case PLAN_WORKER:
+		return json_sprintf("the worker of CPU %u: policy %s, light_sleep %s", s->cpu, policy_names[s->policy],
+				    light_sleep_names[s->light_sleep]);
 	default:
 		return json_sprintf("cpu_auto %s", s->on ? "on" : "off");
 	}

@@ -24,7 +24,7 @@
 	X(CLEAR, "filter_del")                                                                                        \
 	X(BROADCAST, "filter_broadcast")   /* a filter brings one for broadcast, or no more */                        \
 	X(CHANGE, "vport_set")                                                                                        \
-	X(POLICY, "worker_set")                                                                                       \
+	X(WORKER, "worker_set")                                                                                       \
 	X(AUTO, "cpu_auto_set")
 
 enum plan_kind {
@@ -52,7 +52,7 @@ struct plan_step {
 	struct plan_vport *from;     /* of a move */
 	struct stack_filter_want f;  /* of a filter; its id where it is there */
 	size_t serial;               /* order within the kind */
-	unsigned cpu, policy;
+	unsigned cpu, policy, light_sleep;
 	bool on;
 	json_t *members; /* of a VPort that is changed: names; new reference */
 	bool done;

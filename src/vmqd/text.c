@@ -33,6 +33,7 @@ const char *moderation_name(uint32_t value)
 
 #define X(id, name) name,
 const char *const policy_names[] = { NIC_POLICIES(X) NULL };
+const char *const light_sleep_names[] = { NIC_LIGHT_SLEEPS(X) NULL };
 #undef X
 
 static int digit(char c)

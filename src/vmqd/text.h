@@ -29,5 +29,7 @@ extern const uint32_t moderation_values[];
 const char *moderation_name(uint32_t value);
 /* A worker's policies by name, NULL-terminated, in the order of enum nic_policy. */
 extern const char *const policy_names[];
+/* Likewise of enum nic_light_sleep. */
+extern const char *const light_sleep_names[];
 
 #endif

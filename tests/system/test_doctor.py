@@ -22,6 +22,7 @@ def healthy_files():
         'proc/sys/kernel/osrelease': '6.1.0-18-amd64', 'proc/net/protocols': 'protocol size\nXDP 1088\nUNIX 1024',
         'proc/sys/net/core/bpf_jit_enable': '1', 'proc/sys/vm/max_map_count': '65530', 'proc/meminfo': 'HugePages_Total:  16',
         'sys/devices/system/clocksource/clocksource0/current_clocksource': 'tsc', 'sys/kernel/security/lsm': 'capability,landlock',
+        **{f'{CPU}/cpu{n}/power/pm_qos_resume_latency_us': 'n/a' if n == 1 else '0' for n in range(4)},
         f'{CPU}/present': '0-3', f'{CPU}/online': '0-3', f'{CPU}/cpu1/cpufreq/scaling_governor': 'performance',
         'proc/77/status': 'Name:\tvmqd\nUid:\t900\t900\nSeccomp:\t2\nCpus_allowed_list:\t0-3',
         'proc/77/limits': 'Max locked memory  unlimited  unlimited bytes\nMax open files  1048576  1048576 files',
@@ -59,7 +60,8 @@ def healthy_answers():
                                     {'id': 2, 'vport': 'web1', 'adapter': 'ext0', 'mac': 'ff:ff:ff:ff:ff:ff', 'vlan': 'untagged'}]},
         'queue.show': {'queues': [{'queue': 0, 'vport': 'web1', 'state': 'running', 'rx_ring': 1024, 'rx_free': 1000}]},
         'stats.show': {'vports': [{'name': 'default', 'adapter': 'ext0', **counters()}, {'name': 'web1', 'adapter': 'ext0', **counters()}],
-                       'wires': [{'adapter': 'ext0', 'port': {}, **counters()}]},
+                       'wires': [{'adapter': 'ext0', 'port': {}, **counters()}],
+                       'workers': [{'cpu': 1, 'light_sleep': 'auto', 'sleep': 'light'}]},
         'cpu.plan.show': {'auto': True, 'workers': [{'cpu': 1, 'busy_pct': 3.0}], 'places': [], 'findings': []},
     }
 
@@ -75,7 +77,7 @@ class Case:
         return {'daemon': a['daemon.show'], 'switch': a['switch.show']['switches'][0], 'vport': a['vport.show']['vports'][1],
                 'port': a['switch.show']['switches'][0]['port'], 'host': a['switch.show']['switches'][0]['host'],
                 'stats': a['stats.show']['vports'][1], 'wire': a['stats.show']['wires'][0], 'queue': a['queue.show']['queues'][0],
-                'filters': a['filter.show']['filters'], 'plan': a['cpu.plan.show'], 'vports': a['vport.show']['vports']}[name]
+                'worker': a['stats.show']['workers'][0], 'filters': a['filter.show']['filters'], 'plan': a['cpu.plan.show'], 'vports': a['vport.show']['vports']}[name]
 
     def run(self, *words):
         for path, text in self.files.items():
@@ -131,6 +133,8 @@ PROVOKED = {
     'governor': ('warning', 'CPU 1 is governed by "powersave"', 'performance', file(f'{CPU}/cpu1/cpufreq/scaling_governor', 'powersave')),
     'irqs': ('note', r'CPU 1, a worker\'s, serves 1 interrupt of devices: 45 \(nvme0q1\)', 'smp_affinity_list',
              file('proc/irq/45/effective_affinity_list', '1')),
+    'light_sleep': ('note', 'light sleep of CPU 1, a worker\'s, is not available: /sys is read-only here', 'ReadWritePaths=',
+                    lambda c: c.worker.update(sleep='not available: /sys is read-only here')),
     'version': ('warning', 'vmqd is 0.0.9', 'restart vmqd', lambda c: c.answers['version'].update(version='0.0.9')),
     'user': ('note', 'runs as root', 'user: vmq in /etc/vmq', file('proc/77/status', 'Uid:\t0\t0\nSeccomp:\t2\nCpus_allowed_list:\t0-3')),
     'sandbox': ('warning', 'switched off', 'sandbox: true', lambda c: c.daemon.update(sandbox=False)),
@@ -225,6 +229,29 @@ def test_queue_pairs_that_are_not_used(tmp_path, queues, verdict, words):
                                          for i, (s, n) in enumerate(queues)]
     [found] = [x for x in c.run()[1]['checks'] if x['check'] == 'rss']
     assert found['verdict'] == verdict and words in json.dumps(found)
+
+
+LATENCY = f'{CPU}/cpu%d/power/pm_qos_resume_latency_us'
+
+
+@pytest.mark.parametrize('change,verdict,words,mend', [
+    (lambda c: c.worker.update(sleep='deep'), 'ok', '', ''),  # just now given back
+    (lambda c: c.worker.update(sleep='not available: refused by the kernel', light_sleep='off'), 'ok', '', ''),
+    (lambda c: c.worker.update(sleep='not available: set by somebody else'), 'note', 'CPU 1 is kept from deep sleep .* is n/a, which vmqd leaves', 'cpu1'),
+    (lambda c: (c.worker.update(sleep='not available: set by somebody else'), file(LATENCY % 1, '0')(c)), 'ok', '', ''),
+    (file(LATENCY % 2, '20'), 'note', 'CPU 2 is kept from deep sleep by somebody else: .* is 20$', 'vmqd --release-cpus'),
+    (lambda c: c.worker.update(sleep='not available: the kernel has no cpuidle driver, so it cannot be asked'), 'note', 'no cpuidle driver',
+     'modprobe cpuidle_haltpoll'),
+    (lambda c: c.worker.update(sleep='not available: refused by the kernel'), 'note', 'refused by the kernel', 'light_sleep: off'),
+    (lambda c: c.answers.pop('stats.show'), 'note', 'CPU 1 is kept from deep sleep', 'echo 0 > /sys/devices/system/cpu/cpu1/power/'),
+])
+def test_light_sleep(tmp_path, change, verdict, words, mend):
+    c = Case(tmp_path)
+    change(c)
+    [found] = [x for x in c.run()[1]['checks'] if x['check'] == 'light_sleep']
+    assert found['verdict'] == verdict, found
+    assert [(f['text'], f['mend']) for f in found['findings'] if not (re.search(words, f['text']) and mend in f['mend'])] == []
+    assert len(found['findings']) == (verdict != 'ok')
 
 
 def test_every_check_is_provoked_here():

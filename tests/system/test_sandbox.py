@@ -80,3 +80,15 @@ def test_a_socket_elsewhere_is_refused(lab, tmp_path):
     status, _, said = x.vmqd.vmqctl('vport', 'add', 'c', 'mac', B, 'socket', str(tmp_path / 'c.sock'), check=False)
     assert status == 1 and 'Permission denied' in said
     assert not (tmp_path / 'c.sock').exists()
+
+
+def test_what_is_held_open(lab):
+    """Of /sys one file for each worker's CPU, where the kernel has it, and nothing else; of the state directory nothing here."""
+    x = lab(vports=[{'name': 'a', 'mac': A}])
+    pid = x.vmqd.call('version')['pid']
+    held = {os.readlink(fd) for fd in glob.glob(f'/proc/{pid}/fd/*')}
+    can = {f'/sys/devices/system/cpu/cpu{w["cpu"]}/power/pm_qos_resume_latency_us' for w in x.vmqd.call('worker.show')['workers']
+           if w['sleep'] in ('deep', 'light') or 'somebody else' in w['sleep']}
+    assert {f for f in held if f.startswith('/sys/')} == can
+    assert {f for f in held if f.startswith('/') and not f.startswith(('/sys/', '/dev/', '/memfd:'))} - {x.vmqd.proc.log_path} == \
+        ({x.vmqd.socket + '.cpus'} if can else set())

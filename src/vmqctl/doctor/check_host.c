@@ -192,3 +192,52 @@ void check_irqs(struct doctor *d)
 		doctor_mend(d, "echo OTHER-CPUS > /proc/irq/NUMBER/smp_affinity_list");
 	}
 }
+
+static const json_t *worker_of(const struct doctor *d, unsigned cpu)
+{
+	const json_t *w;
+
+	DOCTOR_EACH(d->stats, "workers", w)
+		if (doctor_number(w, "cpu") == cpu)
+			return w;
+	return NULL;
+}
+
+/* A file that does not say 0, and not because of a worker. */
+static void look_for_constraints(struct doctor *d)
+{
+	char text[64];
+
+	for (unsigned cpu = 0; cpu < HOST_MAX_CPUS; cpu++) {
+		const json_t *w = worker_of(d, cpu);
+
+		if (host_read(text, sizeof text, d->root, HOST_RESUME_LATENCY, cpu) < 0 || strcmp(text, "0") == 0 ||
+		    (w && !strstr(doctor_text(w, "sleep"), "somebody else")))
+			continue;
+		doctor_say(d, DOCTOR_NOTE, "CPU %u is kept from deep sleep by somebody else: its pm_qos_resume_latency_us is %s%s", cpu,
+			   text, w ? ", which vmqd leaves alone" : "");
+		doctor_mend(d, "a vmqd that was killed: vmqd --release-cpus; else echo 0 > /" HOST_RESUME_LATENCY, cpu);
+	}
+}
+
+void check_light_sleep(struct doctor *d)
+{
+	const json_t *w;
+
+	look_for_constraints(d);
+	DOCTOR_EACH(d->stats, "workers", w) {
+		const char *sleep = doctor_text(w, "sleep");
+
+		if (strncmp(sleep, "not available", 13) != 0 || strstr(sleep, "somebody else") ||
+		    strcmp(doctor_text(w, "light_sleep"), "off") == 0)
+			continue;
+		doctor_say(d, DOCTOR_NOTE, "light sleep of CPU %lld, a worker's, is %s: frames after a silence wait for it to wake up",
+			   (long long)doctor_number(w, "cpu"), sleep);
+		if (strstr(sleep, "read-only"))
+			doctor_mend(d, "ReadWritePaths=/sys/devices/system/cpu in vmqd's unit; of a container, a writable /sys");
+		else if (strstr(sleep, "cpuidle"))
+			doctor_mend(d, "in a virtual machine: modprobe cpuidle_haltpoll force=1, and start vmqd again");
+		else
+			doctor_mend(d, "light_sleep: off in cpus: of vmqd.yaml, if that is all right");
+	}
+}

@@ -31,6 +31,7 @@
 	X(max_map_count, check_max_map_count, HOST, "enough memory mappings for many VMs")                            \
 	X(governor, check_governor, HOST, "the workers' CPUs run at full frequency")                                  \
 	X(irqs, check_irqs, HOST, "interrupts of devices on the workers' CPUs")                                       \
+	X(light_sleep, check_light_sleep, HOST, "the workers' CPUs may sleep lightly, and no others have to")           \
 	X(version, check_version, DAEMON, "vmqctl and vmqd are of one version")                                       \
 	X(user, check_user, DAEMON, "vmqd does not run as root")                                                      \
 	X(sandbox, check_sandbox, DAEMON, "vmqd has given up what it does not need")                                  \
