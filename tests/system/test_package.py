@@ -27,7 +27,7 @@ def test_installed_without_packages(tmp_path):
     """`make install`: the units are where systemd looks, and start the programs that were installed with them."""
     procs.run(['meson', 'install', '-C', BUILD, '--no-rebuild', '--destdir', str(tmp_path)])
     units = sorted(tmp_path.rglob('*.service'))
-    assert [u.name for u in units] == ['vmq-exporter.service', 'vmqd.service']
+    assert [u.name for u in units] == ['vmq-exporter.service', 'vmqd-release.service', 'vmqd.service']
     for unit in units:
         assert unit.parent.match('lib/systemd/system')
         started = re.findall(r'^Exec\w+=(\S+)', unit.read_text(), re.M)

@@ -173,7 +173,9 @@ static const struct bad {
 	{ "cpus:\n  - {cpu: 0, policy: lazy}\nadapters: []\n",
 	  "f:2: cpus[0].policy: \"lazy\" is not possible; adaptive, poll or interrupt" },
 	{ "cpus: [{policy: poll}]\nadapters: []\n", "f:1: cpus[0].cpu: is missing" },
-	{ "cpus: [{cpu: 0, nice: 3}]\nadapters: []\n", "f:1: cpus[0].nice: is not known here; known are cpu, policy" },
+	{ "cpus: [{cpu: 0, nice: 3}]\nadapters: []\n", "f:1: cpus[0].nice: is not known here; known are cpu, policy, light_sleep" },
+	{ "cpus: [{cpu: 0, light_sleep: on}]\nadapters: []\n",
+	  "f:1: cpus[0].light_sleep: \"on\" is not possible; auto, always or off" },
 	{ "cpus: [0, {cpu: 0}]\nadapters: []\n", "f:1: cpus[1]: 0 is given twice" },
 	/* control */
 	{ HEAD "control: 7\n", "f:5: control: is not an object of named parameters" },
