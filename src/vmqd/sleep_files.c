@@ -306,7 +306,7 @@ const struct nic_sleep_file *sleep_files_all(const struct sleep_files *f)
 
 const char *sleep_files_why(const struct sleep_files *f, unsigned cpu)
 {
-	for (unsigned i = 0; i < f->ncpus; i++)
+	for (unsigned i = 0; f && i < f->ncpus; i++)
 		if (f->cpu[i] == cpu)
 			return f->why[i];
 	return "";

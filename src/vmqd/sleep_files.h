@@ -24,7 +24,7 @@ void sleep_files_record(const char *control_socket, char *out, size_t size);
 struct sleep_files *sleep_files_open(const char *root, const char *record, const uint16_t *cpus, unsigned ncpus);
 /* One for each CPU, in the order given. */
 const struct nic_sleep_file *sleep_files_all(const struct sleep_files *f);
-/* Why there is none for the CPU; "" when there is one. */
+/* Why there is none for the CPU; "" when there is one, or `f` is NULL. */
 const char *sleep_files_why(const struct sleep_files *f, unsigned cpu);
 /* Behind the workers' end: the record goes, unless something in it is still to be put back. NULL is allowed. */
 void sleep_files_close(struct sleep_files *f);

@@ -197,12 +197,18 @@ int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy po
 	return nic_engine_has_cpu(e, cpu) ? 0 : -ENOENT;
 }
 
+int nic_engine_set_light_sleep(struct nic_engine *e, unsigned cpu, enum nic_light_sleep mode)
+{
+	(void)mode;
+	return nic_engine_has_cpu(e, cpu) ? 0 : -ENOENT;
+}
+
 unsigned nic_engine_stats(const struct nic_engine *e, struct nic_worker_stats *s, unsigned max)
 {
 	unsigned n = e->nworkers < max ? e->nworkers : max;
 
 	for (unsigned i = 0; i < n; i++)
-		s[i] = (struct nic_worker_stats){ .cpu = e->w[i]->cpu, .frames = e->w[i]->frames };
+		s[i] = (struct nic_worker_stats){ .cpu = e->w[i]->cpu, .sleep = NIC_SLEEP_NO_FILE, .frames = e->w[i]->frames };
 	return n;
 }
 
