@@ -8,7 +8,9 @@
  * The rings are driven as Linux' driver does: mergeable receive buffers as long as frames are on average, between
  * 1.5 KiB and a page; a long frame is sent as its head and pieces of 32 KiB through an indirect table, a frame that is
  * in one piece by one descriptor; each is published at once; kicks and interrupts by event index; with nothing to do it
- * sleeps. No byte is copied but by the kernel, as between a guest's socket and its driver's buffers.
+ * sleeps. No byte is copied but by the kernel, as between a guest's socket and its driver's buffers. What is received
+ * goes through the device's NAPI, as a guest driver's does: with a thread of its own (`threaded`, which is the caller's
+ * to set) it takes many frames at a time and merges segments.
  *
  * One thread, which owns everything.
  */
@@ -324,7 +326,7 @@ static unsigned transmit(struct vtap *v)
 
 static void open_tap(struct vtap *v)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_NAPI };
 	const uint64_t f = v->front.features;
 	unsigned long may = 0;
 	int size = HDR_LEN;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A pair of VMs whose guests are the kernel's TCP stack: network namespaces behind TAP devices, joined to a switch by vtap.
 What they send each other is checked before it is measured."""
+import contextlib
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from . import machine, switches
 from .generator import read
 from .machine import Failed, end, spawn, tail
 
-DEVICE, MTU = 'vm0', 1500
+MTU = 1500
 INTERVAL_S = 0.1  # of iperf3's reports
 SETTLE_S = 0.3    # of a connection, that are not counted
 CHECKED = 8 << 20 # bytes each way before a measurement
@@ -53,9 +54,10 @@ class Vm:
     """The i-th VM of a switch, on one core with its stack and what runs above it."""
 
     def __init__(self, env, sw, i, offload):
-        self.cpu, self.address, self.offloads = env.vm_cpus[i], f'10.79.0.{i + 1}', []
+        self.cpu, self.address, self.device, self.offloads = env.vm_cpus[i], f'10.79.0.{i + 1}', f'{sw.key}v{i}', []
+        self.napi = None # the kernel's thread that receives
         self.log = os.path.join(sw.dir, f'vtap{i}.log')
-        cmd = [*self._pinned(), 'unshare', '--net', 'sh', '-c', QUIET, env.vtap, '--socket', sw.socket(i), '--tap', DEVICE,
+        cmd = [*self._pinned(), 'unshare', '--net', 'sh', '-c', QUIET, env.vtap, '--socket', sw.socket(i), '--tap', self.device,
                '--ring', str(env.ring)]
         cmd += ([] if offload else ['--no-offload']) + ([] if sw.listens else ['--server']) + ([] if env.huge else ['--small-pages'])
         with open(self.log, 'ab') as f:
@@ -70,9 +72,23 @@ class Vm:
 
     def configure(self, i):
         other = 1 - i
-        self.run('sh', '-ec', f'ip link set lo up; ip link set {DEVICE} address {switches.mac(i)} mtu {MTU};'
-                 f' ip addr add {self.address}/24 dev {DEVICE}; ip link set {DEVICE} up;'
-                 f' ip neigh add 10.79.0.{other + 1} lladdr {switches.mac(other)} dev {DEVICE} nud permanent')
+        self.run('sh', '-ec', f'ip link set lo up; ip link set {self.device} address {switches.mac(i)} mtu {MTU};'
+                 f' ip addr add {self.address}/24 dev {self.device}; ip link set {self.device} up;'
+                 f' ip neigh add 10.79.0.{other + 1} lladdr {switches.mac(other)} dev {self.device} nud permanent')
+        # a namespace's devices are in a sysfs of its own
+        self.run('unshare', '--mount', 'sh', '-ec', f'mount -t sysfs none /sys; echo 1 > /sys/class/net/{self.device}/threaded')
+        for p in filter(str.isdigit, os.listdir('/proc')):
+            with contextlib.suppress(OSError), open(f'/proc/{p}/comm') as f:
+                if f.read().startswith(f'napi/{self.device}-'):
+                    self.napi = int(p)
+        if not self.napi:
+            raise Failed(f'{self.device}: the kernel has no thread for it')
+        os.sched_setaffinity(self.napi, [self.cpu])
+
+    def napi_s(self):
+        """Seconds that the kernel's thread ran so far."""
+        with open(f'/proc/{self.napi}/stat') as f:
+            return sum(int(x) for x in f.read().rpartition(')')[2].split()[11:13]) / machine.TICK
 
     def inside(self):
         """What to put before a command."""
@@ -162,6 +178,9 @@ class Pair:
         return {'value': rate(found['intervals']), 'work_ms': 1000 * work / gib, 'retransmitted': again / gib,
                 'work_pct': min(100, 100 * work / took), 'used_pct': min(100, ran / took / 1e7),
                 'vm_pct': min(100, max(100 * (at_last[c] - at_first[c]) / took for c in cores))}
+
+    def napi_s(self):
+        return sum(vm.napi_s() for vm in self.vms)
 
     def close(self):
         self.sw.resume() # the VMs leave in good order

@@ -74,7 +74,7 @@ def test_tcp_measures(tmp_path):
     assert r.returncode == 0, r.stdout + r.stderr
     with open(tmp_path / 'tcp.csv') as f:
         rows = list(csv.DictReader(f))
-    assert [x['way'] for x in rows] == ['vmq', 'vmq, no offloads'] and all(float(x['value']) > 0 for x in rows), rows
+    assert [x['way'] for x in rows] == ['vmq', 'vmq, policy poll', 'vmq, no offloads'] and all(float(x['value']) > 0 for x in rows), rows
     assert 'TCP between two VMs' in (tmp_path / 'tcp.md').read_text()
 
 
