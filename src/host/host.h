@@ -90,10 +90,11 @@ int host_device_node(const char *root, const char *device);
 struct host_idle {
 	char driver[32], governor[32]; /* who puts the CPUs to sleep; empty: nobody who could be asked */
 	bool guest; /* this is a virtual machine: who sleeps leaves it */
-	int first_us; /* how long the CPU takes to be back from the first state that is not polling; -1: not known */
 };
 
-void host_idle_read(const char *root, unsigned cpu, struct host_idle *out);
+void host_idle_read(const char *root, struct host_idle *out);
+/* How long the CPU takes to be back from the first state that is not polling, in µs; -1: not known. */
+int host_idle_first_us(const char *root, unsigned cpu);
 
 /* ---- a VM's process (guest.c) ---- */
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How the host's CPUs sleep (host.h). Any thread. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "host/host.h"
@@ -16,24 +14,22 @@ static void read_name(char *out, size_t size, const char *root, const char *file
 		out[0] = '\0';
 }
 
-/* Does the processor say so? Only x86 does. */
+/* Does the processor say so? Only x86 does; the first processor's part is enough, and on a large machine all are slow to read. */
 static bool flag_hypervisor(const char *root)
 {
-	char *text = host_read_all(root, "proc/cpuinfo"), *flags = text ? strstr(text, "\nflags") : NULL, *end;
-	bool found = false;
+	char text[8192], *flags, *end;
 
-	if (flags) {
-		end = strchr(flags + 1, '\n');
-		if (end)
-			*end = '\0';
-		found = strstr(flags, " hypervisor ") != NULL;
-	}
-	free(text);
-	return found;
+	if (host_read(text, sizeof text, root, "proc/cpuinfo") < 0)
+		return false;
+	flags = strstr(text, "\nflags");
+	end = flags ? strchr(flags + 1, '\n') : NULL;
+	if (end)
+		*end = '\0';
+	return flags && strstr(flags, " hypervisor ");
 }
 
 /* States are in the order of their depth; the first one may be a loop in the kernel, called POLL. */
-static int first_state_us(const char *root, unsigned cpu)
+int host_idle_first_us(const char *root, unsigned cpu)
 {
 	for (unsigned i = 0; i < MAX_STATES; i++) {
 		char name[32];
@@ -46,12 +42,11 @@ static int first_state_us(const char *root, unsigned cpu)
 	return -1;
 }
 
-void host_idle_read(const char *root, unsigned cpu, struct host_idle *out)
+void host_idle_read(const char *root, struct host_idle *out)
 {
 	read_name(out->driver, sizeof out->driver, root, IDLE "current_driver");
 	read_name(out->governor, sizeof out->governor, root, IDLE "current_governor_ro");
 	if (!out->governor[0])
 		read_name(out->governor, sizeof out->governor, root, IDLE "current_governor");
 	out->guest = strcmp(out->driver, "haltpoll") == 0 || flag_hypervisor(root);
-	out->first_us = first_state_us(root, cpu);
 }

@@ -222,27 +222,27 @@ int sleep_files_put_back(const char *root, const char *record)
 
 /* What asks for light sleep. In a virtual machine even the lightest sleep leaves it, and to come back takes longer than all
  * that follows: it must not sleep at all. On a machine of its own the first state is left in a microsecond or two. */
-static bool value_of(const struct host_idle *idle, char out[NIC_SLEEP_VALUE_SIZE])
+static bool value_of(const char *root, const struct host_idle *idle, unsigned cpu, char out[NIC_SLEEP_VALUE_SIZE])
 {
+	int first = idle->guest ? 0 : host_idle_first_us(root, cpu);
+
 	if (idle->guest)
 		(void)snprintf(out, NIC_SLEEP_VALUE_SIZE, "n/a");
-	else if (idle->first_us >= 0 && idle->first_us < 1000000)
-		(void)snprintf(out, NIC_SLEEP_VALUE_SIZE, "%d", idle->first_us ? idle->first_us : 1); /* 0 asks for nothing */
+	else if (first >= 0 && first < 1000000)
+		(void)snprintf(out, NIC_SLEEP_VALUE_SIZE, "%d", first ? first : 1); /* 0 asks for nothing */
 	else
 		return false;
 	return true;
 }
 
-static void open_file(const char *root, struct sleep_files *f, unsigned i)
+static void open_file(const char *root, const struct host_idle *idle, struct sleep_files *f, unsigned i)
 {
 	const unsigned cpu = f->cpu[i];
 	char *why = f->why[i];
-	struct host_idle idle;
 
-	host_idle_read(root, cpu, &idle);
-	if (!idle.driver[0] || !idle.governor[0]) {
-		(void)snprintf(why, sizeof f->why[i], "the kernel has no cpuidle %s, so it cannot be asked", idle.driver[0] ? "governor" : "driver");
-	} else if (!value_of(&idle, f->file[i].light)) {
+	if (!idle->driver[0] || !idle->governor[0]) {
+		(void)snprintf(why, sizeof f->why[i], "the kernel has no cpuidle %s, so it cannot be asked", idle->driver[0] ? "governor" : "driver");
+	} else if (!value_of(root, idle, cpu, f->file[i].light)) {
 		(void)snprintf(why, sizeof f->why[i], "the kernel does not tell how deep it sleeps");
 	} else {
 		f->file[i].fd = open_cpu(root, cpu);
@@ -271,6 +271,7 @@ static void log_why(const struct sleep_files *f)
 struct sleep_files *sleep_files_open(const char *root, const char *record, const uint16_t *cpus, unsigned ncpus)
 {
 	struct sleep_files *f = calloc(1, sizeof *f);
+	struct host_idle idle;
 	struct entries left;
 	int rc;
 
@@ -281,10 +282,11 @@ struct sleep_files *sleep_files_open(const char *root, const char *record, const
 	(void)put_all_back(root, &left);
 	f->ncpus = ncpus < NIC_MAX_WORKERS ? ncpus : NIC_MAX_WORKERS;
 	f->record_fd = -1;
+	host_idle_read(root, &idle);
 	for (unsigned i = 0; i < f->ncpus; i++) {
 		f->cpu[i] = cpus[i];
 		f->file[i].fd = -1;
-		open_file(root, f, i);
+		open_file(root, &idle, f, i);
 	}
 	rc = begin_record(root, record, &left, f, &f->record_fd);
 	for (unsigned i = 0; i < f->ncpus; i++) {

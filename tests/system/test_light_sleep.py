@@ -10,47 +10,21 @@ import time
 
 import pytest
 
-from vmqtest import daemon, procs
+from vmqtest import daemon, lightsleep, procs
 from vmqtest.frames import frame
+from vmqtest.lightsleep import DEEP
 
 A, B = '52:54:00:00:00:01', '52:54:00:00:00:02'
 CPU = daemon.cpus()[-1]
-FILE = f'/sys/devices/system/cpu/cpu{CPU}/power/pm_qos_resume_latency_us'
-DEEP = '0'
-
-
-def value():
-    with open(FILE) as f:
-        return f.read().strip()
-
-
-def write(text):
-    with open(FILE, 'w') as f:
-        f.write(text)
-
-
-def idle(name):
-    try:
-        with open(f'/sys/devices/system/cpu/cpuidle/{name}') as f:
-            return f.read().strip()
-    except FileNotFoundError:
-        return 'none'
-
-
-def available():
-    """As vmqd would find it: a file that can be written, and somebody who reads it."""
-    return os.access(FILE, os.W_OK) and 'none' not in (idle('current_driver'), idle('current_governor_ro'))
-
-
-pytestmark = pytest.mark.skipif(not available(), reason='this kernel cannot be asked for light sleep')
+FILE = lightsleep.File(CPU)
+value = FILE.value
+pytestmark = pytest.mark.skipif(not FILE.available(), reason='this kernel cannot be asked for light sleep')
 
 
 @pytest.fixture(autouse=True)
 def _as_it_was():
-    before = value()
-    write(DEEP)
-    yield
-    write(before)
+    with FILE.kept():
+        yield
 
 
 @pytest.fixture
@@ -203,7 +177,7 @@ def test_a_failed_start_gives_back(x):
 
 
 def test_anothers_value_is_left_alone(x):
-    write('3')
+    FILE.write('3')
     x.vmqd.configure(cpus=[{'cpu': CPU, 'light_sleep': 'always'}])
     start(x)
     with Trickle(x):
