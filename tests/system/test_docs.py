@@ -18,7 +18,7 @@ import yaml
 from vmqtest import daemon, frames, guest, netns, procs, vufront
 
 ROOT = guest.ROOT
-PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/metrics.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md', 'docs/api.md']
+PAGES = ['README.md', 'docs/guide.md', 'docs/windows.md', 'docs/metrics.md', 'docs/architecture.md', 'docs/threat-model.md', 'docs/contract.md', 'docs/hot-path.md', 'docs/rpc.md', 'docs/performance.md', 'docs/bench.md', 'docs/tcp.md', 'docs/api.md']
 WITH_EXAMPLES = ['README.md', 'docs/guide.md']
 
 
