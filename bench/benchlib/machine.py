@@ -113,13 +113,24 @@ def wait_quiet(limit, patience):
 
 # ---- going before others ----
 
-def before_others(pid, priority):
+def before_others(pid, priority, level=1):
     """Lets all threads of a process go before those of others, when that is asked for: round robin among real-time threads.
     (A nice value only counts among the processes of one session where the kernel groups by session.)"""
     if priority:
         with contextlib.suppress(OSError):
             for t in os.listdir(f'/proc/{pid}/task'):
-                os.sched_setscheduler(int(t), os.SCHED_RR, os.sched_param(1))
+                os.sched_setscheduler(int(t), os.SCHED_RR, os.sched_param(level))
+
+
+def receivers(device):
+    """The kernel threads that receive for a device of this name (threaded NAPI), in whichever network namespace: their pids."""
+    got = set()
+    for p in filter(str.isdigit, os.listdir('/proc')):
+        with contextlib.suppress(OSError):
+            with open(f'/proc/{p}/comm') as f:
+                if f.read().startswith(f'napi/{device}-'):
+                    got.add(int(p))
+    return got
 
 
 # ---- huge pages ----

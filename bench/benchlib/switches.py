@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from .generator import Generator
-from .machine import Failed, end, spawn, tail, wait_for
+from .machine import Failed, end, receivers, spawn, tail, wait_for
 from .rpc import Client
 
 OVS_VSWITCHD = '/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk'
@@ -59,6 +59,7 @@ class Switch:
     def __init__(self, env, active=2, silent=0, key=''):
         self.env, self.active, self.silent = env, active, silent
         self.proc, self.helpers, self.generators, self.connected = None, [], {}, 0
+        self.receivers = set() # the kernel's threads that receive for its wire: pids
         self.key = key or self.name.replace(' ', '-')
         self.dir = os.path.join(env.work, self.key)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -125,6 +126,14 @@ class Switch:
             with open(f'/proc/{self.proc.pid}/task/{t}/schedstat') as f:
                 got[t] = tuple(int(x) for x in f.read().split()[:2])
         return got
+
+    def received_ns(self):
+        """Processor time of the kernel's threads that receive for it."""
+        total = 0
+        for t in self.receivers:
+            with open(f'/proc/{t}/schedstat') as f:
+                total += int(f.read().split()[0])
+        return total
 
     def disconnect(self):
         """Takes all VMs away."""
@@ -193,10 +202,11 @@ class Ovs(Switch):
     name, listens, polls = 'OVS-DPDK NORMAL', False, True
     other_config = () # of its database, beside what is needed
 
-    def __init__(self, env, active=2, silent=0, wire=None, key=''):
-        """wire: what kind of port the wire is, afxdp or packet (DPDK's); None: there is none."""
+    def __init__(self, env, active=2, silent=0, wire=None, napi_thread=False, key=''):
+        """wire: what kind of port the wire is, afxdp or packet (DPDK's); None: there is none. napi_thread: what vmqd does for its own
+        wire is done for this one by hand."""
         super().__init__(env, active, silent, key)
-        self.wire, self.netns, self.db = wire, None, None
+        self.wire, self.napi_thread, self.netns, self.db = wire, napi_thread, None, None
 
     def missing(self):
         return None if os.path.exists(OVS_VSWITCHD) else f'{OVS_VSWITCHD} is not there (package openvswitch-switch-dpdk)'
@@ -244,6 +254,21 @@ class Ovs(Switch):
             error = self._vsctl('get', 'Interface', name, 'error').strip()
             if error not in ('[]', ''):
                 raise Failed(f'Open vSwitch takes no {self.wire} port: {error}')
+        if self.napi_thread:
+            self._receive_by_thread()
+
+    def _receive_by_thread(self):
+        """A kernel thread receives for wire0, on the CPUs where vmqd would have it: those that the switch does not use, if there
+        are two at least, else the switch's."""
+        before = receivers('wire0')
+        script = 'mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/wire0/threaded' # sysfs of the namespace
+        self._run(*self.netns.inside(), 'unshare', '--mount', 'sh', '-c', script)
+        self.receivers = receivers('wire0') - before
+        if not self.receivers:
+            raise Failed('no kernel thread receives for wire0')
+        for t in self.receivers:
+            free = os.sched_getaffinity(t) - {self.env.cpu}
+            os.sched_setaffinity(t, free if len(free) >= 2 else {self.env.cpu})
 
     def stop(self):
         super().stop()
@@ -295,7 +320,7 @@ class Vmq(Switch):
                               'host': {'device': 'vmq0', 'netns': netns}, 'vports': vports}]}
 
     def start(self):
-        config = self.dir + '/vmqd.yaml'
+        config, before = self.dir + '/vmqd.yaml', receivers('wire0')
         self.netns = Namespace(self.log)
         with open(config, 'w') as f: # JSON is YAML
             json.dump(self._config(self.netns.path), f, indent=1)
@@ -303,6 +328,7 @@ class Vmq(Switch):
         wait_for(lambda: os.path.exists(self.dir + '/ctl') and all(os.path.exists(s) for s in self.sockets()), 'vmqd',
                  self.proc, self.log)
         time.sleep(0.2)
+        self.receivers = receivers('wire0') - before
         self.client = Client(self.dir + '/ctl')
         self._install_filters()
 
