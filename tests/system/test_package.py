@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from vmqtest import netns, package, procs, vufront
+from vmqtest import lightsleep, netns, package, procs, vufront
 from vmqtest.daemon import BUILD
 from vmqtest.frames import frame
 
@@ -137,6 +137,43 @@ def test_service(machine):
     assert box.shown('vmqd', 'NFileDescriptorStore') == '0'
     with pytest.raises(ConnectionError):
         a.get_u64(vufront.GET_FEATURES)
+
+
+def test_light_sleep(machine):
+    """The unit leaves vmqd the files of its CPUs. Killed, what vmqd left is given back by the next one, and by a unit of its own
+    when none follows."""
+    file = lightsleep.File(max(os.sched_getaffinity(0)))
+    if not file.available():
+        pytest.skip('this kernel cannot be asked for light sleep')
+    box = machine.box
+
+    def worker():
+        return machine.vmqd().call('worker.show')['workers'][0]
+
+    def light():
+        machine.vmqctl('worker', 'set', str(worker()['cpu']), 'light_sleep', 'always')
+        procs.wait_for(lambda: file.value() != lightsleep.DEEP, 30, 'light sleep')
+
+    assert worker()['sleep'] == 'not available: /sys is read-only here'  # as in a container, and so it stays if the unit forbids it
+    with file.kept():
+        box.run('mount', '-o', 'remount,rw', '/sys')
+        box.run('systemctl', 'restart', 'vmqd')
+        light()
+        pid = machine.main_pid()
+        box.run('systemctl', 'kill', '--signal=SIGKILL', 'vmqd')
+        procs.wait_for(lambda: machine.active() and machine.main_pid() not in (0, pid), 30, 'the next vmqd')
+        assert file.value() == lightsleep.DEEP
+        light()
+        box.run('systemctl', 'stop', 'vmqd')
+        assert file.value() == lightsleep.DEEP
+        box.run('systemctl', 'start', 'vmqd')
+        light()
+        box.write('/etc/systemd/system/vmqd.service.d/test.conf', '[Service]\nRestart=no\n')
+        box.run('systemctl', 'daemon-reload')
+        box.run('systemctl', 'kill', '--signal=SIGKILL', 'vmqd')
+        procs.wait_for(lambda: file.value() == lightsleep.DEEP, 30, 'the CPU given back')
+        procs.wait_for(lambda: 'Finished vmqd-release.service' in box.journal('vmqd-release'), 30, 'its unit')
+        assert (box.shown('vmqd', 'ActiveState'), box.shown('vmqd-release', 'Result')) == ('failed', 'success')
 
 
 def test_library(machine, tmp_path):
