@@ -18,6 +18,7 @@
 #define KEPT_NAPI     "xdp-napi" /* says only that the threads are ours */
 #define MESSAGE_MAX   8192u	 /* bytes; the answer of one NAPI is less than 100 */
 #define MESSAGES_MAX  (4 * NAPI_MAX)
+#define KTHREADD      2
 #define START_NAPS    100u
 #define START_NAP_MS  1
 
@@ -214,20 +215,25 @@ int napi_setting_open(const char *ifname)
 	return rc;
 }
 
-static int set_device(struct napi *n, const struct device *d, bool thread)
+/* Opens the device's setting where that is what this kernel has, here and now: at close we are in another namespace. */
+static int open_setting(struct napi *n, const struct device *d)
 {
-	if (n->setting < 0)
-		n->setting = napi_setting_open(d->name);
-	if (n->setting < 0)
-		return n->setting;
-	return pwrite(n->setting, thread ? "1" : "0", 1, 0) == 1 ? 0 : -errno;
+	int fd;
+
+	if (n->n == 0 || n->of[0].thread >= 0)
+		return 0;
+	fd = napi_setting_open(d->name);
+	if (fd < 0)
+		return fd;
+	n->setting = fd;
+	return 0;
 }
 
-static int set(struct napi *n, const struct device *d, bool thread)
+static int set(struct napi *n, bool thread)
 {
-	int rc = n->setting < 0 ? set_each(n, thread) : -EOPNOTSUPP;
-
-	return rc == -EOPNOTSUPP ? set_device(n, d, thread) : rc;
+	if (n->setting < 0)
+		return set_each(n, thread);
+	return pwrite(n->setting, thread ? "1" : "0", 1, 0) == 1 ? 0 : -errno;
 }
 
 /* ---- where a thread runs ---- */
@@ -262,14 +268,23 @@ static bool is_napi_thread(int pid)
 	return strncmp(comm, "napi/", 5) == 0;
 }
 
-/* Where that is not allowed the kernel's choice is not a bad one. */
+/* Did nobody choose its CPUs? It has those of kthreadd then, whose child each kernel thread is. */
+static bool unplaced(const cpu_set_t *may)
+{
+	cpu_set_t all;
+
+	return sched_getaffinity(KTHREADD, sizeof all, &all) == 0 && CPU_EQUAL(may, &all);
+}
+
+/* Threads of somebody else's too, unless he has placed them. Where that is not allowed the kernel's choice is not a bad one. */
 static void place(const struct napi *n, const struct napi_cpus *cpus)
 {
 	for (unsigned i = 0; i < n->n; i++) {
 		cpu_set_t may, there;
 
 		if (n->of[i].pid > 0 && is_napi_thread(n->of[i].pid) &&
-		    sched_getaffinity(n->of[i].pid, sizeof may, &may) == 0 && napi_place(&may, cpus, &there))
+		    sched_getaffinity(n->of[i].pid, sizeof may, &may) == 0 &&
+		    (n->made || unplaced(&may)) && napi_place(&may, cpus, &there))
 			(void)sched_setaffinity(n->of[i].pid, sizeof there, &there);
 	}
 }
@@ -303,10 +318,10 @@ static void remember(struct port_kept *kept, bool before, bool now)
 }
 
 /* A thread is there a moment after it was asked for. */
-static int make(struct napi *n, const struct device *d)
+static int make(struct napi *n)
 {
 	const struct timespec nap = { .tv_nsec = START_NAP_MS * 1000000L };
-	int rc = set(n, d, true);
+	int rc = set(n, true);
 
 	if (rc == 0)
 		rc = look(n);
@@ -331,8 +346,10 @@ void napi_open(struct napi *n, const struct device *d, enum port_napi wish, cons
 	if (rc)
 		n->thread = device_napi_thread(d);
 	n->made = before && n->thread;
-	if (want && !n->thread && rc == 0)
-		rc = make(n, d);
+	if (rc == 0 && (n->made || (want && !n->thread)))
+		rc = open_setting(n, d);
+	if (rc == 0 && want && !n->thread)
+		rc = make(n);
 	if (want && !n->thread) {
 		(void)snprintf(n->why, sizeof n->why, "%s",
 			       rc == -ENOENT ? "the device has no NAPI" :
@@ -340,11 +357,11 @@ void napi_open(struct napi *n, const struct device *d, enum port_napi wish, cons
 			       rc ? strerror(-rc) : "it did not start");
 		log_info("device %s: no thread receives for it: %s", d->name, n->why);
 	}
-	if (wish == PORT_NAPI_LEAVE && n->made && set(n, d, false) == 0) {
+	if (wish == PORT_NAPI_LEAVE && n->made && set(n, false) == 0) {
 		n->made = false;
 		(void)look(n);
 	}
-	if (n->made)
+	if (want)
 		place(n, cpus);
 	remember(kept, before, n->made);
 }
@@ -356,7 +373,7 @@ bool napi_lost(struct napi *n)
 
 void napi_close(struct napi *n, const struct device *d, bool leave)
 {
-	if (n->made && !leave && set(n, d, false) && n->setting >= 0)
+	if (n->made && !leave && set(n, false) && n->setting >= 0)
 		log_info("device %s: /sys/class/net/%s/threaded stays 1: the sandbox may not write it", d->name, d->name);
 	if (n->setting >= 0)
 		(void)close(n->setting);

@@ -57,7 +57,7 @@ struct napi {
 };
 
 /* Sees to what `wish` says, inside the device's network namespace and with the XDP program attached (without it a veth
- * device may have no NAPI). A thread that is there already, by somebody else's wish, is left where it is. What cannot be had is
+ * device may have no NAPI). A thread that is there already, by somebody else's wish, stays, where he has put it if he has. What cannot be had is
  * said in n->why and in the log; the port works all the same. */
 void napi_open(struct napi *n, const struct device *d, enum port_napi wish, const struct napi_cpus *cpus,
 	       struct port_kept *kept);

@@ -281,8 +281,6 @@ static void test_xdp_program_stays(void **state)
 /* The next process knows that the thread which it finds was not wished by somebody else, also where the NAPI outlives the program. */
 static void test_xdp_napi_thread_is_ours(void **state)
 {
-	const char *threads = "pgrep '^napi/near0-' > /dev/null";
-
 	(void)state;
 	port_net_veth(&net, 1500);
 	if (!shell_ok("grep -q bpf_xdp_metadata_rx_vlan_tag /proc/kallsyms"))
@@ -291,14 +289,14 @@ static void test_xdp_napi_thread_is_ours(void **state)
 	begin("xdp");
 	for (unsigned i = 0; i < 2; i++) {
 		leave();
-		assert_true(shell_ok(threads));
+		assert_true(near_thread(&net));
 		begin("xdp");
-		assert_true(shell_ok(threads));
+		assert_true(near_thread(&net));
 	}
 	port_close(current);
 	current = NULL;
 	assert_int_equal(nkept, 0);
-	assert_false(shell_ok(threads));
+	assert_false(near_thread(&net));
 }
 
 static int begin_all(void **state)

@@ -57,6 +57,43 @@ bool shell_ok(const char *fmt, ...)
 	return rc == 0;
 }
 
+bool near_ok(const struct port_net *net, const char *command)
+{
+	return shell_ok("ip netns exec %s sh -c '%s'", net->near, command);
+}
+
+static int thread_of_near0(void *arg)
+{
+	const struct napi_cpus none = { .n = 0 };
+	struct port_kept kept = { .keep = NULL };
+	struct vmq_err err = { "" };
+	struct device d;
+	struct napi n;
+	int *pid = arg;
+
+	*pid = 0;
+	if (device_open(&d, "near0", NULL, &err) != 0)
+		return 0;
+	napi_open(&n, &d, PORT_NAPI_LEAVE, &none, &kept);
+	for (unsigned i = 0; i < n.n; i++)
+		if (n.of[i].thread != 0)
+			*pid = n.of[i].thread > 0 ? n.of[i].pid : -n.of[i].pid;
+	napi_close(&n, &d, true);
+	device_close(&d);
+	return 0;
+}
+
+int near_thread(const struct port_net *net)
+{
+	int pid = 0;
+
+	(void)port_in_netns(net->near_path, thread_of_near0, &pid, NULL);
+	/* Before Linux 6.17 a thread that is not wanted any more may be there, and the device's setting tells. */
+	if (pid < 0)
+		pid = near_ok(net, "grep -qx 1 /sys/class/net/near0/threaded") ? -pid : 0;
+	return pid;
+}
+
 unsigned open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

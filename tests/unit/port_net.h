@@ -29,6 +29,10 @@ void port_net_veth_queues(struct port_net *net, unsigned mtu, unsigned queues);
 void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Does the command succeed? */
 bool shell_ok(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Runs it in the near namespace, with a sysfs that shows it. */
+bool near_ok(const struct port_net *net, const char *command);
+/* Does a thread receive for near0 (as far as this kernel tells)? Its pid, or 0. */
+int near_thread(const struct port_net *net);
 /* How many descriptors this process has open. */
 unsigned open_fds(void);
 

@@ -239,16 +239,6 @@ static void expect_flows(struct port *p, unsigned count)
 
 /* ---- who receives for the device ---- */
 
-static bool napi_threads(void)
-{
-	return shell_ok("pgrep '^napi/near0-' > /dev/null");
-}
-
-static bool near_sh(const char *command)
-{
-	return shell_ok("ip netns exec %s sh -c '%s'", net.near, command);
-}
-
 /* A veth device gets a thread from its port, and has none when the port is closed; the device's own setting is nobody's
  * business. Somebody else's thread stays his. */
 static void test_xdp_napi_wishes(void **state)
@@ -263,27 +253,27 @@ static void test_xdp_napi_wishes(void **state)
 	cfg.napi = PORT_NAPI_LEAVE;
 	p = open_ok(&cfg);
 	assert_null(strstr(p->ops->describe(p), "NAPI thread"));
-	assert_false(napi_threads());
+	assert_false(near_thread(&net));
 	port_close(p);
 	for (enum port_napi wish = PORT_NAPI_AUTO; wish <= PORT_NAPI_THREAD; wish++) {
 		for (unsigned gro = 0; gro < 2; gro++) { /* with it the NAPI outlives the port */
-			assert_true(near_sh(gro ? "ethtool -K near0 gro on" : "ethtool -K near0 gro off"));
+			assert_true(near_ok(&net, gro ? "ethtool -K near0 gro on" : "ethtool -K near0 gro off"));
 			cfg.napi = wish;
 			p = open_ok(&cfg);
 			assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
-			assert_true(napi_threads());
+			assert_true(near_thread(&net));
 			port_close(p);
-			assert_false(napi_threads());
-			assert_true(near_sh("grep -qx 0 /sys/class/net/near0/threaded"));
+			assert_false(near_thread(&net));
+			assert_true(near_ok(&net, "grep -qx 0 /sys/class/net/near0/threaded"));
 		}
 	}
-	assert_true(near_sh("ethtool -K near0 gro on && echo 1 > /sys/class/net/near0/threaded"));
+	assert_true(near_ok(&net, "ethtool -K near0 gro on && echo 1 > /sys/class/net/near0/threaded"));
 	for (enum port_napi wish = PORT_NAPI_AUTO; wish <= PORT_NAPI_LEAVE; wish++) {
 		cfg.napi = wish;
 		p = open_ok(&cfg);
 		assert_non_null(strstr(p->ops->describe(p), "NAPI thread"));
 		port_close(p);
-		assert_true(napi_threads() && near_sh("grep -qx 1 /sys/class/net/near0/threaded"));
+		assert_true(near_thread(&net) && near_ok(&net, "grep -qx 1 /sys/class/net/near0/threaded"));
 	}
 }
 
@@ -324,11 +314,23 @@ static void test_xdp_napi_thread(void **state)
 	assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
 	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
 	if (CPU_COUNT(&all) == 2)
-		assert_true(shell_ok("for t in $(pgrep '^napi/near0-'); do taskset -pc $t | grep -q ': 0$' || exit 1; done"));
+		assert_true(shell_ok("taskset -pc %d | grep -q ': 0$'", near_thread(&net)));
+	port_close(p);
+	/* So does one that somebody else made and did not place, and one that he did place stays. */
+	assert_true(near_ok(&net, "ethtool -K near0 gro on && echo 1 > /sys/class/net/near0/threaded"));
+	p = open_ok(&cfg);
+	if (CPU_COUNT(&all) == 2)
+		assert_true(shell_ok("taskset -pc %d | grep -q ': 0$'", near_thread(&net)));
+	port_close(p);
+	if (CPU_COUNT(&all) > 1)
+		shell("taskset -p -c 1 %d > /dev/null", near_thread(&net));
+	p = open_ok(&cfg);
+	if (CPU_COUNT(&all) == 2)
+		assert_true(shell_ok("taskset -pc %d | grep -q ': 1$'", near_thread(&net)));
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
-	shell("for t in $(pgrep '^napi/near0-'); do taskset -p -c 0 $t > /dev/null; done");
+	shell("taskset -p -c 0 %d > /dev/null", near_thread(&net));
 	far_open(&far, net.far_path, "far0");
 	for (unsigned round = 0; round < 100; round++) {
 		for (unsigned i = 0; i < FLOWS * 2; i++)
@@ -353,9 +355,9 @@ static void test_xdp_napi_lost(void **state)
 	p = open_ok(&cfg);
 	assert_null(p->ops->no_napi_thread(p));
 	shell("ip -n %s link set near0 down && ip -n %s link set near0 up", net.near, net.near);
-	assert_int_equal(p->ops->no_napi_thread(p) == NULL, napi_threads());
+	assert_int_equal(p->ops->no_napi_thread(p) == NULL, near_thread(&net) != 0);
 	port_close(p);
-	assert_false(napi_threads());
+	assert_false(near_thread(&net));
 }
 
 static void test_napi_place(void **state)
@@ -400,16 +402,16 @@ static void test_napi_setting(void **state)
 
 	(void)state;
 	port_net_veth(&net, 1500);
-	assert_true(near_sh("ethtool -K near0 gro on"));
+	assert_true(near_ok(&net, "ethtool -K near0 gro on"));
 	assert_int_equal(port_in_netns(net.near_path, setting_of_near0, fds, NULL), 0);
 	assert_int_equal(fds[1], -ENOENT);
 	assert_true(fds[0] >= 0);
 	assert_int_equal(pread(fds[0], text, sizeof text, 0), 2);
 	assert_int_equal(text[0], '0');
 	assert_int_equal(pwrite(fds[0], "1", 1, 0), 1);
-	assert_true(near_sh("grep -qx 1 /sys/class/net/near0/threaded") && napi_threads());
+	assert_true(near_ok(&net, "grep -qx 1 /sys/class/net/near0/threaded") && near_thread(&net));
 	assert_int_equal(pwrite(fds[0], "0", 1, 0), 1);
-	assert_true(near_sh("grep -qx 0 /sys/class/net/near0/threaded"));
+	assert_true(near_ok(&net, "grep -qx 0 /sys/class/net/near0/threaded"));
 	close(fds[0]);
 }
 
