@@ -26,6 +26,7 @@ static const struct bench_case {
 	bool packed;
 	bool unfinished; /* the sender leaves the checksum, the receiver does not take that */
 	bool fan;        /* each frame to any of RECEIVERS VMs */
+	bool across;     /* the receiver is another worker's */
 } cases[] = {
 	{ .name = "64", .size = 60 },
 	{ .name = "1518", .size = 1514 },
@@ -33,6 +34,7 @@ static const struct bench_case {
 	{ .name = "vlan-64", .size = 60, .vlan = 100 },
 	{ .name = "checksum-1518", .size = 1514, .unfinished = true },
 	{ .name = "fanout-64", .size = 60, .fan = true },
+	{ .name = "handover-64", .size = 60, .across = true },
 };
 
 struct vm {
@@ -105,9 +107,9 @@ static void make_vm(struct vm *m, const struct bench_case *c, uint64_t features)
 	}
 }
 
-static void start(struct nic *nic, uint32_t id, struct vm *m, uint16_t vlan)
+static void start(struct nic *nic, uint32_t id, uint16_t cpu, struct vm *m, uint16_t vlan)
 {
-	struct nic_vport_config cfg = { .id = id, .queue_pairs = 1, .moderation = NIC_MODERATION_OFF, .active = true };
+	struct nic_vport_config cfg = { .id = id, .cpu = cpu, .queue_pairs = 1, .moderation = NIC_MODERATION_OFF, .active = true };
 	struct nic_filter f = { .id = id, .vport = id, .mac = { 0x52, 0x54, 0, 0, 0, (uint8_t)id }, .vlan = vlan,
 				.test = vlan ? NIC_VLAN_EQUAL : NIC_VLAN_UNTAGGED_OR_ZERO };
 	struct nic_vport_policy policy = { .vlan_check = true };
@@ -160,11 +162,11 @@ int main(int argc, char **argv)
 	receivers = c->fan ? RECEIVERS : 1;
 	MUST(nic_create(stub_engine(), &nc, &nic, &err) == 0);
 	make_vm(&sender, c, c->unfinished ? 1ull << VIRTIO_NET_F_CSUM : 0);
-	start(nic, 1, &sender, c->vlan);
+	start(nic, 1, 0, &sender, c->vlan);
 	fill(&sender, c);
 	for (unsigned r = 0; r < receivers; r++) {
 		make_vm(&receiver[r], c, 0);
-		start(nic, 2 + r, &receiver[r], c->vlan);
+		start(nic, 2 + r, c->across, &receiver[r], c->vlan);
 		offer(&receiver[r], 0, RING, STEP, c->packed);
 	}
 	for (unsigned i = 0; i < bursts; i++) {

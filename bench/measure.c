@@ -229,6 +229,8 @@ void measure_stream(void)
 			s.busy_cycles += s.last - begin;
 		else if (opt.yield)
 			(void)sched_yield();
+		else if (opt.pause_us)
+			(void)usleep(opt.pause_us);
 		else
 			relax();
 	}

@@ -70,6 +70,7 @@ static const char help[] =
     "The measurement:\n"
     "  --core CPU             run there\n"
     "  --yield                give the CPU to others when there is nothing to do\n"
+    "  --pause US             sleep so long when there is nothing to do\n"
     "  --warmup S, --time S   not measured, measured (1, 5)\n"
     "  --latency              stamp the frames and print percentiles; use it with --rate\n"
     "  --wake N               instead of a stream: N single frames, each after a silence, and how long each took\n"
@@ -194,6 +195,7 @@ static void parse_mac(const char *s)
 	X(server, 0, opt.server = true)                                                                                \
 	X(core, 1, opt.core = (int)integer(optarg, 0, CPU_SETSIZE - 1, "--core"))                                      \
 	X(yield, 0, opt.yield = true)                                                                                  \
+	X(pause, 1, opt.pause_us = integer(optarg, 1, 1000, "--pause"))                                                \
 	X(warmup, 1, opt.warmup_s = number(optarg, 0, 1e6, "--warmup"))                                                \
 	X(time, 1, opt.time_s = number(optarg, 0, 1e6, "--time"))                                                      \
 	X(latency, 0, opt.latency = true)                                                                              \

@@ -26,6 +26,7 @@ struct options {
 	unsigned size;	    /* of the frames, without FCS */
 	unsigned ring;	    /* descriptors a ring, a power of two */
 	unsigned burst;	    /* frames a turn and sender */
+	unsigned pause_us;  /* to sleep when there is nothing to do; 0: not */
 	unsigned flows;	    /* UDP source ports in turn */
 	unsigned timeout_s; /* how long to wait for the switch */
 	unsigned wake;	    /* > 0: that many single frames after silence instead of a stream */

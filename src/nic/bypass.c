@@ -34,13 +34,13 @@ struct worker *bypass_worker(const struct nic *n, struct worker *otherwise)
 
 void bypass_passes(struct worker *w, struct frame_ref *r)
 {
-	const struct filter_table *t = __atomic_load_n(&r->nic->filters, __ATOMIC_ACQUIRE);
-	struct verdict verdict = classify(r->nic, t, &r->f);
+	const struct nic *n = frame_nic(&r->f);
+	struct verdict verdict = classify(n, __atomic_load_n(&n->filters, __ATOMIC_ACQUIRE), &r->f);
 	struct nic_vport *v;
 
 	if (verdict.kind == VERDICT_ONE) /* another VPort's, when its filter moved meanwhile */
-		r->dst_vport = verdict.vport;
-	v = vport_of(r->nic, r->dst_vport);
+		r->f.dst = (uint16_t)verdict.vport;
+	v = vport_of(n, r->f.dst);
 	if (v)
 		count(&vport_counters(v, w)->c.bypass_frames, 1);
 	if (tapped(w))

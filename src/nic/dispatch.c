@@ -21,34 +21,48 @@ static inline struct row *row_of(struct worker *w, struct nic_queue *q)
 	return &w->row[w->nrows - 1];
 }
 
-/* Frames f … end - 1 to a ring of this worker, as they lie, up to the first that its driver does not take so. Returns it,
- * or end. */
-static inline struct frame *put_run(struct worker *w, struct frame *f, struct frame *const end, struct nic_queue *q)
+/* Frames on their way to one ring: one behind the other, or (r) each in its reference. */
+struct run {
+	struct frame *f;
+	struct frame_ref *const *r;
+	unsigned n;
+};
+
+static inline __attribute__((always_inline)) struct frame *frame_at(const struct run *s, unsigned k)
+{
+	return s->r ? &s->r[k]->f : s->f + k;
+}
+
+/* From the k-th frame on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
+static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, const struct run *s, unsigned k, struct nic_queue *q)
 {
 	const uint8_t hdr_len = q->rx.hdr_len, finish = OFFLOAD_NEEDS & (uint8_t)~q->takes;
 	const bool in_bytes = is_set(&q->vport->tags_inline);
-	struct frame *const first = f;
+	const unsigned first = k;
 	struct delivery *d;
 	struct vq_buf *b;
 	struct row *r;
 
-	if (w->ndeliver + (unsigned)(end - f) > WORKER_DELIVERIES)
+	if (w->ndeliver + s->n - k > WORKER_DELIVERIES)
 		deliver_rings(w);
-	if (f == end || (f->offload & finish))
-		return f;
+	if (k == s->n || (frame_at(s, k)->offload & finish))
+		return k;
 	r = row_of(w, q);
 	d = &w->deliver[w->ndeliver];
 	b = &w->rx_buf[w->ndeliver];
-	for (; f < end && !(f->offload & finish); f++, d++, b++) {
+	for (; k < s->n; k++, d++, b++) {
+		struct frame *f = frame_at(s, k);
 		enum tag_op op = frame_tag_op(f, in_bytes);
 		uint32_t len = frame_out_len(f, op);
 
+		if (f->offload & finish)
+			break;
 		b->len = hdr_len + len;
 		*d = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
 	}
-	r->n = (uint16_t)(r->n + (f - first));
-	w->ndeliver += (unsigned)(f - first);
-	return f;
+	r->n = (uint16_t)(r->n + k - first);
+	w->ndeliver += k - first;
+	return k;
 }
 
 /* To a ring whose driver does not take the frame as its sender left it. */
@@ -63,14 +77,21 @@ static void deliver_finished(struct worker *w, const struct frame *f, struct nic
 	}
 	finish_count(q->cnt, &s);
 	while ((part = finish_next(w, &s)))
-		(void)put_run(w, part, part + 1, q);
+		(void)put_run(w, &(const struct run){ .f = part, .n = 1 }, 0, q);
 }
 
-/* Frames f … end - 1 to a ring of this worker. */
-static inline void add_deliveries(struct worker *w, struct frame *f, struct frame *end, struct nic_queue *q)
+/* To a ring of this worker. */
+static inline __attribute__((always_inline)) void add_deliveries(struct worker *w, const struct run *s, struct nic_queue *q)
 {
-	while ((f = put_run(w, f, end, q)) < end)
-		deliver_finished(w, f++, q);
+	unsigned k = 0;
+
+	while ((k = put_run(w, s, k, q)) < s->n)
+		deliver_finished(w, frame_at(s, k++), q);
+}
+
+static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q)
+{
+	add_deliveries(w, &(const struct run){ .f = f, .n = 1 }, q);
 }
 
 /*
@@ -99,7 +120,7 @@ static void to_bypassed(struct worker *w, struct frame *f, struct nic_vport *v)
 	struct nic_queue *q = bypass_receiver(v, f);
 	enum nic_drop why = NIC_DROP_RX_NOT_CONNECTED;
 
-	if (!q || !handover_copy(w, route(w, &vport_counters(v, w)->route[q->qp], bypass_worker(v->nic, w)), f, v->nic, v->id, &why))
+	if (!q || !handover_copy(w, route(w, &vport_counters(v, w)->route[q->qp], bypass_worker(v->nic, w)), f, (uint16_t)v->id, &why))
 		drop_frame(w, v->nic, v, f, why);
 }
 
@@ -122,10 +143,10 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 		to = route(w, &cnt->route[0], __atomic_load_n(&host->worker, __ATOMIC_ACQUIRE));
 	}
 	if (to != w) {
-		if (!handover_frame(w, to, f, frame_nic(f), v->id, &why))
+		if (!handover_frame(w, to, f, (uint16_t)v->id, &why))
 			drop_frame(w, frame_nic(f), v, f, why);
 	} else if (q) {
-		add_deliveries(w, f, f + 1, q);
+		add_delivery(w, f, q);
 	} else {
 		egress_port(w, host, f, frame_tag_op(f, true), v);
 	}
@@ -144,7 +165,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 	to = route(w, &n->wire_cnt[w->index].route[0], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
 	if (to == w)
 		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
-	else if (!handover_frame(w, to, f, n, FRAME_FROM_WIRE, &why))
+	else if (!handover_frame(w, to, f, FRAME_TO_WIRE, &why))
 		dispatch_drop(w, n, f, why);
 }
 
@@ -154,11 +175,16 @@ void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, st
 	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
 
 	if (q)
-		add_deliveries(w, f, f + 1, q);
+		add_delivery(w, f, q);
 	else if (s)
 		egress_port(w, s, f, frame_tag_op(f, true), v ? v : vport_of(n, f->src_vport));
 	else
 		drop_frame(w, n, v, f, NIC_DROP_RX_STOPPED);
+}
+
+void dispatch_arrived_row(struct worker *w, struct frame_ref *const *r, unsigned n, struct nic_queue *q)
+{
+	add_deliveries(w, &(const struct run){ .r = r, .n = n }, q);
 }
 
 struct group_ctx {
@@ -287,26 +313,34 @@ static void give_back(struct worker *w)
 		f = f->queue ? give_back_ring(w, f, end) : release_run(f, end);
 }
 
-/* The ring of this worker that a verdict leads to and that takes frames as they are; NULL: dispatch has to look. */
-static inline struct nic_queue *straight_to(struct worker *w, const struct nic *n, const struct verdict *v)
+/* n frames to a VPort, all to its one queue; false: dispatch has to look at each. */
+static inline bool dispatch_straight(struct worker *w, struct nic_vport *v, struct frame *f, unsigned n)
 {
-	struct nic_vport *p = v->kind == VERDICT_ONE ? vport_of(n, v->vport) : NULL;
-	struct nic_queue *q = p && !__atomic_load_n(&p->rss, __ATOMIC_ACQUIRE) ? __atomic_load_n(&p->queue[0], __ATOMIC_ACQUIRE) : NULL;
+	struct nic_queue *q = only_queue(v);
+	struct worker *to;
+	enum nic_drop why;
 
-	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w && vport_counters(p, w)->route[0] == w->index + 1 ? q : NULL;
+	if (!q)
+		return false;
+	to = route(w, &vport_counters(v, w)->route[0], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
+	if (__builtin_expect(to == w, 1)) {
+		add_deliveries(w, &(const struct run){ .f = f, .n = n }, q);
+		return true;
+	}
+	for (unsigned k = handover_run(w, to, f, n, (uint16_t)v->id, &why); k < n; k++)
+		drop_frame(w, v->nic, v, f + k, why);
+	return true;
 }
 
 /* Frames f … end - 1, of which each follows the one before. Those that may go straight to a ring go there together. */
 static inline void dispatch_run(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f, struct frame *end)
 {
 	const struct verdict v = classify(n, t, f);
-	struct nic_queue *q = straight_to(w, n, &v);
 
-	if (__builtin_expect(q != NULL, 1))
-		add_deliveries(w, f, end, q);
-	else
-		for (; f < end; f++)
-			dispatch(w, n, t, f, &v);
+	if (v.kind == VERDICT_ONE && dispatch_straight(w, vport_of(n, v.vport), f, (unsigned)(end - f)))
+		return;
+	for (; f < end; f++)
+		dispatch(w, n, t, f, &v);
 }
 
 /* The frames of one source from f on; returns the first behind them. */
@@ -364,6 +398,8 @@ void burst_finish(struct worker *w)
 	if (__builtin_expect(w->copies != NULL, 0))
 		bypass_release(w);
 	give_back(w);
+	if (w->wake_mask)
+		handover_publish(w);
 	w->nframes = 0;
 	w->nsegs = 0;
 }

@@ -50,6 +50,8 @@ struct frame {
 	uint8_t offload;  /* enum offload: what the sender left to others; 0: nothing, and vnet is not set */
 	uint32_t src_vport;       /* the sender, FRAME_FROM_WIRE: none */
 	bool follows;             /* the frame before it in the burst has the same source and key */
+	uint8_t origin;           /* of a reference: index of the worker it goes back to */
+	uint16_t dst;             /* of a reference: VPortId, or FRAME_TO_WIRE */
 	struct nic_queue *queue;  /* from a ring, else NULL */
 	uint64_t key;             /* of the filter table */
 	struct frame_ref *held;   /* the first reference made for another worker: it gives the buffer back, not we */
@@ -63,6 +65,7 @@ struct frame {
 _Static_assert(sizeof(struct frame) == 192 && offsetof(struct frame, port) == 128, "three cache lines, the last mostly unused");
 
 #define FRAME_FROM_WIRE UINT32_MAX
+#define FRAME_TO_WIRE	UINT16_MAX
 
 /* The bytes behind hdr of a frame without segs; len 0: none, or they were not read. */
 static inline struct vq_seg frame_rest(const struct frame *f)
@@ -136,15 +139,13 @@ static inline uint32_t frame_edit_header(const struct frame *f, enum tag_op op, 
 	return f->hdr_len + 4u;
 }
 
-/* A frame under way to another worker. Owned by `origin`'s pool; in between by whoever's inbox it lies in. */
+/* A frame under way to another worker. Owned by f.origin's pool; in between by whoever's inbox it lies in. Of most frames the
+ * other worker reads f's first two lines and nothing else: each line more would travel there and back. */
 struct frame_ref {
 	struct frame f;
 	struct vq_seg seg_store[FRAME_SEGS];
 	struct frame_ref *source; /* the frame's first reference, which holds the sender's buffer (maybe this one); NULL: none does */
 	uint32_t pending;         /* of the first: references not come back yet */
-	uint32_t dst_vport;       /* FRAME_FROM_WIRE: the wire */
-	const struct nic *nic;
-	uint16_t origin;          /* index of the worker it goes back to; set when it is taken */
 	uint8_t *copy;            /* of a bypassed frame's bytes (bypass.c); kept for the next one */
 	uint32_t copy_room;
 	struct frame_ref *next;   /* in worker.copies */

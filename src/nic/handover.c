@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+#define REFS_AHEAD 16u /* references whose lines are on the way while those before are worked on */
+
 /* What lies in an inbox: a reference, or one of these marked in the low bits of the pointer. */
 enum { ITEM_REF = 0, ITEM_QUEUE = 1, ITEM_PORT = 2, ITEM_COPY = 3, ITEM_MASK = 3 };
 
@@ -17,42 +19,50 @@ static void *item(void *p, uintptr_t kind)
 	return (void *)((uintptr_t)p | kind);
 }
 
-static bool push(struct worker *w, struct worker *to, void *p)
+/* The other worker sees it when it is published. */
+static inline bool push(struct worker *w, struct worker *to, void *p)
 {
-	if (!spsc_push(&to->inbox[w->index], p))
+	if (!spsc_put(&to->inbox[w->index], p))
 		return false;
 	w->wake_mask |= 1ull << to->index;
 	return true;
 }
 
-/* There is one. */
-static struct frame_ref *take_ref(struct worker *w)
+void handover_publish(struct worker *w)
 {
-	struct frame_ref *r = w->free_refs[--w->nfree_refs];
+	for (uint64_t left = w->wake_mask; left; left &= left - 1) {
+		struct worker *to = w->engine->w[__builtin_ctzll(left)];
 
-	r->origin = (uint16_t)w->index;
-	return r;
+		spsc_publish(&to->inbox[w->index]);
+		spsc_publish(&to->returns[w->index]);
+	}
 }
 
-static struct frame_ref *new_ref(struct worker *w, const struct frame *f)
+/* Its pieces, when there are more than one, into memory of the reference's own. False: memory is short. */
+static bool copy_segs(struct frame_ref *r, const struct frame *f)
 {
-	struct frame_ref *r;
+	r->f.segs = f->nsegs > FRAME_SEGS ? malloc(f->nsegs * sizeof f->segs[0]) : r->seg_store;
+	if (!r->f.segs)
+		return false;
+	memcpy(r->f.segs, f->segs, f->nsegs * sizeof f->segs[0]);
+	return true;
+}
 
-	if (w->nfree_refs == 0)
-		return NULL;
-	r = take_ref(w);
-	r->f = *f;
+/* There is one. NULL: memory is short. */
+static inline struct frame_ref *new_ref(struct worker *w, const struct frame *f, uint16_t dst)
+{
+	struct frame_ref *r = w->free_refs[w->nfree_refs - 1];
+
+	if (__builtin_expect(f->queue && !f->offload && !tapped(w), 1))
+		memcpy(&r->f, f, offsetof(struct frame, port));
+	else
+		r->f = *f;
 	r->f.held = NULL;
-	if (f->segs) {
-		r->f.segs = r->seg_store;
-		if (f->nsegs > FRAME_SEGS)
-			r->f.segs = malloc(f->nsegs * sizeof f->segs[0]);
-		if (!r->f.segs) {
-			w->free_refs[w->nfree_refs++] = r;
-			return NULL;
-		}
-		memcpy(r->f.segs, f->segs, f->nsegs * sizeof f->segs[0]);
-	}
+	r->f.origin = (uint8_t)w->index;
+	r->f.dst = dst;
+	if (__builtin_expect(f->segs != NULL, 0) && !copy_segs(r, f))
+		return NULL;
+	w->nfree_refs--;
 	return r;
 }
 
@@ -63,16 +73,14 @@ static void free_ref(struct worker *w, struct frame_ref *r)
 	w->free_refs[w->nfree_refs++] = r;
 }
 
-bool handover_frame(struct worker *w, struct worker *to, struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why)
+bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why)
 {
-	struct frame_ref *r = new_ref(w, f);
+	struct frame_ref *r = w->nfree_refs ? new_ref(w, f, dst) : NULL;
 
 	if (!r) {
 		*why = NIC_DROP_TX_NO_REFERENCE;
 		return false;
 	}
-	r->nic = n;
-	r->dst_vport = dst;
 	r->source = f->held ? f->held : r;
 	if (!push(w, to, r)) {
 		free_ref(w, r);
@@ -90,6 +98,38 @@ bool handover_frame(struct worker *w, struct worker *to, struct frame *f, const 
 	else
 		f->port->inflight++;
 	return true;
+}
+
+unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
+{
+	struct spsc *inbox = &to->inbox[w->index];
+	unsigned room = spsc_room(inbox, n), k;
+	void *made[WORKER_BURST];
+
+	*why = w->nfree_refs < room ? NIC_DROP_TX_NO_REFERENCE : NIC_DROP_RX_INBOX_FULL;
+	if (w->nfree_refs < room)
+		room = w->nfree_refs;
+	for (k = 0; k < room; k++) {
+		struct frame_ref *r = new_ref(w, &f[k], dst);
+
+		if (!r) {
+			*why = NIC_DROP_TX_NO_REFERENCE;
+			break;
+		}
+		r->source = r;
+		r->pending = 1;
+		f[k].held = r;
+		made[k] = r;
+	}
+	if (k == 0)
+		return 0;
+	spsc_put_all(inbox, made, k);
+	w->wake_mask |= 1ull << to->index;
+	if (f->queue)
+		f->queue->inflight += k;
+	else
+		f->port->inflight += k;
+	return k;
 }
 
 bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q)
@@ -117,12 +157,12 @@ static struct worker *destination(const struct frame_ref *r, struct nic_vport **
 	struct port_source *s;
 
 	*why = NIC_DROP_RX_STOPPED;
-	if (r->dst_vport == FRAME_FROM_WIRE) {
+	if (r->f.dst == FRAME_TO_WIRE) {
 		*v = NULL;
-		s = __atomic_load_n(&r->nic->wire, __ATOMIC_ACQUIRE);
+		s = __atomic_load_n(&frame_nic(&r->f)->wire, __ATOMIC_ACQUIRE);
 		return s ? __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE) : NULL;
 	}
-	*v = vport_of(r->nic, r->dst_vport);
+	*v = vport_of(frame_nic(&r->f), r->f.dst);
 	if (!*v)
 		return NULL;
 	q = bypass_receiver(*v, &r->f);
@@ -132,14 +172,18 @@ static struct worker *destination(const struct frame_ref *r, struct nic_vport **
 	return s ? __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE) : NULL;
 }
 
-static void send_home(struct worker *w, struct frame_ref *r)
+static void send_home(struct worker *w, struct frame_ref *const *r, unsigned n)
 {
-	struct worker *home = w->engine->w[r->origin];
-	bool fits = spsc_push(&home->returns[w->index], r);
+	for (unsigned k = 0, end; k < n; k = end) {
+		struct worker *home = w->engine->w[r[k]->f.origin];
+		struct spsc *returns = &home->returns[w->index];
 
-	assert(fits); /* the ring has more slots than there are references */
-	(void)fits;
-	w->wake_mask |= 1ull << home->index;
+		for (end = k + 1; end < n && r[end]->f.origin == r[k]->f.origin;)
+			end++;
+		assert(spsc_room(returns, end - k) == end - k); /* the ring has more slots than there are references */
+		spsc_put_all(returns, (void *const *)(r + k), end - k);
+		w->wake_mask |= 1ull << home->index;
+	}
 }
 
 static void arrive(struct worker *w, struct frame_ref *r)
@@ -149,12 +193,12 @@ static void arrive(struct worker *w, struct frame_ref *r)
 	struct worker *to = destination(r, &v, &why);
 
 	if (to == w) {
-		dispatch_arrived(w, r->nic, &r->f, v);
+		dispatch_arrived(w, frame_nic(&r->f), &r->f, v);
 		return;
 	}
 	if (to) /* the ring has moved on meanwhile: the reference follows it, and goes home from there */
 		why = NIC_DROP_RX_INBOX_FULL;
-	drop_frame(w, r->nic, v, &r->f, why);
+	drop_frame(w, frame_nic(&r->f), v, &r->f, why);
 }
 
 /* True: it was sent on after its ring, and is not ours any more. */
@@ -174,8 +218,8 @@ static bool pass_on(struct worker *w, struct frame_ref *r)
 	return follow(w, r);
 }
 
-/* The frame's bytes behind the header, in memory of our own. */
-static bool copy_out(struct frame_ref *r, const struct frame *f)
+/* The frame, its bytes behind the header in memory of our own. */
+static bool copy_out(const struct worker *w, struct frame_ref *r, const struct frame *f, uint16_t dst)
 {
 	uint32_t len = f->len - f->hdr_len, done = 0;
 	const struct vq_seg rest = frame_rest(f), *s = f->segs ? f->segs : &rest;
@@ -193,6 +237,8 @@ static bool copy_out(struct frame_ref *r, const struct frame *f)
 		done += s[i].len;
 	}
 	r->f = *f;
+	r->f.origin = (uint8_t)w->index;
+	r->f.dst = dst;
 	r->f.held = NULL;
 	r->f.segs = NULL;
 	r->f.nsegs = 1;
@@ -200,16 +246,14 @@ static bool copy_out(struct frame_ref *r, const struct frame *f)
 	return true;
 }
 
-bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why)
+bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, uint16_t dst, enum nic_drop *why)
 {
 	struct frame_ref *r;
 
 	*why = NIC_DROP_TX_NO_REFERENCE;
-	if (w->nfree_refs == 0 || !copy_out(w->free_refs[w->nfree_refs - 1], f))
+	if (w->nfree_refs == 0 || !copy_out(w, w->free_refs[w->nfree_refs - 1], f, dst))
 		return false;
-	r = take_ref(w);
-	r->nic = n;
-	r->dst_vport = dst;
+	r = w->free_refs[--w->nfree_refs];
 	r->source = NULL;
 	if (to != w && !push(w, to, item(r, ITEM_COPY))) {
 		free_ref(w, r);
@@ -238,37 +282,108 @@ void handover_copy_done(struct worker *w, struct frame_ref *r)
 	free_ref(w, r);
 }
 
+/* The references of a burst that stay here, and the rings of this worker that they go straight to; NULL: arrive has to look. */
+struct arrivals {
+	unsigned n;
+	struct frame_ref *r[WORKER_BURST];
+	struct nic_queue *q[WORKER_BURST];
+};
+
+static inline struct nic_queue *ring_here(const struct worker *w, const struct frame_ref *r)
+{
+	struct nic_queue *q = only_queue(vport_of(frame_nic(&r->f), r->f.dst));
+
+	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w ? q : NULL;
+}
+
+/* A reference: to the ring of the one before it when it has the same source and destination. */
+static inline void take_frame(struct worker *w, struct arrivals *a, struct frame_ref *r)
+{
+	const struct frame_ref *last = a->n ? a->r[a->n - 1] : NULL;
+	struct nic_queue *q;
+
+	if (last && r->f.queue && last->f.queue == r->f.queue && last->f.dst == r->f.dst)
+		q = a->q[a->n - 1];
+	else
+		q = ring_here(w, r);
+	if (__builtin_expect(!q, 0) && follow(w, r))
+		return;
+	a->r[a->n] = r;
+	a->q[a->n++] = q;
+}
+
+/* Whatever else comes in an inbox. */
+static __attribute__((noinline)) void take_item(struct worker *w, struct arrivals *a, void *got)
+{
+	uintptr_t kind = (uintptr_t)got & ITEM_MASK;
+	void *p = (void *)((uintptr_t)got & ~(uintptr_t)ITEM_MASK);
+
+	if (kind == ITEM_QUEUE) {
+		worker_add_queue(w, p);
+	} else if (kind == ITEM_PORT) {
+		worker_add_port(w, p);
+	} else if (!pass_on(w, p)) {
+		a->r[a->n] = p;
+		a->q[a->n++] = NULL;
+	}
+}
+
+static inline void prefetch_got(const void *got)
+{
+	const char *r = got; /* or a pointer with a mark, which does no harm */
+
+	__builtin_prefetch(r + offsetof(struct frame_ref, f.hdr));
+	__builtin_prefetch(r + offsetof(struct frame_ref, f.rest));
+}
+
+static void take_inbox(struct worker *w, struct arrivals *a, void *const *got, unsigned n)
+{
+	for (unsigned k = 0; k < n && k < REFS_AHEAD; k++)
+		prefetch_got(got[k]);
+	for (unsigned k = 0; k < n; k++) {
+		if (k + REFS_AHEAD < n)
+			prefetch_got(got[k + REFS_AHEAD]);
+		if (__builtin_expect(((uintptr_t)got[k] & ITEM_MASK) == ITEM_REF, 1))
+			take_frame(w, a, got[k]);
+		else
+			take_item(w, a, got[k]);
+	}
+}
+
+static void arrive_all(struct worker *w, const struct arrivals *a)
+{
+	for (unsigned k = 0, end; k < a->n; k = end) {
+		end = k + 1;
+		if (!a->q[k]) {
+			arrive(w, a->r[k]);
+			continue;
+		}
+		while (end < a->n && a->q[end] == a->q[k])
+			end++;
+		dispatch_arrived_row(w, &a->r[k], end - k, a->q[k]);
+	}
+}
+
 unsigned handover_inbox(struct worker *w)
 {
 	unsigned total = 0;
 
 	for (unsigned i = 0; i < w->engine->nworkers; i++) {
 		void *got[WORKER_BURST];
-		struct frame_ref *here[WORKER_BURST];
-		unsigned n, nhere = 0;
+		struct arrivals a;
+		unsigned n = i == w->index ? 0 : spsc_pop(&w->inbox[i], got, WORKER_BURST);
 
-		if (i == w->index)
+		if (n == 0)
 			continue;
-		n = spsc_pop(&w->inbox[i], got, WORKER_BURST);
-		for (unsigned k = 0; k < n; k++) {
-			uintptr_t kind = (uintptr_t)got[k] & ITEM_MASK;
-			void *p = (void *)((uintptr_t)got[k] & ~(uintptr_t)ITEM_MASK);
-
-			if (__builtin_expect(kind == ITEM_QUEUE, 0))
-				worker_add_queue(w, p);
-			else if (__builtin_expect(kind == ITEM_PORT, 0))
-				worker_add_port(w, p);
-			else if (!(__builtin_expect(kind == ITEM_COPY, 0) ? pass_on(w, p) : follow(w, p)))
-				here[nhere++] = p;
-		}
+		a.n = 0;
+		take_inbox(w, &a, got, n);
 		if (tapped(w))
-			tap_arrived(w, here, nhere);
-		for (unsigned k = 0; k < nhere; k++)
-			arrive(w, here[k]);
-		if (nhere)
+			tap_arrived(w, a.r, a.n);
+		arrive_all(w, &a);
+		if (a.n)
 			dispatch_carry_out(w);
-		for (unsigned k = 0; k < nhere; k++)
-			send_home(w, here[k]);
+		send_home(w, a.r, a.n);
+		handover_publish(w);
 		total += n;
 	}
 	return total;
@@ -300,6 +415,34 @@ static void came_home(struct worker *w, struct frame_ref *r)
 	free_ref(w, s);
 }
 
+/* Nobody but it holds the buffer, which is of this ring. */
+static inline bool sole(const struct frame_ref *r, const struct nic_queue *q)
+{
+	return r->source == r && r->pending == 1 && r->f.queue == q;
+}
+
+/* References from got on that alone hold buffers of one ring; returns how many. */
+static unsigned row_came_home(struct worker *w, void *const *got, unsigned n)
+{
+	struct nic_queue *q = ((const struct frame_ref *)got[0])->f.queue;
+	uint16_t id[WORKER_BURST], ndesc[WORKER_BURST];
+	unsigned k;
+
+	for (k = 0; k < n && sole(got[k], q); k++) {
+		struct frame_ref *r = got[k];
+
+		id[k] = r->f.id;
+		ndesc[k] = r->f.ndesc;
+		free_ref(w, r);
+	}
+	if (k == 0)
+		return 0;
+	virtqueue_done_row(&q->tx, id, ndesc, k);
+	q->inflight -= k;
+	notify_tx(w, q);
+	return k;
+}
+
 unsigned handover_returns(struct worker *w)
 {
 	unsigned total = 0;
@@ -308,8 +451,13 @@ unsigned handover_returns(struct worker *w)
 		void *got[WORKER_BURST];
 		unsigned n = spsc_pop(&w->returns[i], got, WORKER_BURST); /* ours too: a reference may follow its ring home */
 
-		for (unsigned k = 0; k < n; k++)
-			came_home(w, got[k]);
+		for (unsigned k = 0, row; k < n; k += row) {
+			row = ((const struct frame_ref *)got[k])->f.queue ? row_came_home(w, got + k, n - k) : 0;
+			if (row == 0) {
+				came_home(w, got[k]);
+				row = 1;
+			}
+		}
 		total += n;
 	}
 	return total;

@@ -353,6 +353,12 @@ static inline struct nic_queue *receiver(const struct nic_vport *v, const struct
 	return q ? q : __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE);
 }
 
+/* The queue that gets all frames of the VPort, NULL: no table chooses among several and there is one. v may be NULL. */
+static inline struct nic_queue *only_queue(const struct nic_vport *v)
+{
+	return v && !__atomic_load_n(&v->rss, __ATOMIC_ACQUIRE) ? __atomic_load_n(&v->queue[0], __ATOMIC_ACQUIRE) : NULL;
+}
+
 static inline const struct nic *frame_nic(const struct frame *f)
 {
 	return f->queue ? f->queue->nic : f->port->nic;
@@ -457,8 +463,13 @@ void deliver_rings(struct worker *w);
 void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src);
 void egress_flush(struct worker *w, struct port_source *s);
 /* ---- handover.c: worker ---- */
-/* The frame to a VPort (or FRAME_FROM_WIRE: the wire) that another worker has; false: dropped, *why. */
-bool handover_frame(struct worker *w, struct worker *to, struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why);
+/* The frame to a VPort (or FRAME_TO_WIRE) that another worker has; false: dropped, *why. */
+bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why);
+/* n frames of one source, as they lie, none of which was handed over before. Returns how many went; those behind them have to be
+ * dropped, *why. */
+unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why);
+/* What was put into others' inboxes and returns in this turn is seen by them from now on (worker_wake comes after it). */
+void handover_publish(struct worker *w);
 /* The queue itself: `to` polls its transmit ring from now on. False: the inbox is full, try again. */
 bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q);
 bool handover_port(struct worker *w, struct worker *to, struct port_source *s);
@@ -466,7 +477,7 @@ unsigned handover_inbox(struct worker *w);
 unsigned handover_returns(struct worker *w);
 /* The frame to a bypassed VPort by way of `to`, the default queue's worker (maybe this one): its bytes are copied, so that
  * its sender gets the buffer back at the end of the burst. False: dropped, *why. */
-bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, const struct nic *n, uint32_t dst, enum nic_drop *why);
+bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, uint16_t dst, enum nic_drop *why);
 /* A copy that this worker made is not needed any more. */
 void handover_copy_done(struct worker *w, struct frame_ref *r);
 /* ---- bypass.c: worker ---- */
@@ -486,6 +497,8 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v);
 void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f);
 /* A frame that arrived from another worker, to a ring or port that is here now; v NULL: the wire. */
 void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v);
+/* Frames that arrived from another worker, to a ring of this one. */
+void dispatch_arrived_row(struct worker *w, struct frame_ref *const *r, unsigned n, struct nic_queue *q);
 /* Carries out what the lists of rings and ports hold; afterwards no frame's bytes are needed any more. */
 void dispatch_carry_out(struct worker *w);
 /* A frame goes nowhere, which is counted at its sender. */

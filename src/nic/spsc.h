@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct spsc {
 	_Alignas(64) uint32_t head; /* consumer writes; the producer's acquire load pairs with its release store */
 	_Alignas(64) uint32_t tail; /* producer writes; the consumer's acquire load pairs with its release store */
+	uint32_t put;               /* producer's: behind what it has put in, published or not */
 	uint32_t head_seen;         /* producer's: the head when it last looked */
 	_Alignas(64) uint32_t mask;
 	void **slot;
@@ -31,32 +33,70 @@ static inline void spsc_fini(struct spsc *r)
 	r->slot = NULL;
 }
 
-/* Producer. False: full. */
-static inline bool spsc_push(struct spsc *r, void *p)
+/* Producer: the consumer sees it when it is published. False: full. */
+static inline bool spsc_put(struct spsc *r, void *p)
 {
-	uint32_t t = r->tail;
-
-	if (t - r->head_seen > r->mask) {
+	if (r->put - r->head_seen > r->mask) {
 		r->head_seen = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
-		if (t - r->head_seen > r->mask)
+		if (r->put - r->head_seen > r->mask)
 			return false;
 	}
-	r->slot[t & r->mask] = p;
-	__atomic_store_n(&r->tail, t + 1, __ATOMIC_RELEASE);
+	r->slot[r->put++ & r->mask] = p;
+	return true;
+}
+
+/* Producer: how many of n can be put in. */
+static inline unsigned spsc_room(struct spsc *r, unsigned n)
+{
+	uint32_t room = r->mask + 1 - (r->put - r->head_seen);
+
+	if (room < n) {
+		r->head_seen = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
+		room = r->mask + 1 - (r->put - r->head_seen);
+	}
+	return room < n ? room : n;
+}
+
+/* Producer: n pointers for which there is room. */
+static inline void spsc_put_all(struct spsc *r, void *const *p, unsigned n)
+{
+	uint32_t at = r->put & r->mask, first = r->mask + 1 - at < n ? r->mask + 1 - at : n;
+
+	memcpy(r->slot + at, p, first * sizeof *p);
+	memcpy(r->slot, p + first, (n - first) * sizeof *p);
+	r->put += n;
+}
+
+/* Producer: all that was put in. */
+static inline void spsc_publish(struct spsc *r)
+{
+	if (r->tail != r->put)
+		__atomic_store_n(&r->tail, r->put, __ATOMIC_RELEASE);
+}
+
+/* Producer: both at once. */
+static inline bool spsc_push(struct spsc *r, void *p)
+{
+	if (!spsc_put(r, p))
+		return false;
+	spsc_publish(r);
 	return true;
 }
 
 /* Consumer: up to n pointers into out[]; returns how many. */
 static inline unsigned spsc_pop(struct spsc *r, void **out, unsigned n)
 {
-	uint32_t h = r->head, have = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) - h;
+	uint32_t h = r->head, have = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) - h, at, first;
 
 	if (n > have)
 		n = have;
-	for (unsigned i = 0; i < n; i++)
-		out[i] = r->slot[(h + i) & r->mask];
-	if (n)
-		__atomic_store_n(&r->head, h + n, __ATOMIC_RELEASE);
+	if (n == 0)
+		return 0;
+	at = h & r->mask;
+	first = r->mask + 1 - at < n ? r->mask + 1 - at : n;
+	memcpy(out, r->slot + at, first * sizeof *out);
+	memcpy(out + first, r->slot, (n - first) * sizeof *out);
+	__atomic_store_n(&r->head, h + n, __ATOMIC_RELEASE);
 	return n;
 }
 

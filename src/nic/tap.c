@@ -298,7 +298,7 @@ static void trace_step(struct worker *w, const struct frame_ref *ref, enum vmq_t
 			continue;
 		r = record(w, now, type, &ref->f, TAG_KEEP, true);
 		r.frame = ref->f.watch;
-		r.vport = ref->dst_vport;
+		r.vport = ref->f.dst == FRAME_TO_WIRE ? VMQ_TAP_WIRE : ref->f.dst;
 		put(w, s->tap[i], &r, NULL, TAG_KEEP, 0);
 	}
 }

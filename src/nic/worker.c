@@ -394,6 +394,7 @@ static unsigned poll_ports(struct worker *w)
 
 static void wake_others(struct worker *w)
 {
+	handover_publish(w);
 	while (w->wake_mask) {
 		worker_wake(w->engine->w[__builtin_ctzll(w->wake_mask)]);
 		w->wake_mask &= w->wake_mask - 1;

@@ -86,6 +86,7 @@ static void worker_turn(struct worker *w)
 	}
 	burst_finish(w);
 	notify_flush(w, true);
+	handover_publish(w);
 	w->wake_mask = 0;
 	w->turn++;
 }
