@@ -313,22 +313,28 @@ static void give_back(struct worker *w)
 		f = f->queue ? give_back_ring(w, f, end) : release_run(f, end);
 }
 
+/* n frames to a VPort that another worker has, or had. */
+static __attribute__((noinline)) void dispatch_over(struct worker *w, struct worker *to, struct nic_vport *v, struct frame *f, unsigned n)
+{
+	enum nic_drop why;
+
+	for (unsigned k = handover_run(w, to, f, n, (uint16_t)v->id, &why); k < n; k++)
+		drop_frame(w, v->nic, v, f + k, why);
+}
+
 /* n frames to a VPort, all to its one queue; false: dispatch has to look at each. */
 static inline bool dispatch_straight(struct worker *w, struct nic_vport *v, struct frame *f, unsigned n)
 {
 	struct nic_queue *q = only_queue(v);
 	struct worker *to;
-	enum nic_drop why;
 
 	if (!q)
 		return false;
 	to = route(w, &vport_counters(v, w)->route[0], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
-	if (__builtin_expect(to == w, 1)) {
+	if (__builtin_expect(to == w, 1))
 		add_deliveries(w, &(const struct run){ .f = f, .n = n }, q);
-		return true;
-	}
-	for (unsigned k = handover_run(w, to, f, n, (uint16_t)v->id, &why); k < n; k++)
-		drop_frame(w, v->nic, v, f + k, why);
+	else
+		dispatch_over(w, to, v, f, n);
 	return true;
 }
 
