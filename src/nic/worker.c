@@ -161,10 +161,17 @@ static void unwatch_port(struct worker *w, struct port_source *s)
 	s->watched = false;
 }
 
+/* How long it may be without frames (cycles) and is polled still. A worker that never sleeps polls what costs it a look at
+ * memory; what costs a system call it asks the descriptors for, with those of armed rings. */
+static uint64_t port_silent(const struct worker *w, const struct port_source *s)
+{
+	return w->silent == SLEEP_FOR_EVER && s->port->asks_kernel ? RING_SILENT_US * w->engine->cycles_per_us : w->silent;
+}
+
 static void unwatch_busy_ports(struct worker *w)
 {
 	for (unsigned i = 0; i < w->nports; i++)
-		if (w->ports[i]->active && w->now - w->ports[i]->last_work <= w->silent)
+		if (w->ports[i]->active && w->now - w->ports[i]->last_work <= port_silent(w, w->ports[i]))
 			unwatch_port(w, w->ports[i]);
 }
 
@@ -384,7 +391,7 @@ static unsigned poll_ports(struct worker *w)
 		if (n) {
 			s->last_work = w->now;
 			total += n;
-		} else if (w->now - s->last_work > w->silent) {
+		} else if (w->now - s->last_work > port_silent(w, s)) {
 			s->active = false;
 			watch_port(w, s);
 		}

@@ -111,6 +111,7 @@ struct port_ops {
 struct port {
 	const struct port_ops *ops;
 	bool tells_sent;   /* xdp, packet: who watches the descriptor is woken for each frame sent, too. Constant after open */
+	bool asks_kernel;  /* tap: rx_burst is a system call, also when there is nothing. Constant after open */
 	unsigned offloads; /* enum offload: what tx_burst takes unfinished; constant after open */
 	unsigned rx_queues; /* xdp: how many of the device's receive queues are served; 0: whatever it has. Constant after open */
 	unsigned mtu_max; /* xdp: the largest MTU of the device whose frames fit its buffers; 0: any. Constant after open */

@@ -114,6 +114,7 @@ static int tap_offloads(struct tap_port *p, struct vmq_err *err)
 	const unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 	int rc, size = (int)VNET_LEN;
 
+	p->port.asks_kernel = true;
 	p->port.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN;
 	if (ioctl(p->fd, TUNSETVNETHDRSZ, &size) == 0) {
 		if (ioctl(p->fd, TUNSETOFFLOAD, (unsigned long)(tcp | TUN_F_USO4 | TUN_F_USO6)) == 0) { /* Linux 6.2 */

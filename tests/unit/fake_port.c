@@ -20,6 +20,7 @@ struct fake_port_state {
 		uint16_t tci;
 	} in[SLOTS], out[SLOTS];
 	unsigned in_head, in_tail, out_head, out_tail;
+	uint64_t asked;
 };
 
 static struct fake_port_state *state(const struct port *p)
@@ -39,6 +40,7 @@ static unsigned rx_burst(struct port *p, struct port_frame *f, unsigned n)
 	uint64_t v;
 
 	pthread_mutex_lock(&s->lock);
+	s->asked++;
 	for (; got < n && s->in_head != s->in_tail; got++, s->in_head++) {
 		struct slot *x = &s->in[s->in_head % SLOTS];
 
@@ -109,6 +111,16 @@ void fake_port_free(struct fake_port *p)
 	close(p->s->fd);
 	free(p->s);
 	free(p);
+}
+
+uint64_t fake_port_asked(const struct fake_port *p)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&p->s->lock);
+	n = p->s->asked;
+	pthread_mutex_unlock(&p->s->lock);
+	return n;
 }
 
 static void put(struct fake_port *p, const void *frame, uint32_t len, bool beside, const struct virtio_net_hdr *vnet)

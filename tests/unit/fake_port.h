@@ -24,6 +24,8 @@ void fake_port_put_vnet(struct fake_port *p, const void *frame, uint32_t len, co
 const struct virtio_net_hdr *fake_port_vnet(const struct fake_port *p);
 /* Waits up to ten seconds for a frame that went out; its length, 0: none came. */
 uint32_t fake_port_get(struct fake_port *p, uint8_t *out);
+/* How often it was asked for frames that came in. */
+uint64_t fake_port_asked(const struct fake_port *p);
 /* True when nothing has gone out for 30 ms. */
 bool fake_port_is_empty(struct fake_port *p);
 

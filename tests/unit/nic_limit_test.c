@@ -372,6 +372,53 @@ static void test_worker_policy(void **s)
 	unpair();
 }
 
+/* Waits until the worker has gone round n times more. */
+static void rounds(uint64_t n)
+{
+	uint64_t begin = worker(0).polls;
+
+	for (unsigned i = 0; i < 30000 && worker(0).polls - begin < n; i++)
+		pause_ms(1);
+	assert_true(worker(0).polls - begin >= n);
+}
+
+/* poll: a silent port is looked at in every round, but for one that has to ask the kernel: that one's descriptor says when. */
+static void test_poll_asks_the_kernel_only_when_told(void **s)
+{
+	for (unsigned asks = 0; asks < 2; asks++) {
+		struct fake_port *wire = fake_port_new(), *host = fake_port_new();
+		struct vmq_err err = { "" };
+		uint8_t f[60], out[60];
+		uint64_t asked = 0;
+
+		(void)s;
+		wire->port.asks_kernel = asks;
+		assert_int_equal(nic_wire_attach(nic, &wire->port, cpu[0], &err), 0);
+		assert_int_equal(nic_vport_attach_port(nic, 0, &host->port, &err), 0);
+		assert_int_equal(nic_engine_set_policy(engine, cpu[0], NIC_POLICY_POLL), 0);
+		make_frame(f, 9, 1, 0, sizeof f);
+		for (unsigned i = 0; i < 30000; i++) { /* until it is silent; a round under way may ask once more */
+			asked = fake_port_asked(wire);
+			rounds(1000);
+			if (fake_port_asked(wire) == asked || !asks)
+				break;
+		}
+		if (asks)
+			assert_int_equal(fake_port_asked(wire), asked);
+		else
+			assert_true(fake_port_asked(wire) - asked >= 900);
+		fake_port_put(wire, f, sizeof f);
+		assert_int_equal(fake_port_get(host, out), sizeof f);
+		assert_memory_equal(out, f, sizeof f);
+		assert_false(worker(0).asleep);
+		assert_int_equal(nic_engine_set_policy(engine, cpu[0], NIC_POLICY_ADAPTIVE), 0);
+		assert_int_equal(nic_wire_detach(nic), 0);
+		assert_int_equal(nic_vport_detach_port(nic, 0), 0);
+		fake_port_free(wire);
+		fake_port_free(host);
+	}
+}
+
 /* Interrupts held back are sent when their time has come although the worker sleeps; each is counted by its delay. */
 static void test_moderation_by_numbers_while_asleep(void **s)
 {
@@ -449,6 +496,7 @@ int main(void)
 		T(test_storm_limit),
 		T(test_bad_limits_are_refused),
 		T(test_worker_policy),
+		T(test_poll_asks_the_kernel_only_when_told),
 		T(test_moderation_by_numbers_while_asleep),
 		T(test_spurious_kicks),
 		T(test_spurious_notifications),
