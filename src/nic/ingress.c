@@ -158,7 +158,8 @@ static inline void prefetch_frame(const struct vq_buf *b, uint8_t hdr_len)
 	__builtin_prefetch((const void *)((uintptr_t)b->ptr + hdr_len)); /* may be NULL */
 }
 
-unsigned ingress_queue(struct worker *w, struct nic_queue *q)
+/* There is something, or the ring breaks. */
+static __attribute__((noinline)) unsigned take_frames(struct worker *w, struct nic_queue *q)
 {
 	struct virtqueue *vq = &q->tx;
 	struct frame *const first = &w->frame[w->nframes], *f = first;
@@ -173,10 +174,8 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	struct { unsigned behind; uint16_t pos; } chain = { 0, 0 }; /* the last one taken: it is before number `behind` */
 	bool limited;
 
-	if (n == 0) {
-		q->credit = 0; /* who has nothing to send owes nothing */
+	if (n == 0)
 		return 0;
-	}
 	limited = is_set(&q->vport->tx_limited);
 	if (__builtin_expect(limited, 0)) {
 		n = within_limit(w, q, n, &credit);
@@ -233,6 +232,14 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q)
 	if (__builtin_expect(limited, 0))
 		limit_take(&q->vport->limit.tx, w->now, i, bytes);
 	return i;
+}
+
+unsigned ingress_queue(struct worker *w, struct nic_queue *q)
+{
+	if (virtqueue_ready(&q->tx, q->tx.last_avail))
+		return take_frames(w, q);
+	q->credit = 0; /* who has nothing to send owes nothing */
+	return 0;
 }
 
 /* A frame of a port, its bytes at pf->data; false: dropped, it is the caller's to release. last: as for frame_find_key. */
