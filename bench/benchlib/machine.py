@@ -133,6 +133,14 @@ def receivers(device):
     return got
 
 
+# ---- how far the cores are from each other ----
+
+def line_cycles(env):
+    """Cycles that the switch's core takes for a cache line that the generator's has read; None: not known."""
+    r = subprocess.run([env.lines, str(env.cpu), str(env.gen_cpu)], capture_output=True, text=True, check=False)
+    return float(r.stdout.partition('=')[2]) if r.returncode == 0 else None
+
+
 # ---- huge pages ----
 
 @contextlib.contextmanager

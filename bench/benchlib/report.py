@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from .cases import BY_NAME, CASES
 
 COLUMNS = ['for', 'case', 'variant', 'round', 'cycle', 'value', 'unit', 'clean', 'taken_pct', 'steal_pct', 'size', 'rx_mpps', 'tx_mpps',
-           'lost_pct', 'misdelivered', 'gen_busy_pct', 'tx_ring_full_pct', 'cycles', 'mhz', 'note']
+           'lost_pct', 'misdelivered', 'gen_busy_pct', 'tx_ring_full_pct', 'cycles', 'mhz', 'line_cycles', 'note']
 
 
 def clean(rows):
@@ -137,6 +137,44 @@ def _to(case, aim):
     return aim.to[1] if aim.to[0] == case.name else f'{aim.to[1]}: {BY_NAME[aim.to[0]].title}'
 
 
+# ---- near and far ----
+
+TWO_SPEEDS = 2.0 # times as long for a line: these are two speeds and not one that scatters
+
+
+def speeds(rows):
+    """What parts cycles in which the cores were near from those in which they were far (line_cycles), and the medians of
+    both; None: there was one speed."""
+    found = sorted({cycle(r) + (r['for'],): r['line_cycles'] for r in rows if r.get('line_cycles')}.values())
+    if len(found) < 8:
+        return None
+    low, high = found[len(found) // 10], found[-1 - len(found) // 10]
+    if high < TWO_SPEEDS * low:
+        return None
+    split = (low * high) ** 0.5
+    return split, *(statistics.median(v for v in found if (v >= split) == far) for far in (False, True))
+
+
+def speeds_table(rows):
+    """The ratios of frame rates, apart for the cores near each other and far from each other."""
+    got = speeds(rows)
+    if not got:
+        return []
+    split, near, far = got
+    lines = ['## Near and far', '', 'How long the switch\'s core takes to get a cache line for writing that the generator\'s has just read, measured before each '
+             f'cycle (`bench/lines.c`): {near:.0f} cycles in some, {far:.0f} in others. Two virtual processors share a cache or not, and that changes '
+             'while the bench runs; so the ratios above are of both kinds together, and here are both.', '',
+             '| case | of | against | near | n | far | n | aim |', '|---|---|---|---|---|---|---|---|']
+    parts = [[r for r in rows if r.get('line_cycles') and (r['line_cycles'] >= split) == part] for part in (False, True)]
+    for c, a, _ in judged(rows):
+        if not a.to or c.unit != 'Mpps':
+            continue
+        found = [ratios(part, (c.name, a.what), a.to) if of(part, c.name, a.what) and of(part, *a.to, c.name) else [] for part in parts]
+        cells = ' | '.join(f'{number(statistics.median(v)) if v else ""} | {len(v)}' for v in found)
+        lines.append(f'| {c.title} | {a.what} | {_to(c, a)} | {cells} | {_bound(a)} |')
+    return lines + ['']
+
+
 # ---- text ----
 
 def table(rows):
@@ -221,6 +259,7 @@ def page(rows, skipped, about, profile):
             'slept or were stopped. A ratio is taken within a cycle, that is of neighbouring slices; shown are the median of n '
             'ratios, and between which two half of them lie. A plain value where nothing is compared. By cycles: what the cycles '
             'a frame of both sides say instead, where both are vmq\'s.', ''] + aims_table(rows) + ['']
+    out += speeds_table(rows)
     out += ['## Measurements', ''] + table(rows) + ['']
     out += ['n: slices in which nobody took the cores away; the others are repeated, then left out. 25 … 75 %: between these lies '
             'half of them. Frame sizes are without FCS, Mpps: million frames a second that arrived where they should. "Generator busy" near 100 % means that '

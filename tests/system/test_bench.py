@@ -48,6 +48,22 @@ def test_compares_builds():
     assert len(lines) == 2 and ' #1 | ' in lines[0] and ' #2 | ' in lines[1] and ' … ' in lines[1], r.stdout
 
 
+def test_near_and_far_are_told_apart(monkeypatch):
+    """Ratios of cycles in which the cores were near, and of those in which they were far, stand in columns of their own."""
+    monkeypatch.syspath_prepend(os.path.join(ROOT, "bench"))
+    from benchlib import report
+
+    def rows(lines):
+        return [{"case": "pair-64", "for": "pair-64", "variant": v, "round": 0, "cycle": i, "clean": True, "unit": "Mpps",
+                 "value": value / (2 if line > 30 and v == "vmq" else 1), "line_cycles": line}
+                for i, line in enumerate(lines) for v, value in (("vmq", 40.0), ("testpmd io", 10.0))]
+
+    both = report.speeds_table(rows([12.0, 60.0, 13.0, 14.0, 58.0, 61.0, 12.5, 12.0, 62.0]))
+    assert [line for line in both if line.startswith("| VM to VM")] == ["| VM to VM, 64 bytes | vmq | testpmd io | 4.00 | 5 | 2.00 | 4 | ≥ 1.7 |"]
+    assert not report.speeds_table(rows([12.0, 14.0, 13.0, 14.0, 15.0, 16.0, 12.5, 12.0, 20.0]))
+    assert not report.speeds_table(rows([12.0, 60.0])) # too few to tell
+
+
 def test_refuses_an_unknown_case():
     r = subprocess.run([os.path.join(ROOT, 'bench/run'), 'pair-65'], capture_output=True, text=True)
     assert r.returncode == 2 and 'there is no case pair-65' in r.stderr
