@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #define KTHREADD      2
 #define START_NAPS    100u
 #define START_NAP_MS  1
+#define SLICE_NS      100000u /* the shortest that Linux gives */
 
 /* <linux/netdev.h>, which is younger than the kernels' headers that this is compiled with. */
 #define NETDEV_FAMILY	      "netdev"
@@ -276,6 +278,27 @@ static bool unplaced(const cpu_set_t *may)
 	return sched_getaffinity(KTHREADD, sizeof all, &all) == 0 && CPU_EQUAL(may, &all);
 }
 
+/* The first version of <linux/sched/types.h>'s sched_attr: older kernels' headers cannot be included beside <sched.h>. */
+struct scheduling {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+/* Run often and briefly: it goes before whoever has the CPU when frames come, the worker that looks for them or somebody else,
+ * where it might wait for the end of his slice of milliseconds. Its share stays the same. Older kernels than 6.12 ignore it. */
+static void shorten_slice(int pid)
+{
+	struct scheduling s = { .size = sizeof s };
+
+	if (syscall(SYS_sched_getattr, pid, &s, sizeof s, 0) != 0 || s.policy != SCHED_OTHER)
+		return;
+	s.runtime = SLICE_NS;
+	(void)syscall(SYS_sched_setattr, pid, &s, 0);
+}
+
 /* Threads of somebody else's too, unless he has placed them. Where that is not allowed the kernel's choice is not a bad one. */
 static void place(const struct napi *n, const struct napi_cpus *cpus)
 {
@@ -284,8 +307,10 @@ static void place(const struct napi *n, const struct napi_cpus *cpus)
 
 		if (n->of[i].pid > 0 && is_napi_thread(n->of[i].pid) &&
 		    sched_getaffinity(n->of[i].pid, sizeof may, &may) == 0 &&
-		    (n->made || unplaced(&may)) && napi_place(&may, cpus, &there))
+		    (n->made || unplaced(&may)) && napi_place(&may, cpus, &there)) {
 			(void)sched_setaffinity(n->of[i].pid, sizeof there, &there);
+			shorten_slice(n->of[i].pid);
+		}
 	}
 }
 

@@ -2,8 +2,8 @@
 /*
  * Whose processor time receiving for a device takes. A device made of software has no interrupt: the kernel receives its
  * frames (its NAPI) on the CPU of whoever sends them, within his system call. A kernel thread can do it instead (threaded
- * NAPI), at the same time as the sender sends. This makes the device's NAPIs have threads, gives the threads their CPUs, and
- * takes it back.
+ * NAPI), at the same time as the sender sends. This makes the device's NAPIs have threads, gives the threads their CPUs and
+ * their time slices, and takes the threads back.
  *
  * From Linux 6.17 a thread is asked for by netlink, for each NAPI, and ends with the NAPI: on veth with our XDP program, whoever
  * ends vmqd and however. Before that there is only the device's attribute `threaded` in sysfs, which stays until it is
@@ -69,7 +69,8 @@ void napi_close(struct napi *n, const struct device *d, bool leave);
 bool napi_lost(struct napi *n);
 
 /* Which of the CPUs a thread may have, `may`, it gets: those that no worker has, if they are two at least (the one who sends
- * needs one, too), else that of the port's worker, which lets it go first. False: leave it (n is 0). */
+ * needs one, too), else that of the port's worker, which lets it go first in a stream. False:
+ * leave it (n is 0). */
 bool napi_place(const cpu_set_t *may, const struct napi_cpus *cpus, cpu_set_t *out);
 
 /* The device's attribute `threaded`, as a descriptor to read and write, of the calling thread's network namespace and

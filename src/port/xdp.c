@@ -22,7 +22,8 @@
  * of queues is read at open; `vmqctl doctor` sees when it has grown since.
  *
  * Where the device receives by a kernel thread of its own (threaded NAPI, napi.h), that thread may be on the worker's CPU, and
- * the worker does not sleep while frames flow: whenever there are none it lets the thread go first.
+ * the worker does not sleep while frames flow: when there are none for the moment it lets the thread go first. Only in a
+ * stream: who lets others go first gives up the rest of his slice to whoever else works on that CPU, for milliseconds.
  *
  * State belongs to the port's worker, except what is constant after open. Nothing is allocated after open.
  */
@@ -67,6 +68,8 @@
 #define KEPT_GENERIC "xdp-generic"
 #define KEPT_MAP     "xdp-map"
 #define KEPT_PROMISC "xdp-promisc"
+#define STREAM_BURST 4u	  /* so many frames at once are a stream */
+#define STREAM_LOOKS 128u /* without frames: it has ended */
 #define KICKS_MAX   8u /* system calls a tx_flush spends at most */
 
 #ifndef XDP_MAX_TX_SKB_BUDGET
@@ -104,6 +107,7 @@ struct xdp_port {
 	bool restore[TAG_OFFLOADS]; /* tag_offloads[i] was on and is to be turned on at close */
 	bool zero_copy;
 	bool napi_thread; /* the device's, perhaps on the worker's CPU */
+	unsigned stream_looks; /* so often it is let go first, yet, before the stream has ended */
 	struct napi napi;
 	struct device dev;
 	char text[320];
@@ -539,6 +543,8 @@ static unsigned queues_burst(struct xdp_port *p, struct port_frame *f, unsigned 
 		got += queue_burst(p, p->next, f + got, n - got);
 		p->next = p->next + 1 < p->nqueues ? p->next + 1 : 0;
 	}
+	if (got > 0)
+		p->stream_looks = got < STREAM_BURST ? 0 : STREAM_LOOKS;
 	return got;
 }
 
@@ -547,8 +553,9 @@ static unsigned xdp_rx_burst(struct port *port, struct port_frame *f, unsigned n
 	struct xdp_port *p = (struct xdp_port *)port;
 	unsigned got = queues_burst(p, f, n);
 
-	if (got > 0 || !p->napi_thread)
+	if (got > 0 || !p->napi_thread || p->stream_looks == 0)
 		return got;
+	p->stream_looks--;
 	(void)sched_yield();
 	return queues_burst(p, f, n);
 }

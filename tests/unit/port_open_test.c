@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -296,6 +297,20 @@ static void test_xdp_napi_tap(void **state)
 	shell("ip -n %s link del tap1", net.near);
 }
 
+/* What the scheduler gives it at a time, in ns; 0: this kernel does not say. */
+static uint64_t slice_of(int pid)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		uint32_t nice, priority;
+		uint64_t runtime, deadline, period;
+	} s = { .size = sizeof s };
+
+	assert_int_equal(syscall(SYS_sched_getattr, pid, &s, sizeof s, 0), 0);
+	return s.runtime;
+}
+
 /* The thread gets the worker's CPU where there are no two others, and lets frames through: it goes first when both have but one. */
 static void test_xdp_napi_thread(void **state)
 {
@@ -312,6 +327,8 @@ static void test_xdp_napi_thread(void **state)
 	cfg.cpus = (struct napi_cpus){ workers, 1, 0 };
 	p = open_ok(&cfg);
 	assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
+	if (slice_of(0))
+		assert_int_equal(slice_of(near_thread(&net)), 100000);
 	assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
 	if (CPU_COUNT(&all) == 2)
 		assert_true(shell_ok("taskset -pc %d | grep -q ': 0$'", near_thread(&net)));
@@ -336,6 +353,8 @@ static void test_xdp_napi_thread(void **state)
 		for (unsigned i = 0; i < FLOWS * 2; i++)
 			send_flow(&far, i % FLOWS, (uint16_t)i);
 		expect_flows(p, FLOWS * 2);
+		send_flow(&far, 0, 0); /* alone: it is no stream, and nobody lets the thread go first */
+		expect_flows(p, 1);
 	}
 	far_close(&far);
 	port_close(p);
