@@ -316,14 +316,23 @@ static void place(const struct napi *n, const struct napi_cpus *cpus)
 
 /* ---- the port's ---- */
 
-static bool wanted(const struct device *d, enum port_napi wish)
+/* Would a thread come to the CPU of a worker that never leaves it? */
+static bool in_the_way(const struct napi_cpus *cpus)
+{
+	cpu_set_t all, there;
+
+	return cpus->own_polls && sched_getaffinity(KTHREADD, sizeof all, &all) == 0 && napi_place(&all, cpus, &there) &&
+	       CPU_ISSET(cpus->own, &there);
+}
+
+static bool wanted(const struct device *d, enum port_napi wish, const struct napi_cpus *cpus)
 {
 	char driver[32], bus[32];
 
 	if (wish != PORT_NAPI_AUTO)
 		return wish == PORT_NAPI_THREAD;
 	device_driver(d, driver, bus);
-	return strcmp(driver, "veth") == 0;
+	return strcmp(driver, "veth") == 0 && !in_the_way(cpus);
 }
 
 /* Remembers beyond this process that the threads are ours, or no longer. */
@@ -362,7 +371,7 @@ void napi_open(struct napi *n, const struct device *d, enum port_napi wish, cons
 	       struct port_kept *kept)
 {
 	int rc, fd = port_kept_take(kept, KEPT_NAPI);
-	bool before = fd >= 0, want = wanted(d, wish);
+	bool before = fd >= 0, want = wanted(d, wish, cpus);
 
 	if (fd >= 0)
 		(void)close(fd);
@@ -382,7 +391,7 @@ void napi_open(struct napi *n, const struct device *d, enum port_napi wish, cons
 			       rc ? strerror(-rc) : "it did not start");
 		log_info("device %s: no thread receives for it: %s", d->name, n->why);
 	}
-	if (wish == PORT_NAPI_LEAVE && n->made && set(n, false) == 0) {
+	if (!want && n->made && set(n, false) == 0) {
 		n->made = false;
 		(void)look(n);
 	}

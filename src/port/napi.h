@@ -24,7 +24,7 @@
 #define NAPI_MAX 128u /* of one device; more are left as they are */
 
 enum port_napi {
-	PORT_NAPI_AUTO,	  /* a thread where the device has no interrupt of its own (veth) */
+	PORT_NAPI_AUTO,	  /* a thread where the device has no interrupt of its own (veth) and a CPU is there for it */
 	PORT_NAPI_THREAD, /* on any device */
 	PORT_NAPI_LEAVE,  /* as it is */
 };
@@ -34,6 +34,7 @@ struct napi_cpus {
 	const uint16_t *workers;
 	unsigned n;
 	unsigned own;
+	bool own_polls; /* own's worker never sleeps: a thread on its CPU has to interrupt it for each frame */
 };
 
 struct mnl_socket;

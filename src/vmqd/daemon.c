@@ -145,6 +145,15 @@ static const char *port_culprit(const struct config_port *c)
 	return c->in[0] && access(c->in, R_OK) < 0 ? "in" : "out";
 }
 
+/* By the file: a policy set later does not change what a port was opened with. */
+static bool worker_polls(const struct config *cfg, unsigned cpu)
+{
+	for (unsigned i = 0; i < cfg->ncpus; i++)
+		if (cfg->cpus[i] == cpu)
+			return cfg->policies[i] == NIC_POLICY_POLL;
+	return false;
+}
+
 static int open_port(const struct adapter *a, const char *key, const struct config_port *c, struct port **out,
 		     struct vmq_err *err)
 {
@@ -156,7 +165,8 @@ static int open_port(const struct adapter *a, const char *key, const struct conf
 		.pcap_rate = c->rate,
 		.pcap_loop = c->loop,
 		.napi = (enum port_napi)c->napi,
-		.cpus = { .workers = a->daemon->cfg->cpus, .n = a->daemon->cfg->ncpus, .own = c->cpu },
+		.cpus = { .workers = a->daemon->cfg->cpus, .n = a->daemon->cfg->ncpus, .own = c->cpu,
+			  .own_polls = worker_polls(a->daemon->cfg, c->cpu) },
 		.fds = fdstore_keep(a->daemon->fdstore),
 	};
 

@@ -324,7 +324,7 @@ static void test_xdp_napi_thread(void **state)
 	if (!xdp_on_veth())
 		skip();
 	port_net_veth(&net, 1500);
-	cfg.cpus = (struct napi_cpus){ workers, 1, 0 };
+	cfg.cpus = (struct napi_cpus){ .workers = workers, .n = 1 };
 	p = open_ok(&cfg);
 	assert_non_null(strstr(p->ops->describe(p), "native, copy, NAPI thread, 2048 buffers"));
 	if (slice_of(0))
@@ -379,10 +379,35 @@ static void test_xdp_napi_lost(void **state)
 	assert_false(near_thread(&net));
 }
 
+/* Every CPU has a worker, so the thread would come to that of the port's: not by itself when that one never sleeps. */
+static void test_xdp_napi_beside_a_worker_that_polls(void **state)
+{
+	struct port_config cfg = config("xdp", "near0");
+	uint16_t workers[1024];
+	struct port *p;
+	unsigned n = (unsigned)sysconf(_SC_NPROCESSORS_CONF);
+
+	(void)state;
+	if (!xdp_on_veth() || n > sizeof workers / sizeof workers[0])
+		skip();
+	for (unsigned i = 0; i < n; i++)
+		workers[i] = (uint16_t)i;
+	port_net_veth(&net, 1500);
+	for (unsigned polls = 0; polls < 2; polls++)
+		for (unsigned k = 0; k < 2; k++) {
+			cfg.napi = k ? PORT_NAPI_THREAD : PORT_NAPI_AUTO;
+			cfg.cpus = (struct napi_cpus){ .workers = workers, .n = n, .own_polls = polls };
+			p = open_ok(&cfg);
+			assert_int_equal(strstr(p->ops->describe(p), "NAPI thread") != NULL, k || !polls);
+			assert_null(p->ops->no_napi_thread(p)); /* it is not missing */
+			port_close(p);
+		}
+}
+
 static void test_napi_place(void **state)
 {
 	static const uint16_t workers[] = { 1, 2 };
-	const struct napi_cpus none = { workers, 0, 0 }, two = { workers, 2, 2 };
+	const struct napi_cpus none = { .workers = workers }, two = { .workers = workers, .n = 2, .own = 2 };
 	cpu_set_t may, out;
 
 	(void)state;
@@ -694,6 +719,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_xdp_napi_tap, no_devices),
 		cmocka_unit_test_teardown(test_xdp_napi_thread, no_devices),
 		cmocka_unit_test_teardown(test_xdp_napi_lost, no_devices),
+		cmocka_unit_test_teardown(test_xdp_napi_beside_a_worker_that_polls, no_devices),
 		cmocka_unit_test_teardown(test_napi_place, no_devices),
 		cmocka_unit_test_teardown(test_napi_setting, no_devices),
 		cmocka_unit_test_teardown(test_xdp_several_queues, no_devices),
