@@ -3,10 +3,12 @@
 the tests end, the kernel removes them with everything in them. The host's own namespace is never changed."""
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import socket
 import struct
+import time
 
 from . import procs
 
@@ -145,16 +147,17 @@ class RawPort:
         s.bind((dev, _ETH_P_ALL))
 
     def send(self, frame):
-        self.sock.send(frame)
-
-    def send_waiting(self, frame):
-        """Sends on a socket that does not block; waits while its queue is full."""
+        """Waits while the socket's queue is full, or the device's: whoever receives for it may not have had his turn yet."""
         while True:
             try:
                 self.sock.send(frame)
                 return
             except BlockingIOError:
                 select.select([], [self.sock], [], 1)
+            except OSError as e:
+                if e.errno != errno.ENOBUFS:
+                    raise
+                time.sleep(0.001)
 
     def recv(self, timeout=1.0):
         """The next frame, or None when none comes in time."""

@@ -28,7 +28,7 @@ def main(dev, tap, vid):
                     f = os.read(fd, 65536)
                 except BlockingIOError:
                     break
-                port.send_waiting(f[:12] + tag + f[12:])
+                port.send(f[:12] + tag + f[12:])
         if port.sock in ready:
             for _ in range(64):
                 f = port.recv_now()
