@@ -27,18 +27,6 @@ static volatile uint64_t *line(unsigned i)
 	return (volatile uint64_t *)(void *)(memory + i * STRIDE);
 }
 
-static void stay_on(unsigned cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof set, &set)) {
-		(void)fprintf(stderr, "lines: CPU %u can't be had\n", cpu);
-		exit(1);
-	}
-}
-
 static void wait_for(unsigned t)
 {
 	while (atomic_load(&turn) != t)
@@ -47,7 +35,7 @@ static void wait_for(unsigned t)
 
 static void *reader(void *cpu)
 {
-	stay_on(*(const unsigned *)cpu);
+	pin(*(const int *)cpu);
 	for (unsigned r = 0; r < ROUNDS; r++) {
 		wait_for(2 * r + 1);
 		for (unsigned i = 0; i < LINES; i++)
@@ -64,7 +52,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static unsigned cpu_of(const char *text)
+static int cpu_of(const char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -73,13 +61,13 @@ static unsigned cpu_of(const char *text)
 		(void)fprintf(stderr, "lines: no CPU: %s\n", text);
 		exit(2);
 	}
-	return (unsigned)n;
+	return (int)n;
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t took[ROUNDS];
-	unsigned cpu[2];
+	int cpu[2];
 	pthread_t second;
 
 	if (argc != 3) {
@@ -94,7 +82,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	memset(memory, 0, LINES * STRIDE);
-	stay_on(cpu[0]);
+	pin(cpu[0]);
 	for (unsigned r = 0; r < ROUNDS; r++) {
 		uint64_t begin = cycles();
 

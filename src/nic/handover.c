@@ -73,42 +73,17 @@ static void free_ref(struct worker *w, struct frame_ref *r)
 	w->free_refs[w->nfree_refs++] = r;
 }
 
-bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why)
-{
-	struct frame_ref *r = w->nfree_refs ? new_ref(w, f, dst) : NULL;
-
-	if (!r) {
-		*why = NIC_DROP_TX_NO_REFERENCE;
-		return false;
-	}
-	r->source = f->held ? f->held : r;
-	if (!push(w, to, r)) {
-		free_ref(w, r);
-		*why = NIC_DROP_RX_INBOX_FULL;
-		return false;
-	}
-	if (f->held) {
-		f->held->pending++;
-		return true;
-	}
-	r->pending = 1;
-	f->held = r;
-	if (f->queue)
-		f->queue->inflight++;
-	else
-		f->port->inflight++;
-	return true;
-}
-
 unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
 {
 	struct spsc *inbox = &to->inbox[w->index];
 	unsigned room = spsc_room(inbox, n), k;
 	void *made[WORKER_BURST];
 
-	*why = w->nfree_refs < room ? NIC_DROP_TX_NO_REFERENCE : NIC_DROP_RX_INBOX_FULL;
-	if (w->nfree_refs < room)
+	*why = NIC_DROP_RX_INBOX_FULL;
+	if (w->nfree_refs <= room) {
+		*why = NIC_DROP_TX_NO_REFERENCE;
 		room = w->nfree_refs;
+	}
 	for (k = 0; k < room; k++) {
 		struct frame_ref *r = new_ref(w, &f[k], dst);
 
@@ -130,6 +105,27 @@ unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsi
 	else
 		f->port->inflight += k;
 	return k;
+}
+
+bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why)
+{
+	struct frame_ref *r;
+
+	if (!f->held)
+		return handover_run(w, to, f, 1, dst, why) == 1;
+	r = w->nfree_refs ? new_ref(w, f, dst) : NULL;
+	if (!r) {
+		*why = NIC_DROP_TX_NO_REFERENCE;
+		return false;
+	}
+	r->source = f->held;
+	if (!push(w, to, r)) {
+		free_ref(w, r);
+		*why = NIC_DROP_RX_INBOX_FULL;
+		return false;
+	}
+	f->held->pending++;
+	return true;
 }
 
 bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q)
@@ -389,6 +385,14 @@ unsigned handover_inbox(struct worker *w)
 	return total;
 }
 
+/* Buffers of a ring of ours. */
+static void give_buffers_back(struct worker *w, struct nic_queue *q, const uint16_t *id, const uint16_t *ndesc, unsigned n)
+{
+	virtqueue_done_row(&q->tx, id, ndesc, n);
+	q->inflight -= n;
+	notify_tx(w, q);
+}
+
 static void came_home(struct worker *w, struct frame_ref *r)
 {
 	struct frame_ref *s = r->source;
@@ -403,11 +407,7 @@ static void came_home(struct worker *w, struct frame_ref *r)
 	if (--s->pending)
 		return;
 	if (s->f.queue) {
-		struct nic_queue *q = s->f.queue;
-
-		virtqueue_done(&q->tx, s->f.id, s->f.ndesc);
-		q->inflight--;
-		notify_tx(w, q);
+		give_buffers_back(w, s->f.queue, &s->f.id, &s->f.ndesc, 1);
 	} else {
 		s->f.port->port->ops->rx_release(s->f.port->port, &(struct port_frame){ .cookie = s->f.cookie }, 1);
 		s->f.port->inflight--;
@@ -421,25 +421,25 @@ static inline bool sole(const struct frame_ref *r, const struct nic_queue *q)
 	return r->source == r && r->pending == 1 && r->f.queue == q;
 }
 
-/* References from got on that alone hold buffers of one ring; returns how many. */
+/* Those from got on that alone hold buffers of one ring, or the next one; returns how many. */
 static unsigned row_came_home(struct worker *w, void *const *got, unsigned n)
 {
 	struct nic_queue *q = ((const struct frame_ref *)got[0])->f.queue;
 	uint16_t id[WORKER_BURST], ndesc[WORKER_BURST];
 	unsigned k;
 
-	for (k = 0; k < n && sole(got[k], q); k++) {
+	for (k = 0; q && k < n && sole(got[k], q); k++) {
 		struct frame_ref *r = got[k];
 
 		id[k] = r->f.id;
 		ndesc[k] = r->f.ndesc;
 		free_ref(w, r);
 	}
-	if (k == 0)
-		return 0;
-	virtqueue_done_row(&q->tx, id, ndesc, k);
-	q->inflight -= k;
-	notify_tx(w, q);
+	if (k == 0) {
+		came_home(w, got[0]);
+		return 1;
+	}
+	give_buffers_back(w, q, id, ndesc, k);
 	return k;
 }
 
@@ -451,13 +451,8 @@ unsigned handover_returns(struct worker *w)
 		void *got[WORKER_BURST];
 		unsigned n = spsc_pop(&w->returns[i], got, WORKER_BURST); /* ours too: a reference may follow its ring home */
 
-		for (unsigned k = 0, row; k < n; k += row) {
-			row = ((const struct frame_ref *)got[k])->f.queue ? row_came_home(w, got + k, n - k) : 0;
-			if (row == 0) {
-				came_home(w, got[k]);
-				row = 1;
-			}
-		}
+		for (unsigned k = 0; k < n;)
+			k += row_came_home(w, got + k, n - k);
 		total += n;
 	}
 	return total;
