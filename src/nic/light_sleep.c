@@ -17,11 +17,10 @@ static bool wanted(const struct light_sleep *s)
 
 /* ---- the kernel's file ---- */
 
-/* Is this what stands in the file? */
-static bool reads(const struct light_sleep *s, const char *text)
+bool nic_sleep_file_reads(int fd, const char *text)
 {
 	char now[16];
-	ssize_t n = pread(s->file.fd, now, sizeof now - 1, 0);
+	ssize_t n = pread(fd, now, sizeof now - 1, 0);
 
 	if (n < 0)
 		return false;
@@ -61,7 +60,7 @@ static void refused(struct light_sleep *s, const char *what)
 
 static void ask(struct light_sleep *s, uint64_t now)
 {
-	if (!reads(s, NIC_SLEEP_DEEPEST)) {
+	if (!nic_sleep_file_reads(s->file.fd, NIC_SLEEP_DEEPEST)) {
 		s->retry = now + s->hold;
 		become(s, NIC_SLEEP_FOREIGN);
 		return;
@@ -78,7 +77,7 @@ static void ask(struct light_sleep *s, uint64_t now)
 /* What somebody else wrote over it stays. */
 static void give_back(struct light_sleep *s)
 {
-	if (reads(s, s->file.light) && !write_text(s->file.fd, 0, NIC_SLEEP_DEEPEST "\n")) {
+	if (nic_sleep_file_reads(s->file.fd, s->file.light) && !write_text(s->file.fd, 0, NIC_SLEEP_DEEPEST "\n")) {
 		refused(s, "given back"); /* and the record says that it is ours */
 		return;
 	}
@@ -97,7 +96,7 @@ void light_sleep_init(struct light_sleep *s, unsigned cpu, const struct nic_slee
 	if (!file || file->fd < 0)
 		return;
 	s->file = *file;
-	s->state = reads(s, NIC_SLEEP_DEEPEST) ? NIC_SLEEP_DEEP : NIC_SLEEP_FOREIGN;
+	s->state = nic_sleep_file_reads(s->file.fd, NIC_SLEEP_DEEPEST) ? NIC_SLEEP_DEEP : NIC_SLEEP_FOREIGN;
 }
 
 void light_sleep_set(struct light_sleep *s, enum nic_light_sleep mode, bool sleeps)

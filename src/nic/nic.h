@@ -83,6 +83,8 @@ struct nic_sleep_file {
 	int record;  /* a mark is written here before the kernel is asked, and another when it was given back */
 	off_t mark_at;
 };
+/* Is this what stands in the CPU's file? False also when it can't be read. Any thread. */
+bool nic_sleep_file_reads(int fd, const char *text);
 
 struct nic_engine_config {
 	unsigned ncpus;                /* 1 … NIC_MAX_WORKERS */

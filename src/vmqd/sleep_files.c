@@ -68,15 +68,10 @@ static int open_cpu(const char *root, unsigned cpu)
 static int put_back(const char *root, const struct entry *e)
 {
 	int fd = open_cpu(root, e->cpu), rc = 0;
-	char now[16];
-	ssize_t n;
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd; /* there is no such CPU */
-	n = pread(fd, now, sizeof now - 1, 0);
-	now[n < 0 ? 0 : n] = '\0';
-	now[strcspn(now, "\n")] = '\0';
-	if (strcmp(now, e->light) == 0)
+	if (nic_sleep_file_reads(fd, e->light))
 		rc = pwrite(fd, NIC_SLEEP_DEEPEST "\n", 2, 0) == 2 ? 1 : -errno;
 	(void)close(fd);
 	return rc;
