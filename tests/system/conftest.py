@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from vmqtest import procs  # noqa: E402
+from vmqtest import lightsleep, procs  # noqa: E402
 from vmqtest.lab import Lab  # noqa: E402
 
 _LIMIT_S = 150
@@ -45,8 +45,10 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True)
 def _leave_nothing():
+    before = lightsleep.everywhere()
     yield
     procs.close_all()
+    assert lightsleep.everywhere() == before
     w = procs.workdir()
     for name in os.listdir(w):
         if name.endswith(('.log', '.console')):

@@ -43,6 +43,7 @@ class Vmqd:
         self.config, self.config_path = config, self.dir + '/vmqd.yaml'
         self.configure()
         self.proc = self.client = None
+        procs.at_end(self._give_back)  # comes after the process's own end
         if start:
             self.start()
 
@@ -119,6 +120,11 @@ class Vmqd:
         procs.not_at_end(self.proc._undo)
         self.proc.popen.kill()
         self.proc.popen.wait()
+
+    def _give_back(self):
+        """What one that was killed left of the machine."""
+        if os.path.exists(self.socket + '.cpus'):
+            procs.run([program('vmqd'), '--config', self.config_path, '--release-cpus'])
 
     def stop(self, expect=0):
         """SIGTERM; the daemon must end by itself, with status 0."""
