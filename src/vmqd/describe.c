@@ -7,6 +7,7 @@
 
 #include "schema/schema.h"
 #include "vmqd/document.h"
+#include "vmqd/member.h"
 #include "vmqd/text.h"
 
 static void add_text(json_t *out, const char *key, const char *s)
@@ -91,6 +92,8 @@ static json_t *describe_port(const struct config_port *w)
 	if (strcmp(driver, "pcap") == 0) {
 		(void)json_object_set_new(out, "rate", json_integer(w->rate));
 		(void)json_object_set_new(out, "loop", json_boolean(w->loop));
+	} else {
+		(void)json_object_set_new(out, "napi", member_word_json(SCHEMA(PORT, napi), w->napi));
 	}
 	return out;
 }

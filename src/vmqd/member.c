@@ -33,6 +33,17 @@ bool member_word(struct params *p, const struct schema_member *m, unsigned *out)
 	return params_choice(p, m->key, names, out);
 }
 
+json_t *member_word_json(const struct schema_member *m, unsigned index)
+{
+	const char *w = m->words;
+
+	for (; index && w; index--) {
+		w = strchr(w, '|');
+		w = w ? w + 1 : NULL;
+	}
+	return w ? json_stringn(w, strcspn(w, "|")) : NULL;
+}
+
 bool member_text(struct params *p, const struct schema_member *m, const char **out)
 {
 	const char *s;

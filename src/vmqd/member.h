@@ -14,6 +14,8 @@ bool member_uint(struct params *p, const struct schema_member *m, uint32_t *out)
 bool member_u64(struct params *p, const struct schema_member *m, uint64_t *out); /* min is 0 */
 /* The word's place among the row's. */
 bool member_word(struct params *p, const struct schema_member *m, unsigned *out);
+/* The word at this place of the row's, as a new string. */
+json_t *member_word_json(const struct schema_member *m, unsigned index);
 bool member_text(struct params *p, const struct schema_member *m, const char **out);
 bool member_name(struct params *p, const struct schema_member *m, char out[STACK_NAME_SIZE]);
 /* `out` has room for the row's longest path and its NUL. */

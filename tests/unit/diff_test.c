@@ -74,6 +74,7 @@ static void one_member(void **state)
 	expect(HEAD, HEAD "cpu_auto: false\n", "cpu_auto", "live", true, true);
 	expect(HEAD, HEAD "control: {mode: 0600}\n", "control.mode", "restart", true, true);
 	expect(HEAD, "cpus: [{cpu: 0, policy: poll}]\nadapters:\n  - {name: ext0, port: {device: eth1}}\n", "cpus[0].policy", "live", true, true);
+	expect(HEAD, "cpus: [0]\nadapters:\n  - {name: ext0, port: {device: eth1, napi: leave}}\n", "adapters[ext0].port.napi", "restart", true, true);
 	expect(HEAD, HEAD "    host: {moderation: low}\n", "adapters[ext0].host.moderation", "live", true, true);
 	expect(HEAD, HEAD "    host: {netns: /n}\n", "adapters[ext0].host.netns", "restart", false, true);
 	expect(HEAD "    host: {cpu: 0}\n", HEAD, "adapters[ext0].host.cpu", "live", true, false);
@@ -128,6 +129,7 @@ static void shortened_is_the_same(void **state)
 		HEAD "state: /s.db\ncpu_auto: false\ncontrol: {mode: 0600}\nvport_sockets: {mode: 0777}\n",
 		HEAD "    switch_name: \"yes\"\n    keywords: {\"*SRIOV\": 0, \"*NumVFs\": 2}\n    limits: {vports: 40, vfs: 39, filters: 99}\n",
 		HEAD "    host: {device: vmq7, cpu: 0, moderation_us: 70, moderation_frames: 3, filters: [{mac: 52:54:00:00:00:01}]}\n",
+		"cpus: [{cpu: 0, light_sleep: off}]\nadapters:\n  - {name: a, port: {driver: xdp, device: eth1, napi: thread}}\n",
 		"cpus: [{cpu: 0, policy: poll}]\nadapters:\n  - {name: a, port: {driver: pcap, in: /a, rate: 5, loop: true}}\n",
 		VPORTS "      - {name: \"1e3\", mac: 52:54:00:00:00:01, vlan: any, broadcast: false, filters: [{mac: 33:33:00:00:00:01}]}\n"
 		       "      - {name: \"null\", socket: /x, socket_mode: client, function: vf, queue_pairs: 4, max_group_frames_per_s: 0}\n"
@@ -156,6 +158,39 @@ static void shortened_is_the_same(void **state)
 		json_decref(brief);
 		json_decref(again);
 		config_free(c);
+	}
+}
+
+/* What has a default in the schema is there in what is described, else it could neither be compared nor saved; but for texts,
+ * which may be left out where they are the default. */
+static void defaults_are_there(const struct schema_object *o, const json_t *described)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct schema_member *m = &o->members[i];
+		const json_t *v = json_object_get(described, m->key), *element = json_is_array(v) ? json_array_get(v, 0) : v;
+
+		if (o == &schema_VPORT && schema_find(&schema_FILTER, m->key))
+			continue; /* they are its first filter's */
+		if (m->fallback && m->type != SCHEMA_TEXT && !v)
+			fail_msg("%s.%s is not described", o->name, m->key);
+		if (m->of && json_is_object(element))
+			defaults_are_there(schema_object_of(m, element), element);
+	}
+}
+
+static void every_default_is_described(void **state)
+{
+	static const char *const texts[] = {
+		VPORTS "      - {name: a, mac: 52:54:00:00:00:01}\n",
+		"adapters:\n  - {name: ext0, port: {driver: pcap}}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		json_t *all = described(texts[i]);
+
+		defaults_are_there(&schema_ROOT, all);
+		json_decref(all);
 	}
 }
 
@@ -249,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_member),	  cmocka_unit_test(whole_objects),
 		cmocka_unit_test(no_difference),  cmocka_unit_test(shortened_is_the_same),
+		cmocka_unit_test(every_default_is_described),
 		cmocka_unit_test(short_is_short), cmocka_unit_test(limits_agree),
 		cmocka_unit_test(keywords_agree), cmocka_unit_test(defaults_agree),
 	};
