@@ -512,7 +512,7 @@ static void packet_tx_flush(struct port *port)
 	(void)port;
 }
 
-static const char *packet_describe(const struct port *port)
+static const char *packet_describe(struct port *port)
 {
 	return ((const struct packet_port *)port)->text;
 }

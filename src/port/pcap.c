@@ -351,7 +351,7 @@ static void pcap_tx_flush(struct port *port)
 		port_count(&p->counts.tx_error);
 }
 
-static const char *pcap_describe(const struct port *port)
+static const char *pcap_describe(struct port *port)
 {
 	return ((const struct pcap_port *)port)->text;
 }

@@ -95,8 +95,8 @@ struct port_ops {
 	/* Makes the kernel send what tx_burst has queued (the one system call of a burst), and takes back finished
 	 * buffers. Called once after the bursts of a turn. */
 	void (*tx_flush)(struct port *p);
-	/* What the driver does now, for people: "xdp native, copy" … Control thread; constant after open. */
-	const char *(*describe)(const struct port *p);
+	/* What the driver does now, for people: "AF_XDP, native, copy, …". Control thread; valid until the next call. */
+	const char *(*describe)(struct port *p);
 	/* Counters since open. Control thread; single words that the worker writes relaxed. */
 	void (*counters)(const struct port *p, struct port_counters *out);
 	/* xdp, others have none of it (NULL): why no thread receives for the device although one was wanted, or was there

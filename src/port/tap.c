@@ -314,7 +314,7 @@ static void tap_tx_flush(struct port *port)
 	(void)port;
 }
 
-static const char *tap_describe(const struct port *port)
+static const char *tap_describe(struct port *port)
 {
 	return ((const struct tap_port *)port)->text;
 }

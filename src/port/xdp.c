@@ -443,7 +443,6 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 {
 	struct xdp_args args = { .cfg = cfg, .err = err };
 	struct xdp_port *p = calloc(1, sizeof *p);
-	char queues[32] = "";
 	int rc;
 
 	if (!p)
@@ -460,12 +459,6 @@ static int xdp_open(const struct port_config *cfg, struct port **out, struct vmq
 		xdp_close(&p->port);
 		return rc;
 	}
-	if (p->nqueues > 1)
-		(void)snprintf(queues, sizeof queues, "%u receive queues, ", p->nqueues);
-	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%s%u buffers of %u bytes%s%s",
-		       p->prog.native ? "native" : "generic", p->zero_copy ? "zero-copy" : "copy", queues,
-		       p->napi_thread ? "NAPI thread, " : "", p->rx_frames * p->nqueues, p->chunk,
-		       p->napi.why[0] ? ", no NAPI thread: " : "", p->napi.why);
 	*out = &p->port;
 	return 0;
 }
@@ -624,10 +617,6 @@ static void xdp_tx_flush(struct port *port)
 	xdp_tx_reap(p);
 }
 
-static const char *xdp_describe(const struct port *port)
-{
-	return ((const struct xdp_port *)port)->text;
-}
 
 static void xdp_counters(const struct port *port, struct port_counters *out)
 {
@@ -653,6 +642,21 @@ static const char *xdp_no_napi_thread(struct port *port)
 	if (n->why[0])
 		return n->why;
 	return napi_lost(n) ? "the one that vmqd made has ended: the device was down meanwhile" : NULL;
+}
+
+static const char *xdp_describe(struct port *port)
+{
+	struct xdp_port *p = (struct xdp_port *)port;
+	const char *no_thread = xdp_no_napi_thread(port);
+	char queues[32] = "";
+
+	if (p->nqueues > 1)
+		(void)snprintf(queues, sizeof queues, "%u receive queues, ", p->nqueues);
+	(void)snprintf(p->text, sizeof p->text, "AF_XDP, %s, %s, %s%s%u buffers of %u bytes%s%s",
+		       p->prog.native ? "native" : "generic", p->zero_copy ? "zero-copy" : "copy", queues,
+		       p->napi_thread && !no_thread ? "NAPI thread, " : "", p->rx_frames * p->nqueues, p->chunk,
+		       no_thread ? ", no NAPI thread: " : "", no_thread ? no_thread : "");
+	return p->text;
 }
 
 static bool xdp_link_up(const struct port *port)

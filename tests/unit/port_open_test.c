@@ -375,6 +375,7 @@ static void test_xdp_napi_lost(void **state)
 	assert_null(p->ops->no_napi_thread(p));
 	shell("ip -n %s link set near0 down && ip -n %s link set near0 up", net.near, net.near);
 	assert_int_equal(p->ops->no_napi_thread(p) == NULL, near_thread(&net) != 0);
+	assert_int_equal(strstr(p->ops->describe(p), "no NAPI thread: ") == NULL, near_thread(&net) != 0);
 	port_close(p);
 	assert_false(near_thread(&net));
 }
