@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/genetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,158 +15,33 @@
 #include "base/log.h"
 
 #define KEPT_NAPI     "xdp-napi" /* says only that the threads are ours */
-#define MESSAGE_MAX   8192u	 /* bytes; the answer of one NAPI is less than 100 */
-#define MESSAGES_MAX  (4 * NAPI_MAX)
 #define KTHREADD      2
 #define START_NAPS    100u
 #define START_NAP_MS  1
 #define SLICE_NS      100000u /* the shortest that Linux gives */
 
-/* <linux/netdev.h>, which is younger than the kernels' headers that this is compiled with. */
-#define NETDEV_FAMILY	      "netdev"
-#define NETDEV_CMD_NAPI_GET   11
-#define NETDEV_CMD_NAPI_SET   14
-#define NETDEV_A_NAPI_IFINDEX  1
-#define NETDEV_A_NAPI_ID       2
-#define NETDEV_A_NAPI_PID      4
-#define NETDEV_A_NAPI_THREADED 8
-
-/* ---- netlink ---- */
-
-struct netdev_request {
-	_Alignas(struct nlmsghdr) char buf[256];
-};
-
-static struct nlmsghdr *request(struct napi *n, struct netdev_request *r, uint16_t family, uint8_t command, uint16_t flags)
-{
-	struct nlmsghdr *h = mnl_nlmsg_put_header(r->buf);
-	struct genlmsghdr *g;
-
-	h->nlmsg_type = family;
-	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	h->nlmsg_seq = ++n->seq;
-	g = mnl_nlmsg_put_extra_header(h, sizeof *g);
-	g->cmd = command;
-	g->version = 1;
-	return h;
-}
-
-/* Sends it and takes in what is answered, up to the end or the acknowledgement. 0 or -errno. */
-static int exchange(struct napi *n, const struct nlmsghdr *h, mnl_cb_t fn, void *ctx)
-{
-	_Alignas(struct nlmsghdr) char buf[MESSAGE_MAX];
-	unsigned port = mnl_socket_get_portid(n->sock);
-
-	if (mnl_socket_sendto(n->sock, h, h->nlmsg_len) < 0)
-		return -errno;
-	for (unsigned i = 0; i < MESSAGES_MAX; i++) {
-		ssize_t len = mnl_socket_recvfrom(n->sock, buf, sizeof buf);
-		int rc;
-
-		if (len < 0)
-			return -errno;
-		rc = mnl_cb_run(buf, (size_t)len, n->seq, port, fn, ctx);
-		if (rc < 0)
-			return -errno;
-		if (rc == MNL_CB_STOP)
-			return 0;
-	}
-	return -EOVERFLOW;
-}
-
-static int family_attr(const struct nlattr *a, void *ctx)
-{
-	struct napi *n = ctx;
-
-	if (mnl_attr_get_type(a) == CTRL_ATTR_FAMILY_ID && mnl_attr_validate(a, MNL_TYPE_U16) == 0)
-		n->family = mnl_attr_get_u16(a);
-	return MNL_CB_OK;
-}
-
-static int family_message(const struct nlmsghdr *h, void *ctx)
-{
-	return mnl_attr_parse(h, sizeof(struct genlmsghdr), family_attr, ctx);
-}
-
-static int attr_number(const struct nlattr *a)
-{
-	/* What the kernel calls uint has 4 bytes where that is enough. */
-	return mnl_attr_get_payload_len(a) == sizeof(uint32_t) ? (int)mnl_attr_get_u32(a) : 0;
-}
-
-static int napi_attr(const struct nlattr *a, void *ctx)
-{
-	struct napi_one *o = ctx;
-
-	switch (mnl_attr_get_type(a)) {
-	case NETDEV_A_NAPI_ID:
-		o->id = (uint32_t)attr_number(a);
-		break;
-	case NETDEV_A_NAPI_PID:
-		o->pid = attr_number(a);
-		break;
-	case NETDEV_A_NAPI_THREADED:
-		o->thread = attr_number(a) != 0;
-		break;
-	default:
-		break;
-	}
-	return MNL_CB_OK;
-}
-
-static int napi_message(const struct nlmsghdr *h, void *ctx)
-{
-	struct napi *n = ctx;
-	struct napi_one o = { .thread = -1 };
-	int rc = mnl_attr_parse(h, sizeof(struct genlmsghdr), napi_attr, &o);
-
-	if (rc > 0 && o.id && n->n < NAPI_MAX)
-		n->of[n->n++] = o;
-	return rc;
-}
-
 /* What NAPIs the device has now. 0 or -errno. */
 static int look(struct napi *n)
 {
-	struct netdev_request r;
-	struct nlmsghdr *h;
-	int rc;
+	int got = netdev_napis(&n->netdev, n->ifindex, n->of, NAPI_MAX);
 
-	if (!n->sock)
-		return -EOPNOTSUPP;
-	h = request(n, &r, n->family, NETDEV_CMD_NAPI_GET, NLM_F_DUMP);
-	mnl_attr_put_u32(h, NETDEV_A_NAPI_IFINDEX, (uint32_t)n->ifindex);
-	n->n = 0;
-	rc = exchange(n, h, napi_message, n);
+	n->n = got > 0 ? (unsigned)got : 0;
 	n->thread = false;
 	/* An older kernel says only who is the thread, which stays, asleep, when it is no longer wanted. */
 	for (unsigned i = 0; i < n->n; i++)
 		n->thread = n->thread || n->of[i].thread == 1 || (n->of[i].thread < 0 && n->of[i].pid > 0);
-	return rc;
+	return got < 0 ? got : 0;
 }
 
-/* Opens the socket and asks for the first time. */
+/* Asks for the first time. */
 static int look_first(struct napi *n)
 {
-	struct netdev_request r;
-	struct nlmsghdr *h;
-	int rc;
+	int rc = netdev_open(&n->netdev);
 
-	n->sock = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
-	if (!n->sock)
-		return -errno;
-	rc = mnl_socket_bind(n->sock, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
-	if (rc == 0) {
-		h = request(n, &r, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, NLM_F_ACK);
-		mnl_attr_put_strz(h, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY);
-		rc = exchange(n, h, family_message, n);
-	}
 	if (rc == 0)
-		rc = n->family ? look(n) : -EOPNOTSUPP;
-	if (rc) {
-		(void)mnl_socket_close(n->sock);
-		n->sock = NULL;
-	}
+		rc = look(n);
+	if (rc)
+		netdev_close(&n->netdev);
 	return rc;
 }
 
@@ -178,18 +51,13 @@ static int set_each(struct napi *n, bool thread)
 	int rc = n->n ? 0 : -ENOENT;
 
 	for (unsigned i = 0; i < n->n; i++) {
-		struct netdev_request r;
-		struct nlmsghdr *h;
 		int one;
 
 		if (n->of[i].thread < 0)
 			return -EOPNOTSUPP;
 		if (n->of[i].thread == (int)thread)
 			continue;
-		h = request(n, &r, n->family, NETDEV_CMD_NAPI_SET, NLM_F_ACK);
-		mnl_attr_put_u32(h, NETDEV_A_NAPI_ID, n->of[i].id);
-		mnl_attr_put_u32(h, NETDEV_A_NAPI_THREADED, thread);
-		one = exchange(n, h, NULL, NULL);
+		one = netdev_set_thread(&n->netdev, n->of[i].id, thread);
 		if (one && rc == 0)
 			rc = one;
 	}
@@ -411,9 +279,7 @@ void napi_close(struct napi *n, const struct device *d, bool leave)
 		log_info("device %s: /sys/class/net/%s/threaded stays 1: the sandbox may not write it", d->name, d->name);
 	if (n->setting >= 0)
 		(void)close(n->setting);
-	if (n->sock)
-		(void)mnl_socket_close(n->sock);
-	n->sock = NULL;
+	netdev_close(&n->netdev);
 	n->setting = -1;
 	n->made = false;
 }

@@ -20,6 +20,7 @@
 
 #include "port/device.h"
 #include "port/kept.h"
+#include "port/netdev.h"
 
 #define NAPI_MAX 128u /* of one device; more are left as they are */
 
@@ -37,24 +38,16 @@ struct napi_cpus {
 	bool own_polls; /* own's worker never sleeps: a thread on its CPU has to interrupt it for each frame */
 };
 
-struct mnl_socket;
-
 struct napi {
 	bool thread;   /* a thread receives for the device, whoever wished it */
 	bool made;     /* vmqd did, or the process before: it is taken back at close */
 	char why[160]; /* a thread was wanted and there is none: why; else empty */
 
-	struct mnl_socket *sock; /* in the device's namespace; NULL: this kernel cannot be asked */
-	uint16_t family;
-	uint32_t seq;
+	struct netdev netdev; /* in the device's namespace; not open: this kernel cannot be asked */
 	int ifindex;
 	int setting; /* the device's attribute, where that is what was set; -1: it was not */
 	unsigned n;
-	struct napi_one {
-		uint32_t id;
-		int pid;    /* of its thread; 0: it has none */
-		int thread; /* 1, 0; -1: this kernel does not say */
-	} of[NAPI_MAX];
+	struct netdev_napi of[NAPI_MAX];
 };
 
 /* Sees to what `wish` says, inside the device's network namespace and with the XDP program attached (without it a veth
