@@ -23,7 +23,7 @@ enum cpu_item_kind {
 
 struct cpu_item {
 	enum cpu_item_kind kind;
-	char name[STACK_NAME_SIZE];    /* of the VPort, or of the wire's device */
+	char name[STACK_NAME_SIZE];    /* of the VPort, or of the wire's device; of a wire without one, the adapter's */
 	char adapter[STACK_NAME_SIZE];
 	struct stack_vport
 		*vport; /* NULL: not the stack's (a wire, or made by requests of somebody else): never moved */

@@ -232,29 +232,35 @@ static void print_change(const json_t *change)
 	print_value('+', change, "to");
 }
 
-/* What becomes of the difference when vmqd starts again. */
-static void print_outlook(const struct session *s)
+/* What becomes of the difference when vmqd starts again, and what ends it now. */
+static void print_outlook(const struct session *s, bool vports, bool restart)
 {
 	const char *state = text_of(s->daemon, "state");
 
 	if (!is_its_own(s))
 		return;
-	if (*state)
+	if (*state && vports)
 		(void)printf("# the state store %s keeps what run time changed of VPorts over the file, at the next start, too\n", state);
-	(void)fputs("# vmqctl config apply: what runs becomes what the file says; vmqctl config save: the other way round\n", stdout);
+	(void)fputs(restart ? "# systemctl restart vmqd: what runs becomes what the file says; until then vmqctl config apply is refused\n"
+			    : "# vmqctl config apply: what runs becomes what the file says; vmqctl config save: the other way round\n",
+		    stdout);
 }
 
-static void print_diff(const struct session *s, const json_t *changes)
+static void print_diff(const struct session *s, const json_t *result)
 {
-	const json_t *c;
+	const json_t *changes = json_object_get(result, "changes"), *c;
+	bool vports = false;
 	size_t i;
 
 	(void)fputs("--- running\n+++ ", stdout);
 	text_print(stdout, s->file.name);
 	(void)putchar('\n');
 	json_array_foreach(changes, i, c)
+	{
 		print_change(c);
-	print_outlook(s);
+		vports = vports || json_object_get(c, "vport");
+	}
+	print_outlook(s, vports, json_is_true(json_object_get(result, "restart")));
 }
 
 static int run_diff(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params)
@@ -272,7 +278,7 @@ static int run_diff(const struct cmd_options *opt, const struct cmd_verb *verb, 
 	if (result && opt->json)
 		print_result(opt, result);
 	else if (result && !json_is_true(json_object_get(result, "same")))
-		print_diff(&s, json_object_get(result, "changes"));
+		print_diff(&s, result);
 	if (result && !json_is_true(json_object_get(result, "same")))
 		code = cmd_flush() == CMD_DONE ? CMD_REFUSED : CMD_USAGE;
 	json_decref(result);

@@ -33,7 +33,8 @@ static void print_switch(FILE *out, const json_t *sw)
 	if (!there)
 		text_pair(out, "\n    ", "holds", sw, "holds");
 	text_pair(out, "\n    ", "port", port, "driver");
-	text_pair(out, " ", "device", port, "device");
+	if (json_string_length(json_object_get(port, "device"))) /* pcap has none */
+		text_pair(out, " ", "device", port, "device");
 	print_link(out, port);
 	text_pair(out, " ", "mtu", port, "mtu");
 	text_pair(out, "\n        ", "is", port, "describe");

@@ -120,7 +120,7 @@ static int add_wire(struct placement_plan *pp, const struct adapter *a, struct s
 		.cpu = a->cfg->port.cpu,
 		.to = a->cfg->port.cpu,
 	};
-	(void)snprintf(i->name, sizeof i->name, "%s", a->cfg->port.device);
+	(void)snprintf(i->name, sizeof i->name, "%s", a->cfg->port.device[0] ? a->cfg->port.device : a->cfg->name);
 	(void)snprintf(i->adapter, sizeof i->adapter, "%s", a->cfg->name);
 	return 0;
 }

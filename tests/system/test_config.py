@@ -243,6 +243,7 @@ def test_every_change_is_told(switch):
         for sign, value in (('-', old), ('+', new)):
             if value is not None and not isinstance(value, dict):
                 assert f'{sign}   {json.dumps(value).strip(chr(34))}\n' in text
+    assert text.endswith('\n# systemctl restart vmqd: what runs becomes what the file says; until then vmqctl config apply is refused\n')
     # what needs a restart is refused before anything is done
     before = shown(d)
     status, out, err = d.vmqctl('config', 'apply', check=False)
@@ -404,6 +405,10 @@ def test_a_restart_starts_with_what_was_applied(switch):
     d.call('vport.add', name='extra', mac=MAC % (1, 1))
     text = d.vmqctl('config', 'diff', check=False)[1]
     assert f'# the state store {db} keeps what run time changed of VPorts over the file' in text
+    assert '\n# vmqctl config apply: what runs becomes what the file says; vmqctl config save: the other way round\n' in text
+    d.vmqctl('config', 'apply')
+    d.call('cpu.auto.set', on=False)
+    assert 'the state store' not in d.vmqctl('config', 'diff', check=False)[1]  # which keeps VPorts
     d.vmqctl('config', 'apply')
     wanted = shown(d)
     assert {v['name']: v['origin'] for v in d.call('vport.show')['vports']} == {n: 'file' for n in ('default', 'web1', 'web2', 'web3')}

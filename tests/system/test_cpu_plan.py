@@ -183,6 +183,7 @@ def test_an_overloaded_worker_gives_a_vport_away(tmp_path):
     d = daemon.Vmqd({'cpus': [first, second],
                      'adapters': [{'name': 'ext0', 'port': {'driver': 'pcap', 'in': f'{tmp_path}/in.pcap', 'loop': True, 'cpu': first},
                                    'host': {'device': 'vmq0'}}]}, netns=ns)
+    assert 'ext0 (wire), default' in d.vmqctl('cpu')  # capture files have no device's name
     d.call('cpu.auto.set', on=False)
     ns.run('ip', 'link', 'set', 'vmq0', 'up', 'promisc', 'on')
     default = lambda: d.call('vport.show', name='default')['vports'][0]  # noqa: E731

@@ -381,6 +381,9 @@ def test_switch():
         '    host_device vmq0 link down mac 02:00:00:00:00:0a promiscuous yes',
         '    vports 3 of 1024, filters 5 of 65536, queue pairs 3 of 2048',
     ]
+    # capture files are no device
+    files = {'driver': 'pcap', 'device': '', 'describe': 'pcap', 'link': True}
+    assert lines('switch', switch_show={'switches': [{**SWITCH, 'port': files}]})[2] == '    port pcap link up'
 
 
 def test_stats():
