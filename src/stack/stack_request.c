@@ -24,10 +24,7 @@ static int done(NDIS_STATUS status, NDIS_OID oid, const struct vmq_err *said, st
 		code = STACK_LIMIT;
 	else if (status == NDIS_STATUS_FILE_NOT_FOUND)
 		code = STACK_NOT_FOUND;
-	if (said->text[0])
-		(void)stack_fail(e, code, NULL, "%s (%s)", said->text, ndis_status_name(status));
-	else
-		(void)stack_fail(e, code, NULL, "the adapter refused it (%s)", ndis_status_name(status));
+	(void)stack_fail(e, code, NULL, "%s", said->text[0] ? said->text : "the adapter refused it");
 	e->oid = oid;
 	e->status = status;
 	return -1;

@@ -148,7 +148,7 @@ static int check_neutral(const struct stack_adapter *a, struct stack_error *e)
 
 static int refused(NDIS_STATUS status, NDIS_OID oid, const struct vmq_err *said, struct stack_error *e)
 {
-	(void)stack_fail(e, STACK_REFUSED, "adapter", "%s (%s)", said->text, ndis_status_name(status));
+	(void)stack_fail(e, STACK_REFUSED, "adapter", "%s", said->text);
 	e->oid = oid;
 	e->status = status;
 	return -1;

@@ -395,7 +395,7 @@ int vhost_endpoint_set_queue_pairs(struct vhost_endpoint *ep, unsigned n, struct
 	if (n < 1 || n > NIC_MAX_QUEUE_PAIRS)
 		return vmq_err(err, -EINVAL, "%u queue pairs: 1 to %u is right", n, NIC_MAX_QUEUE_PAIRS);
 	if (n < ep->npairs && ep->connected)
-		return vmq_err(err, -EBUSY, "a VM is connected that was told of %u queue pairs; fewer are possible when it is gone",
+		return vmq_err(err, -EBUSY, "a VM is connected, which may have been told of %u queue pairs; fewer are possible while none is",
 			       ep->npairs);
 	for (unsigned qp = n; qp < ep->npairs; qp++)
 		if (ep->pair[qp].stuck)

@@ -128,7 +128,8 @@ static int unknown_key(const struct cmd_object *object, const struct cmd_verb *v
 		(void)fprintf(stderr, "%swatch", separator);
 	else if (*separator == ';')
 		(void)fputs(": it takes nothing more", stderr);
-	(void)fputc('\n', stderr);
+	(void)fputs("\nusage: ", stderr);
+	cmd_help_usage(stderr, object, verb);
 	return CMD_USAGE;
 }
 

@@ -305,7 +305,7 @@ static int refuse(const json_t *list, struct stack_error *e)
 
 	if (n == 1)
 		return stack_fail(e, STACK_REFUSED, "vport", "%s", first);
-	return stack_fail(e, STACK_REFUSED, "vport", "%s (and %zu more; migrate.check says all)", first, n - 1);
+	return stack_fail(e, STACK_REFUSED, "vport", "%s (and %zu more; vmqctl migrate check says all)", first, n - 1);
 }
 
 int method_migrate_import(void *ctx, struct rpc_client *client, struct params *p, json_t **result,

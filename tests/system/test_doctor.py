@@ -194,7 +194,7 @@ PROVOKED = {
     'rss': ('warning', 'web1 has 4 queue pairs, and all it receives comes by the first: rss is off', 'rss on',
             lambda c: c.vport.update(queue_pairs=4, rss=False)),
     'buffers': ('warning', 'posted no receive buffer', 'VM', lambda c: c.queue.update(rx_free=0)),
-    'drops': ('warning', 'web1 lost 3000 frames of 203000: .* VLAN', 'filter add', lambda c: c.stats['drops'].update(tx_vlan=3000)),
+    'drops': ('warning', 'web1 lost 3000 frames of 203000: .* VLAN', 'vport set web1 trunk VLANS', lambda c: c.stats['drops'].update(tx_vlan=3000)),
     'notifications': ('note', 'never interrupted', 'polls', lambda c: c.stats.update(rx_notifications=0)),
     'features': ('note', 'without MRG_RXBUF', 'mrg_rxbuf', lambda c: c.vport.update(features=[f for f in FEATURES if f != 'MRG_RXBUF'])),
     'offloads': ('note', '20000 checksums', 'guest_csum', lambda c: c.stats.update(sw_checksums=20000)),
@@ -334,7 +334,7 @@ def test_some_checks_and_text(tmp_path):
             return p.returncode, p.stdout, p.stderr
         status, out, _ = text('doctor', 'link', 'ring')
         assert status == 4 and out.startswith('warning: ring: VPort web1, queue 0: ') and '\n    mend: rx_queue_size' in out
-        assert out.endswith('1 ok, 0 note, 1 warning, 0 wrong\n')
+        assert out.endswith('checks: 1 ok, 0 note, 1 warning, 0 wrong\n')
         assert text('-d', 'doctor', 'link')[1].startswith("ok: link: the wire's link is up\n")
         status, _, err = text('doctor', 'lnk')
         assert status == 2 and err.startswith('vmqctl: doctor has no check "lnk"; checks: daemon kernel ')

@@ -56,7 +56,7 @@ def test_a_card_with_several_queues(lab):
     assert sorted(a.recv(200, 5)) == sorted(made)
     used = x.sw.sh("ethtool -S p0 | grep -c 'rx_queue_[01]_xdp_packets: [1-9]'")
     assert used.strip() == '2'
-    assert x.vmqd.vmqctl('doctor', 'rx_queues', 'xdp_mtu').strip() == '2 ok, 0 note, 0 warning, 0 wrong'
+    assert x.vmqd.vmqctl('doctor', 'rx_queues', 'xdp_mtu').strip() == 'checks: 2 ok, 0 note, 0 warning, 0 wrong'
     x.sw.run('ethtool', '-L', 'p0', 'rx', '4')
     status, out, _ = x.vmqd.vmqctl('doctor', 'rx_queues', check=False)
     assert status == 5 and 'p0 has 4 receive queues now, 2 when vmqd started' in out
@@ -171,7 +171,7 @@ def test_a_thread_receives_for_a_veth():
             pytest.skip('no AF_XDP here: ' + shown['fallback'])
         made = wish != 'leave'
         assert ('NAPI thread' in shown['describe'], threads_of(device), shown.get('no_napi_thread')) == (made, made, None)
-        assert d.vmqctl('doctor', 'napi').strip() == '1 ok, 0 note, 0 warning, 0 wrong'
+        assert d.vmqctl('doctor', 'napi').strip() == 'checks: 1 ok, 0 note, 0 warning, 0 wrong'
         a = vufront.VuFront(d.path('a'))
         d.wait_running('a')
         sent = [frame(A, FAR, n) for n in range(50)]

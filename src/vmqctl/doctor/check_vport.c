@@ -438,25 +438,27 @@ void check_notifications(struct doctor *d)
 
 /* ---- drops ---- */
 
-/* What is behind a reason, and what mends it; those without a row are other checks' affair, or of no harm. */
+/* What is behind a reason, and what mends it: `mend`, and where there is a `rest` the VPort's name and that. Those without a
+ * row are other checks' affair, or of no harm. */
 static const struct {
-	const char *reason, *cause, *mend;
+	const char *reason, *cause, *mend, *rest;
 } causes[] = {
-	{ "rx_port_full", "the host reads its TAP too slowly", "ip link set DEVICE txqueuelen 5000; a faster reader" },
-	{ "rx_inbox_full", "the worker of its CPU is overloaded", "vmqctl cpu plan check" },
+	{ "rx_port_full", "the host reads its TAP too slowly", "ip link set DEVICE txqueuelen 5000; a faster reader", NULL },
+	{ "rx_inbox_full", "the worker of its CPU is overloaded", "vmqctl cpu plan check", NULL },
 	{ "rx_limit", "its rate limit is reached",
-	  "vmqctl vport set VPORT max_rx_frames_per_s N max_rx_bytes_per_s N" },
-	{ "tx_runt", "its VM sends frames without a whole header", "the driver in the VM" },
+	  "vmqctl vport set ", " max_rx_frames_per_s N max_rx_bytes_per_s N (0: none), if it is not meant so" },
+	{ "tx_runt", "its VM sends frames without a whole header", "the driver in the VM", NULL },
 	{ "tx_bad_offload", "its VM asks for a checksum or segments that do not fit the frame",
-	  "the driver in the VM" },
-	{ "tx_vport_inactive", "it is not activated, or has no filter", "vmqctl filter add VPORT mac MAC" },
+	  "the driver in the VM", NULL },
+	{ "tx_vport_inactive", "it is not activated, or has no filter", "vmqctl filter add ", " mac MAC" },
 	{ "tx_source_mac", "its VM uses an address that is not its own",
-	  "vmqctl filter add VPORT mac MAC; or it is a forgery" },
-	{ "tx_vlan", "its VM uses a VLAN that is not its own", "vmqctl filter add VPORT mac MAC vlan N" },
+	  "vmqctl filter add ", " mac MAC; or it is a forgery" },
+	{ "tx_vlan", "its VM uses a VLAN that is not its own",
+	  "vmqctl vport set ", " trunk VLANS, if its VM has VLAN devices; else a VPort of its own for that VLAN" },
 	{ "tx_storm", "its VM sends more broadcasts than its limit",
-	  "vmqctl vport set VPORT max_group_frames_per_s N; or look into the VM" },
-	{ "tx_wire_full", "the wire takes no more", "a faster card; max_rx_… limits" },
-	{ "tx_no_reference", "too many of its frames wait for other CPUs", "vmqctl cpu plan check" },
+	  "vmqctl vport set ", " max_group_frames_per_s N; or look into the VM" },
+	{ "tx_wire_full", "the wire takes no more", "a faster card; max_tx_bytes_per_s of the VPorts that send most", NULL },
+	{ "tx_no_reference", "too many of its frames wait for other CPUs", "vmqctl cpu plan check", NULL },
 };
 
 /* Queue pairs of a VPort: how many run, what they received, and what the busiest of them did. */
@@ -527,7 +529,8 @@ void check_drops(struct doctor *d)
 				continue;
 			doctor_say(d, DOCTOR_WARNING, "VPort %s lost %lld frames of %lld: %s (%s)",
 				   doctor_text(v, "name"), lost, all + lost, causes[i].cause, causes[i].reason);
-			doctor_mend(d, "%s", causes[i].mend);
+			doctor_mend(d, "%s%s%s", causes[i].mend, causes[i].rest ? doctor_text(v, "name") : "",
+				    causes[i].rest ? causes[i].rest : "");
 		}
 	}
 }

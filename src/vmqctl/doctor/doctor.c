@@ -130,7 +130,7 @@ static void print_all(const struct doctor *d, const struct cmd_options *opt, con
 		print_check(opt, c);
 	}
 	for (size_t v = 1; v < sizeof verdicts / sizeof *verdicts; v++)
-		(void)printf("%s%u %s", v > 1 ? ", " : "", count[v], verdicts[v].word);
+		(void)printf("%s%u %s", v > 1 ? ", " : "checks: ", count[v], verdicts[v].word);
 	if (count[DOCTOR_UNKNOWN])
 		(void)printf(", %u not looked at%s", count[DOCTOR_UNKNOWN], d->unreachable[0] ? " without vmqd" : "");
 	(void)fputc('\n', stdout);
