@@ -273,7 +273,7 @@ static void tx_flush(struct port *p)
 	(void)p;
 }
 
-static const char *describe(const struct port *p)
+static const char *describe(struct port *p)
 {
 	(void)p;
 	return "stub";
