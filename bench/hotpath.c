@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 
 #include "engine_stub.h"
+#include "process.h"
 #include "vring/virtqueue.h"
 
 #define RING 256u
@@ -144,7 +145,7 @@ int main(int argc, char **argv)
 	struct nic_config nc = { .name = "bench" };
 	struct vm sender = { .ram = NULL }, receiver[RECEIVERS] = { { .ram = NULL } };
 	struct vmq_err err = { "" };
-	unsigned bursts = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0, receivers;
+	unsigned bursts = 0, receivers;
 	uint64_t frames = 0;
 	uint32_t random = 1;
 	struct nic *nic;
@@ -152,13 +153,14 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; argc == 3 && i < sizeof cases / sizeof cases[0]; i++)
 		if (strcmp(cases[i].name, argv[1]) == 0)
 			c = &cases[i];
-	if (!c || bursts == 0 || bursts > 1000000) {
+	if (!c) {
 		(void)fprintf(stderr, "hotpath CASE BURSTS; cases:");
 		for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
 			(void)fprintf(stderr, " %s", cases[i].name);
 		(void)fprintf(stderr, "\n");
 		return 2;
 	}
+	bursts = integer(argv[2], 1, 1000000, "the number of bursts");
 	receivers = c->fan ? RECEIVERS : 1;
 	MUST(nic_create(stub_engine(), &nc, &nic, &err) == 0);
 	make_vm(&sender, c, c->unfinished ? 1ull << VIRTIO_NET_F_CSUM : 0);

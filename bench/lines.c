@@ -6,7 +6,6 @@
  * Prints line_cycles=N.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,18 +51,6 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int cpu_of(const char *text)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (*text == '\0' || *end || n >= CPU_SETSIZE) {
-		(void)fprintf(stderr, "lines: no CPU: %s\n", text);
-		exit(2);
-	}
-	return (int)n;
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t took[ROUNDS];
@@ -74,8 +61,8 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "lines CPU CPU\n");
 		return 2;
 	}
-	cpu[0] = cpu_of(argv[1]);
-	cpu[1] = cpu_of(argv[2]);
+	cpu[0] = cpu_number(argv[1], "the first CPU");
+	cpu[1] = cpu_number(argv[2], "the second CPU");
 	memory = aligned_alloc(4096, LINES * STRIDE);
 	if (!memory || pthread_create(&second, NULL, reader, &cpu[1])) {
 		(void)fprintf(stderr, "lines: no memory or no thread\n");

@@ -23,6 +23,38 @@ _Noreturn void fail(const char *what, const char *sentence)
 	exit(1);
 }
 
+_Noreturn static void refuse(const char *text, double min, double max, const char *word)
+{
+	(void)fprintf(stderr, "%s: %s is from %.0f to %.0f, not \"%s\"\n", program_invocation_short_name, word, min, max, text);
+	exit(2);
+}
+
+double number(const char *text, double min, double max, const char *word)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	/* strtod knows signs, spaces, hexadecimal digits and words, too. */
+	if (strspn(text, "0123456789.") == 0 || text[strspn(text, "0123456789.eE+-")] || *end || !(v >= min && v <= max))
+		refuse(text, min, max, word);
+	return v;
+}
+
+unsigned integer(const char *text, unsigned min, unsigned max, const char *word)
+{
+	unsigned long v = strtoul(text, NULL, 10);
+
+	/* ULONG_MAX, where it is too long for one, is beyond max. */
+	if (!text[0] || text[strspn(text, "0123456789")] || v < min || v > max)
+		refuse(text, min, max, word);
+	return (unsigned)v;
+}
+
+int cpu_number(const char *text, const char *word)
+{
+	return (int)integer(text, 0, CPU_SETSIZE - 1, word);
+}
+
 static void on_signal(int s)
 {
 	(void)s;

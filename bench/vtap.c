@@ -23,7 +23,6 @@
 #include <getopt.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -473,18 +472,6 @@ _Noreturn static void usage(const char *sentence)
 	exit(2);
 }
 
-static unsigned number(const char *s, unsigned min, unsigned max, const char *sentence)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(s, &end, 10);
-	if (errno || end == s || *end || n < min || n > max)
-		usage(sentence);
-	return (unsigned)n;
-}
-
 static void parse_options(struct vtap *v, int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -512,16 +499,16 @@ static void parse_options(struct vtap *v, int argc, char **argv)
 			v->server = true;
 			break;
 		case 'r':
-			f->entries = number(optarg, 64, RING_MAX, "--ring is from 64 to 1024");
+			f->entries = integer(optarg, 64, RING_MAX, "--ring");
 			break;
 		case 'p':
 			f->small_pages = true;
 			break;
 		case 'c':
-			v->core = (int)number(optarg, 0, CPU_SETSIZE - 1, "--core is the number of a CPU");
+			v->core = cpu_number(optarg, "--core");
 			break;
 		case 'w':
-			f->timeout_s = number(optarg, 1, 3600, "--timeout is from 1 to 3600");
+			f->timeout_s = integer(optarg, 1, 3600, "--timeout");
 			break;
 		case 'h':
 			(void)fputs(help, stdout);

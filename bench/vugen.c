@@ -6,9 +6,7 @@
  */
 #include "vugen.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,25 +86,6 @@ _Noreturn static void usage(const char *sentence, const char *what)
 {
 	(void)fprintf(stderr, "vugen: %s%s; see vugen --help\n", sentence, what);
 	exit(2);
-}
-
-static double number(const char *s, double min, double max, const char *option)
-{
-	char *end;
-	double v;
-
-	errno = 0;
-	v = strtod(s, &end);
-	if (errno || end == s || *end || !(v >= min && v <= max)) {
-		(void)fprintf(stderr, "vugen: %s is from %.0f to %.0f, not %s\n", option, min, max, s);
-		exit(2);
-	}
-	return v;
-}
-
-static unsigned integer(const char *s, double min, double max, const char *option)
-{
-	return (unsigned)number(s, min, max, option);
 }
 
 static unsigned next_id = 1; /* of the next port */
@@ -193,7 +172,7 @@ static void parse_mac(const char *s)
 	X(small_pages, 0, opt.small_pages = true)                                                                      \
 	X(interrupts, 0, opt.interrupts = true)                                                                        \
 	X(server, 0, opt.server = true)                                                                                \
-	X(core, 1, opt.core = (int)integer(optarg, 0, CPU_SETSIZE - 1, "--core"))                                      \
+	X(core, 1, opt.core = cpu_number(optarg, "--core"))                                                            \
 	X(yield, 0, opt.yield = true)                                                                                  \
 	X(pause, 1, opt.pause_us = integer(optarg, 1, 1000, "--pause"))                                                \
 	X(warmup, 1, opt.warmup_s = number(optarg, 0, 1e6, "--warmup"))                                                \
@@ -333,7 +312,7 @@ static void set_word(char *word)
 	else if (strcmp(word, "size") == 0)
 		opt.size = integer(value, MIN_FRAME, MAX_FRAME, "size");
 	else if (strcmp(word, "core") == 0)
-		opt.peer_core = (int)integer(value, 0, CPU_SETSIZE - 1, "core");
+		opt.peer_core = cpu_number(value, "core");
 	else
 		usage("a command has no such word: ", word);
 }

@@ -71,6 +71,50 @@ def test_refuses_an_unknown_case():
     assert r.returncode == 2 and 'pair-65 is neither a build folder nor a case' in r.stderr
 
 
+NO_INTEGERS = ['', ' ', ' 1', '1 ', '-1', '+1', '0x10', '1e1', '1.0', '1x', 'x', '99999999999999999999', '18446744073709551617']
+NO_NUMBERS = ['', ' ', ' 1', '1 ', '-1', '+1', '0x10', '1e', '1x', 'x', '1e1e1', '1-1', 'nan', 'inf', '1e999', '.', '..']
+# Command, the words before the one that is a number, how the sentence begins, what is too little and too much for it.
+NUMBERS = [('vugen', ['--size'], '--size is from 64 to 2048', ['63', '2049']), ('vugen', ['--core'], '--core is from 0 to 1023', ['1024']),
+           ('vugen', ['--ring'], '--ring is from 8 to 32768', ['7', '32769']), ('vugen', ['--rate'], '--rate is from 0 to 1000000000', ['1e10']),
+           ('vugen', ['--gap'], '--gap is from 1 to 1000000', ['0', '0.99', '1000001']),
+           ('vugen', ['--idle-many', 'x%d'], 'the number of ports is from 0 to 1100', ['1101']),
+           ('vtap', ['--ring'], '--ring is from 64 to 1024', ['63', '1025']), ('vtap', ['--core'], '--core is from 0 to 1023', ['1024']),
+           ('vtap', ['--timeout'], '--timeout is from 1 to 3600', ['0', '3601']),
+           ('lines', [], 'the first CPU is from 0 to 1023', ['1024']), ('lines', ['0'], 'the second CPU is from 0 to 1023', ['1024']),
+           ('hotpath', ['64'], 'the number of bursts is from 1 to 1000000', ['0', '1000001'])]
+
+
+@pytest.fixture(scope='module')
+def tools():
+    names = sorted({x[0] for x in NUMBERS})
+    subprocess.run(['ninja', '-C', BUILD, *(f'bench/{x}' for x in names)], check=True, stdout=subprocess.DEVNULL)
+    return {x: os.path.join(BUILD, 'bench', x) for x in names}
+
+
+@pytest.mark.parametrize('command, before, sentence, beyond', NUMBERS, ids=lambda x: x[-1] if isinstance(x, list) and x else None)
+def test_numbers_are_refused_by_name(tools, command, before, sentence, beyond):
+    for text in beyond + (NO_NUMBERS if before[:1] in (['--rate'], ['--gap']) else NO_INTEGERS):
+        words = [*before, text, *(['0'] if command == 'lines' and not before else [])]
+        r = subprocess.run([tools[command], *words], capture_output=True, text=True, timeout=10)
+        assert (r.returncode, r.stdout, r.stderr) == (2, '', f'{command}: {sentence}, not "{text}"\n'), words
+
+
+def test_words_are_refused(tools):
+    """What is missing, too much, or does not fit together; a number that can be one is not what is wrong with it."""
+    socket = ['--socket', '/nowhere', '--tap', 'tap9']
+    for words, sentence in ((['vugen'], 'there is no port'), (['vugen', '--rx', 'x', '--ring', '100'], '--ring is a power of two'),
+                            (['vugen', '--rx', 'x', '--rate', '1.5e3', 'word'], 'what is this: word'), (['vugen', '--dmac', '1:2:3'], 'this is no MAC address: 1:2:3'),
+                            (['vugen', '--tx-many', 'x'], 'a number is missing behind x'), (['vugen', '--idle-many', 'x', '3'], 'there is no %d in x'),
+                            (['vtap'], 'it takes --socket, --tap and options'), (['vtap', *socket, 'word'], 'it takes --socket, --tap and options'),
+                            (['vtap', *socket, '--ring', '100'], '--ring is a power of two'),
+                            (['vtap', '--socket', '/nowhere', '--tap', 'x' * 16], "--tap is a device's name, shorter than 16 characters")):
+        r = subprocess.run([tools[words[0]], *words[1:]], capture_output=True, text=True, timeout=10)
+        assert (r.returncode, r.stdout, r.stderr) == (2, '', f'{words[0]}: {sentence}; see {words[0]} --help\n'), words
+    for words in ([], ['0'], ['0', '1', '2']):
+        r = subprocess.run([tools['lines'], *words], capture_output=True, text=True, timeout=10)
+        assert (r.returncode, r.stdout, r.stderr) == (2, '', 'lines CPU CPU\n'), words
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='bench/tcp needs two cores')
 def test_tcp_arrives_as_sent():
     """What bench/tcp measures is carried: files arrive unchanged each way, with offloads in frames of up to 64 KiB, without in frames
