@@ -214,7 +214,7 @@ static void tell_text(const struct trace *t, const struct traced *f, const char 
 
 		step(t, r, text, sizeof text);
 		if (r->type == VMQ_TAP_VERDICT)
-			(void)printf("  %19s", "");
+			(void)printf("  %20s", "");
 		else
 			(void)printf("  %9.1f µs  CPU %-2u", (double)(int64_t)(r->time - f->step[0].time) / 1000.0,
 				     r->cpu);
@@ -223,9 +223,9 @@ static void tell_text(const struct trace *t, const struct traced *f, const char 
 		(void)fputc('\n', stdout);
 	}
 	if (f->verdicts == 0)
-		(void)puts("                      it goes nowhere: nothing claims it");
+		(void)puts("                       it goes nowhere: nothing claims it");
 	else if (f->ends < f->verdicts)
-		(void)puts("                      what became of it further was not seen");
+		(void)puts("                       what became of it further was not seen");
 }
 
 /* The rings of several CPUs are read one after the other. */

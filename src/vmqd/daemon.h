@@ -58,6 +58,7 @@ struct daemon {
 	bool guard;
 	struct nic_engine *engine;
 	bool engine_watched;
+	bool drained; /* nothing is taken from VMs (the method drain) */
 	struct sleep_files *sleep_files; /* of its workers' CPUs */
 	int watch_fd; /* timer of nic_engine_watch; -1: none */
 	struct stack *stack;

@@ -55,7 +55,7 @@ int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, j
 		(void)json_array_append_new(adapters, adapter_json(&c->adapters[i], d->declared));
 	for (unsigned i = 0; i < c->ncpus; i++)
 		(void)json_array_append_new(cpus, json_integer(c->cpus[i]));
-	*result = json_pack("{s:b, s:b, s:s, s:{s:s, s:o}, s:{s:o, s:i}, s:o, s:o, s:o}", "sandbox", c->sandbox, "cpu_auto",
+	*result = json_pack("{s:b, s:b, s:b, s:s, s:{s:s, s:o}, s:{s:o, s:i}, s:o, s:o, s:o}", "sandbox", c->sandbox, "drained", d->drained, "cpu_auto",
 			    c->cpu_auto, "run_dir", c->run_dir, "control", "socket", c->socket, "mode",
 			    mode_json(c->socket_mode), "vport_sockets", "mode", mode_json(c->vport_socket_mode), "gid",
 			    (int)c->vport_socket_group, "cpus", cpus, "adapters", adapters, "drops", drops_json());
@@ -74,7 +74,7 @@ int method_daemon_show(void *ctx, struct rpc_client *client, struct params *p, j
 
 int method_drain(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
-	const struct daemon *d = ctx;
+	struct daemon *d = ctx;
 	bool undo = false;
 
 	(void)client;
@@ -83,8 +83,10 @@ int method_drain(void *ctx, struct rpc_client *client, struct params *p, json_t 
 		return -1;
 	if (nic_engine_hold(d->engine, !undo) < 0) {
 		(void)nic_engine_hold(d->engine, false);
+		d->drained = false;
 		return stack_fail(e, STACK_FAILED, NULL, "a CPU did not answer in %d ms; VMs are served on", NIC_WAIT_MS);
 	}
+	d->drained = !undo;
 	log_info(undo ? "what VMs send is taken again" : "drained: nothing more is taken from VMs");
 	*result = json_pack("{s:b}", "drained", !undo);
 	return 0;

@@ -137,6 +137,7 @@ PROVOKED = {
                     lambda c: c.worker.update(sleep='not available: /sys is read-only here')),
     'version': ('warning', 'vmqd is 0.0.9', 'restart vmqd', lambda c: c.answers['version'].update(version='0.0.9')),
     'user': ('note', 'runs as root', 'user: vmq in /etc/vmq', file('proc/77/status', 'Uid:\t0\t0\nSeccomp:\t2\nCpus_allowed_list:\t0-3')),
+    'drained': ('wrong', 'vmqd is drained', 'vmqctl drain undo on', lambda c: c.daemon.update(drained=True)),
     'sandbox': ('warning', 'switched off', 'sandbox: true', lambda c: c.daemon.update(sandbox=False)),
     'run_dir': ('wrong', 'writable by everybody', 'chmod o-w /run/vmq', lambda c: c.modes.update({'run/vmq': 0o777})),
     'control_socket': ('warning', 'open to everybody', 'mode: 0660', lambda c: c.modes.update({'run/vmq/vmqd.sock': 0o666})),

@@ -34,6 +34,7 @@ def test_a_drained_restart_loses_nothing(lab):
             have = len(got)
             procs.wait_for(lambda: receive() or len(got) > have + 500, 60, 'frames')
             assert x.vmqd.vmqctl_json('drain') == {'drained': True}
+            assert x.vmqd.call('daemon.show')['drained'] and x.vmqd.vmqctl('doctor', 'drained', check=False)[0] == 5
             # all that was taken has been given back: used is what was taken, and stands still
             used = a.tx.used16[1]
             taken = x.vmqd.stats('a')['tx_frames']
@@ -41,6 +42,7 @@ def test_a_drained_restart_loses_nothing(lab):
             assert a.tx.used16[1] == used and x.vmqd.stats('a')['tx_frames'] == taken
             if restart == 0:
                 assert x.vmqd.vmqctl_json('drain', 'undo', 'on') == {'drained': False}
+                assert not x.vmqd.call('daemon.show')['drained'] and 'checks: 1 ok' in x.vmqd.vmqctl('doctor', 'drained')
                 continue
             assert not sum(x.vmqd.stats('b')['drops'].values()) and not sum(x.vmqd.stats('a')['drops'].values())
             x.vmqd.stop()

@@ -40,6 +40,14 @@ void check_user(struct doctor *d)
 	}
 }
 
+void check_drained(struct doctor *d)
+{
+	if (json_is_true(json_object_get(d->daemon, "drained"))) {
+		doctor_say(d, DOCTOR_WRONG, "vmqd is drained, for a restart that has not come: what VMs send waits in their rings");
+		doctor_mend(d, "systemctl restart vmqd; or vmqctl drain undo on");
+	}
+}
+
 void check_sandbox(struct doctor *d)
 {
 	char lsm[256];

@@ -35,6 +35,7 @@
 	X(version, check_version, DAEMON, "vmqctl and vmqd are of one version")                                       \
 	X(user, check_user, DAEMON, "vmqd does not run as root")                                                      \
 	X(sandbox, check_sandbox, DAEMON, "vmqd has given up what it does not need")                                  \
+	X(drained, check_drained, DAEMON, "what VMs send is taken")                                                   \
 	X(run_dir, check_run_dir, DAEMON, "not everybody may put sockets where VPorts' are")                          \
 	X(control_socket, check_control_socket, DAEMON, "not everybody may connect to the control socket")            \
 	X(vport_sockets, check_vport_sockets, DAEMON, "QEMU's user may connect to the VPorts' sockets")               \
