@@ -14,7 +14,7 @@
  * Built with the headers of the package mingw-w64-common. They are made for LP64 too, for Cygwin's compiler: that is
  * what __CYGWIN__ says, so that ULONG has 32 bits; WCHAR has 16 by -fshort-wchar.
  *
- *   cc -D__CYGWIN__ -D_WIN64 -D__cdecl= -D__stdcall= -D__fastcall= '-D__declspec(x)=' -fms-extensions -fshort-wchar
+ *   cc -D__CYGWIN__ -D_WIN64 -D__cdecl= -D__stdcall= -D__fastcall= '-D__declspec(x)=' -fshort-wchar
  *      oid_client.c -idirafter /usr/share/mingw-w64/include $(pkg-config --cflags --libs libvmq)
  */
 #define NDIS_SUPPORT_NDIS6   1

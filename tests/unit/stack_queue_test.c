@@ -63,7 +63,7 @@ static struct stack_filter_want want_filter(uint8_t last, uint16_t vlan)
 
 static struct stack_vport_want want_vport(const char *name)
 {
-	struct stack_vport_want w = { .queue_pairs = 1, .moderation = 1, .policy = { false, true, true } };
+	struct stack_vport_want w = { .queue_pairs = 1, .moderation = 1, .policy = { .vlan_check = true, .all_multicast = true } };
 
 	(void)snprintf(w.name, sizeof w.name, "%s", name);
 	(void)snprintf(w.socket, sizeof w.socket, "/run/%s.sock", name);

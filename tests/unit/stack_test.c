@@ -42,7 +42,7 @@ static struct stack_filter_want want_filter(uint8_t last, enum stack_vlan_kind k
 
 static struct stack_vport_want want_vport(const char *name)
 {
-	struct stack_vport_want w = { .queue_pairs = 1, .moderation = 1, .policy = { false, true, true } };
+	struct stack_vport_want w = { .queue_pairs = 1, .moderation = 1, .policy = { .vlan_check = true, .all_multicast = true } };
 
 	(void)snprintf(w.name, sizeof w.name, "%s", name);
 	(void)snprintf(w.socket, sizeof w.socket, "/run/%s.sock", name);
@@ -623,7 +623,7 @@ static struct cpu_plan plan_of_three(void)
 {
 	static const struct stack_vport_change to2 = { .set_cpu = true, .cpu = 2, .by_plan = true };
 	struct cpu_plan p = { .nitems = 0 };
-	struct stack_error e = { STACK_OK };
+	struct stack_error e = { .code = STACK_OK };
 
 	(void)add("a", 1, 0);
 	(void)add("b", 2, 0);

@@ -41,7 +41,7 @@ static struct stack_vport_want want(const char *name, const struct stack_filter_
 {
 	struct stack_vport_want w = { .queue_pairs = 1,
 				      .moderation = 1,
-				      .policy = { false, true, true },
+				      .policy = { .vlan_check = true, .all_multicast = true },
 				      .on_vf = true,
 				      .cpu_given = true,
 				      .cpu = 3,
