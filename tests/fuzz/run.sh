@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Builds the fuzz targets with clang in a folder of their own and runs each a fixed number of times from its seeds. A
-# result a target, as TAP. What breaks one is printed as base64, to be decoded into a file the target is called with.
+# Builds the fuzz targets with clang in a folder of their own, runs each a fixed number of times from its seeds, and builds
+# all the rest with clang there, the measuring tools, too. A result a target and one for the rest, as TAP. What breaks a
+# target is printed as base64, to be decoded into a file the target is called with.
 #
 #   tests/fuzz/run.sh BUILD-FOLDER
 set -uo pipefail
@@ -16,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 [ -e "$build/build.ninja" ] || CC=clang meson setup "$build" "$root" -Dfuzz=true >"$work/setup" || { cat "$work/setup"; }
 # The words of the control socket and the configuration file, for what is text: without them an input rarely says any.
 grep -oE '[`"][a-z_.0-9]{3,}[`":]|^[ -]*[a-z_]+:' "$root/docs/rpc.md" | tr -d '`": -' | sort -u | sed 's/.*/"&"/' >"$work/words"
-echo "1..${#runs[@]}"
+echo "1..$((${#runs[@]} + 1))"
 n=0
 for name in $(printf '%s\n' "${!runs[@]}" | sort); do
 	mkdir -p "$work/$name" # new inputs go here, not to the seeds
@@ -29,3 +30,9 @@ for name in $(printf '%s\n' "${!runs[@]}" | sort); do
 		echo "not ok $((++n)) - fuzz_$name, ${runs[$name]} runs"
 	fi
 done
+if ninja -C "$build" all bench/vugen bench/lines bench/vtap bench/hotpath >"$work/log" 2>&1; then
+	echo "ok $((++n)) - all is built by clang"
+else
+	grep -A 20 -m 3 FAILED "$work/log" | sed 's/^/# /'
+	echo "not ok $((++n)) - all is built by clang"
+fi
