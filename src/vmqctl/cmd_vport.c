@@ -86,7 +86,7 @@ static void print_details(FILE *out, const json_t *vport)
 
 static void print_list(FILE *out, const json_t *vports)
 {
-	bool adapters = json_list_differs(vports, "adapter");
+	bool adapters = json_list_differs(vports, "adapter"), first = true;
 	struct table *t = table_new();
 	const json_t *vport;
 	size_t i;
@@ -116,6 +116,16 @@ static void print_list(FILE *out, const json_t *vports)
 		table_member(t, vport, "status");
 	}
 	table_print(t, out);
+	/* A sentence would push the columns apart. */
+	json_array_foreach(vports, i, vport)
+	{
+		if (!json_object_get(vport, "waits_for"))
+			continue;
+		text_value(out, first ? "\n" : "", vport, "name");
+		text_pair(out, " ", "waits_for", vport, "waits_for");
+		(void)fputc('\n', out);
+		first = false;
+	}
 }
 
 static void print_vports(FILE *out, const struct cmd_options *opt, const json_t *result)

@@ -157,7 +157,8 @@ static unsigned int drop_options(char **words, unsigned int num, struct cmd_opti
 			opt->socket = words[++i];
 		else if (strncmp(words[i], "--socket=", 9) == 0)
 			opt->socket = words[i] + 9;
-		else if ((strcmp(words[i], "--bytes") == 0 || strcmp(words[i], "--in-bytes") == 0) && i + 1 < num)
+		else if ((strcmp(words[i], "--bytes") == 0 || strcmp(words[i], "--in-bytes") == 0 ||
+			  strcmp(words[i], "--topology") == 0) && i + 1 < num)
 			i++;
 		else if (words[i][0] != '-')
 			words[left++] = words[i];
@@ -172,9 +173,9 @@ void cmd_complete(const struct cmd_options *opt, char **words, unsigned int num)
 	const struct cmd_object *object;
 
 	if (c.prefix[0] == '-') {
-		static const char *const options[] = { "--socket",  "--json", "--pretty", "--statistics",
-						       "--details", "--hex",  "--bytes",  "--in-bytes",
-						       "--list",    "--libvirt", "--qemu",   "--dry-run", "--help", "--version" };
+		static const char *const options[] = { "--socket", "--topology", "--json",    "--pretty", "--statistics", "--details",
+						       "--hex",	   "--bytes",	 "--in-bytes", "--list",   "--libvirt",	  "--qemu",
+						       "--dry-run", "--once",	 "--batch",    "--help",   "--version" };
 
 		for (unsigned int i = 0; i < sizeof options / sizeof *options; i++)
 			cmd_offer(&c, options[i]);

@@ -33,6 +33,8 @@ static void print_key(FILE *out, const char *name, const char *value, const char
 {
 	int n = fprintf(out, "        %s%s%s", name, *name ? " " : "", value);
 
+	for (const char *s = value; *s; s++)
+		n -= ((unsigned char)*s & 0xc0) == 0x80; /* a character, not its bytes, has a column */
 	if (n >= HELP_COLUMN) {
 		(void)fputc('\n', out);
 		n = 0;
@@ -88,9 +90,13 @@ void cmd_help(FILE *out)
 		    "    --in-bytes N      oid: the length of the input\n"
 		    "    --list            oid: the requests, their types and structures\n"
 		    "    --libvirt         vport show NAME: libvirt's XML for its VM's interface\n"
-		    "    --dry-run         config apply: only say what would be done\n"
 		    "    --qemu            vport show NAME: QEMU's arguments for its VM\n"
-		    "    -h, --help        this\n"
+		    "    --dry-run         config apply: only say what would be done\n"
+		    "    --once, --batch   top: one picture, or picture after picture, as text\n"
+		    "    -w FILE           capture: as the key write\n"
+		    "    -c N              capture, trace, top: as the key count\n"
+		    "    -n K              explain: as the key number\n"
+		    "    -h, --help        this; OBJECT --help: its verbs and keys\n"
 		    "    -V, --version     vmqctl's own version\n\n"
 		    "exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon not reachable; doctor: 4 warning, 5 wrong\n",
 		    out);

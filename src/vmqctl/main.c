@@ -32,6 +32,7 @@ static int usage_verbs(const struct cmd_object *object, const char *word)
 	return CMD_USAGE;
 }
 
+/* `vmqctl help OBJECT`, `vmqctl OBJECT … --help`. */
 static int help(char **words, unsigned int num)
 {
 	const struct cmd_object *object = num ? cmd_find_object(words[0]) : NULL;
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
 	static char *const shorts[] = { ['c'] = "count", ['w'] = "write", ['n'] = "number" };
 	static char once[] = "1", no_end[] = "0";
 	unsigned int num, more = 0;
+	bool wants_help = false;
 	char **words, *tail[2 * SHORTS_MAX];
 	int c, rc;
 
@@ -224,8 +226,8 @@ int main(int argc, char **argv)
 			tail[more++] = on;
 			break;
 		case 'h':
-			cmd_help(stdout);
-			return cmd_flush();
+			wants_help = true;
+			break;
 		case 'V':
 			(void)puts("vmqctl " VMQ_VERSION);
 			return cmd_flush();
@@ -233,9 +235,13 @@ int main(int argc, char **argv)
 			return CMD_USAGE;
 		}
 	}
+	num = (unsigned int)(argc - optind);
+	if (wants_help) {
+		rc = help(argv + optind, num);
+		return rc == CMD_DONE ? cmd_flush() : rc;
+	}
 	if (opt.bytes == -2 || opt.in_bytes == -2)
 		return CMD_USAGE;
-	num = (unsigned int)(argc - optind);
 	if (num == 0) {
 		cmd_help(stderr);
 		return CMD_USAGE;

@@ -285,12 +285,23 @@ def test_more_of_what_a_check_sees(tmp_path):
     c.stats['rx_notifications'] = 90000
     c.vport.update(status='connected', moderation='off', waits_for='its driver to be ready')
     c.filters[0]['mac'] = '02:00:00:00:00:98'
+    del c.files['proc/90/maps']
     del c.files['etc/vmq/vmqd.yaml']
     _, result = c.run()
     text = ' '.join(f['text'] for x in result['checks'] for f in x['findings'])
     for says in ('Seccomp: 0', 'without Landlock', 'would not start again',
-                 'longer than its VM', 'its moderation is off', 'its driver to be ready', 'of the device vmq0'):
+                 'longer than its VM', 'its moderation is off', 'its driver to be ready', 'of the device vmq0', "web1: its VM's process is not to be seen"):
         assert says in text, says
+
+
+def test_a_vm_that_runs_and_is_not_to_be_seen(tmp_path):
+    """share=on forgotten, and QEMU's memory map cannot be read: not fine, and not said to be."""
+    c = Case(tmp_path)
+    c.vport.update(waits_for='a first receive buffer', peer_pid=0)
+    found = {x['check']: x for x in c.run()[1]['checks']}
+    assert (found['vm']['verdict'], found['memory']['verdict']) == ('warning', 'unknown')
+    [one] = found['vm']['findings']
+    assert 'waits for a first receive buffer' in one['text'] and 'share=on' in one['mend']
 
 
 def test_what_the_file_says_meanwhile(tmp_path):

@@ -192,6 +192,8 @@ def test_vport_table_and_details():
     out = lines('vport', vport_show={'vports': [DEFAULT_VPORT, VPORT]})
     assert squeeze(out[0]) == ['ID', 'NAME', 'STATE', 'CPU', 'QUEUES', 'FILTERS', 'MODERATION', 'STATUS']
     assert squeeze(out[2]) == ['1', 'web1', 'activated', '1', '1', '2', 'adaptive', 'running']
+    assert lines('vport', 'show', 'web1', vport_show={'vports': [dict(VPORT, waits_for='a first receive buffer')]})[2:] == [
+        '', 'web1 waits_for a first receive buffer']
     out = '\n'.join(lines('-d', 'vport', vport_show={'vports': [DEFAULT_VPORT, VPORT]}))
     for word in ('vport 1: name web1', 'socket /run/vmq/web1.sock socket_mode server', 'host_device vmq0',
                  'filter 1 mac 52:54:00:00:00:01 vlan 100', 'features VIRTIO_F_VERSION_1,VIRTIO_NET_F_MRG_RXBUF',
@@ -763,6 +765,9 @@ def test_help_names_everything():
     p = run('/nowhere', 'help')
     assert (p.returncode, p.stderr) == (0, '')
     assert run('/nowhere', '--help').stdout == p.stdout
+    for words in (['top', '--help'], ['-h', 'top'], ['top', 'x', '--once', '-h']):
+        assert run('/nowhere', *words).stdout == run('/nowhere', 'help', 'top').stdout
+    assert run('/nowhere', 'tap', '--help').returncode == 2
     objects = complete('/nowhere', '')
     assert objects[-1] == 'help' and {'vport', 'filter', 'queue', 'switch'} < set(objects)
     for o in objects:
@@ -774,6 +779,13 @@ def test_help_names_everything():
         assert max(map(len, text.splitlines())) <= 120
         for verb in () if o in ('oid', 'doctor') else complete('/nowhere', o, ''):
             assert verb in text
+
+
+def test_every_long_option_is_offered():
+    """Those of the help, and those that getopt takes."""
+    shown = set(re.findall(r'(?<=[ ,])--[a-z-]+', run('/nowhere', 'help').stdout.split('options:\n')[1]))
+    taken = set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument', open(f'{ROOT}/src/vmqctl/main.c').read()))
+    assert set(complete('/nowhere', '--')) == shown == {f'--{n}' for n in taken}
 
 
 def complete(path, *words):

@@ -48,6 +48,10 @@ void check_vm(struct doctor *d)
 			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VM is connected and does not run its queues%s%s",
 				   name, *waits ? ": " : "", waits);
 			doctor_mend(d, "in the VM: modprobe virtio_net; ip link set eth0 up");
+		} else if (strcmp(doctor_text(v, "status"), "running") == 0 && *waits) {
+			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VM runs, and nothing of its driver is to be seen: it waits for %s", name,
+				   waits);
+			doctor_mend(d, "share=on at QEMU's memory-backend (libvirt: <access mode='shared'/>); in the VM: ip link set eth0 up");
 		}
 	}
 }
@@ -108,9 +112,9 @@ void check_trunk(struct doctor *d)
 }
 
 /* QEMU's map of a VM's memory, as big as this, that only QEMU itself would see the writes to. */
-static bool has_private_memory(const struct doctor *d, pid_t pid, char out[256])
+static bool has_private_memory(char *maps, char out[256])
 {
-	char *text = host_read_all(d->root, "proc/%d/maps", (int)pid), *rest = text, *line;
+	char *rest = maps, *line;
 	bool found = false;
 
 	while (!found && rest && (line = strsep(&rest, "\n")) != NULL) {
@@ -126,19 +130,27 @@ static bool has_private_memory(const struct doctor *d, pid_t pid, char out[256])
 		if (found)
 			(void)snprintf(out, 256, "%s", path);
 	}
-	free(text);
 	return found;
 }
 
 void check_memory(struct doctor *d)
 {
 	const json_t *v;
-	char path[256];
+	char path[256], *maps;
+	bool found;
 
 	DOCTOR_EACH(d->vports, "vports", v) {
 		pid_t pid = (pid_t)doctor_number(v, "peer_pid");
 
-		if (pid <= 0 || !has_private_memory(d, pid, path))
+		if (is_default(v) || !doctor_true(v, "connected"))
+			continue;
+		maps = pid > 0 ? host_read_all(d->root, "proc/%d/maps", (int)pid) : NULL;
+		if (!maps)
+			doctor_say(d, DOCTOR_UNKNOWN, "VPort %s: its VM's process is not to be seen from here (as root it is)",
+				   doctor_text(v, "name"));
+		found = maps && has_private_memory(maps, path);
+		free(maps);
+		if (!found)
 			continue;
 		doctor_say(d, DOCTOR_WRONG,
 			   "VPort %s: process %d maps its VM's memory %s for itself alone: the VM and vmqd do not see "
