@@ -44,7 +44,7 @@ void bypass_passes(struct worker *w, struct frame_ref *r)
 	if (v)
 		count(&vport_counters(v, w)->c.bypass_frames, 1);
 	if (tapped(w))
-		tap_bypassed(w, r);
+		tap_bypassed(w, &r->f);
 }
 
 void bypass_release(struct worker *w)

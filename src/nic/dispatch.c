@@ -21,20 +21,8 @@ static inline struct row *row_of(struct worker *w, struct nic_queue *q)
 	return &w->row[w->nrows - 1];
 }
 
-/* Frames on their way to one ring: one behind the other, or (r) each in its reference. */
-struct run {
-	struct frame *f;
-	struct frame_ref *const *r;
-	unsigned n;
-};
-
-static inline __attribute__((always_inline)) struct frame *frame_at(const struct run *s, unsigned k)
-{
-	return s->r ? &s->r[k]->f : s->f + k;
-}
-
-/* From the k-th frame on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
-static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, const struct run *s, unsigned k, struct nic_queue *q)
+/* From the k-th of n frames on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
+static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, struct frame *f, unsigned k, unsigned n, struct nic_queue *q)
 {
 	const uint8_t hdr_len = q->rx.hdr_len, finish = OFFLOAD_NEEDS & (uint8_t)~q->takes;
 	const bool in_bytes = is_set(&q->vport->tags_inline);
@@ -43,22 +31,19 @@ static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, 
 	struct vq_buf *b;
 	struct row *r;
 
-	if (w->ndeliver + s->n - k > WORKER_DELIVERIES)
+	if (w->ndeliver + n - k > WORKER_DELIVERIES)
 		deliver_rings(w);
-	if (k == s->n || (frame_at(s, k)->offload & finish))
+	if (k == n || (f[k].offload & finish))
 		return k;
 	r = row_of(w, q);
 	d = &w->deliver[w->ndeliver];
 	b = &w->rx_buf[w->ndeliver];
-	for (; k < s->n; k++, d++, b++) {
-		struct frame *f = frame_at(s, k);
-		enum tag_op op = frame_tag_op(f, in_bytes);
-		uint32_t len = frame_out_len(f, op);
+	for (; k < n && !(f[k].offload & finish); k++, d++, b++) {
+		enum tag_op op = frame_tag_op(&f[k], in_bytes);
+		uint32_t len = frame_out_len(&f[k], op);
 
-		if (f->offload & finish)
-			break;
 		b->len = hdr_len + len;
-		*d = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
+		*d = (struct delivery){ .f = &f[k], .len = len, .op = (uint8_t)op };
 	}
 	r->n = (uint16_t)(r->n + k - first);
 	w->ndeliver += k - first;
@@ -77,21 +62,16 @@ static void deliver_finished(struct worker *w, const struct frame *f, struct nic
 	}
 	finish_count(q->cnt, &s);
 	while ((part = finish_next(w, &s)))
-		(void)put_run(w, &(const struct run){ .f = part, .n = 1 }, 0, q);
+		(void)put_run(w, part, 0, 1, q);
 }
 
 /* To a ring of this worker. */
-static inline __attribute__((always_inline)) void add_deliveries(struct worker *w, const struct run *s, struct nic_queue *q)
+static inline __attribute__((always_inline)) void add_deliveries(struct worker *w, struct frame *f, unsigned n, struct nic_queue *q)
 {
 	unsigned k = 0;
 
-	while ((k = put_run(w, s, k, q)) < s->n)
-		deliver_finished(w, frame_at(s, k++), q);
-}
-
-static inline void add_delivery(struct worker *w, struct frame *f, struct nic_queue *q)
-{
-	add_deliveries(w, &(const struct run){ .f = f, .n = 1 }, q);
+	while ((k = put_run(w, f, k, n, q)) < n)
+		deliver_finished(w, &f[k++], q);
 }
 
 /*
@@ -146,7 +126,7 @@ void dispatch_vport(struct worker *w, struct frame *f, struct nic_vport *v)
 		if (!handover_frame(w, to, f, (uint16_t)v->id, &why))
 			drop_frame(w, frame_nic(f), v, f, why);
 	} else if (q) {
-		add_delivery(w, f, q);
+		add_deliveries(w, f, 1, q);
 	} else {
 		egress_port(w, host, f, frame_tag_op(f, true), v);
 	}
@@ -165,7 +145,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 	to = route(w, &n->wire_cnt[w->index].route[0], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
 	if (to == w)
 		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
-	else if (!handover_frame(w, to, f, FRAME_TO_WIRE, &why))
+	else if (handover_run(w, to, f, 1, FRAME_TO_WIRE, &why) == 0)
 		dispatch_drop(w, n, f, why);
 }
 
@@ -175,16 +155,16 @@ void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, st
 	struct port_source *s = v ? __atomic_load_n(&v->host, __ATOMIC_ACQUIRE) : __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
 
 	if (q)
-		add_delivery(w, f, q);
+		add_deliveries(w, f, 1, q);
 	else if (s)
 		egress_port(w, s, f, frame_tag_op(f, true), v ? v : vport_of(n, f->src_vport));
 	else
 		drop_frame(w, n, v, f, NIC_DROP_RX_STOPPED);
 }
 
-void dispatch_arrived_row(struct worker *w, struct frame_ref *const *r, unsigned n, struct nic_queue *q)
+void dispatch_arrived_row(struct worker *w, struct frame *f, unsigned n, struct nic_queue *q)
 {
-	add_deliveries(w, &(const struct run){ .r = r, .n = n }, q);
+	add_deliveries(w, f, n, q);
 }
 
 struct group_ctx {
@@ -332,7 +312,7 @@ static inline bool dispatch_straight(struct worker *w, struct nic_vport *v, stru
 		return false;
 	to = route(w, &vport_counters(v, w)->route[0], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
 	if (__builtin_expect(to == w, 1))
-		add_deliveries(w, &(const struct run){ .f = f, .n = n }, q);
+		add_deliveries(w, f, n, q);
 	else
 		dispatch_over(w, to, v, f, n);
 	return true;

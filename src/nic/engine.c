@@ -76,10 +76,11 @@ static void free_worker(struct worker *w)
 		(void)close(w->epfd);
 	if (w->wakefd >= 0)
 		(void)close(w->wakefd);
-	for (unsigned i = 0; i <= NIC_MAX_WORKERS; i++)
-		spsc_fini(&w->inbox[i]);
-	for (unsigned i = 0; i < NIC_MAX_WORKERS; i++)
+	for (unsigned i = 0; i < NIC_MAX_WORKERS; i++) {
+		inbox_fini(&w->inbox[i]);
 		spsc_fini(&w->returns[i]);
+	}
+	spsc_fini(&w->commands);
 	spsc_fini(&w->events);
 	for (unsigned i = 0; w->refs && i < WORKER_REFS; i++)
 		free(w->refs[i].copy);
@@ -126,9 +127,9 @@ static struct worker *new_worker(struct nic_engine *e, unsigned index, uint16_t 
 	w->held = calloc(w->queue_cap, sizeof *w->held);
 	w->held_due = SLEEP_FOR_EVER;
 	ok = ok && w->queues && w->tx_notify && w->rx_notify && w->held && spsc_init(&w->events, w->queue_cap) &&
-	     spsc_init(&w->inbox[NIC_MAX_WORKERS], 64);
+	     spsc_init(&w->commands, 64);
 	for (unsigned i = 0; ok && nworkers > 1 && i < nworkers; i++)
-		ok = spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS);
+		ok = inbox_init(&w->inbox[i]) && spsc_init(&w->returns[i], RETURNS_SLOTS);
 	w->refs = new_refs();
 	w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
 	ok = ok && w->refs && w->free_refs;
@@ -254,7 +255,7 @@ int engine_command(struct worker *w, const struct command *what)
 		return -ENOMEM;
 	*c = *what;
 	(void)sem_init(&c->done, 0, 0);
-	if (!spsc_push(&w->inbox[NIC_MAX_WORKERS], c)) {
+	if (!spsc_push(&w->commands, c)) {
 		free(c);
 		log_error("CPU %u does not answer: its inbox for commands is full", w->cpu);
 		return -ETIMEDOUT;

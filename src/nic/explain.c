@@ -89,7 +89,7 @@ static void fill_frame(struct frame *f, const struct nic_explain_in *in)
 	f->src_vport = in->from_wire ? FRAME_FROM_WIRE : in->vport;
 	if (in->bytes) {
 		f->len = in->len;
-		f->hdr_len = (uint16_t)have;
+		f->hdr_len = (uint8_t)have;
 		memcpy(f->hdr, in->bytes, have);
 		frame_read_tag(f);
 	} else {

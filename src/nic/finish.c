@@ -250,7 +250,8 @@ static void make_frame(struct finisher *s, struct finished *part, struct vq_seg 
 	struct frame *o = &part->f;
 
 	*o = *f;
-	o->hdr_len = s->head_len < FRAME_HDR ? s->head_len : FRAME_HDR;
+	o->hdr_len = (uint8_t)(s->head_len < FRAME_HDR ? s->head_len : FRAME_HDR);
+	o->whole = false;
 	memset(o->hdr, 0, FRAME_HDR);
 	memcpy(o->hdr, part->head, o->hdr_len);
 	o->len = len;

@@ -4,8 +4,8 @@
  * come from that copy (guest memory may change under us); the rest of the frame is copied once, from where the sender
  * put it to where the receiver wants it.
  *
- * Frames of a burst live in the worker's scratch; a frame that goes to another worker is copied into one of the
- * worker's references (struct frame too) and comes back when the other is done with it.
+ * Frames of a burst live in the worker's scratch. To another worker a frame goes as a ticket (inbox.h), of which that one
+ * makes a frame of its own, or is copied into one of the worker's references (struct frame too).
  */
 #ifndef VMQ_NIC_FRAME_H
 #define VMQ_NIC_FRAME_H
@@ -41,7 +41,8 @@ struct frame {
 	uint8_t *rest;       /* the bytes behind hdr when they are one piece, NULL: not read (frame_rest) */
 	struct vq_seg *segs; /* more pieces than one: all of them; else NULL */
 	uint32_t len;     /* of the frame as it lies */
-	uint16_t hdr_len; /* bytes of the frame in hdr */
+	uint8_t hdr_len;  /* bytes of the frame in hdr */
+	bool whole;       /* it lies in one piece, from hdr_len bytes before `rest` on */
 	uint16_t nsegs;
 	uint16_t id;      /* from a ring: to give the buffer back with */
 	uint16_t ndesc;   /* from a ring: entries the buffer takes */
@@ -71,6 +72,29 @@ _Static_assert(sizeof(struct frame) == 192 && offsetof(struct frame, port) == 12
 static inline struct vq_seg frame_rest(const struct frame *f)
 {
 	return (struct vq_seg){ f->rest, f->rest ? f->len - f->hdr_len : 0 };
+}
+
+/* The first bytes of a frame that lies in one piece. */
+static inline void frame_read_piece(struct frame *f, uint8_t *p, uint32_t len)
+{
+	f->len = len;
+	f->segs = NULL;
+	f->nsegs = 1;
+	f->whole = true;
+	if (__builtin_expect(len >= FRAME_HDR, 1)) {
+		memcpy(f->hdr, p, FRAME_HDR);
+		f->hdr_len = FRAME_HDR;
+	} else if (len >= FRAME_HDR / 2) { /* most short frames have 60 bytes: two halves that overlap */
+		memcpy(f->hdr, p, FRAME_HDR / 2);
+		memset(f->hdr + FRAME_HDR / 2, 0, FRAME_HDR / 2);
+		memcpy(f->hdr + len - FRAME_HDR / 2, p + len - FRAME_HDR / 2, FRAME_HDR / 2);
+		f->hdr_len = (uint8_t)len;
+	} else {
+		memset(f->hdr, 0, FRAME_HDR);
+		memcpy(f->hdr, p, len);
+		f->hdr_len = (uint8_t)len;
+	}
+	f->rest = p + f->hdr_len;
 }
 
 /* VID the frame is classified by: 0 when untagged. */
@@ -139,13 +163,23 @@ static inline uint32_t frame_edit_header(const struct frame *f, enum tag_op op, 
 	return f->hdr_len + 4u;
 }
 
-/* A frame under way to another worker. Owned by f.origin's pool; in between by whoever's inbox it lies in. Of most frames the
- * other worker reads f's first two lines and nothing else: each line more would travel there and back. */
+#define RUN_MAX 32u /* frames that one reference can stand for */
+
+/*
+ * Of a frame under way to another worker, which reads f's first two lines and what they point to; or of a run of frames,
+ * whose tickets (inbox.h) are all that the other worker reads: then f has their source and nothing else. Owned by
+ * f.origin's pool, in between by whoever's inbox it lies in.
+ */
 struct frame_ref {
 	struct frame f;
-	struct vq_seg seg_store[FRAME_SEGS];
+	union {
+		struct vq_seg seg_store[FRAME_SEGS];
+		uint16_t id[RUN_MAX];     /* of a run from a ring */
+		uint64_t cookie[RUN_MAX]; /* of a run from a port */
+	};
+	uint32_t run;             /* frames it stands for; 0: the one in f */
+	uint32_t pending;         /* of the first reference: frames not come back yet */
 	struct frame_ref *source; /* the frame's first reference, which holds the sender's buffer (maybe this one); NULL: none does */
-	uint32_t pending;         /* of the first: references not come back yet */
 	uint8_t *copy;            /* of a bypassed frame's bytes (bypass.c); kept for the next one */
 	uint32_t copy_room;
 	struct frame_ref *next;   /* in worker.copies */

@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Between workers: a frame whose receiver another worker has goes there as a reference, through a ring of that pair of
- * workers; the sender's buffer is given back when the reference has come home. Nothing blocks: no reference left or a
- * full inbox is a counted drop. A ring or port that changes its worker travels the same way, so that it arrives before
- * the frames that were sent after it.
+ * Between workers: a frame whose receiver another worker has goes there through the inbox of that pair of workers, as a
+ * ticket of a run or as a reference of its own; the sender's buffer is given back when the reference has come home. Nothing
+ * blocks: no reference left or a full inbox is a counted drop. A ring or port that changes its worker travels the same
+ * way, so that it arrives before the frames that were sent after it. What the other worker does: arrive.c.
  */
 #include "nic/tap.h"
 
-#include <assert.h>
-
-#define REFS_AHEAD 16u /* references whose lines are on the way while those before are worked on */
-
-/* What lies in an inbox: a reference, or one of these marked in the low bits of the pointer. */
-enum { ITEM_REF = 0, ITEM_QUEUE = 1, ITEM_PORT = 2, ITEM_COPY = 3, ITEM_MASK = 3 };
-
-static void *item(void *p, uintptr_t kind)
-{
-	return (void *)((uintptr_t)p | kind);
-}
-
 /* The other worker sees it when it is published. */
-static inline bool push(struct worker *w, struct worker *to, void *p)
+static bool push(struct worker *w, struct worker *to, const struct inbox_item *item)
 {
-	if (!spsc_put(&to->inbox[w->index], p))
+	if (!inbox_put(&to->inbox[w->index], item))
 		return false;
 	w->wake_mask |= 1ull << to->index;
 	return true;
@@ -33,10 +21,128 @@ void handover_publish(struct worker *w)
 	for (uint64_t left = w->wake_mask; left; left &= left - 1) {
 		struct worker *to = w->engine->w[__builtin_ctzll(left)];
 
-		spsc_publish(&to->inbox[w->index]);
+		spsc_publish(&to->inbox[w->index].ends);
 		spsc_publish(&to->returns[w->index]);
 	}
 }
+
+/* Frames that may set out yet: there is room for each to come home. */
+static unsigned may_set_out(const struct worker *w)
+{
+	return w->nfree_refs ? RETURNS_SLOTS - w->under_way : 0;
+}
+
+/* Their source must not go while they are under way. */
+static inline void count_inflight(const struct frame *f, int n)
+{
+	if (f->queue)
+		f->queue->inflight += (uint32_t)n;
+	else
+		f->port->inflight += (uint32_t)n;
+}
+
+/* ---- runs ---- */
+
+/* What lies in one piece and needs nothing that the other worker would have to be told. */
+static inline bool fits_ticket(const struct frame *f)
+{
+	return f->whole && !f->held && (f->queue || !f->offload);
+}
+
+static inline void write_ticket(struct ticket *t, const struct frame *f, uint8_t before)
+{
+	memcpy(t->hdr, f->hdr, sizeof t->hdr);
+	t->data = f->rest - f->hdr_len;
+	t->len = (uint16_t)f->len;
+	t->tci = f->tci;
+	t->tag = f->tag;
+	t->offload = f->offload;
+	t->before = before;
+}
+
+/* The tickets of up to n frames of one source, up to the first that does not fit one. */
+static inline unsigned write_tickets(struct inbox *in, struct frame_ref *r, struct frame *f, unsigned n)
+{
+	const uint8_t before = f->queue ? f->queue->tx.hdr_len : 0;
+	unsigned k;
+
+	for (k = 0; k < n && fits_ticket(&f[k]); k++) {
+		write_ticket(&inbox_free_slot(in, 1 + k)->ticket, &f[k], before);
+		if (f->queue)
+			r->id[k] = f[k].id;
+		else
+			r->cookie[k] = f[k].cookie;
+		f[k].held = r;
+	}
+	return k;
+}
+
+/* A run of up to n frames, of which the first fits. Returns how many it has; 0: *why. */
+static unsigned put_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
+{
+	struct inbox *in = &to->inbox[w->index];
+	unsigned room = spsc_room(&in->ends, 1 + n), may = may_set_out(w);
+	struct frame_ref *r;
+
+	*why = may ? NIC_DROP_RX_INBOX_FULL : NIC_DROP_TX_NO_REFERENCE;
+	if (may == 0 || room < 2)
+		return 0;
+	r = w->free_refs[--w->nfree_refs];
+	n = n < may ? n : may;
+	n = write_tickets(in, r, f, n < room ? n : room - 1);
+	r->f.queue = f->queue;
+	r->f.port = f->port;
+	r->f.segs = NULL;
+	r->source = r;
+	r->run = r->pending = n;
+	inbox_free_slot(in, 0)->item = (struct inbox_item){
+		.kind = INBOX_RUN, .n = (uint8_t)n, .origin = (uint8_t)w->index, .what = r, .nic = frame_nic(f),
+		.dst = dst, .src = (uint16_t)f->src_vport,
+	};
+	if (f->queue)
+		inbox_free_slot(in, 0)->item.queue = f->queue;
+	else
+		inbox_free_slot(in, 0)->item.port = f->port;
+	inbox_free_slot(in, 0)->item.of_port = !f->queue;
+	in->ends.put += 1 + n;
+	w->wake_mask |= 1ull << to->index;
+	w->under_way += n;
+	count_inflight(f, (int)n);
+	return n;
+}
+
+unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
+{
+	const bool shown = tapped(w);
+	unsigned done = 0, more;
+
+	do {
+		unsigned want = n - done < RUN_MAX ? n - done : RUN_MAX;
+
+		if (__builtin_expect(fits_ticket(&f[done]) && !shown, 1))
+			more = put_run(w, to, f + done, want, dst, why);
+		else
+			more = handover_frame(w, to, f + done, dst, why);
+		done += more;
+	} while (more && done < n);
+	return done;
+}
+
+bool handover_ticket(struct worker *w, struct worker *to, const struct inbox_item *run, const struct ticket *t)
+{
+	struct inbox *in = &to->inbox[w->index];
+
+	if (spsc_room(&in->ends, 2) < 2)
+		return false;
+	inbox_free_slot(in, 0)->item = *run;
+	inbox_free_slot(in, 0)->item.n = 1;
+	inbox_free_slot(in, 1)->ticket = *t;
+	in->ends.put += 2;
+	w->wake_mask |= 1ull << to->index;
+	return true;
+}
+
+/* ---- references of one frame ---- */
 
 /* Its pieces, when there are more than one, into memory of the reference's own. False: memory is short. */
 static bool copy_segs(struct frame_ref *r, const struct frame *f)
@@ -48,19 +154,20 @@ static bool copy_segs(struct frame_ref *r, const struct frame *f)
 	return true;
 }
 
-/* There is one. NULL: memory is short. */
-static inline struct frame_ref *new_ref(struct worker *w, const struct frame *f, uint16_t dst)
+/* NULL: there is none left, or memory is short. */
+static struct frame_ref *new_ref(struct worker *w, const struct frame *f, uint16_t dst)
 {
-	struct frame_ref *r = w->free_refs[w->nfree_refs - 1];
+	struct frame_ref *r;
 
-	if (__builtin_expect(f->queue && !f->offload && !tapped(w), 1))
-		memcpy(&r->f, f, offsetof(struct frame, port));
-	else
-		r->f = *f;
+	if (may_set_out(w) == 0)
+		return NULL;
+	r = w->free_refs[w->nfree_refs - 1];
+	r->f = *f;
 	r->f.held = NULL;
 	r->f.origin = (uint8_t)w->index;
 	r->f.dst = dst;
-	if (__builtin_expect(f->segs != NULL, 0) && !copy_segs(r, f))
+	r->run = 0;
+	if (f->segs && !copy_segs(r, f))
 		return NULL;
 	w->nfree_refs--;
 	return r;
@@ -73,145 +180,32 @@ static void free_ref(struct worker *w, struct frame_ref *r)
 	w->free_refs[w->nfree_refs++] = r;
 }
 
-unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
+bool handover_ref(struct worker *w, struct worker *to, struct frame_ref *r)
 {
-	struct spsc *inbox = &to->inbox[w->index];
-	unsigned room = spsc_room(inbox, n), k;
-	void *made[WORKER_BURST];
-
-	*why = NIC_DROP_RX_INBOX_FULL;
-	if (w->nfree_refs <= room) {
-		*why = NIC_DROP_TX_NO_REFERENCE;
-		room = w->nfree_refs;
-	}
-	for (k = 0; k < room; k++) {
-		struct frame_ref *r = new_ref(w, &f[k], dst);
-
-		if (!r) {
-			*why = NIC_DROP_TX_NO_REFERENCE;
-			break;
-		}
-		r->source = r;
-		r->pending = 1;
-		f[k].held = r;
-		made[k] = r;
-	}
-	if (k == 0)
-		return 0;
-	spsc_put_all(inbox, made, k);
-	w->wake_mask |= 1ull << to->index;
-	if (f->queue)
-		f->queue->inflight += k;
-	else
-		f->port->inflight += k;
-	return k;
+	return push(w, to, &(struct inbox_item){ .kind = INBOX_REF, .what = r });
 }
 
 bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why)
 {
-	struct frame_ref *r;
+	struct frame_ref *r = new_ref(w, f, dst);
 
-	if (!f->held)
-		return handover_run(w, to, f, 1, dst, why) == 1;
-	r = w->nfree_refs ? new_ref(w, f, dst) : NULL;
-	if (!r) {
-		*why = NIC_DROP_TX_NO_REFERENCE;
+	*why = NIC_DROP_TX_NO_REFERENCE;
+	if (!r)
 		return false;
-	}
-	r->source = f->held;
-	if (!push(w, to, r)) {
+	if (!handover_ref(w, to, r)) {
 		free_ref(w, r);
 		*why = NIC_DROP_RX_INBOX_FULL;
 		return false;
 	}
+	w->under_way++;
+	if (!f->held) {
+		f->held = r;
+		r->pending = 0;
+		count_inflight(f, 1);
+	}
+	r->source = f->held;
 	f->held->pending++;
 	return true;
-}
-
-bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q)
-{
-	q->slot = QUEUE_NOT_ADOPTED;
-	if (push(w, to, item(q, ITEM_QUEUE)))
-		return true;
-	q->slot = QUEUE_LET_GO;
-	return false;
-}
-
-bool handover_port(struct worker *w, struct worker *to, struct port_source *s)
-{
-	s->let_go = false;
-	if (push(w, to, item(s, ITEM_PORT)))
-		return true;
-	s->let_go = true;
-	return false;
-}
-
-/* The worker that has the reference's destination now; NULL: nobody, *why. */
-static struct worker *destination(const struct frame_ref *r, struct nic_vport **v, enum nic_drop *why)
-{
-	struct nic_queue *q;
-	struct port_source *s;
-
-	*why = NIC_DROP_RX_STOPPED;
-	if (r->f.dst == FRAME_TO_WIRE) {
-		*v = NULL;
-		s = __atomic_load_n(&frame_nic(&r->f)->wire, __ATOMIC_ACQUIRE);
-		return s ? __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE) : NULL;
-	}
-	*v = vport_of(frame_nic(&r->f), r->f.dst);
-	if (!*v)
-		return NULL;
-	q = bypass_receiver(*v, &r->f);
-	if (q)
-		return __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE);
-	s = __atomic_load_n(&(*v)->host, __ATOMIC_ACQUIRE);
-	return s ? __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE) : NULL;
-}
-
-static void send_home(struct worker *w, struct frame_ref *const *r, unsigned n)
-{
-	for (unsigned k = 0, end; k < n; k = end) {
-		struct worker *home = w->engine->w[r[k]->f.origin];
-		struct spsc *returns = &home->returns[w->index];
-
-		for (end = k + 1; end < n && r[end]->f.origin == r[k]->f.origin;)
-			end++;
-		assert(spsc_room(returns, end - k) == end - k); /* the ring has more slots than there are references */
-		spsc_put_all(returns, (void *const *)(r + k), end - k);
-		w->wake_mask |= 1ull << home->index;
-	}
-}
-
-static void arrive(struct worker *w, struct frame_ref *r)
-{
-	struct nic_vport *v;
-	enum nic_drop why;
-	struct worker *to = destination(r, &v, &why);
-
-	if (to == w) {
-		dispatch_arrived(w, frame_nic(&r->f), &r->f, v);
-		return;
-	}
-	if (to) /* the ring has moved on meanwhile: the reference follows it, and goes home from there */
-		why = NIC_DROP_RX_INBOX_FULL;
-	drop_frame(w, frame_nic(&r->f), v, &r->f, why);
-}
-
-/* True: it was sent on after its ring, and is not ours any more. */
-static bool follow(struct worker *w, struct frame_ref *r)
-{
-	struct nic_vport *v;
-	enum nic_drop why;
-	struct worker *to = destination(r, &v, &why);
-
-	return to && to != w && push(w, to, r);
-}
-
-/* As follow, of a copy that passes the default queue. */
-static bool pass_on(struct worker *w, struct frame_ref *r)
-{
-	bypass_passes(w, r);
-	return follow(w, r);
 }
 
 /* The frame, its bytes behind the header in memory of our own. */
@@ -239,6 +233,7 @@ static bool copy_out(const struct worker *w, struct frame_ref *r, const struct f
 	r->f.segs = NULL;
 	r->f.nsegs = 1;
 	r->f.rest = r->copy;
+	r->f.whole = false;
 	return true;
 }
 
@@ -247,22 +242,18 @@ bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, u
 	struct frame_ref *r;
 
 	*why = NIC_DROP_TX_NO_REFERENCE;
-	if (w->nfree_refs == 0 || !copy_out(w, w->free_refs[w->nfree_refs - 1], f, dst))
+	if (may_set_out(w) == 0 || !copy_out(w, w->free_refs[w->nfree_refs - 1], f, dst))
 		return false;
 	r = w->free_refs[--w->nfree_refs];
 	r->source = NULL;
-	if (to != w && !push(w, to, item(r, ITEM_COPY))) {
+	if (to != w && !push(w, to, &(struct inbox_item){ .kind = INBOX_COPY, .what = r })) {
 		free_ref(w, r);
 		*why = NIC_DROP_RX_INBOX_FULL;
 		return false;
 	}
-	/* the sender has its buffer back, but must not go while its frame is under way */
-	if (f->queue)
-		f->queue->inflight++;
-	else
-		f->port->inflight++;
-	if (to == w && !pass_on(w, r)) {
-		arrive(w, r);
+	count_inflight(f, 1); /* although the sender has its buffer back */
+	w->under_way++;
+	if (to == w && arrive_copy(w, r)) {
 		r->next = w->copies;
 		w->copies = r;
 	}
@@ -271,176 +262,74 @@ bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, u
 
 void handover_copy_done(struct worker *w, struct frame_ref *r)
 {
-	if (r->f.queue)
-		r->f.queue->inflight--;
-	else
-		r->f.port->inflight--;
+	count_inflight(&r->f, -1);
+	w->under_way--;
 	free_ref(w, r);
 }
 
-/* The references of a burst that stay here, and the rings of this worker that they go straight to; NULL: arrive has to look. */
-struct arrivals {
-	unsigned n;
-	struct frame_ref *r[WORKER_BURST];
-	struct nic_queue *q[WORKER_BURST];
-};
+/* ---- rings and ports ---- */
 
-static inline struct nic_queue *ring_here(const struct worker *w, const struct frame_ref *r)
+bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q)
 {
-	struct nic_queue *q = only_queue(vport_of(frame_nic(&r->f), r->f.dst));
-
-	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w ? q : NULL;
+	q->slot = QUEUE_NOT_ADOPTED;
+	if (push(w, to, &(struct inbox_item){ .kind = INBOX_QUEUE, .what = q }))
+		return true;
+	q->slot = QUEUE_LET_GO;
+	return false;
 }
 
-/* A reference: to the ring of the one before it when it has the same source and destination. */
-static inline void take_frame(struct worker *w, struct arrivals *a, struct frame_ref *r)
+bool handover_port(struct worker *w, struct worker *to, struct port_source *s)
 {
-	const struct frame_ref *last = a->n ? a->r[a->n - 1] : NULL;
-	struct nic_queue *q;
-
-	if (last && r->f.queue && last->f.queue == r->f.queue && last->f.dst == r->f.dst)
-		q = a->q[a->n - 1];
-	else
-		q = ring_here(w, r);
-	if (__builtin_expect(!q, 0) && follow(w, r))
-		return;
-	a->r[a->n] = r;
-	a->q[a->n++] = q;
+	s->let_go = false;
+	if (push(w, to, &(struct inbox_item){ .kind = INBOX_PORT, .what = s }))
+		return true;
+	s->let_go = true;
+	return false;
 }
 
-/* Whatever else comes in an inbox. */
-static __attribute__((noinline)) void take_item(struct worker *w, struct arrivals *a, void *got)
-{
-	uintptr_t kind = (uintptr_t)got & ITEM_MASK;
-	void *p = (void *)((uintptr_t)got & ~(uintptr_t)ITEM_MASK);
+/* ---- what comes home ---- */
 
-	if (kind == ITEM_QUEUE) {
-		worker_add_queue(w, p);
-	} else if (kind == ITEM_PORT) {
-		worker_add_port(w, p);
-	} else if (!pass_on(w, p)) {
-		a->r[a->n] = p;
-		a->q[a->n++] = NULL;
+static void release_row(struct port_source *s, const uint64_t *cookie, unsigned n)
+{
+	struct port_frame pf[RUN_MAX];
+
+	for (unsigned k = 0; k < n; k++)
+		pf[k] = (struct port_frame){ .cookie = cookie[k] };
+	s->port->ops->rx_release(s->port, pf, n);
+}
+
+/* Nobody has a frame of it any more. */
+static void give_back(struct worker *w, const struct frame_ref *r)
+{
+	static const uint16_t one_each[RUN_MAX] = { [0 ... RUN_MAX - 1] = 1 };
+	const struct frame *f = &r->f;
+
+	if (f->queue) {
+		virtqueue_done_row(&f->queue->tx, r->run ? r->id : &f->id, r->run ? one_each : &f->ndesc, r->run ? r->run : 1);
+		notify_tx(w, f->queue);
+	} else {
+		release_row(f->port, r->run ? r->cookie : &f->cookie, r->run ? r->run : 1);
 	}
+	count_inflight(f, -(int)(r->run ? r->run : 1));
 }
 
-static inline void prefetch_got(const void *got)
-{
-	const char *r = got; /* or a pointer with a mark, which does no harm */
-
-	__builtin_prefetch(r + offsetof(struct frame_ref, f.hdr));
-	__builtin_prefetch(r + offsetof(struct frame_ref, f.rest));
-}
-
-static void take_inbox(struct worker *w, struct arrivals *a, void *const *got, unsigned n)
-{
-	for (unsigned k = 0; k < n && k < REFS_AHEAD; k++)
-		prefetch_got(got[k]);
-	for (unsigned k = 0; k < n; k++) {
-		if (k + REFS_AHEAD < n)
-			prefetch_got(got[k + REFS_AHEAD]);
-		if (__builtin_expect(((uintptr_t)got[k] & ITEM_MASK) == ITEM_REF, 1))
-			take_frame(w, a, got[k]);
-		else
-			take_item(w, a, got[k]);
-	}
-}
-
-static void arrive_all(struct worker *w, const struct arrivals *a)
-{
-	for (unsigned k = 0, end; k < a->n; k = end) {
-		end = k + 1;
-		if (!a->q[k]) {
-			arrive(w, a->r[k]);
-			continue;
-		}
-		while (end < a->n && a->q[end] == a->q[k])
-			end++;
-		dispatch_arrived_row(w, &a->r[k], end - k, a->q[k]);
-	}
-}
-
-unsigned handover_inbox(struct worker *w)
-{
-	unsigned total = 0;
-
-	for (unsigned i = 0; i < w->engine->nworkers; i++) {
-		void *got[WORKER_BURST];
-		struct arrivals a;
-		unsigned n = i == w->index ? 0 : spsc_pop(&w->inbox[i], got, WORKER_BURST);
-
-		if (n == 0)
-			continue;
-		a.n = 0;
-		take_inbox(w, &a, got, n);
-		if (tapped(w))
-			tap_arrived(w, a.r, a.n);
-		arrive_all(w, &a);
-		if (a.n)
-			dispatch_carry_out(w);
-		send_home(w, a.r, a.n);
-		handover_publish(w);
-		total += n;
-	}
-	return total;
-}
-
-/* Buffers of a ring of ours. */
-static void give_buffers_back(struct worker *w, struct nic_queue *q, const uint16_t *id, const uint16_t *ndesc, unsigned n)
-{
-	virtqueue_done_row(&q->tx, id, ndesc, n);
-	q->inflight -= n;
-	notify_tx(w, q);
-}
-
-static void came_home(struct worker *w, struct frame_ref *r)
+/* The reference, for n of its frames. */
+static void came_home(struct worker *w, struct frame_ref *r, unsigned n)
 {
 	struct frame_ref *s = r->source;
 
-	if (r != s) {
-		if (!s) {
-			handover_copy_done(w, r);
-			return;
-		}
-		free_ref(w, r);
-	}
-	if (--s->pending)
+	if (!s) {
+		handover_copy_done(w, r);
 		return;
-	if (s->f.queue) {
-		give_buffers_back(w, s->f.queue, &s->f.id, &s->f.ndesc, 1);
-	} else {
-		s->f.port->port->ops->rx_release(s->f.port->port, &(struct port_frame){ .cookie = s->f.cookie }, 1);
-		s->f.port->inflight--;
 	}
-	free_ref(w, s);
-}
-
-/* Nobody but it holds the buffer, which is of this ring. */
-static inline bool sole(const struct frame_ref *r, const struct nic_queue *q)
-{
-	return r->source == r && r->pending == 1 && r->f.queue == q;
-}
-
-/* Those from got on that alone hold buffers of one ring, or the next one; returns how many. */
-static unsigned row_came_home(struct worker *w, void *const *got, unsigned n)
-{
-	struct nic_queue *q = ((const struct frame_ref *)got[0])->f.queue;
-	uint16_t id[WORKER_BURST], ndesc[WORKER_BURST];
-	unsigned k;
-
-	for (k = 0; q && k < n && sole(got[k], q); k++) {
-		struct frame_ref *r = got[k];
-
-		id[k] = r->f.id;
-		ndesc[k] = r->f.ndesc;
+	if (r != s)
 		free_ref(w, r);
-	}
-	if (k == 0) {
-		came_home(w, got[0]);
-		return 1;
-	}
-	give_buffers_back(w, q, id, ndesc, k);
-	return k;
+	w->under_way -= n;
+	s->pending -= n;
+	if (s->pending)
+		return;
+	give_back(w, s);
+	free_ref(w, s);
 }
 
 unsigned handover_returns(struct worker *w)
@@ -451,8 +340,8 @@ unsigned handover_returns(struct worker *w)
 		void *got[WORKER_BURST];
 		unsigned n = spsc_pop(&w->returns[i], got, WORKER_BURST); /* ours too: a reference may follow its ring home */
 
-		for (unsigned k = 0; k < n;)
-			k += row_came_home(w, got + k, n - k);
+		for (unsigned k = 0; k < n; k++)
+			came_home(w, inbox_homing_ref(got[k]), inbox_homing_frames(got[k]));
 		total += n;
 	}
 	return total;

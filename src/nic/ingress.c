@@ -26,28 +26,6 @@ static void give_back_unsent(struct worker *w, struct nic_queue *q, const struct
 	notify_tx(w, q);
 }
 
-/* First bytes of a frame that lies in one piece. */
-static inline void read_piece(struct frame *f, uint8_t *p, uint32_t len)
-{
-	f->len = len;
-	f->segs = NULL;
-	f->nsegs = 1;
-	if (__builtin_expect(len >= FRAME_HDR, 1)) {
-		memcpy(f->hdr, p, FRAME_HDR);
-		f->hdr_len = FRAME_HDR;
-	} else if (len >= FRAME_HDR / 2) { /* most short frames have 60 bytes: two halves that overlap */
-		memcpy(f->hdr, p, FRAME_HDR / 2);
-		memset(f->hdr + FRAME_HDR / 2, 0, FRAME_HDR / 2);
-		memcpy(f->hdr + len - FRAME_HDR / 2, p + len - FRAME_HDR / 2, FRAME_HDR / 2);
-		f->hdr_len = (uint16_t)len;
-	} else {
-		memset(f->hdr, 0, FRAME_HDR);
-		memcpy(f->hdr, p, len);
-		f->hdr_len = (uint16_t)len;
-	}
-	f->rest = p + f->hdr_len;
-}
-
 /* What the sender left to others, from the header at p; false: not allowed. Drivers that leave nothing are not asked. */
 static inline bool read_offload(struct frame *f, const uint8_t *p, uint8_t sends)
 {
@@ -85,7 +63,8 @@ static void read_pieces(struct frame *f, struct vq_seg *seg, unsigned n, uint32_
 			n--;
 		}
 	}
-	f->hdr_len = (uint16_t)got;
+	f->hdr_len = (uint8_t)got;
+	f->whole = false;
 	f->segs = n > 1 ? seg : NULL;
 	f->nsegs = (uint16_t)n;
 	f->rest = n ? seg[0].ptr : NULL;
@@ -192,7 +171,7 @@ static __attribute__((noinline)) unsigned take_frames(struct worker *w, struct n
 			prefetch_frame(b + READ_AHEAD, hdr_len);
 		if (__builtin_expect(b->ptr != NULL, 1)) {
 			virtqueue_taken(vq, b->id, 1);
-			read_piece(f, b->ptr + hdr_len, b->len - hdr_len);
+			frame_read_piece(f, b->ptr + hdr_len, b->len - hdr_len);
 			f->id = b->id;
 			f->ndesc = 1;
 			if (__builtin_expect(!read_offload(f, b->ptr, sends), 0)) {
@@ -248,7 +227,7 @@ static bool add_port_frame(struct worker *w, struct port_source *s, const struct
 	const struct filter_table *t = __atomic_load_n(&s->nic->filters, __ATOMIC_ACQUIRE);
 	struct frame *f = new_frame(w);
 
-	read_piece(f, pf->data, pf->len);
+	frame_read_piece(f, pf->data, pf->len);
 	f->queue = NULL;
 	f->port = s;
 	f->held = NULL;

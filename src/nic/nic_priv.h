@@ -10,20 +10,19 @@
 #include <semaphore.h>
 
 #include "nic/filter.h"
-#include "nic/frame.h"
+#include "nic/inbox.h"
 #include "nic/light_sleep.h"
 #include "nic/limit.h"
 #include "nic/nic.h"
 #include "nic/offload.h"
 #include "nic/rss.h"
-#include "nic/spsc.h"
 #include "vring/virtqueue.h"
 
 #define WORKER_BURST 128u       /* frames gathered before they are classified and delivered together */
 #define WORKER_DELIVERIES 256u  /* deliveries collected before they are carried out */
 #define WORKER_SEGS 1024u       /* pieces of all chained frames of a burst */
-#define WORKER_REFS 2048u       /* frames under way to other workers */
-#define INBOX_SLOTS 4096u
+#define WORKER_REFS 2048u       /* of frames under way to other workers */
+#define RETURNS_SLOTS 4096u     /* as many frames may be under way */
 #define RING_SILENT_US 30u      /* a ring without work this long is armed: it costs nothing until its kick */
 #define WORKER_SPIN_US 60u      /* a worker without work this long sleeps */
 #define RING_QUANTUM 49152      /* bytes a ring may take a turn while others have work too: 32 full frames */
@@ -267,10 +266,11 @@ struct worker {
 
 	/* references to frames at other workers */
 	struct frame_ref *refs, **free_refs;
-	unsigned nfree_refs;
+	unsigned nfree_refs, under_way; /* under_way: frames, counted for each worker that they went to */
 	struct frame_ref *copies; /* of bypassed frames of this burst that stay on this CPU (bypass.c) */
-	struct spsc inbox[NIC_MAX_WORKERS + 1]; /* from each worker; the last: commands from control */
-	struct spsc returns[NIC_MAX_WORKERS];   /* our references, come back */
+	struct inbox inbox[NIC_MAX_WORKERS];    /* from each worker */
+	struct spsc returns[NIC_MAX_WORKERS];   /* our references, come back (inbox_homing) */
+	struct spsc commands;                   /* from control */
 
 	/* statistics: written by the worker, read by control */
 	uint64_t turns, polls, sleeps, frames, busy_cycles, poll_cycles, sleep_cycles;
@@ -463,23 +463,32 @@ void deliver_rings(struct worker *w);
 void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src);
 void egress_flush(struct worker *w, struct port_source *s);
 /* ---- handover.c: worker ---- */
-/* The frame to a VPort (or FRAME_TO_WIRE) that another worker has; false: dropped, *why. */
+/* The frame, as it is, to a VPort (or FRAME_TO_WIRE) that another worker has; false: dropped, *why. */
 bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why);
-/* n frames of one source, as they lie, none of which was handed over before. Returns how many went; those behind them have to be
- * dropped, *why. */
+/* n frames of one source, 1 or more, to where all of them go whatever is in them behind the outer tag. Returns how many went;
+ * those behind them have to be dropped, *why. */
 unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why);
+/* What came here is sent on: a frame of a run, a reference. False: the inbox is full. */
+bool handover_ticket(struct worker *w, struct worker *to, const struct inbox_item *run, const struct ticket *t);
+bool handover_ref(struct worker *w, struct worker *to, struct frame_ref *r);
 /* What was put into others' inboxes and returns in this turn is seen by them from now on (worker_wake comes after it). */
 void handover_publish(struct worker *w);
 /* The queue itself: `to` polls its transmit ring from now on. False: the inbox is full, try again. */
 bool handover_queue(struct worker *w, struct worker *to, struct nic_queue *q);
 bool handover_port(struct worker *w, struct worker *to, struct port_source *s);
-unsigned handover_inbox(struct worker *w);
+/* What has come home; returns how many references. */
 unsigned handover_returns(struct worker *w);
 /* The frame to a bypassed VPort by way of `to`, the default queue's worker (maybe this one): its bytes are copied, so that
  * its sender gets the buffer back at the end of the burst. False: dropped, *why. */
 bool handover_copy(struct worker *w, struct worker *to, const struct frame *f, uint16_t dst, enum nic_drop *why);
 /* A copy that this worker made is not needed any more. */
 void handover_copy_done(struct worker *w, struct frame_ref *r);
+/* ---- arrive.c: worker ---- */
+/* What others have put into the inboxes; returns how much that was. No burst is under way. */
+unsigned arrive_inboxes(struct worker *w);
+/* A copy that this worker made passes the default queue here. True: it is delivered when the burst is carried out; false: it was
+ * sent on. */
+bool arrive_copy(struct worker *w, struct frame_ref *r);
 /* ---- bypass.c: worker ---- */
 /* As receiver(), bypassed or not. */
 struct nic_queue *bypass_receiver(const struct nic_vport *v, const struct frame *f);
@@ -498,7 +507,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f);
 /* A frame that arrived from another worker, to a ring or port that is here now; v NULL: the wire. */
 void dispatch_arrived(struct worker *w, const struct nic *n, struct frame *f, struct nic_vport *v);
 /* Frames that arrived from another worker, to a ring of this one. */
-void dispatch_arrived_row(struct worker *w, struct frame_ref *const *r, unsigned n, struct nic_queue *q);
+void dispatch_arrived_row(struct worker *w, struct frame *f, unsigned n, struct nic_queue *q);
 /* Carries out what the lists of rings and ports hold; afterwards no frame's bytes are needed any more. */
 void dispatch_carry_out(struct worker *w);
 /* A frame goes nowhere, which is counted at its sender. */

@@ -83,10 +83,22 @@ static inline bool spsc_push(struct spsc *r, void *p)
 	return true;
 }
 
+/* Consumer: how many are there. */
+static inline uint32_t spsc_waiting(const struct spsc *r)
+{
+	return __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) - r->head;
+}
+
+/* Consumer: the first n of them have been read. */
+static inline void spsc_done(struct spsc *r, unsigned n)
+{
+	__atomic_store_n(&r->head, r->head + n, __ATOMIC_RELEASE);
+}
+
 /* Consumer: up to n pointers into out[]; returns how many. */
 static inline unsigned spsc_pop(struct spsc *r, void **out, unsigned n)
 {
-	uint32_t h = r->head, have = __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) - h, at, first;
+	uint32_t h = r->head, have = spsc_waiting(r), at, first;
 
 	if (n > have)
 		n = have;
@@ -96,14 +108,14 @@ static inline unsigned spsc_pop(struct spsc *r, void **out, unsigned n)
 	first = r->mask + 1 - at < n ? r->mask + 1 - at : n;
 	memcpy(out, r->slot + at, first * sizeof *out);
 	memcpy(out + first, r->slot, (n - first) * sizeof *out);
-	__atomic_store_n(&r->head, h + n, __ATOMIC_RELEASE);
+	spsc_done(r, n);
 	return n;
 }
 
 /* Consumer. */
 static inline bool spsc_empty(const struct spsc *r)
 {
-	return __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) == r->head;
+	return spsc_waiting(r) == 0;
 }
 
 #endif

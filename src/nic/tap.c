@@ -287,31 +287,31 @@ void tap_entered(struct worker *w)
 	}
 }
 
-static void trace_step(struct worker *w, const struct frame_ref *ref, enum vmq_tap_type type)
+static void trace_step(struct worker *w, const struct frame *f, enum vmq_tap_type type)
 {
 	const uint64_t now = now_ns();
 	const struct tap_set *s = taps_of(w);
 	struct vmq_tap_record r;
 
 	for (unsigned i = 0; i < s->n; i++) {
-		if (!traces(s->tap[i], &ref->f))
+		if (!traces(s->tap[i], f))
 			continue;
-		r = record(w, now, type, &ref->f, TAG_KEEP, true);
-		r.frame = ref->f.watch;
-		r.vport = ref->f.dst == FRAME_TO_WIRE ? VMQ_TAP_WIRE : ref->f.dst;
+		r = record(w, now, type, f, TAG_KEEP, true);
+		r.frame = f->watch;
+		r.vport = f->dst == FRAME_TO_WIRE ? VMQ_TAP_WIRE : f->dst;
 		put(w, s->tap[i], &r, NULL, TAG_KEEP, 0);
 	}
 }
 
-void tap_arrived(struct worker *w, struct frame_ref *const *refs, unsigned n)
+void tap_arrived(struct worker *w, const struct frame *f, unsigned n)
 {
 	for (unsigned k = 0; k < n; k++)
-		trace_step(w, refs[k], VMQ_TAP_ARRIVED);
+		trace_step(w, &f[k], VMQ_TAP_ARRIVED);
 }
 
-void tap_bypassed(struct worker *w, const struct frame_ref *r)
+void tap_bypassed(struct worker *w, const struct frame *f)
 {
-	trace_step(w, r, VMQ_TAP_BYPASSED);
+	trace_step(w, f, VMQ_TAP_BYPASSED);
 }
 
 /* What the receiver got, whoever it is. */

@@ -52,10 +52,10 @@ static inline bool tapped(const struct worker *w)
 
 /* The burst before it is dispatched. */
 void tap_entered(struct worker *w);
-/* References that came to their receiver's worker. */
-void tap_arrived(struct worker *w, struct frame_ref *const *r, unsigned n);
+/* Frames that came to their receiver's worker. */
+void tap_arrived(struct worker *w, const struct frame *f, unsigned n);
 /* A frame of a bypassed VPort passes the default queue. */
-void tap_bypassed(struct worker *w, const struct frame_ref *r);
+void tap_bypassed(struct worker *w, const struct frame *f);
 /* What the rows of w->deliver hold has been published. */
 void tap_delivered(struct worker *w);
 /* The first n of s->tx have gone out. */

@@ -250,9 +250,9 @@ static void look_for_kicks(struct worker *w)
 static bool inboxes_empty(const struct worker *w)
 {
 	for (unsigned i = 0; i < w->engine->nworkers; i++)
-		if (!spsc_empty(&w->inbox[i]) || !spsc_empty(&w->returns[i]))
+		if (!spsc_empty(&w->inbox[i].ends) || !spsc_empty(&w->returns[i]))
 			return false;
-	return spsc_empty(&w->inbox[NIC_MAX_WORKERS]);
+	return spsc_empty(&w->commands);
 }
 
 static void arm_silent_queues(struct worker *w, uint64_t silent)
@@ -332,7 +332,7 @@ static unsigned run_commands(struct worker *w)
 	void *got[8];
 	unsigned room = sizeof w->pending / sizeof w->pending[0] - w->npending, n, done = 0;
 
-	n = spsc_pop(&w->inbox[NIC_MAX_WORKERS], got, room < 8 ? room : 8);
+	n = spsc_pop(&w->commands, got, room < 8 ? room : 8);
 	for (unsigned i = 0; i < n; i++)
 		w->pending[w->npending++] = got[i];
 	for (unsigned i = 0; i < w->npending;) {
@@ -412,7 +412,7 @@ static unsigned turn(struct worker *w)
 {
 	unsigned work = run_commands(w);
 
-	work += handover_inbox(w);
+	work += arrive_inboxes(w);
 	work += handover_returns(w);
 	if (__builtin_expect(w->drain, 0) && w->nfree_refs == WORKER_REFS)
 		w->drain = false;

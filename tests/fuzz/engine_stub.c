@@ -36,8 +36,8 @@ static struct worker *new_worker(struct nic_engine *e, uint16_t index)
 	w->free_refs = calloc(WORKER_REFS, sizeof w->free_refs[0]);
 	MUST(w->epfd >= 0 && w->wakefd >= 0 && w->queues && w->tx_notify && w->rx_notify && w->held && w->refs && w->free_refs);
 	for (unsigned i = 0; i < STUB_WORKERS; i++)
-		MUST(spsc_init(&w->inbox[i], INBOX_SLOTS) && spsc_init(&w->returns[i], INBOX_SLOTS));
-	MUST(spsc_init(&w->inbox[NIC_MAX_WORKERS], 64));
+		MUST(inbox_init(&w->inbox[i]) && spsc_init(&w->returns[i], RETURNS_SLOTS));
+	MUST(spsc_init(&w->commands, 64));
 	memset(w->refs, 0, WORKER_REFS * sizeof w->refs[0]);
 	for (unsigned i = 0; i < WORKER_REFS; i++)
 		w->free_refs[w->nfree_refs++] = &w->refs[i];
@@ -60,10 +60,12 @@ struct nic_engine *stub_engine(void)
 	return e;
 }
 
-static void worker_turn(struct worker *w)
+void stub_worker_turn(unsigned index)
 {
+	struct worker *w = stub_engine()->w[index];
+
 	w->now += 1000; /* a microsecond */
-	(void)handover_inbox(w);
+	(void)arrive_inboxes(w);
 	(void)handover_returns(w);
 	if (w->drain && w->nfree_refs == WORKER_REFS)
 		w->drain = false;
@@ -94,15 +96,15 @@ static void worker_turn(struct worker *w)
 void stub_turn(void)
 {
 	for (unsigned i = 0; i < STUB_WORKERS; i++)
-		worker_turn(stub_engine()->w[i]);
+		stub_worker_turn(i);
 }
 
 static bool idle(const struct worker *w)
 {
 	for (unsigned i = 0; i < STUB_WORKERS; i++)
-		if (!spsc_empty(&w->inbox[i]) || !spsc_empty(&w->returns[i]))
+		if (!spsc_empty(&w->inbox[i].ends) || !spsc_empty(&w->returns[i]))
 			return false;
-	return w->nfree_refs == WORKER_REFS;
+	return w->nfree_refs == WORKER_REFS && w->under_way == 0;
 }
 
 void stub_settle(void)

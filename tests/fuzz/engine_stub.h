@@ -25,8 +25,9 @@
 
 /* The engine, made at the first call. */
 struct nic_engine *stub_engine(void);
-/* One turn of each worker: what others sent, then its sources, then the interrupts. */
+/* One turn of each worker, or of one: what others sent, then its sources, then the interrupts. */
 void stub_turn(void);
+void stub_worker_turn(unsigned index);
 /* Turns until nothing is under way between the workers. */
 void stub_settle(void);
 /* Nothing of an input may be left: no ring, no port, no reference, nothing in an inbox. */
