@@ -217,9 +217,10 @@ def test_upgrade_and_purge(machine):
     exchange(a, b)
 
     machine.config = own
-    machine.apt('install', *(package.with_version(f, '9.9', machine.up) for f in package.to_install()))
+    machine.apt('install', *(package.with_version(f, '9.9', machine.up) for f in package.to_install() if 'exporter' not in f))
     machine.wait_new(pid, 'a', 'b')
-    assert box.run('dpkg-query', '-W', '-f', '${Version}', 'vmqd') == '9.9'
+    assert box.run('dpkg-query', '-W', '-f', '${Version}', 'vmqd', 'vmq-exporter') == '9.99.8'  # which the line of the guide leaves
+    assert box.shown('vmq-exporter', 'ActiveState') == 'active'
     exchange(a, b, 1)
     wire.send(frame(A, B, seq=7))
     assert a.recv(1, timeout=30) == [frame(A, B, seq=7)]

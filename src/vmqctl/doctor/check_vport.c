@@ -105,7 +105,7 @@ void check_trunk(struct doctor *d)
 			continue;
 		doctor_say(d, DOCTOR_WARNING,
 			   "VPort %s has filters of several VLANs and is no trunk: its VM gets all frames without tags, and what "
-			   "it sends gets none",
+			   "it sends gets none, which vlan_check drops unless a filter is untagged",
 			   doctor_text(v, "name"));
 		doctor_mend(d, "vmqctl vport set %s trunk on; or filters of one VLAN", doctor_text(v, "name"));
 	}
