@@ -2,6 +2,7 @@
 /* A VPort's vhost-user endpoint (endpoint.h). */
 #include "vmqd/endpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 	struct stack_vport_info info;
 	struct vhost_endpoint *ep;
 	struct vmq_err err = { "" };
+	int rc;
 	struct vhost_endpoint_config cfg = {
 		.name = stack_vport_name(v),
 		.path = stack_vport_socket(v),
@@ -106,7 +108,12 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 	if (stack_vport_info(v, &info, e) < 0)
 		return -1;
 	cfg.queue_pairs = info.queue_pairs;
-	if (vhost_endpoint_open(&cfg, &ep, &err) < 0)
+	rc = vhost_endpoint_open(&cfg, &ep, &err);
+	if (rc == -EACCES && d->cfg->sandbox)
+		return stack_fail(e, STACK_FAILED, "socket",
+				  "%s; in its sandbox vmqd makes sockets in %s, and in directories where the file has some",
+				  err.text, d->cfg->run_dir);
+	if (rc < 0)
 		return stack_fail(e, STACK_FAILED, "socket", "%s", err.text);
 	if (softnic_vport_asleep(adapter_of(v)->soft, stack_vport_id(v)))
 		(void)vhost_endpoint_suspend(ep, true);
