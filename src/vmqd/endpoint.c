@@ -113,6 +113,10 @@ int endpoint_open(void *ctx, struct stack_vport *v, struct stack_error *e)
 		return stack_fail(e, STACK_FAILED, "socket",
 				  "%s; in its sandbox vmqd makes sockets in %s, and in directories where the file has some",
 				  err.text, d->cfg->run_dir);
+	if (rc == -EPERM && d->cfg->user)
+		return stack_fail(e, STACK_FAILED, "socket",
+				  "%s; vmqd's user %s gives it to the group of vport_sockets, %s, only as a member of that",
+				  err.text, d->cfg->user, d->cfg->vport_socket_group_name);
 	if (rc < 0)
 		return stack_fail(e, STACK_FAILED, "socket", "%s", err.text);
 	if (softnic_vport_asleep(adapter_of(v)->soft, stack_vport_id(v)))

@@ -294,6 +294,17 @@ def test_more_of_what_a_check_sees(tmp_path):
         assert says in text, says
 
 
+@pytest.mark.parametrize('gid,verdict', [(900, 'ok'), (0, 'ok'), (7, 'warning')])
+def test_a_group_that_vmqd_may_not_give_to(tmp_path, gid, verdict):
+    """vmqd is user vmq: of its own group, a member of kvm (0 here), and of no other."""
+    c = Case(tmp_path)
+    c.files['etc/passwd'] += '\nvmq:x:900:900::/:/bin/false'
+    c.files['etc/group'] = 'kvm:x:0:libvirt-qemu,vmq'
+    c.daemon['vport_sockets'] = {'mode': '0660', 'gid': gid}
+    [found] = [x for x in c.run()[1]['checks'] if x['check'] == 'vport_sockets']
+    assert found['verdict'] == verdict and ('user vmq is not in the group (7)' in json.dumps(found)) == (verdict != 'ok')
+
+
 def test_a_vm_that_runs_and_is_not_to_be_seen(tmp_path):
     """share=on forgotten, and QEMU's memory map cannot be read: not fine, and not said to be."""
     c = Case(tmp_path)

@@ -2,6 +2,7 @@
 """What vmqd is allowed once it is started, and that all it does at run time goes on. What it is refused is tried by
 tests/unit/sandbox_test.c."""
 import glob
+import grp
 import os
 import pwd
 
@@ -63,8 +64,16 @@ def test_as_a_user(lab):
     for path in x.vmqd.dir, x.vmqd.socket, x.vmqd.path('a'):
         assert os.stat(path).st_uid == nobody.pw_uid
     x.plug('a')
+    status, _, said = x.vmqd.vmqctl('vport', 'add', 'b', 'mac', B, check=False)
+    assert status == 1 and "vmqd's user nobody gives it to the group of vport_sockets, root, only as a member" in said
     x.vmqd.stop()
     assert not os.path.exists(x.vmqd.socket) and not os.path.exists(x.vmqd.path('a'))
+    group = grp.getgrgid(nobody.pw_gid)
+    with open(x.vmqd.config_path, 'a') as f:
+        f.write(f'vport_sockets: {{group: {group.gr_name}}}\n')
+    x.vmqd.start()
+    x.vmqd.vmqctl('vport', 'add', 'b', 'mac', B)
+    assert os.stat(x.vmqd.path('b')).st_gid == group.gr_gid
 
 
 def test_switched_off(lab):

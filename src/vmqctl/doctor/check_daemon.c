@@ -34,7 +34,8 @@ void check_user(struct doctor *d)
 
 	if (uid == 0) {
 		doctor_say(d, DOCTOR_NOTE, "vmqd runs as root, although with few capabilities");
-		doctor_mend(d, "user: vmq in %s", doctor_text(d->daemon, "config"));
+		doctor_mend(d, "useradd --system vmq; user: vmq in %s, and there vport_sockets: {group: G}, G a group that vmq is in",
+			    doctor_text(d->daemon, "config"));
 	} else if (uid < 0) {
 		doctor_say(d, DOCTOR_UNKNOWN, "process %d is not to be seen from here", (int)d->pid);
 	}
@@ -112,8 +113,14 @@ void check_control_socket(struct doctor *d)
 	}
 }
 
-/* The user QEMU runs as where libvirt starts it; false: there is none here. */
-static bool qemu_user(const struct doctor *d, char name[64], uid_t *uid, gid_t *gid)
+struct user {
+	char name[64];
+	uid_t uid;
+	gid_t gid;
+};
+
+/* The first user that has one of these names; false: there is none here. */
+static bool user_of(const struct doctor *d, const char *name, const char *or, struct user *out)
 {
 	char path[PATH_MAX];
 	bool found = false;
@@ -123,12 +130,12 @@ static bool qemu_user(const struct doctor *d, char name[64], uid_t *uid, gid_t *
 	(void)snprintf(path, sizeof path, "%s/etc/passwd", d->root);
 	f = fopen(path, "re");
 	while (f && !found && (p = fgetpwent(f)) != NULL) {
-		found = strcmp(p->pw_name, "libvirt-qemu") == 0 || strcmp(p->pw_name, "qemu") == 0;
+		found = strcmp(p->pw_name, name) == 0 || strcmp(p->pw_name, or) == 0;
 		if (!found)
 			continue;
-		(void)snprintf(name, 64, "%s", p->pw_name);
-		*uid = p->pw_uid;
-		*gid = p->pw_gid;
+		(void)snprintf(out->name, sizeof out->name, "%s", p->pw_name);
+		out->uid = p->pw_uid;
+		out->gid = p->pw_gid;
 	}
 	if (f)
 		(void)fclose(f);
@@ -152,36 +159,51 @@ static bool in_group(const struct doctor *d, const char *user, gid_t gid)
 	return found;
 }
 
-static bool may_connect(const struct doctor *d, const struct stat *st, const char *user, uid_t uid, gid_t gid)
+static bool may_connect(const struct doctor *d, const struct stat *st, const struct user *u)
 {
-	if (st->st_uid == uid)
+	if (st->st_uid == u->uid)
 		return st->st_mode & S_IWUSR;
-	if (st->st_gid == gid || in_group(d, user, st->st_gid))
+	if (st->st_gid == u->gid || in_group(d, u->name, st->st_gid))
 		return st->st_mode & S_IWGRP;
 	return st->st_mode & S_IWOTH;
+}
+
+/* As somebody else than root vmqd gives a new socket to a group of its own only. */
+static void check_group(struct doctor *d)
+{
+	const char *name = doctor_text(d->daemon, "user");
+	const json_t *gid = json_object_get(json_object_get(d->daemon, "vport_sockets"), "gid");
+	struct user u;
+	gid_t g = (gid_t)json_integer_value(gid);
+
+	if (!*name || !json_is_integer(gid) || !user_of(d, name, name, &u) || u.uid == 0 || u.gid == g || in_group(d, name, g))
+		return;
+	doctor_say(d, DOCTOR_WARNING,
+		   "vmqd's user %s is not in the group (%d) of vport_sockets: it cannot make the socket of a VPort that is added", name, (int)g);
+	doctor_mend(d, "vport_sockets: {group: G} in %s, G a group that %s is in (usermod -aG G %s); then systemctl restart vmqd",
+		    doctor_text(d->daemon, "config"), name, name);
 }
 
 void check_vport_sockets(struct doctor *d)
 {
 	const json_t *v;
-	char user[64];
+	struct user qemu;
 	struct stat st;
-	uid_t uid;
-	gid_t gid;
 
-	if (!qemu_user(d, user, &uid, &gid))
+	check_group(d);
+	if (!user_of(d, "libvirt-qemu", "qemu", &qemu))
 		return; /* who starts QEMU by hand sees what it says */
 	DOCTOR_EACH(d->vports, "vports", v) {
 		const char *path = doctor_text(v, "socket");
 
 		if (strcmp(doctor_text(v, "socket_mode"), "server") != 0 || doctor_true(v, "connected") ||
-		    !look_at(d, path, &st) || may_connect(d, &st, user, uid, gid))
+		    !look_at(d, path, &st) || may_connect(d, &st, &qemu))
 			continue;
 		doctor_say(d, DOCTOR_WRONG,
 			   "VPort %s: %s (%04o, group %d) cannot be reached by user %s, whom libvirt lets QEMU run as",
-			   doctor_text(v, "name"), path, st.st_mode & 07777, (int)st.st_gid, user);
+			   doctor_text(v, "name"), path, st.st_mode & 07777, (int)st.st_gid, qemu.name);
 		doctor_mend(d, "vport_sockets: {group: kvm} in %s, and usermod -aG kvm %s",
-			    doctor_text(d->daemon, "config"), user);
+			    doctor_text(d->daemon, "config"), qemu.name);
 	}
 }
 
