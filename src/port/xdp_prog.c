@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +36,9 @@
 #ifndef BPF_F_XDP_DEV_BOUND_ONLY
 #define BPF_F_XDP_DEV_BOUND_ONLY (1U << 6) /* Linux 6.3: bound to one device, whose metadata it may then ask for */
 #endif
+#define PROG_NAME      "vmq_port"
+#define LEAVING_MS     1000 /* how long the program of a vmqd that has just been killed may be there yet */
+#define LEAVING_NAP_MS 5
 #define TAG_FUNCTION "bpf_xdp_metadata_rx_vlan_tag" /* Linux 6.8 */
 
 /* clang-format off */
@@ -122,7 +126,7 @@ static int prog_load(const struct device *d, int map_fd, bool tags, struct vmq_e
 		opts.prog_ifindex = (__u32)d->index;
 	}
 	/* "GPL" is asked by the kernel of programs that call its functions. */
-	fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "vmq_port", "Dual BSD/GPL", insns, count, &opts);
+	fd = bpf_prog_load(BPF_PROG_TYPE_XDP, PROG_NAME, "Dual BSD/GPL", insns, count, &opts);
 	if (fd >= 0)
 		return fd;
 	return vmq_err(err, fd == -EINVAL && tags ? -EOPNOTSUPP : fd,
@@ -166,15 +170,43 @@ static int prog_attach(struct xdp_prog *x, const struct device *d, int prog_fd, 
 		       d->name, strerror(-x->link_fd));
 }
 
+/* Is it a vmqd's? */
+static bool is_ours(__u32 id)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof info;
+	int fd = bpf_prog_get_fd_by_id(id);
+	bool ours = fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, PROG_NAME) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return ours;
+}
+
+/* The program that is attached to the device, 0: none. The kernel takes that of a killed vmqd off only when all of the process
+ * is gone, which is waited for: a slower port for as long as the next one runs would be the price of starting it at once. */
+static __u32 attached(const struct device *d)
+{
+	__u32 id = 0;
+
+	for (unsigned ms = 0; bpf_xdp_query_id(d->index, 0, &id) == 0 && id != 0 && ms < LEAVING_MS && is_ours(id);
+	     ms += LEAVING_NAP_MS) {
+		(void)poll(NULL, 0, LEAVING_NAP_MS);
+		id = 0;
+	}
+	return id;
+}
+
 int xdp_prog_attach(struct xdp_prog *x, const struct device *d, unsigned queues, bool tags, struct vmq_err *err)
 {
-	__u32 other = 0;
+	__u32 other;
 	int prog_fd, rc;
 
 	/* libbpf would write to stderr what comes back as an error code anyway. */
 	(void)libbpf_set_print(NULL);
 	*x = (struct xdp_prog){ .map_fd = -1, .link_fd = -1 };
-	if (bpf_xdp_query_id(d->index, 0, &other) == 0 && other != 0)
+	other = attached(d);
+	if (other != 0)
 		return vmq_err(
 		    err, -EBUSY,
 		    "device %s has an XDP program of another program attached (id %u): see `ip link show %s`, take it "

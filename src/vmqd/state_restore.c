@@ -207,7 +207,7 @@ static int make_all(struct adapter *a, struct vmq_err *err)
 		const char *name = a->cfg->vports[i].want.name;
 
 		if (json_object_get(s->gone, name)) {
-			log_info("VPort %s of the configuration was deleted at run time: it is not made", name);
+			log_info("VPort %s of the configuration was deleted at run time: it is not made (vmqctl config apply makes it)", name);
 			continue;
 		}
 		if (!kept_find_declared(s, name) && make_declared(a, i, err) < 0)

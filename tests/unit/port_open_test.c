@@ -561,10 +561,11 @@ static void test_xdp_on_tap(void **state)
 	close(tun);
 }
 
-/* A process that dies leaves no program behind. */
+/* A process that dies leaves no program behind, and the next one, which need not wait for its end, gets its device back. */
 static void test_xdp_killed(void **state)
 {
-	struct port_config cfg = config("xdp", "near0");
+	struct port_config cfg = config("xdp", "near0"), any = config("auto", "near0");
+	struct port *next;
 	int ready[2];
 	char c;
 	pid_t pid;
@@ -586,6 +587,9 @@ static void test_xdp_killed(void **state)
 	assert_int_equal(c, 1);
 	assert_true(shell_ok("ip -n %s link show near0 | grep -q xdp", net.near));
 	assert_int_equal(kill(pid, SIGKILL), 0);
+	next = open_ok(&any);
+	assert_string_equal(next->ops->name, "xdp");
+	port_close(next);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	/* The kernel takes it off in its own time. */
 	for (unsigned i = 0; i < 100 && shell_ok("ip -n %s link show near0 | grep -q xdp", net.near); i++)
