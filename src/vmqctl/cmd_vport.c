@@ -11,6 +11,8 @@
 #include "vmqctl/table.h"
 #include "vmqctl/windows.h"
 
+#define ANSWER_FILTERS 16 /* as many of a trunk's are told when a VPort was changed */
+
 /* "vport", or what stands in its place. */
 static const char *label(const json_t *vport)
 {
@@ -45,10 +47,10 @@ static void print_rss(FILE *out, const json_t *vport)
 		text_pair(out, " ", more[i], vport, more[i]);
 }
 
-/* One VPort, all of it: a line for what it is, one for its VM, one for its policies, one a filter. */
-static void print_details(FILE *out, const json_t *vport)
+/* One VPort, all of it: a line for what it is, one for its VM, one for its policies, one a filter, at most so many. */
+static void print_details(FILE *out, const json_t *vport, size_t most)
 {
-	const json_t *filter;
+	const json_t *filters = json_object_get(vport, "macs"), *filter;
 	size_t i;
 
 	text_pair(out, "", label(vport), vport, "id");
@@ -75,11 +77,17 @@ static void print_details(FILE *out, const json_t *vport)
 	text_pair(out, "\n    ", "status", vport, "status");
 	text_pair(out, "\n    ", "waits_for", vport, "waits_for");
 	text_pair(out, "\n    ", "features", vport, "features");
-	json_array_foreach(json_object_get(vport, "macs"), i, filter)
+	json_array_foreach(filters, i, filter)
 	{
+		if (i == most)
+			break;
 		text_pair(out, "\n    ", "filter", filter, "id");
 		text_pair(out, " ", "mac", filter, "mac");
 		text_pair(out, " ", "vlan", filter, "vlan");
+	}
+	if (i < json_array_size(filters)) {
+		(void)fprintf(out, "\n    and %zu filters more:", json_array_size(filters) - i);
+		text_pair(out, " ", "vmqctl filter show", vport, "name");
 	}
 	(void)fputc('\n', out);
 }
@@ -144,14 +152,14 @@ static void print_vports(FILE *out, const struct cmd_options *opt, const json_t 
 	json_array_foreach(vports, i, vport)
 	{
 		(void)fputc('\n', out);
-		print_details(out, vport);
+		print_details(out, vport, SIZE_MAX);
 	}
 }
 
 static void print_vport(FILE *out, const struct cmd_options *opt, const json_t *result)
 {
 	(void)opt;
-	print_details(out, result);
+	print_details(out, result, ANSWER_FILTERS);
 }
 
 static const struct cmd_key new_name = {

@@ -206,6 +206,14 @@ def test_vport_answer(command, method):
     assert '    socket /run/vmq/web1.sock socket_mode server' in lines(*command.split(), **{method: VPORT})
 
 
+def test_vport_answer_of_a_trunk():
+    """Some of its filters, and where the rest is told; -d tells all."""
+    macs = [{'id': i, 'mac': '52:54:00:00:00:01', 'vlan': i} for i in range(1, 21)]
+    out = lines('vport', 'set', 'web1', 'trunk', '1-20', vport_set=dict(VPORT, macs=macs))
+    assert out[-2:] == ['    filter 16 mac 52:54:00:00:00:01 vlan 16', '    and 4 filters more: vmqctl filter show web1']
+    assert '    filter 20 mac 52:54:00:00:00:01 vlan 20' in lines('-d', 'vport', vport_show={'vports': [dict(VPORT, macs=macs)]})
+
+
 def attach(option, *more, **changed):
     with FakeVmqd({'vport.show': {'vports': [dict(VPORT, **changed)]}}) as d:
         p = run(d.path, 'vport', 'show', 'web1', option, *more)
