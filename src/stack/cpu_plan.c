@@ -224,10 +224,16 @@ void cpu_plan_compute(struct cpu_plan *p, unsigned margin, bool all)
 	free(order);
 }
 
+static unsigned percent(unsigned load)
+{
+	return (load + 5) / 10;
+}
+
 void cpu_plan_reason(const struct cpu_plan *p, size_t i, char *out, size_t size)
 {
 	const struct cpu_item *item = &p->items[i];
 	int from = cpu_worker_index(p, item->cpu), to = cpu_worker_index(p, item->to);
+	unsigned here = from < 0 ? 0 : percent(p->worker[from].load), there = to < 0 ? 0 : percent(p->worker[to].load);
 	unsigned now[STACK_MAX_CPUS] = { 0 }, then[STACK_MAX_CPUS];
 
 	for (size_t k = 0; k < p->nitems; k++) {
@@ -246,10 +252,9 @@ void cpu_plan_reason(const struct cpu_plan *p, size_t i, char *out, size_t size)
 	else if (p->worker[from].vcpu_only)
 		(void)snprintf(out, size, "virtual processor %u of %s's VM is pinned to CPU %u", p->worker[from].vcpu->vcpu,
 			       p->worker[from].vcpu->vport, item->cpu);
-	else if (p->worker[from].load > p->worker[to].load)
+	else if (here > there)
 		(void)snprintf(out, size, "CPU %u is busy %u %% of its time, %u %% with this VPort; CPU %u %u %%",
-			       item->cpu, (p->worker[from].load + 5) / 10, (item->load + 5) / 10, item->to,
-			       (p->worker[to].load + 5) / 10);
+			       item->cpu, here, percent(item->load), item->to, there);
 	else if (now[from] > then[from] && now[from] > now[to])
 		(void)snprintf(out, size, "more VPorts share CPU %u than CPU %u", item->cpu, item->to);
 	else

@@ -289,6 +289,28 @@ static void silent_vports_are_spread(void **state)
 		assert_int_equal(items[i].to, items[i].cpu);
 }
 
+/* Why a VPort moves: by load only where there is a difference to be seen. */
+static void a_reason_for_each_move(void **state)
+{
+	char why[160];
+
+	(void)state;
+	worker(1, 3);
+	worker(2, 1);
+	for (int i = 0; i < 3; i++)
+		item("x", 1, 1);
+	items[2].to = 2;
+	cpu_plan_reason(&plan, 2, why, sizeof why);
+	assert_string_equal(why, "more VPorts share CPU 1 than CPU 2");
+	plan.worker[0].load = 700;
+	items[2].load = 400;
+	cpu_plan_reason(&plan, 2, why, sizeof why);
+	assert_string_equal(why, "CPU 1 is busy 70 % of its time, 40 % with this VPort; CPU 2 0 %");
+	items[2].asked = true;
+	cpu_plan_reason(&plan, 2, why, sizeof why);
+	assert_string_equal(why, "somebody asked for it");
+}
+
 static void the_heavy_ones_part(void **state)
 {
 	(void)state;
@@ -682,6 +704,7 @@ int main(void)
 		T(overlap_of_adapters),
 		T(overlap_of_busy_vports),
 		T(silent_vports_are_spread),
+		T(a_reason_for_each_move),
 		T(the_heavy_ones_part),
 		T(a_place_is_chosen_by_the_topology),
 		T(a_big_host),
