@@ -5,8 +5,8 @@
  * back. Worker only.
  *
  * The bytes of a ticket's frame are read here, where the sender's worker has read them once already. A guest may have
- * changed them meanwhile: those that decided where the frame goes come from the ticket, and what else is decided by the
- * others is decided here, by what is read here.
+ * changed them meanwhile: those that decided where the frame goes come from the ticket, as does the queue pair, and what
+ * else is decided by the others is decided here, by what is read here.
  */
 #include "nic/tap.h"
 
@@ -109,14 +109,6 @@ static bool follow(struct worker *w, struct frame_ref *r)
 	return to && handover_ref(w, to, r);
 }
 
-/* The ring of this worker that all frames of the VPort go to. */
-static inline struct nic_queue *ring_here(const struct worker *w, const struct nic *n, uint16_t dst)
-{
-	struct nic_queue *q = only_queue(vport_of(n, dst));
-
-	return q && __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) == w ? q : NULL;
-}
-
 /* ---- copies that pass the default queue ---- */
 
 /* As follow. */
@@ -158,6 +150,14 @@ static inline bool open_ticket(const struct inbox_item *run, const struct ticket
 	return offload_read(f, &h, t->offload);
 }
 
+/* The ring that its sender chose for the run; NULL: there is none any more. */
+static inline struct nic_queue *ring_of_run(const struct inbox_item *run)
+{
+	const struct nic_vport *v = vport_of(run->nic, run->dst);
+
+	return v ? __atomic_load_n(&v->queue[run->qp], __ATOMIC_ACQUIRE) : NULL;
+}
+
 /* The k-th frame of the run whose item is in slot `at`; NULL: it was dropped. */
 static inline struct frame *open_frame(struct worker *w, struct arrivals *a, const struct inbox *in, unsigned at, unsigned k)
 {
@@ -172,15 +172,16 @@ static inline struct frame *open_frame(struct worker *w, struct arrivals *a, con
 	return f;
 }
 
-/* The ring is not here, or is not the only one. */
+/* The ring is not here. */
 static __attribute__((noinline)) void take_scattered(struct worker *w, struct arrivals *a, const struct inbox *in, unsigned at)
 {
 	const struct inbox_item *run = &inbox_slot(in, at)->item;
+	struct nic_queue *q = ring_of_run(run);
 	unsigned followed = 0;
 
 	for (unsigned k = 0; k < run->n; k++) {
 		struct frame *f = open_frame(w, a, in, at, k);
-		struct worker *to = f ? moved_on(w, f) : NULL;
+		struct worker *to = !f ? NULL : q ? __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) : moved_on(w, f);
 
 		if (to && handover_ticket(w, to, run, &inbox_slot(in, at + 1 + k)->ticket)) {
 			a->nopened--;
@@ -202,10 +203,10 @@ static inline void prefetch_ahead(const struct inbox *in, unsigned at, unsigned 
 static void take_run(struct worker *w, struct arrivals *a, const struct inbox *in, unsigned at, unsigned have)
 {
 	const struct inbox_item *run = &inbox_slot(in, at)->item;
-	struct nic_queue *q = ring_here(w, run->nic, run->dst);
+	struct nic_queue *q = ring_of_run(run);
 	struct frame *first = &w->frame[a->nopened];
 
-	if (__builtin_expect(!q, 0)) {
+	if (__builtin_expect(!q || __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) != w, 0)) {
 		take_scattered(w, a, in, at);
 		return;
 	}
@@ -221,11 +222,9 @@ static void take_run(struct worker *w, struct arrivals *a, const struct inbox *i
 
 static void take_ref(struct worker *w, struct arrivals *a, struct frame_ref *r)
 {
-	struct nic_queue *q = ring_here(w, frame_nic(&r->f), r->f.dst);
-
-	if (!q && follow(w, r))
+	if (follow(w, r))
 		return;
-	add_arrival(a, &r->f, 1, q);
+	add_arrival(a, &r->f, 1, NULL);
 	add_homing(a, r, 1, r->f.origin);
 }
 

@@ -145,7 +145,7 @@ void dispatch_wire(struct worker *w, const struct nic *n, struct frame *f)
 	to = route(w, &n->wire_cnt[w->index].route[0], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
 	if (to == w)
 		egress_port(w, s, f, frame_tag_op(f, true), f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport));
-	else if (handover_run(w, to, f, 1, FRAME_TO_WIRE, &why) == 0)
+	else if (handover_run(w, to, f, 1, FRAME_TO_WIRE, 0, &why) == 0)
 		dispatch_drop(w, n, f, why);
 }
 
@@ -180,12 +180,20 @@ static void to_member(void *ctx, struct nic_vport *v, uint32_t filter)
 	dispatch_vport(g->w, g->f, v);
 }
 
-/* Copies beside the main way: the default VPort, when somebody is behind it. */
-static void to_default(struct worker *w, const struct nic *n, struct frame *f)
+/* The default VPort, when somebody is behind it who has not sent the frame; else NULL. */
+static struct nic_vport *default_for(const struct nic *n, const struct frame *f)
 {
 	struct nic_vport *v = vport_of(n, 0);
 
-	if (v && f->src_vport != 0 && vport_has_receiver(v))
+	return v && f->src_vport != 0 && vport_has_receiver(v) ? v : NULL;
+}
+
+/* Copies beside the main way. */
+static void to_default(struct worker *w, const struct nic *n, struct frame *f)
+{
+	struct nic_vport *v = default_for(n, f);
+
+	if (v)
 		dispatch_vport(w, f, v);
 }
 
@@ -293,28 +301,70 @@ static void give_back(struct worker *w)
 		f = f->queue ? give_back_ring(w, f, end) : release_run(f, end);
 }
 
-/* n frames to a VPort that another worker has, or had. */
-static __attribute__((noinline)) void dispatch_over(struct worker *w, struct worker *to, struct nic_vport *v, struct frame *f, unsigned n)
+/* n frames to a ring that another worker has, or had. */
+static __attribute__((noinline)) void dispatch_over(struct worker *w, struct worker *to, struct nic_vport *v, unsigned qp, struct frame *f, unsigned n)
 {
 	enum nic_drop why;
 
-	for (unsigned k = handover_run(w, to, f, n, (uint16_t)v->id, &why); k < n; k++)
+	for (unsigned k = handover_run(w, to, f, n, (uint16_t)v->id, qp, &why); k < n; k++)
 		drop_frame(w, v->nic, v, f + k, why);
 }
 
-/* n frames to a VPort, all to its one queue; false: dispatch has to look at each. */
-static inline bool dispatch_straight(struct worker *w, struct nic_vport *v, struct frame *f, unsigned n)
+/* n frames to a ring of the VPort, whoever has it. */
+static inline void dispatch_ring(struct worker *w, struct nic_vport *v, struct nic_queue *q, struct frame *f, unsigned n)
 {
-	struct nic_queue *q = only_queue(v);
-	struct worker *to;
+	struct worker *to = route(w, &vport_counters(v, w)->route[q->qp], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
 
-	if (!q)
-		return false;
-	to = route(w, &vport_counters(v, w)->route[0], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
 	if (__builtin_expect(to == w, 1))
 		add_deliveries(w, f, n, q);
 	else
-		dispatch_over(w, to, v, f, n);
+		dispatch_over(w, to, v, q->qp, f, n);
+}
+
+/* n frames to a VPort that chooses among several rings: those that follow each other to one of them go together. */
+static __attribute__((noinline)) void dispatch_spread(struct worker *w, struct nic_vport *v, struct frame *f, unsigned n)
+{
+	struct nic_queue *q = receiver(v, f), *next = NULL;
+
+	for (unsigned k = 0, end; k < n; k = end, q = next) {
+		for (end = k + 1; end < n && (next = receiver(v, f + end)) == q;)
+			end++;
+		if (q)
+			dispatch_ring(w, v, q, f + k, end - k);
+		else
+			for (; k < end; k++)
+				dispatch_vport(w, f + k, v);
+	}
+}
+
+/* n frames to a VPort; false: it has no ring of its own. */
+static inline bool dispatch_straight(struct worker *w, struct nic_vport *v, struct frame *f, unsigned n)
+{
+	struct nic_queue *q = only_queue(v);
+
+	if (__builtin_expect(q != NULL, 1))
+		dispatch_ring(w, v, q, f, n);
+	else if (v && __atomic_load_n(&v->rss, __ATOMIC_ACQUIRE))
+		dispatch_spread(w, v, f, n);
+	else
+		return false;
+	return true;
+}
+
+/* n frames to the wire, which another worker has, and to nowhere else; false: dispatch has to look at each. */
+static __attribute__((noinline)) bool dispatch_out(struct worker *w, const struct nic *n, struct frame *f, unsigned count)
+{
+	struct port_source *s = __atomic_load_n(&n->wire, __ATOMIC_ACQUIRE);
+	struct worker *to;
+	enum nic_drop why;
+
+	if (!s || (classify_host_accepts(n, f) && default_for(n, f)))
+		return false;
+	to = route(w, &n->wire_cnt[w->index].route[0], __atomic_load_n(&s->worker, __ATOMIC_ACQUIRE));
+	if (to == w)
+		return false;
+	for (unsigned k = handover_run(w, to, f, count, FRAME_TO_WIRE, 0, &why); k < count; k++)
+		dispatch_drop(w, n, f + k, why);
 	return true;
 }
 
@@ -324,6 +374,8 @@ static inline void dispatch_run(struct worker *w, const struct nic *n, const str
 	const struct verdict v = classify(n, t, f);
 
 	if (v.kind == VERDICT_ONE && dispatch_straight(w, vport_of(n, v.vport), f, (unsigned)(end - f)))
+		return;
+	if (v.kind == VERDICT_OUTSIDE && dispatch_out(w, n, f, (unsigned)(end - f)))
 		return;
 	for (; f < end; f++)
 		dispatch(w, n, t, f, &v);

@@ -78,7 +78,7 @@ static inline unsigned write_tickets(struct inbox *in, struct frame_ref *r, stru
 }
 
 /* A run of up to n frames, of which the first fits. Returns how many it has; 0: *why. */
-static unsigned put_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
+static unsigned put_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, unsigned qp, enum nic_drop *why)
 {
 	struct inbox *in = &to->inbox[w->index];
 	unsigned room = spsc_room(&in->ends, 1 + n), may = may_set_out(w);
@@ -97,13 +97,12 @@ static unsigned put_run(struct worker *w, struct worker *to, struct frame *f, un
 	r->run = r->pending = n;
 	inbox_free_slot(in, 0)->item = (struct inbox_item){
 		.kind = INBOX_RUN, .n = (uint8_t)n, .origin = (uint8_t)w->index, .what = r, .nic = frame_nic(f),
-		.dst = dst, .src = (uint16_t)f->src_vport,
+		.dst = dst, .qp = (uint8_t)(qp & 127), .src = (uint16_t)f->src_vport, .of_port = !f->queue,
 	};
 	if (f->queue)
 		inbox_free_slot(in, 0)->item.queue = f->queue;
 	else
 		inbox_free_slot(in, 0)->item.port = f->port;
-	inbox_free_slot(in, 0)->item.of_port = !f->queue;
 	in->ends.put += 1 + n;
 	w->wake_mask |= 1ull << to->index;
 	w->under_way += n;
@@ -111,7 +110,7 @@ static unsigned put_run(struct worker *w, struct worker *to, struct frame *f, un
 	return n;
 }
 
-unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why)
+unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, unsigned qp, enum nic_drop *why)
 {
 	const bool shown = tapped(w);
 	unsigned done = 0, more;
@@ -120,7 +119,7 @@ unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsi
 		unsigned want = n - done < RUN_MAX ? n - done : RUN_MAX;
 
 		if (__builtin_expect(fits_ticket(&f[done]) && !shown, 1))
-			more = put_run(w, to, f + done, want, dst, why);
+			more = put_run(w, to, f + done, want, dst, qp, why);
 		else
 			more = handover_frame(w, to, f + done, dst, why);
 		done += more;

@@ -9,11 +9,10 @@
 #define VMQ_NIC_INBOX_H
 
 #include "nic/frame.h"
+#include "nic/nic.h"
 #include "nic/spsc.h"
 
 #define INBOX_SLOTS 2048u
-
-struct nic;
 
 enum inbox_kind {
 	INBOX_REF,   /* a frame */
@@ -31,7 +30,8 @@ struct inbox_item {
 	const struct nic *nic; /* of a run */
 	void *what;            /* the ring or port; else the frame_ref, which of a run goes home once for each of its frames */
 	uint8_t kind, n, origin; /* origin: of a run, index of the worker that the reference goes back to */
-	bool of_port;
+	bool of_port : 1;
+	uint8_t qp : 7;        /* of a run: the queue pair of dst */
 	uint16_t dst, src; /* of a run: VPortId or FRAME_TO_WIRE; VPortId or INBOX_FROM_WIRE */
 };
 
@@ -52,6 +52,7 @@ union inbox_slot {
 
 _Static_assert(sizeof(union inbox_slot) == 32, "two in a line");
 _Static_assert(offsetof(struct inbox_item, what) == offsetof(struct ticket, data), "fetched ahead alike");
+_Static_assert(NIC_MAX_QUEUE_PAIRS <= 128, "a number in qp");
 _Static_assert(PORT_MAX_FRAME <= UINT16_MAX, "the length of a frame in one piece");
 
 struct inbox {

@@ -465,9 +465,9 @@ void egress_flush(struct worker *w, struct port_source *s);
 /* ---- handover.c: worker ---- */
 /* The frame, as it is, to a VPort (or FRAME_TO_WIRE) that another worker has; false: dropped, *why. */
 bool handover_frame(struct worker *w, struct worker *to, struct frame *f, uint16_t dst, enum nic_drop *why);
-/* n frames of one source, 1 or more, to where all of them go whatever is in them behind the outer tag. Returns how many went;
- * those behind them have to be dropped, *why. */
-unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, enum nic_drop *why);
+/* n frames of one source, 1 or more, likewise, all to the ring of queue pair qp. Returns how many went; those behind them have
+ * to be dropped, *why. */
+unsigned handover_run(struct worker *w, struct worker *to, struct frame *f, unsigned n, uint16_t dst, unsigned qp, enum nic_drop *why);
 /* What came here is sent on: a frame of a run, a reference. False: the inbox is full. */
 bool handover_ticket(struct worker *w, struct worker *to, const struct inbox_item *run, const struct ticket *t);
 bool handover_ref(struct worker *w, struct worker *to, struct frame_ref *r);

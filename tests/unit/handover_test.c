@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <linux/virtio_config.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine_stub.h"
 #include "nic/nic_priv.h"
@@ -221,6 +222,79 @@ static void test_part_of_a_run_moves_on(void **state)
 	in->ends.mask = INBOX_SLOTS - 1;
 }
 
+/* A frame of send_frame becomes one of a flow. */
+static void set_flow(uint8_t *at, uint16_t port)
+{
+	memcpy(at + HDR + 12, "\x08\0\x45", 3);
+	at[HDR + 23] = 17;
+	memcpy(at + HDR + 26, "\12\0\0\1\12\0\0\2", 8);
+	at[HDR + 34] = (uint8_t)(port >> 8);
+	at[HDR + 35] = (uint8_t)port;
+}
+
+static void test_flow_changed_under_way(void **state)
+{
+	struct nic_rss_config rss = { .types = NIC_RSS_IPV4 | NIC_RSS_UDP_IPV4, .entries = 2, .cpu = { 0, 1 }, .default_cpu = 0 };
+	struct vmq_err err = { "" };
+	struct nic_queue_config c;
+	struct vring_used_elem e;
+	struct vm vc; /* the second pair of VPort 2, on worker 1, and the first is with its sender now */
+	unsigned kept = 0;
+	uint16_t rx, tx;
+
+	(void)state;
+	for (unsigned i = 0; i < NIC_RSS_KEY; i++)
+		rss.key[i] = (uint8_t)(i * 37 + 11);
+	vm_init(&vc, 1, SIZE, V1 | MRG);
+	c = vm_queue_config(&vc);
+	assert_int_equal(nic_vport_set_queue_pairs(nic, 2, 2, &err), 0);
+	assert_int_equal(nic_queue_start(nic, 2, 1, &c, &err), 0);
+	assert_int_equal(nic_vport_set_rss(nic, 2, &rss, &err), 0);
+	for (unsigned i = 0; i < 32; i++) {
+		uint8_t *sent[2] = { send_frame(i), send_frame(i) };
+		bool here;
+
+		for (unsigned k = 0; k < 4; k++)
+			(void)vm_post(k % 2 ? &vb : &vc, 2048);
+		set_flow(sent[0], (uint16_t)(1000 + i));
+		set_flow(sent[1], (uint16_t)(1000 + i));
+		stub_worker_turn(0);
+		here = vm_used(&vb.rx, &e);
+		set_flow(sent[1], (uint16_t)(2000 + 7 * i)); /* another flow, maybe the other pair's */
+		stub_settle();
+		assert_true(here ? vm_used(&vb.rx, &e) : vm_used(&vc.rx, &e) && vm_used(&vc.rx, &e));
+		assert_false(here ? vm_used(&vc.rx, &e) : vm_used(&vb.rx, &e));
+		kept += !here;
+		assert_int_equal(given_back(), 2);
+	}
+	assert_in_range(kept, 1, 31); /* both pairs got some */
+	assert_int_equal(nic_vport_set_rss(nic, 2, NULL, &err), 0);
+	assert_int_equal(nic_queue_stop(nic, 2, 1, &rx, &tx), 0);
+	vm_fini(&vc);
+}
+
+/* To a port that another worker has, and beside it to nobody. */
+static void test_out_to_the_wire(void **state)
+{
+	struct stub_port wire;
+	struct vmq_err err = { "" };
+
+	(void)state;
+	stub_port_init(&wire);
+	assert_int_equal(nic_wire_attach(nic, &wire.port, 1, &err), 0);
+	for (unsigned i = 0; i < 40; i++)
+		send_frame(i)[HDR + 5] = 9; /* no VPort's */
+	stub_worker_turn(0);
+	assert_int_equal(wire.sent, 0);
+	assert_int_equal(stub_engine()->w[1]->inbox[0].ends.put - stub_engine()->w[1]->inbox[0].ends.head, 42); /* two runs */
+	stub_settle();
+	assert_int_equal(wire.sent, 40);
+	assert_int_equal(given_back(), 40);
+	assert_int_equal(nic_wire_detach(nic), 0);
+	(void)close(wire.fd);
+}
+
+
 /* 20 frames, of which only the first `fit` can set out: the others are dropped, counted and given back. */
 static void send_more_than(unsigned fit, enum nic_drop why, unsigned elsewhere)
 {
@@ -277,6 +351,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_changed_under_way),
 		T(test_offload_changed_under_way),
+		T(test_flow_changed_under_way),
+		T(test_out_to_the_wire),
 		T(test_ring_moves_on),
 		T(test_part_of_a_run_moves_on),
 		T(test_full_inbox),

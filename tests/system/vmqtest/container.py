@@ -80,6 +80,8 @@ class Container:
 
     def close(self):
         procs.not_at_end(self._undo)
+        with contextlib.suppress(RuntimeError, OSError, subprocess.TimeoutExpired):
+            self.run('systemctl', 'stop', 'vmqd', timeout=20)  # what it has asked of the machine it gives back
         self.proc.stop(signal.SIGKILL)
         for g in self.groups:
             procs.wait_for(lambda g=g: _remove_groups(g), 10, f'the control group {g} to be empty')

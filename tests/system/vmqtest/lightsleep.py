@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel's file in which a CPU is kept from deep sleep. What is set there is the whole machine's and outlives everybody."""
 import contextlib
-import glob
 import os
 
 DEEP = '0'
@@ -13,15 +12,6 @@ def _idle(name):
             return f.read().strip()
     except FileNotFoundError:
         return 'none'
-
-
-def everywhere():
-    """What stands in the files of all CPUs."""
-    values = {}
-    for path in glob.glob('/sys/devices/system/cpu/cpu*/power/pm_qos_resume_latency_us'):
-        with open(path) as f:
-            values[path] = f.read().strip()
-    return values
 
 
 class File:
