@@ -21,6 +21,19 @@ static inline struct row *row_of(struct worker *w, struct nic_queue *q)
 	return &w->row[w->nrows - 1];
 }
 
+/* A frame to a ring of this worker whose driver takes it so. */
+static inline __attribute__((always_inline)) void put_one(struct worker *w, struct frame *f, struct nic_queue *q)
+{
+	enum tag_op op = frame_tag_op(f, is_set(&q->vport->tags_inline));
+	uint32_t len = frame_out_len(f, op);
+
+	if (__builtin_expect(w->ndeliver == WORKER_DELIVERIES, 0))
+		deliver_rings(w);
+	row_of(w, q)->n++;
+	w->rx_buf[w->ndeliver].len = q->rx.hdr_len + len;
+	w->deliver[w->ndeliver++] = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
+}
+
 /* From the k-th of n frames on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
 static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, struct frame *f, unsigned k, unsigned n, struct nic_queue *q)
 {
@@ -62,7 +75,7 @@ static void deliver_finished(struct worker *w, const struct frame *f, struct nic
 	}
 	finish_count(q->cnt, &s);
 	while ((part = finish_next(w, &s)))
-		(void)put_run(w, part, 0, 1, q);
+		put_one(w, part, q);
 }
 
 /* To a ring of this worker. */
@@ -70,6 +83,10 @@ static inline __attribute__((always_inline)) void add_deliveries(struct worker *
 {
 	unsigned k = 0;
 
+	if (n == 1 && !(f->offload & OFFLOAD_NEEDS & (uint8_t)~q->takes)) {
+		put_one(w, f, q);
+		return;
+	}
 	while ((k = put_run(w, f, k, n, q)) < n)
 		deliver_finished(w, &f[k++], q);
 }
@@ -310,15 +327,15 @@ static __attribute__((noinline)) void dispatch_over(struct worker *w, struct wor
 		drop_frame(w, v->nic, v, f + k, why);
 }
 
-/* n frames to a ring of the VPort, whoever has it. */
-static inline void dispatch_ring(struct worker *w, struct nic_vport *v, struct nic_queue *q, struct frame *f, unsigned n)
+/* n frames to the VPort's ring q, of pair qp, whoever has it. */
+static inline void dispatch_ring(struct worker *w, struct nic_vport *v, struct nic_queue *q, unsigned qp, struct frame *f, unsigned n)
 {
-	struct worker *to = route(w, &vport_counters(v, w)->route[q->qp], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
+	struct worker *to = route(w, &vport_counters(v, w)->route[qp], __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE));
 
 	if (__builtin_expect(to == w, 1))
 		add_deliveries(w, f, n, q);
 	else
-		dispatch_over(w, to, v, q->qp, f, n);
+		dispatch_over(w, to, v, qp, f, n);
 }
 
 /* n frames to a VPort that chooses among several rings: those that follow each other to one of them go together. */
@@ -330,7 +347,7 @@ static __attribute__((noinline)) void dispatch_spread(struct worker *w, struct n
 		for (end = k + 1; end < n && (next = receiver(v, f + end)) == q;)
 			end++;
 		if (q)
-			dispatch_ring(w, v, q, f + k, end - k);
+			dispatch_ring(w, v, q, q->qp, f + k, end - k);
 		else
 			for (; k < end; k++)
 				dispatch_vport(w, f + k, v);
@@ -343,7 +360,7 @@ static inline bool dispatch_straight(struct worker *w, struct nic_vport *v, stru
 	struct nic_queue *q = only_queue(v);
 
 	if (__builtin_expect(q != NULL, 1))
-		dispatch_ring(w, v, q, f, n);
+		dispatch_ring(w, v, q, 0, f, n);
 	else if (v && __atomic_load_n(&v->rss, __ATOMIC_ACQUIRE))
 		dispatch_spread(w, v, f, n);
 	else
