@@ -91,12 +91,12 @@ static void arrive(struct worker *w, struct frame *f)
 	drop_frame(w, frame_nic(f), v, f, why);
 }
 
-/* Where the frame has to follow its ring to; NULL: it stays here. */
-static struct worker *moved_on(const struct worker *w, const struct frame *f)
+/* Where the frame has to follow its ring to; NULL: it stays here. q: the ring that was chosen for it, NULL: what it is now. */
+static struct worker *moved_on(const struct worker *w, const struct frame *f, const struct nic_queue *q)
 {
 	struct nic_vport *v;
 	enum nic_drop why;
-	struct worker *to = destination(f, &v, &why);
+	struct worker *to = q ? __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) : destination(f, &v, &why);
 
 	return to == w ? NULL : to;
 }
@@ -104,7 +104,7 @@ static struct worker *moved_on(const struct worker *w, const struct frame *f)
 /* True: it was sent on after its ring, and is not ours any more. */
 static bool follow(struct worker *w, struct frame_ref *r)
 {
-	struct worker *to = moved_on(w, &r->f);
+	struct worker *to = moved_on(w, &r->f, NULL);
 
 	return to && handover_ref(w, to, r);
 }
@@ -137,11 +137,12 @@ static inline bool open_ticket(const struct inbox_item *run, const struct ticket
 	memcpy(f->hdr, t->hdr, sizeof t->hdr);
 	f->tci = t->tci;
 	f->tag = t->tag;
+	f->key = filter_key_of(f->hdr, frame_vid(f)); /* captures look it up */
 	f->offload = 0;
 	f->src_vport = run->src == INBOX_FROM_WIRE ? FRAME_FROM_WIRE : run->src;
 	f->dst = run->dst;
-	f->queue = run->of_port ? NULL : run->queue;
-	f->port = run->of_port ? run->port : NULL;
+	f->queue = run->of_port ? NULL : run->from;
+	f->port = run->of_port ? run->from : NULL;
 	f->held = NULL;
 	f->watch = 0;
 	if (__builtin_expect(t->offload == 0, 1))
@@ -181,7 +182,7 @@ static __attribute__((noinline)) void take_scattered(struct worker *w, struct ar
 
 	for (unsigned k = 0; k < run->n; k++) {
 		struct frame *f = open_frame(w, a, in, at, k);
-		struct worker *to = !f ? NULL : q ? __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) : moved_on(w, f);
+		struct worker *to = f ? moved_on(w, f, q) : NULL;
 
 		if (to && handover_ticket(w, to, run, &inbox_slot(in, at + 1 + k)->ticket)) {
 			a->nopened--;

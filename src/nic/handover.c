@@ -97,12 +97,9 @@ static unsigned put_run(struct worker *w, struct worker *to, struct frame *f, un
 	r->run = r->pending = n;
 	inbox_free_slot(in, 0)->item = (struct inbox_item){
 		.kind = INBOX_RUN, .n = (uint8_t)n, .origin = (uint8_t)w->index, .what = r, .nic = frame_nic(f),
-		.dst = dst, .qp = (uint8_t)(qp & 127), .src = (uint16_t)f->src_vport, .of_port = !f->queue,
+		.from = f->queue ? (void *)f->queue : f->port, .of_port = !f->queue, .src = (uint16_t)f->src_vport,
+		.dst = dst, .qp = (uint8_t)(qp & 127),
 	};
-	if (f->queue)
-		inbox_free_slot(in, 0)->item.queue = f->queue;
-	else
-		inbox_free_slot(in, 0)->item.port = f->port;
 	in->ends.put += 1 + n;
 	w->wake_mask |= 1ull << to->index;
 	w->under_way += n;

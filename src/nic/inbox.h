@@ -23,12 +23,9 @@ enum inbox_kind {
 };
 
 struct inbox_item {
-	union { /* of a run: where its frames came from (of_port) */
-		struct nic_queue *queue;
-		struct port_source *port;
-	};
+	void *from;            /* of a run: where its frames came from, a nic_queue or (of_port) a port_source */
 	const struct nic *nic; /* of a run */
-	void *what;            /* the ring or port; else the frame_ref, which of a run goes home once for each of its frames */
+	void *what;            /* the ring or port; else the frame_ref, which of a run stands for all its frames */
 	uint8_t kind, n, origin; /* origin: of a run, index of the worker that the reference goes back to */
 	bool of_port : 1;
 	uint8_t qp : 7;        /* of a run: the queue pair of dst */
