@@ -21,6 +21,12 @@ static inline struct row *row_of(struct worker *w, struct nic_queue *q)
 	return &w->row[w->nrows - 1];
 }
 
+/* Of what senders leave to others, that which the ring's driver does not take. */
+static inline uint8_t to_finish(const struct nic_queue *q)
+{
+	return OFFLOAD_NEEDS & (uint8_t)~q->takes;
+}
+
 /* A frame to a ring of this worker whose driver takes it so. */
 static inline __attribute__((always_inline)) void put_one(struct worker *w, struct frame *f, struct nic_queue *q)
 {
@@ -37,7 +43,7 @@ static inline __attribute__((always_inline)) void put_one(struct worker *w, stru
 /* From the k-th of n frames on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
 static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, struct frame *f, unsigned k, unsigned n, struct nic_queue *q)
 {
-	const uint8_t hdr_len = q->rx.hdr_len, finish = OFFLOAD_NEEDS & (uint8_t)~q->takes;
+	const uint8_t hdr_len = q->rx.hdr_len, finish = to_finish(q);
 	const bool in_bytes = is_set(&q->vport->tags_inline);
 	const unsigned first = k;
 	struct delivery *d;
@@ -83,7 +89,7 @@ static inline __attribute__((always_inline)) void add_deliveries(struct worker *
 {
 	unsigned k = 0;
 
-	if (n == 1 && !(f->offload & OFFLOAD_NEEDS & (uint8_t)~q->takes)) {
+	if (n == 1 && !(f->offload & to_finish(q))) {
 		put_one(w, f, q);
 		return;
 	}

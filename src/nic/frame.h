@@ -167,8 +167,8 @@ static inline uint32_t frame_edit_header(const struct frame *f, enum tag_op op, 
 
 /*
  * Of a frame under way to another worker, which reads f's first two lines and what they point to; or of a run of frames,
- * whose tickets (inbox.h) are all that the other worker reads: then f has their source and nothing else. Owned by
- * f.origin's pool, in between by whoever's inbox it lies in.
+ * whose tickets (inbox.h) are all that the other worker reads: then f has their source and nothing else. Owned by the
+ * pool of the worker that made it, in between by whoever's inbox it lies in.
  */
 struct frame_ref {
 	struct frame f;

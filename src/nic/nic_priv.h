@@ -21,8 +21,8 @@
 #define WORKER_BURST 128u       /* frames gathered before they are classified and delivered together */
 #define WORKER_DELIVERIES 256u  /* deliveries collected before they are carried out */
 #define WORKER_SEGS 1024u       /* pieces of all chained frames of a burst */
-#define WORKER_REFS 2048u       /* of frames under way to other workers */
-#define RETURNS_SLOTS 4096u     /* as many frames may be under way */
+#define WORKER_REFS 2048u       /* references, each of a frame or a run under way to another worker */
+#define RETURNS_SLOTS 4096u     /* of the ring in which they come home: so many frames may be under way */
 #define RING_SILENT_US 30u      /* a ring without work this long is armed: it costs nothing until its kick */
 #define WORKER_SPIN_US 60u      /* a worker without work this long sleeps */
 #define RING_QUANTUM 49152      /* bytes a ring may take a turn while others have work too: 32 full frames */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A ring of pointers between one producer thread and one consumer thread: the inbox between two workers (one a pair,
- * one from the control thread), and the way references come back. Never blocks; a full ring says so.
+ * A ring of pointers between one producer thread and one consumer thread: the commands from control to a worker, a worker's
+ * events for control, and the way references come back; the inbox between two workers has its ends (inbox.h). Never
+ * blocks; a full ring says so.
  */
 #ifndef VMQ_NIC_SPSC_H
 #define VMQ_NIC_SPSC_H
@@ -33,18 +34,6 @@ static inline void spsc_fini(struct spsc *r)
 	r->slot = NULL;
 }
 
-/* Producer: the consumer sees it when it is published. False: full. */
-static inline bool spsc_put(struct spsc *r, void *p)
-{
-	if (r->put - r->head_seen > r->mask) {
-		r->head_seen = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
-		if (r->put - r->head_seen > r->mask)
-			return false;
-	}
-	r->slot[r->put++ & r->mask] = p;
-	return true;
-}
-
 /* Producer: how many of n can be put in. */
 static inline unsigned spsc_room(struct spsc *r, unsigned n)
 {
@@ -57,14 +46,13 @@ static inline unsigned spsc_room(struct spsc *r, unsigned n)
 	return room < n ? room : n;
 }
 
-/* Producer: n pointers for which there is room. */
-static inline void spsc_put_all(struct spsc *r, void *const *p, unsigned n)
+/* Producer: the consumer sees it when it is published. False: full. */
+static inline bool spsc_put(struct spsc *r, void *p)
 {
-	uint32_t at = r->put & r->mask, first = r->mask + 1 - at < n ? r->mask + 1 - at : n;
-
-	memcpy(r->slot + at, p, first * sizeof *p);
-	memcpy(r->slot, p + first, (n - first) * sizeof *p);
-	r->put += n;
+	if (spsc_room(r, 1) == 0)
+		return false;
+	r->slot[r->put++ & r->mask] = p;
+	return true;
 }
 
 /* Producer: all that was put in. */

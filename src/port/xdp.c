@@ -617,7 +617,6 @@ static void xdp_tx_flush(struct port *port)
 	xdp_tx_reap(p);
 }
 
-
 static void xdp_counters(const struct port *port, struct port_counters *out)
 {
 	const struct xdp_port *p = (const struct xdp_port *)port;
