@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmqctl/table.h"
+
 const struct cmd_object *const cmd_objects[] = {
 	&cmd_vport,   &cmd_vf,      &cmd_filter,  &cmd_queue, &cmd_switch, &cmd_vmq, &cmd_stats, &cmd_worker, &cmd_top, &cmd_perf,
 	&cmd_explain, &cmd_capture, &cmd_trace,   &cmd_compare,   &cmd_migrate, &cmd_cpu, &cmd_config,
@@ -113,6 +115,19 @@ static int set_watch(const struct cmd_object *object, const struct cmd_verb *ver
 	say_command(object, verb);
 	(void)fprintf(stderr, ": watch: \"%s\" is not a number of seconds from %g to %g\n", text, CMD_WATCH_MIN,
 		      CMD_WATCH_MAX);
+	return CMD_USAGE;
+}
+
+int cmd_interval(const json_t *params, double *seconds)
+{
+	const json_t *interval = json_object_get(params, "interval");
+	const char *text = json_string_value(interval);
+	char *end = NULL;
+
+	*seconds = !interval ? 1 : text ? strtod(text, &end) : json_number_value(interval);
+	if ((!text || (end != text && !*end)) && *seconds >= CMD_WATCH_MIN && *seconds <= CMD_WATCH_MAX)
+		return 0;
+	text_wrong(params, "interval", "is not a number of seconds from 0.1 to 3600");
 	return CMD_USAGE;
 }
 

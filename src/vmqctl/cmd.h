@@ -134,6 +134,9 @@ struct cmd_args {
 int cmd_parse(const struct cmd_object *object, const struct cmd_verb *verb, char **words, unsigned int num,
 	      struct cmd_args *args);
 
+/* The key `interval` of params, seconds in the range of `watch`; 1 when it is not there. 0; CMD_USAGE, and the sentence is said. */
+int cmd_interval(const json_t *params, double *seconds);
+
 /* Connects, calls, prints, once or again and again. Returns the exit code. */
 int cmd_run(const struct cmd_options *opt, const struct cmd_verb *verb, const struct cmd_args *args);
 

@@ -154,18 +154,16 @@ static int run(const struct cmd_options *opt, const struct cmd_verb *verb, const
 {
 	struct vmq_error err = VMQ_ERROR_INIT;
 	json_t *p = json_loads(params, 0, NULL);
-	const json_t *interval = json_object_get(p, "interval"), *cpu = json_object_get(p, "cpu");
-	const char *text = json_string_value(interval);
-	double seconds = !interval ? 1 : text ? strtod(text, NULL) : json_number_value(interval);
+	const json_t *cpu = json_object_get(p, "cpu");
+	double seconds;
 	struct vmq_client *client;
 	int rc;
 
 	(void)verb;
-	if (!(seconds >= CMD_WATCH_MIN && seconds <= CMD_WATCH_MAX)) {
-		(void)fputs("vmqctl: interval: is not a number of seconds from 0.1 to 3600\n", stderr);
+	if (cmd_interval(p, &seconds)) {
 		rc = CMD_USAGE;
 	} else if (cpu && !json_is_integer(cpu)) {
-		(void)fputs("vmqctl: cpu: is not a CPU number\n", stderr);
+		text_wrong(p, "cpu", "is not a CPU number");
 		rc = CMD_USAGE;
 	} else {
 		rc = vmq_connect(opt->socket, &client, &err);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "vmqctl/cmd.h"
+#include "vmqctl/table.h"
 #include "vmqctl/top_draw.h"
 
 struct top {
@@ -244,34 +245,28 @@ static int batch(struct top *t)
 
 /* ---- the command ---- */
 
-static int bad(const char *key_name, const char *right)
+static int bad(const json_t *p, const char *key_name, const char *right)
 {
-	(void)fprintf(stderr, "vmqctl: %s: %s\n", key_name, right);
+	text_wrong(p, key_name, right);
 	return CMD_USAGE;
 }
 
 /* Takes our own keys out of the parameters; the rest is the daemon's. */
 static int read_keys(struct top *t, json_t *p, bool *pictures)
 {
-	const json_t *interval = json_object_get(p, "interval"), *count = json_object_get(p, "count");
+	const json_t *count = json_object_get(p, "count");
 	const char *sort = json_string_value(json_object_get(p, "sort"));
 
-	if (interval) {
-		const char *s = json_string_value(interval);
-		char *end = NULL;
-
-		t->view.interval = s ? strtod(s, &end) : json_number_value(interval);
-		if ((s && (end == s || *end)) || !(t->view.interval >= CMD_WATCH_MIN && t->view.interval <= CMD_WATCH_MAX))
-			return bad("interval", "is not a number of seconds from 0.1 to 3600");
-	}
+	if (cmd_interval(p, &t->view.interval))
+		return CMD_USAGE;
 	*pictures = count != NULL;
 	t->count = json_integer_value(count);
 	if (count && (!json_is_integer(count) || t->count < 0))
-		return bad("count", "is not a number of pictures; 0: no end");
+		return bad(p, "count", "is not a number of pictures; 0: no end");
 	for (t->view.sort = 0; sort && t->view.sort < TOP_SORT_COUNT && strcmp(sort, top_sort_names[t->view.sort]) != 0;)
 		t->view.sort++;
 	if (t->view.sort == TOP_SORT_COUNT)
-		return bad("sort", "is not possible; rx, tx, drops or name");
+		return bad(p, "sort", "is no order; rx, tx, drops or name");
 	(void)json_object_del(p, "interval");
 	(void)json_object_del(p, "count");
 	(void)json_object_del(p, "sort");
@@ -282,7 +277,7 @@ static int read_keys(struct top *t, json_t *p, bool *pictures)
 static int run(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params)
 {
 	struct vmq_error err = VMQ_ERROR_INIT;
-	struct top t = { .opt = opt, .view = { .interval = 1 } };
+	struct top t = { .opt = opt };
 	json_t *p = json_loads(params, 0, NULL);
 	bool pictures = false;
 	int rc = read_keys(&t, p, &pictures);

@@ -201,6 +201,15 @@ void text_value(FILE *out, const char *before, const json_t *object, const char 
 	free(text);
 }
 
+void text_wrong(const json_t *params, const char *key, const char *sentence)
+{
+	char head[64];
+
+	(void)snprintf(head, sizeof head, "vmqctl: %s: \"", key);
+	text_value(stderr, head, params, key);
+	(void)fprintf(stderr, "\" %s\n", sentence);
+}
+
 void text_pair(FILE *out, const char *before, const char *label, const json_t *object, const char *key)
 {
 	char head[64];

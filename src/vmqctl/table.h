@@ -27,6 +27,8 @@ void table_free(struct table *t);
 
 /* The member as text, "-" when it is not there or null; to be freed. Lists are joined by commas. */
 char *text_member(const json_t *object, const char *key);
+/* For a wrong value on the command line, to stderr: `vmqctl: KEY: "VALUE" SENTENCE`. */
+void text_wrong(const json_t *params, const char *key, const char *sentence);
 /* Prints it with control characters made visible. */
 void text_print(FILE *out, const char *text);
 /* Prints the member after `before`; nothing when it is not there. */

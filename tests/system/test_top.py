@@ -74,7 +74,9 @@ def test_perf_divides_what_was_counted_meanwhile(counting):
     assert ['3', 'adaptive', '3000', '100', '8.0', '60.0', '30.0', '10.0', '21', '6'] in text
     assert ['3', '15', '0', '0', '360', '0', '0', '0', '0'] in text
     assert 'no worker runs on CPU 9' in vmqctl(counting, 'perf', 'cpu', '9', 'interval', '0.1', status=1)
-    assert 'seconds' in vmqctl(counting, 'perf', 'interval', '0', status=2)
+    for key, value, sentence in (('interval', '0', 'seconds from 0.1'), ('interval', '1s', 'seconds'), ('cpu', 'x', 'CPU number')):
+        said = vmqctl(counting, 'perf', key, value, status=2)
+        assert said.startswith(f'vmqctl: {key}: "{value}" is not a') and sentence in said
 
 
 def rows(text):
@@ -95,8 +97,9 @@ def test_top_once(counting):
     assert rows(vmqctl(counting, 'top', '--once', 'interval', '0.1', 'sort', 'tx'))[0] == 'db1'
     assert rows(vmqctl(counting, 'top', '--once', 'interval', '0.1', 'sort', 'name')) == ['db1', 'quiet', 'web1']
     assert vmqctl(counting, 'top', '-c', '3', 'interval', '0.1').count('vmqctl top') == 3
-    for words, sentence in ((('sort', 'size'), 'rx, tx, drops or name'), (('interval', 'x'), 'seconds'), (('count', 'x'), 'pictures')):
-        assert sentence in vmqctl(counting, 'top', *words, status=2)
+    for words, sentence in ((('sort', 'size'), 'rx, tx, drops or name'), (('interval', 'x'), 'seconds'), (('interval', '0'), 'seconds'), (('count', 'x'), 'pictures')):
+        said = vmqctl(counting, 'top', *words, status=2)
+        assert sentence in said and said.startswith('vmqctl: %s: "%s" is n' % words)
 
 
 class Terminal:
