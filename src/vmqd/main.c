@@ -105,6 +105,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return usage("there is no option ", argv[optind - 1]);
 		}
 	}
+	if (o->check && o->release_cpus)
+		return usage("--check does not go with ", "--release-cpus");
 	return optind < argc ? usage("what is this: ", argv[optind]) : -1;
 }
 

@@ -167,6 +167,12 @@ def test_killed_and_not_started_again(x):
     assert value() != DEEP
 
 
+def test_release_and_check_are_one_or_the_other(x):
+    p = subprocess.run([daemon.program('vmqd'), '--config', x.vmqd.config_path, '--check', '--release-cpus'], capture_output=True, text=True,
+                       timeout=30)
+    assert p.returncode == 2 and p.stdout == '' and p.stderr == 'vmqd: --check does not go with --release-cpus; see vmqd --help\n'
+
+
 def test_a_failed_start_gives_back(x):
     killed_in_light_sleep(x)
     x.vmqd.configure(adapters=[{**x.vmqd.config['adapters'][0], 'port': {'driver': 'packet', 'device': 'none0'}}])
