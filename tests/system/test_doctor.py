@@ -122,7 +122,7 @@ def nobody_connected(c):
 
 # check: (verdict, what the evidence says, what mends it, the change that provokes it)
 PROVOKED = {
-    'daemon': ('warning', 'does not answer', 'systemctl start vmqd', None),  # below
+    'daemon': ('wrong', 'does not answer', 'systemctl start vmqd', None),  # below
     'kernel': ('warning', 'Linux 5.4.0', 'newer kernel', file('proc/sys/kernel/osrelease', '5.4.0')),
     'xdp_sockets': ('warning', 'no AF_XDP', 'CONFIG_XDP_SOCKETS', file('proc/net/protocols', 'protocol\nUNIX 1')),
     'bpf_jit': ('warning', 'bpf_jit_enable is 0', 'sysctl -w', file('proc/sys/net/core/bpf_jit_enable', '0')),
@@ -340,7 +340,7 @@ def test_without_vmqd(tmp_path):
     needs = {name: needs for name, needs, _ in table()}
     got = verdicts(result)
     assert {k for k, v in got.items() if v == 'unknown'} == {k for k, n in needs.items() if n == 'DAEMON'}
-    assert got['daemon'] == 'warning' and got['kernel'] == 'ok' and status == 4
+    assert got['daemon'] == 'wrong' and got['kernel'] == 'ok' and status == 5
     [found] = [x for x in result['checks'] if x['check'] == 'daemon']
     assert 'does not answer' in found['findings'][0]['text'] and 'systemctl start vmqd' in found['findings'][0]['mend']
 

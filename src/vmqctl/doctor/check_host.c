@@ -9,7 +9,7 @@
 void check_daemon(struct doctor *d)
 {
 	if (d->unreachable[0]) {
-		doctor_say(d, DOCTOR_WARNING, "vmqd does not answer, only the host is looked at: %s", d->unreachable);
+		doctor_say(d, DOCTOR_WRONG, "vmqd does not answer, only the host is looked at: %s", d->unreachable);
 		doctor_mend(d, "systemctl start vmqd; or name its socket: vmqctl --socket PATH doctor");
 	} else {
 		doctor_say(d, DOCTOR_OK, "vmqd %s answers, process %d", doctor_text(d->version, "version"),
