@@ -34,9 +34,10 @@ static bool sender(struct steps *s, const struct nic *n, const struct nic_vport 
 		classify_give_vlan(f, access);
 	ok = classify_may_send(src, frame_vid(f));
 	add(s, (struct nic_explain_step){ .what = NIC_STEP_VLAN_CHECK,
-					  .result = !ok			     ? NIC_STEP_FAIL
-						    : is_set(&src->any_vlan) ? NIC_STEP_OFF
-									     : NIC_STEP_PASS,
+					  .result = !ok			      ? NIC_STEP_FAIL
+						    : src->policy.vlan_check ? NIC_STEP_PASS
+									      : NIC_STEP_OFF,
+					  .test = is_set(&src->any_vlan) ? NIC_VLAN_ANY : NIC_VLAN_EQUAL,
 					  .vport = src->id,
 					  .vlan = (uint16_t)frame_vid(f) });
 	if (!ok)

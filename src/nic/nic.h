@@ -447,7 +447,7 @@ struct nic_explain_dest {
 enum nic_explain_what {
 	NIC_STEP_SENDER,       /* is the sending VPort active, and has it a filter? */
 	NIC_STEP_VLAN_GIVEN,   /* it gets the VPort's `vlan` */
-	NIC_STEP_VLAN_CHECK,   /* of `vlan`, 0: none; OFF: it may send any */
+	NIC_STEP_VLAN_CHECK,   /* of `vlan`, 0: none; `test` ANY: a filter of `vport` for any VLAN lets it send all; OFF: the policy */
 	NIC_STEP_SOURCE_CHECK,
 	NIC_STEP_FILTER,       /* a look for `test` (and `vlan`): PASS: `filter` of `vport`, or `members` of a group address; OFF: `vport` is not active */
 	NIC_STEP_RULE,         /* no filter claims it: from outside PASS: the default VPort takes it; `outside`: to the wire, PASS: and the default VPort */

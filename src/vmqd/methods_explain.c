@@ -195,7 +195,10 @@ static json_t *step_json(const struct question *q, const struct nic_explain_step
 		(void)snprintf(text, sizeof text, "%s sends into %s", vport, vlan);
 		break;
 	case NIC_STEP_VLAN_CHECK:
-		(void)snprintf(text, sizeof text, "VLAN check, %s: %s", vlan, said[s->result]);
+		if (s->result == NIC_STEP_PASS && s->test == NIC_VLAN_ANY)
+			(void)snprintf(text, sizeof text, "VLAN check, %s: passed, as %s has a filter for any VLAN", vlan, vport);
+		else
+			(void)snprintf(text, sizeof text, "VLAN check, %s: %s", vlan, said[s->result]);
 		break;
 	case NIC_STEP_SOURCE_CHECK:
 		(void)snprintf(text, sizeof text, "source check: %s", said[s->result]);

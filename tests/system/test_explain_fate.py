@@ -103,6 +103,12 @@ def test_the_steps(lab):
     assert steps(answer) == [('filter', 'fail'), ('filter', 'fail'), ('rule', 'pass')]
     answer = x.vmqd.call('explain', **{'from': 'f', 'dst': BROADCAST, 'vlan': 7})
     assert steps(answer)[:3] == [('sender', 'pass'), ('vlan_check', 'off'), ('source_check', 'off')]
+    assert answer['steps'][1]['text'] == 'VLAN check, VLAN 7: off'
+    # c has a filter for any VLAN, and the check is on: it has nothing to refuse, which is not the same as off.
+    for on, said in ((True, ('pass', 'VLAN check, VLAN 7: passed, as c has a filter for any VLAN')), (False, ('off', 'VLAN check, VLAN 7: off'))):
+        x.vmqd.call('vport.set', name='c', vlan_check=on)
+        check = x.vmqd.call('explain', **{'from': 'c', 'dst': BROADCAST, 'vlan': 7})['steps'][1]
+        assert (check['step'], check['result'], check['text']) == ('vlan_check', *said)
     x.vmqd.call('vport.set', name='a', bypass=True)
     assert ('bypass', 'pass') in steps(x.vmqd.call('explain', **{'from': 'wire', 'dst': A}))
 
