@@ -4,6 +4,7 @@
  */
 #include "vmqctl/cmd.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,11 @@ static int set_watch(const struct cmd_object *object, const struct cmd_verb *ver
 	(void)fprintf(stderr, ": watch: \"%s\" is not a number of seconds from %g to %g\n", text, CMD_WATCH_MIN,
 		      CMD_WATCH_MAX);
 	return CMD_USAGE;
+}
+
+bool cmd_mac_is_group(const char *mac)
+{
+	return isxdigit((unsigned char)mac[0]) && mac[1] && strchr("13579bdfBDF", mac[1]);
 }
 
 int cmd_interval(const json_t *params, double *seconds)

@@ -143,6 +143,9 @@ int cmd_run(const struct cmd_options *opt, const struct cmd_verb *verb, const st
 /* `attach` of a VPort: libvirt's XML or QEMU's arguments of the one that `params` name (vport_attach.c). */
 int cmd_vport_attach(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 
+/* Does this text begin like the MAC address of a group: is its first byte odd? */
+bool cmd_mac_is_group(const char *mac);
+
 /* For `after` of what places a VPort: what is wrong with the CPU that `params` name, as warnings on stderr (cmd_cpu.c). */
 void cmd_cpu_warn(struct vmq_client *client, const struct cmd_options *opt, const char *params);
 

@@ -257,9 +257,25 @@ void cmd_vport_init(void)
 static const struct cmd_key adapter_keys[] = { CMD_KEY_ADAPTER, CMD_KEY_END };
 static const struct cmd_key show_keys[] = { CMD_KEY_MACS_MAX, CMD_KEY_ADAPTER, CMD_KEY_END };
 
+/* What vmqd has taken, and who asked for it may not have meant. */
+static void warn_of_new(struct vmq_client *client, const struct cmd_options *opt, const char *params)
+{
+	json_t *said = json_loads(params, 0, NULL);
+	const char *mac = json_string_value(json_object_get(said, "mac"));
+
+	if (mac && cmd_mac_is_group(mac)) {
+		text_value(stderr, "vmqctl: warning: mac: ", said, "mac");
+		text_value(stderr, " is a group address, and the VPort has no other: frames for its VM alone do not reach it; vmqctl filter add ",
+			   said, "name");
+		(void)fputs(" mac MAC\n", stderr);
+	}
+	json_decref(said);
+	cmd_cpu_warn(client, opt, params);
+}
+
 static const struct cmd_verb verbs[] = {
 	{ "add", "vport.add", "a new VPort with a socket for its VM", &new_name, add_keys, .print = print_vport,
-	  .after = cmd_cpu_warn },
+	  .after = warn_of_new },
 	{ "set", "vport.set", "change a VPort, under traffic", &name, set_keys, .print = print_vport,
 	  .after = cmd_cpu_warn },
 	{ "del", "vport.del", "remove a VPort, its filters and its socket", &name, adapter_keys, .print = NULL },

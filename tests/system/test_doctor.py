@@ -255,6 +255,20 @@ def test_light_sleep(tmp_path, change, verdict, words, mend):
     assert len(found['findings']) == (verdict != 'ok')
 
 
+@pytest.mark.parametrize('macs,verdict', [
+    (['53:54:00:00:00:01'], 'warning'), (['01:00:5e:00:00:01', 'FF:ff:ff:ff:ff:ff'], 'warning'), (['3B:00:00:00:00:01'], 'warning'),
+    (['53:54:00:00:00:01', MAC], 'ok'), ([MAC], 'ok'), ([], 'ok'), (['5'], 'ok'), ([''], 'ok'), ([7], 'ok'), ([None], 'ok')])
+def test_filters_for_groups_only(tmp_path, macs, verdict):
+    """Right by the contract, and easily meant otherwise: a VM that nobody can send to."""
+    c = Case(tmp_path)
+    c.vport.update(macs=[{'mac': m, 'vlan': 'untagged', 'id': 1} for m in macs], filters=len(macs) + 1)
+    [found] = c.run('filters')[1]['checks']
+    assert found['verdict'] == verdict, found
+    if verdict == 'warning':
+        [f] = found['findings']
+        assert f'group addresses only ({macs[-1]}): frames for its VM alone' in f['text'] and f['mend'] == 'vmqctl filter add web1 mac MAC'
+
+
 def test_every_check_is_provoked_here():
     names = [name for name, _, _ in table()]
     assert len(names) >= 25 and sorted(PROVOKED) == sorted(names)

@@ -136,6 +136,16 @@ def test_request(command, method, params):
         assert d.requests == [(method, params), *([('version', None)] if isinstance(params.get('cpu'), int) and method in ('vport.add', 'vport.set') else [])]
 
 
+@pytest.mark.parametrize('mac,warned', [('53:54:00:00:00:01', True), ('FF-FF-FF-FF-FF-FF', True), ('52:54:00:00:00:01', False)])
+def test_a_group_address_as_the_only_one(mac, warned):
+    """vmqd takes it, so it is done and shown; vmqctl says what it means."""
+    with FakeVmqd({'vport.add': {'name': 'web1', 'id': 1}}) as d:
+        p = run(d.path, 'vport', 'add', 'web1', 'mac', mac)
+        assert p.returncode == 0 and 'name web1' in p.stdout
+        assert p.stderr == (f'vmqctl: warning: mac: {mac} is a group address, and the VPort has no other: frames for its VM alone do not reach it; '
+                            'vmqctl filter add web1 mac MAC\n' if warned else '')
+
+
 def test_socket_from_environment():
     with FakeVmqd({'version': {}}) as d:
         p = subprocess.run([program('vmqctl'), 'version'], capture_output=True, timeout=30,

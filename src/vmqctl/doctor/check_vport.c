@@ -256,17 +256,37 @@ void check_bypass(struct doctor *d)
 
 /* ---- filters ---- */
 
+/* An address of its filters, if all of them are groups'; NULL. */
+static const char *groups_only(const json_t *vport)
+{
+	const char *mac = NULL;
+	const json_t *f;
+
+	DOCTOR_EACH(vport, "macs", f) {
+		mac = doctor_text(f, "mac");
+		if (!cmd_mac_is_group(mac))
+			return NULL;
+	}
+	return mac;
+}
+
 void check_filters(struct doctor *d)
 {
 	const json_t *v;
 
 	DOCTOR_EACH(d->vports, "vports", v) {
-		if (is_default(v) || !json_is_integer(json_object_get(v, "filters")) || doctor_number(v, "filters"))
+		const char *name = doctor_text(v, "name"), *group = groups_only(v);
+
+		if (is_default(v) || !json_is_integer(json_object_get(v, "filters")))
 			continue;
-		doctor_say(d, DOCTOR_WARNING,
-			   "VPort %s has no filter: nothing reaches its VM, and nothing it sends is taken",
-			   doctor_text(v, "name"));
-		doctor_mend(d, "vmqctl filter add %s mac MAC", doctor_text(v, "name"));
+		if (doctor_number(v, "filters") == 0)
+			doctor_say(d, DOCTOR_WARNING, "VPort %s has no filter: nothing reaches its VM, and nothing it sends is taken", name);
+		else if (group)
+			doctor_say(d, DOCTOR_WARNING,
+				   "VPort %s has filters for group addresses only (%s): frames for its VM alone do not reach it", name, group);
+		else
+			continue;
+		doctor_mend(d, "vmqctl filter add %s mac MAC", name);
 	}
 }
 
