@@ -16,6 +16,9 @@
 #define ROUNDS_MAX  100
 #define SECONDS_MAX 3600.0
 #define SAMPLES	    128u  /* frames of a measurement whose time in the switch is looked at */
+/* With fewer frames in a measurement the ratios say little: by chance alone their number differs by 3 % (1 / sqrt(1,000)), and at
+ * rates as low as that the workers' other turns, and waking for each frame, are what is divided by it. */
+#define FEW_FRAMES  1000
 #define SETTLE_S    0.2	  /* behind each change, before anything is counted */
 #define SWITCH_MS   20000 /* of a request */
 
@@ -39,6 +42,7 @@ struct compare {
 	unsigned rounds;
 	struct figures got[WAYS][ROUNDS_MAX];
 	unsigned measured[WAYS];
+	double fewest; /* frames of a measurement */
 };
 
 struct sample {
@@ -187,6 +191,8 @@ static int measure(struct compare *c, enum way way)
 	s = after.at - before.at;
 	frames = after.frames - before.frames;
 	if (rc == CMD_DONE && !cmd_interrupted()) {
+		if (c->measured[OWN] + c->measured[BYPASSED] == 0 || frames < c->fewest)
+			c->fewest = frames;
 		c->got[way][c->measured[way]++] = (struct figures){
 			.frames_s = frames / s,
 			.dropped_s = (after.dropped - before.dropped) / s,
@@ -249,12 +255,17 @@ static void print_table(const struct compare *c)
 	table_print(t, stdout);
 	if (median_of(c, OWN, rows[0].member) <= 0)
 		(void)puts("no frame came for it: nothing is compared");
+	else if (c->fewest < FEW_FRAMES)
+		(void)printf("few frames, %.0f in a measurement: with less than %d the ratios are mostly chance, and what waking the workers\n"
+			     "costs; compare while more traffic flows, or longer (seconds N)\n",
+			     c->fewest, FEW_FRAMES);
 }
 
 static void print_compared(const struct compare *c)
 {
-	json_t *out = json_pack("{s:O, s:f, s:i, s:{}, s:{}}", "vport", json_object_get(c->vport, "name"), "seconds",
-				c->seconds, "rounds", (int)c->measured[BYPASSED], "own", "bypassed");
+	json_t *out = json_pack("{s:O, s:f, s:i, s:b, s:{}, s:{}}", "vport", json_object_get(c->vport, "name"), "seconds",
+				c->seconds, "rounds", (int)c->measured[BYPASSED], "few_frames", c->fewest < FEW_FRAMES,
+				"own", "bypassed");
 	char *text;
 
 	if (!c->opt->json) {
@@ -323,7 +334,8 @@ static bool number(const json_t *request, const char *key, double least, double 
 	*out = json_is_string(v) ? strtod(json_string_value(v), &end) : json_number_value(v);
 	if ((!end || !*end) && *out >= least && *out <= most)
 		return true;
-	(void)fprintf(stderr, "vmqctl compare: %s is a number from %g to %g\n", key, least, most);
+	text_value(stderr, "vmqctl compare: \"", request, key);
+	(void)fprintf(stderr, "\": %s is a number from %g to %g\n", key, least, most);
 	return false;
 }
 

@@ -6,9 +6,11 @@ import signal
 
 import pytest
 
+from fake_vmqd import FakeVmqd, reply
 from test_capture import Running
 from test_vlan_rules import A, B, FAR, VPORTS
 from vmqtest import procs
+from vmqtest.daemon import program
 from vmqtest.frames import frame, untagged
 from vmqtest.rpc import RpcError
 
@@ -84,14 +86,34 @@ def test_it_is_restored(switch, signo):
     procs.wait_for(lambda: not bypassed(switch), 30, 'its own queue')
 
 
+@pytest.mark.parametrize('frames,few', [(0, True), (7, True), (999, True), (1000, False), (10 ** 6, False)])
+def test_few_frames(frames, few):
+    """A vmqd that counts so many frames from look to look: below a thousand it is said that the ratios mean little."""
+    looks = 0
+
+    def stats(conn, request):
+        nonlocal looks
+        looks += 1
+        reply(conn, request, result={'vports': [{'name': 'a', 'rx_frames': frames * looks, 'drops': {}}],
+                                     'workers': [{'busy_ns': 1000 * looks, 'busy_cycles': 2000 * looks}]})
+    with FakeVmqd({'vport.show': {'vports': [{'name': 'a', 'id': 1, 'adapter': 'ext0'}]}, 'stats.show': stats, 'bypass.hold': {}}) as d:
+        def compare(*options):
+            return procs.run([program('vmqctl'), '--socket', d.path, *options, 'compare', 'a', 'seconds', '0.1', 'rounds', '2'])
+        assert json.loads(compare('-j'))['few_frames'] is few
+        table, _, said = compare().partition('\nin the switch')
+        assert table.count('\n') == 5
+        assert ('nothing is compared' in said) == (frames == 0)
+        assert (f'few frames, {frames} in a measurement: with less than 1000 the ratios are mostly chance' in said) == (few and frames > 0)
+
+
 def test_what_cannot_be_compared(switch):
     def refused(status, *args):
         got, _out, err = switch.vmqd.vmqctl('compare', *args, check=False)
         assert got == status, err
         return err
     refused(1, 'nobody')
-    assert 'seconds is a number' in refused(2, 'a', 'seconds', '0')
-    assert 'rounds is a number' in refused(2, 'a', 'rounds', 'many')
+    assert '"0": seconds is a number' in refused(2, 'a', 'seconds', '0')
+    assert '"many": rounds is a number' in refused(2, 'a', 'rounds', 'many')
     assert 'default VPort' in refused(1, 'default', 'seconds', '0.1')
     switch.vmqd.call('vport.set', name='a', bypass=True)
     assert 'bypassed already' in refused(1, 'a')
