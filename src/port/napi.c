@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define KEPT_NAPI     "xdp-napi" /* says only that the threads are ours */
 #define KTHREADD      2
+#define FIRST_PIDS    0xEFFFFFFCu /* the inode of the process namespace that the kernel began with, on every Linux */
 #define START_NAPS    100u
 #define START_NAP_MS  1
 #define SLICE_NS      100000u /* the shortest that Linux gives */
@@ -122,7 +124,17 @@ bool napi_place(const cpu_set_t *may, const struct napi_cpus *cpus, cpu_set_t *o
 	return true;
 }
 
-/* In another process namespace the number may be somebody else's. */
+/* Do numbers of processes mean to us what they mean to the kernel? Its threads, kthreadd among them, are in the process namespace
+ * that it began with, and have numbers there. From another none of them can be named, whatever netlink tells (0, or the number there)
+ * and whatever /proc shows, which may be of any namespace. */
+static bool kernel_threads_seen(void)
+{
+	struct stat s;
+
+	return stat("/proc/self/ns/pid", &s) == 0 && s.st_ino == FIRST_PIDS;
+}
+
+/* It may have ended meanwhile, and its number be somebody else's. */
 static bool is_napi_thread(int pid)
 {
 	char path[32], comm[8] = "";
@@ -167,40 +179,78 @@ static void shorten_slice(int pid)
 	(void)syscall(SYS_sched_setattr, pid, &s, 0);
 }
 
-/* Threads of somebody else's too, unless he has placed them. Where that is not allowed the kernel's choice is not a bad one. */
-static void place(const struct napi *n, const struct napi_cpus *cpus)
+/* Somebody else's, too, unless he has placed it. 0, or why it runs where the kernel puts it: -errno. */
+static int place_one(const struct napi *n, int pid, const struct napi_cpus *cpus)
 {
-	for (unsigned i = 0; i < n->n; i++) {
-		cpu_set_t may, there;
+	cpu_set_t may, there;
+	int rc;
 
-		if (n->of[i].pid > 0 && is_napi_thread(n->of[i].pid) &&
-		    sched_getaffinity(n->of[i].pid, sizeof may, &may) == 0 &&
-		    (n->made || unplaced(&may)) && napi_place(&may, cpus, &there)) {
-			(void)sched_setaffinity(n->of[i].pid, sizeof there, &there);
-			shorten_slice(n->of[i].pid);
-		}
+	if (pid <= 0 || !is_napi_thread(pid))
+		return -ESRCH;
+	if (sched_getaffinity(pid, sizeof may, &may) != 0)
+		return -errno;
+	if (!n->made && !unplaced(&may))
+		return 0;
+	if (!napi_place(&may, cpus, &there))
+		return 0;
+	rc = sched_setaffinity(pid, sizeof there, &there) == 0 ? 0 : -errno;
+	shorten_slice(pid);
+	return rc;
+}
+
+/* All the device's threads; the first failure. */
+static int place(const struct napi *n, const struct napi_cpus *cpus)
+{
+	int rc = 0;
+
+	if (!kernel_threads_seen())
+		return -ESRCH;
+	for (unsigned i = 0; i < n->n; i++) {
+		int one = n->of[i].pid > 0 || n->of[i].thread == 1 ? place_one(n, n->of[i].pid, cpus) : 0;
+
+		rc = rc ? rc : one;
 	}
+	return rc;
 }
 
 /* ---- the port's ---- */
 
-/* Would a thread come to the CPU of a worker that never leaves it? */
+/* Must a thread be kept from the CPU of a worker that never leaves it? Who wishes one there gets it. */
+static bool has_to_be_placed(enum port_napi wish, const struct napi_cpus *cpus)
+{
+	return wish == PORT_NAPI_AUTO && cpus->n && cpus->own_polls;
+}
+
+/* Would it come there by napi_place? */
 static bool in_the_way(const struct napi_cpus *cpus)
 {
 	cpu_set_t all, there;
 
-	return cpus->own_polls && sched_getaffinity(KTHREADD, sizeof all, &all) == 0 && napi_place(&all, cpus, &there) &&
-	       CPU_ISSET(cpus->own, &there);
+	return sched_getaffinity(KTHREADD, sizeof all, &all) == 0 && napi_place(&all, cpus, &there) && CPU_ISSET(cpus->own, &there);
 }
 
-static bool wanted(const struct device *d, enum port_napi wish, const struct napi_cpus *cpus)
+/* The sentence of a thread that is not made, or taken back, since it might come to the polling worker's CPU. */
+static void say_unplaced(struct napi *n, int rc)
+{
+	(void)snprintf(n->why, sizeof n->why, "it cannot be kept from the CPU of the worker, whose policy is poll: %s",
+		       kernel_threads_seen() ? strerror(-rc) : "kernel threads are not seen from this process namespace");
+}
+
+static bool wanted(struct napi *n, const struct device *d, enum port_napi wish, const struct napi_cpus *cpus)
 {
 	char driver[32], bus[32];
 
 	if (wish != PORT_NAPI_AUTO)
 		return wish == PORT_NAPI_THREAD;
 	device_driver(d, driver, bus);
-	return strcmp(driver, "veth") == 0 && !in_the_way(cpus);
+	if (strcmp(driver, "veth") != 0)
+		return false;
+	if (!has_to_be_placed(wish, cpus))
+		return true;
+	if (kernel_threads_seen())
+		return !in_the_way(cpus);
+	say_unplaced(n, -ESRCH);
+	return false;
 }
 
 /* Remembers beyond this process that the threads are ours, or no longer. */
@@ -239,11 +289,12 @@ void napi_open(struct napi *n, const struct device *d, enum port_napi wish, cons
 	       struct port_kept *kept)
 {
 	int rc, fd = port_kept_take(kept, KEPT_NAPI);
-	bool before = fd >= 0, want = wanted(d, wish, cpus);
+	bool before = fd >= 0, want;
 
 	if (fd >= 0)
 		(void)close(fd);
 	*n = (struct napi){ .setting = -1, .ifindex = d->index };
+	want = wanted(n, d, wish, cpus);
 	rc = look_first(n);
 	if (rc)
 		n->thread = device_napi_thread(d);
@@ -252,19 +303,26 @@ void napi_open(struct napi *n, const struct device *d, enum port_napi wish, cons
 		rc = open_setting(n, d);
 	if (rc == 0 && want && !n->thread)
 		rc = make(n);
-	if (want && !n->thread) {
+	if (want && !n->thread)
 		(void)snprintf(n->why, sizeof n->why, "%s",
 			       rc == -ENOENT ? "the device has no NAPI" :
 			       rc == -EOPNOTSUPP ? "this kernel cannot (Linux 6.8 is needed)" :
 			       rc ? strerror(-rc) : "it did not start");
-		log_info("device %s: no thread receives for it: %s", d->name, n->why);
+	if (want && n->thread) {
+		rc = place(n, cpus);
+		want = rc == 0 || !n->made || !has_to_be_placed(wish, cpus);
+		if (!want)
+			say_unplaced(n, rc);
 	}
 	if (!want && n->made && set(n, false) == 0) {
 		n->made = false;
 		(void)look(n);
+		n->thread = n->thread && n->setting < 0; /* an older kernel's stays, asleep */
 	}
-	if (want)
-		place(n, cpus);
+	if (n->thread)
+		n->why[0] = '\0';
+	if (n->why[0])
+		log_info("device %s: no thread receives for it: %s", d->name, n->why);
 	remember(kept, before, n->made);
 }
 

@@ -25,7 +25,7 @@
 #define NAPI_MAX 128u /* of one device; more are left as they are */
 
 enum port_napi {
-	PORT_NAPI_AUTO,	  /* a thread where the device has no interrupt of its own (veth) and a CPU is there for it */
+	PORT_NAPI_AUTO,	  /* a thread where the device has no interrupt of its own (veth), a CPU is there for it, and it can be put there */
 	PORT_NAPI_THREAD, /* on any device */
 	PORT_NAPI_LEAVE,  /* as it is */
 };
@@ -41,7 +41,7 @@ struct napi_cpus {
 struct napi {
 	bool thread;   /* a thread receives for the device, whoever wished it */
 	bool made;     /* vmqd did, or the process before: it is taken back at close */
-	char why[160]; /* a thread was wanted and there is none: why; else empty */
+	char why[160]; /* a thread was wanted, or only its place cannot be had, and there is none: why; else empty */
 
 	struct netdev netdev; /* in the device's namespace; not open: this kernel cannot be asked */
 	int ifindex;

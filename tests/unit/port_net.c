@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ static int thread_of_near0(void *arg)
 	napi_open(&n, &d, PORT_NAPI_LEAVE, &none, &kept);
 	for (unsigned i = 0; i < n.n; i++)
 		if (n.of[i].thread != 0)
-			*pid = n.of[i].thread > 0 ? n.of[i].pid : -n.of[i].pid;
+			*pid = n.of[i].thread < 0 ? -n.of[i].pid : n.of[i].pid ? n.of[i].pid : INT_MAX;
 	napi_close(&n, &d, true);
 	device_close(&d);
 	return 0;

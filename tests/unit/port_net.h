@@ -31,7 +31,7 @@ void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool shell_ok(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Runs it in the near namespace, with a sysfs that shows it. */
 bool near_ok(const struct port_net *net, const char *command);
-/* Does a thread receive for near0 (as far as this kernel tells)? Its pid, or 0. */
+/* Does a thread receive for near0 (as far as this kernel tells)? Its pid; INT_MAX: it has none in this process namespace; or 0. */
 int near_thread(const struct port_net *net);
 /* How many descriptors this process has open. */
 unsigned open_fds(void);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <poll.h>
 #include <sched.h>
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -405,6 +408,101 @@ static void test_xdp_napi_beside_a_worker_that_polls(void **state)
 		}
 }
 
+/* A port of near0 beside a worker of CPU 1023, which no machine here has, so that a thread finds its place elsewhere. 0; a step
+ * of the expectation that failed. In a child process, where nothing may be asserted. */
+static int napi_where(enum port_napi wish, bool polls, const char *thread, const char *why)
+{
+	static const uint16_t workers[] = { 1023 };
+	struct port_config cfg = config("xdp", "near0");
+	struct port *p = NULL;
+	int failed = 0;
+
+	cfg.napi = wish;
+	cfg.cpus = (struct napi_cpus){ .workers = workers, .n = 1, .own = 1023, .own_polls = polls };
+	if (port_open(&cfg, &p, NULL) != 0)
+		return 1;
+	if ((strstr(p->ops->describe(p), thread) == NULL) || (near_thread(&net) != 0) != (why == NULL))
+		failed = 2;
+	else if (why ? !p->ops->no_napi_thread(p) || !strstr(p->ops->no_napi_thread(p), why) : p->ops->no_napi_thread(p) != NULL)
+		failed = 3;
+	port_close(p);
+	return failed ? failed : near_thread(&net) ? 4 : 0;
+}
+
+/* All the wishes; `why`: what is said where a thread had to be placed and cannot be. NULL: it can be. */
+static int napi_wishes_where(const char *why)
+{
+	const char *none = why ? ", no NAPI thread: it cannot be kept from the CPU of the worker, whose policy is poll: " : "NAPI thread, ";
+	int rc = napi_where(PORT_NAPI_AUTO, true, none, why);
+
+	rc = rc ? rc : 10 * napi_where(PORT_NAPI_AUTO, false, "NAPI thread, ", NULL);
+	return rc ? rc : 20 * napi_where(PORT_NAPI_THREAD, true, "NAPI thread, ", NULL);
+}
+
+/* Exit status of a child process that does this, in a process namespace of its own if `own`. */
+static int in_child(bool own, int (*fn)(void))
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		if (own && unshare(CLONE_NEWPID) != 0)
+			_exit(99);
+		if (own) /* its child is in it */
+			_exit(in_child(false, fn));
+		_exit(fn());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+static int places_it(void)
+{
+	return napi_wishes_where(NULL);
+}
+
+static int sees_no_kernel_threads(void)
+{
+	return napi_wishes_where("not seen from this process namespace");
+}
+
+/* With a /proc of the namespace, too, where process 2 is another or none. */
+static int sees_no_kernel_threads_in_its_own_proc(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("proc", "/proc", "proc", 0, NULL) != 0)
+		return 97;
+	return sees_no_kernel_threads();
+}
+
+/* Nobody's user, with all capabilities but the one to place what is another user's. */
+static int may_place_nothing(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	if (prctl(PR_SET_KEEPCAPS, 1) != 0 || setresuid(65534, 65534, 65534) != 0 || syscall(SYS_capget, &head, caps) != 0)
+		return 97;
+	caps[0].effective = caps[0].permitted & ~(1u << CAP_SYS_NICE);
+	caps[1].effective = caps[1].permitted;
+	if (syscall(SYS_capset, &head, caps) != 0)
+		return 97;
+	return napi_wishes_where("Operation not permitted");
+}
+
+/* No thread that might come to the CPU of a worker that polls, since it cannot be placed from here. */
+static void test_xdp_napi_that_cannot_be_placed(void **state)
+{
+	(void)state;
+	if (!xdp_on_veth() || sysconf(_SC_NPROCESSORS_CONF) < 2)
+		skip();
+	port_net_veth(&net, 1500);
+	assert_int_equal(in_child(false, places_it), 0);
+	assert_int_equal(in_child(true, sees_no_kernel_threads), 0);
+	assert_int_equal(in_child(true, sees_no_kernel_threads_in_its_own_proc), 0);
+	assert_int_equal(in_child(false, may_place_nothing), 0);
+}
+
 static void test_napi_place(void **state)
 {
 	static const uint16_t workers[] = { 1, 2 };
@@ -725,6 +823,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_xdp_napi_thread, no_devices),
 		cmocka_unit_test_teardown(test_xdp_napi_lost, no_devices),
 		cmocka_unit_test_teardown(test_xdp_napi_beside_a_worker_that_polls, no_devices),
+		cmocka_unit_test_teardown(test_xdp_napi_that_cannot_be_placed, no_devices),
 		cmocka_unit_test_teardown(test_napi_place, no_devices),
 		cmocka_unit_test_teardown(test_napi_setting, no_devices),
 		cmocka_unit_test_teardown(test_xdp_several_queues, no_devices),
