@@ -33,6 +33,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "port/bpf_insn.h"
+
 #ifndef BPF_F_XDP_DEV_BOUND_ONLY
 #define BPF_F_XDP_DEV_BOUND_ONLY (1U << 6) /* Linux 6.3: bound to one device, whose metadata it may then ask for */
 #endif
@@ -41,30 +43,12 @@
 #define LEAVING_NAP_MS 5
 #define TAG_FUNCTION "bpf_xdp_metadata_rx_vlan_tag" /* Linux 6.8 */
 
-/* clang-format off */
-/* One instruction each, named as in the kernel's documentation of the instruction set (standardization/instruction-set).
- * LOAD: dst = *(size *)(src + off); STORE: *(size *)(dst + off) = src. */
-#define INSN(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
-#define MOV(dst, src)              INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
-#define MOV_IMM(dst, imm)          INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, imm)
-#define ADD_IMM(dst, imm)          INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, imm)
-#define TO_BE16(dst)               INSN(BPF_ALU | BPF_END | BPF_TO_BE, dst, 0, 0, 16)
-#define LOAD(size, dst, src, off)  INSN(BPF_LDX | BPF_MEM | (size), dst, src, off, 0)
-#define STORE(size, dst, off, src) INSN(BPF_STX | BPF_MEM | (size), dst, src, off, 0)
-#define STORE0(size, dst, off)     INSN(BPF_ST | BPF_MEM | (size), dst, 0, off, 0)
-#define JUMP_NE0(dst, n)           INSN(BPF_JMP | BPF_JNE | BPF_K, dst, 0, n, 0)
-#define JUMP_LE(dst, src, n)       INSN(BPF_JMP | BPF_JLE | BPF_X, dst, src, n, 0)
-#define CALL(helper)               INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
-#define CALL_KERNEL(id)            INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, 0, id)
-#define LOAD_MAP(dst, fd)          INSN(BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
-#define EXIT()                     INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
-
-enum { R0, R1, R2, R3, R4, R5, R6, R10 = 10 };
 enum { TPID = -8, TCI = -6 }; /* where the tag is on the stack, from R10 */
 
 #define CTX(member) ((short)offsetof(struct xdp_md, member))
 
-/* Puts the tag into the bytes and leaves the context in R6. Each jump says how many instructions it skips. */
+/* clang-format off */
+/* Puts the tag into the bytes and leaves the context in R6. */
 #define PROG_TAGS                                                                                                      \
 	STORE0(BPF_H, R10, TPID), STORE0(BPF_H, R10, TCI),                                                             \
 	MOV(R1, R6), MOV(R2, R10), ADD_IMM(R2, TPID), MOV(R3, R10), ADD_IMM(R3, TCI),                                  \

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "port/bpf_insn.h"
 #include "port/netns.h"
 
 #define WAIT_MS 5000
@@ -93,6 +95,18 @@ int near_thread(const struct port_net *net)
 	if (pid < 0)
 		pid = near_ok(net, "grep -qx 1 /sys/class/net/near0/threaded") ? -pid : 0;
 	return pid;
+}
+
+unsigned egress_detach(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 3; fd < 1024; fd++)
+		if (shell_ok("grep -q -s 'link_type:.tcx' /proc/%d/fdinfo/%d", (int)getpid(), fd)) {
+			assert_int_equal(bpf_link_detach(fd), 0);
+			n++;
+		}
+	return n;
 }
 
 unsigned open_fds(void)
@@ -227,29 +241,23 @@ size_t far_recv(const struct far *f, uint8_t *buf, size_t size)
 	return len;
 }
 
-struct tag_job {
-	const struct far *f;
-	uint16_t tpid, tci;
+/* A program for the egress of a device. */
+struct egress_job {
+	int ifindex;
+	const struct bpf_insn *insns;
+	size_t n;
 };
 
-static int tag_attach(void *arg)
+static int egress_attach(void *arg)
 {
-	const struct tag_job *j = arg;
-	/* bpf_skb_vlan_push(skb, tpid, tci); return TC_ACT_OK; the context is in register 1 already */
-	struct bpf_insn prog[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2, .imm = htons(j->tpid) },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3, .imm = j->tci },
-		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = j->f->ifindex, .attach_point = BPF_TC_EGRESS);
+	const struct egress_job *j = arg;
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = j->ifindex, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts);
 	int rc = bpf_tc_hook_create(&hook);
 
 	if (rc)
 		return rc;
-	opts.prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tag", "GPL", prog, sizeof prog / sizeof prog[0], NULL);
+	opts.prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "egress", "GPL", j->insns, j->n, NULL);
 	if (opts.prog_fd < 0)
 		return opts.prog_fd;
 	rc = bpf_tc_attach(&hook, &opts);
@@ -259,9 +267,25 @@ static int tag_attach(void *arg)
 
 void far_tag(const struct far *f, uint16_t tpid, uint16_t tci)
 {
-	struct tag_job job = { f, tpid, tci };
+	/* bpf_skb_vlan_push(skb, tpid, tci); return TC_ACT_OK; the context is in register 1 already */
+	const struct bpf_insn prog[] = {
+		MOV_IMM(R2, htons(tpid)), MOV_IMM(R3, tci), CALL(BPF_FUNC_skb_vlan_push), MOV_IMM(R0, 0), EXIT(),
+	};
+	struct egress_job job = { f->ifindex, prog, sizeof prog / sizeof prog[0] };
 
-	assert_int_equal(port_in_netns(f->netns, tag_attach, &job, NULL), 0);
+	assert_int_equal(port_in_netns(f->netns, egress_attach, &job, NULL), 0);
+}
+
+void far_drop(const struct far *f, uint16_t type)
+{
+	/* return skb->protocol == htons(type) ? TC_ACT_SHOT : TC_ACT_OK */
+	const struct bpf_insn prog[] = {
+		LOAD(BPF_W, R2, R1, (short)offsetof(struct __sk_buff, protocol)),
+		MOV_IMM(R3, htons(type)), MOV_IMM(R0, 0), JUMP_NE(R2, R3, 1), MOV_IMM(R0, 2), EXIT(),
+	};
+	struct egress_job job = { f->ifindex, prog, sizeof prog / sizeof prog[0] };
+
+	assert_int_equal(port_in_netns(f->netns, egress_attach, &job, NULL), 0);
 }
 
 static int tag_detach(void *arg)

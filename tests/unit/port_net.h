@@ -33,6 +33,8 @@ bool shell_ok(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool near_ok(const struct port_net *net, const char *command);
 /* Does a thread receive for near0 (as far as this kernel tells)? Its pid; INT_MAX: it has none in this process namespace; or 0. */
 int near_thread(const struct port_net *net);
+/* Takes this process's programs off the egress of their devices. Returns how many there were. */
+unsigned egress_detach(void);
 /* How many descriptors this process has open. */
 unsigned open_fds(void);
 
@@ -53,6 +55,8 @@ size_t far_recv(const struct far *f, uint8_t *buf, size_t size);
  * do. Ends with the device or far_untag. */
 void far_tag(const struct far *f, uint16_t tpid, uint16_t tci);
 void far_untag(const struct far *f);
+/* From now on frames of this EtherType that are sent on the device are dropped at its egress. Ends with the device or far_untag. */
+void far_drop(const struct far *f, uint16_t type);
 
 /* Fills a test frame: destination 02:76:6d:71:<seq>, the type (network order follows from it), a pattern of seq. */
 void make_frame(uint8_t *buf, size_t len, uint16_t seq, uint16_t type);

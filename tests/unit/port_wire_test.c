@@ -163,6 +163,39 @@ static void test_bursts(void **state)
 	teardown(&b);
 }
 
+/* A burst of frames of many lengths and types, short after long, some of them too long for the device: the others arrive,
+ * in order and unchanged. */
+static void test_mixed_bursts(void **state)
+{
+	struct bench b = setup(*state);
+	static const uint16_t types[] = { TEST_TYPE, 0x0800, 0x0800, 0x86dd, 0x0806 };
+	static uint8_t frames[PORT_BURST][PORT_MAX_FRAME];
+	struct port_tx_frame tx[PORT_BURST];
+	struct iovec iov[PORT_BURST][2];
+	struct port_counters c;
+	const bool bounded = strcmp(b.wire->driver, "xdp") == 0; /* the others leave that to the kernel, test_refused_frames */
+
+	for (unsigned i = 0; i < PORT_BURST; i++) {
+		size_t len = i % 3 == 0 ? b.wire->max_frame - i : 60 + i;
+
+		if (bounded && i % 16 == 8)
+			len = b.wire->max_frame + 9;
+		make_frame(frames[i], len, (uint16_t)i, types[i % 5]);
+		iov[i][1] = (struct iovec){ frames[i], len };
+		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = (uint32_t)len };
+	}
+	for (unsigned round = 0; round < 5; round++) {
+		assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), PORT_BURST);
+		b.port->ops->tx_flush(b.port);
+		for (unsigned i = 0; i < PORT_BURST; i++)
+			if (!bounded || i % 16 != 8)
+				expect_at_far(&b, frames[i], iov[i][1].iov_len);
+	}
+	b.port->ops->counters(b.port, &c);
+	assert_int_equal(c.tx_error, bounded ? 5 * PORT_BURST / 16 : 0);
+	teardown(&b);
+}
+
 /* Puts a tag in front of the frame's type. */
 static size_t tagged(uint8_t *frame, size_t len, uint16_t tpid, uint16_t tci)
 {
@@ -503,6 +536,89 @@ static void test_deleted(void **state)
 	teardown(&b);
 }
 
+/* The program that sends bursts has to do with our frames only: what others send on the device goes out as it is. */
+static void test_xdp_others_send(void **state)
+{
+	struct bench b = setup(*state);
+	struct far other = { .fd = -1 };
+	uint8_t ours[60], others[200];
+
+	if (!strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
+		skip(); /* Linux before 6.6 */
+	far_open(&other, net.near_path, "near0");
+	for (uint16_t i = 0; i < 100; i++) {
+		make_frame(ours, sizeof ours, (uint16_t)(2 * i), TEST_TYPE);
+		make_frame(others, sizeof others, (uint16_t)(2 * i + 1), 0x0800);
+		assert_int_equal(port_send(b.port, ours, sizeof ours), 1);
+		far_send(&other, others, sizeof others);
+		expect_at_far(&b, ours, sizeof ours);
+		expect_at_far(&b, others, sizeof others);
+	}
+	far_close(&other);
+	teardown(&b);
+}
+
+/* Who filters at the device's egress sees each frame as what it is, in bursts as alone, and drops only what he means. */
+static void test_xdp_egress_filter(void **state)
+{
+	struct bench b = setup(*state);
+	static const bool arp[] = { 0, 0, 1, 0, 1, 1, 1, 0 };
+	enum { N = sizeof arp / sizeof arp[0] };
+	static uint8_t frames[N][60];
+	struct port_tx_frame tx[N];
+	struct iovec iov[N][2];
+	struct far near = { .fd = -1 };
+	struct port_counters c;
+
+	if (!strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
+		skip();
+	far_open(&near, net.near_path, "near0");
+	far_drop(&near, ETH_P_ARP);
+	for (unsigned i = 0; i < N; i++) {
+		make_frame(frames[i], sizeof frames[i], (uint16_t)i, arp[i] ? ETH_P_ARP : TEST_TYPE);
+		iov[i][1] = (struct iovec){ frames[i], sizeof frames[i] };
+		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = sizeof frames[i] };
+	}
+	for (unsigned round = 1; round <= 10; round++) {
+		assert_int_equal(b.port->ops->tx_burst(b.port, tx, N), N);
+		b.port->ops->tx_flush(b.port);
+		for (unsigned i = 0; i < N; i++)
+			if (!arp[i])
+				expect_at_far(&b, frames[i], sizeof frames[i]);
+		b.port->ops->counters(b.port, &c);
+		assert_int_equal(c.tx_error, 4 * round);
+	}
+	far_close(&near);
+	teardown(&b);
+}
+
+/* Somebody takes that program off: the very next burst is sent by AF_XDP, and no frame is lost or sent twice. */
+static void test_xdp_program_taken_off(void **state)
+{
+	struct bench b = setup(*state);
+	static uint8_t frames[PORT_BURST][60];
+	struct port_tx_frame tx[PORT_BURST];
+	struct iovec iov[PORT_BURST][2];
+
+	if (!strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
+		skip();
+	for (unsigned i = 0; i < PORT_BURST; i++) {
+		make_frame(frames[i], sizeof frames[i], (uint16_t)i, i < 40 ? TEST_TYPE : 0x0806);
+		iov[i][1] = (struct iovec){ frames[i], sizeof frames[i] };
+		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = sizeof frames[i] };
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		if (round == 1)
+			assert_int_equal(egress_detach(), 1);
+		assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), PORT_BURST);
+		b.port->ops->tx_flush(b.port);
+		for (unsigned i = 0; i < PORT_BURST; i++)
+			expect_at_far(&b, frames[i], sizeof frames[i]);
+	}
+	assert_null(strstr(b.port->ops->describe(b.port), "bursts sent by tc"));
+	teardown(&b);
+}
+
 /* Without tx_flush nothing leaves the ring of AF_XDP: it fills, and a prefix is taken. */
 static void test_xdp_queue_full(void **state)
 {
@@ -512,6 +628,7 @@ static void test_xdp_queue_full(void **state)
 	struct port_tx_frame tx[PORT_BURST];
 	unsigned sent = 0, taken;
 
+	(void)egress_detach(); /* bursts do not go past the ring */
 	make_frame(frame, sizeof frame, 3, TEST_TYPE);
 	for (unsigned i = 0; i < PORT_BURST; i++)
 		tx[i] = (struct port_tx_frame){ .iov = iov, .iovcnt = 1, .len = sizeof frame };
@@ -564,6 +681,33 @@ static void test_packet_queue_full(void **state)
 	teardown(&b);
 }
 
+/* The same device under AF_XDP, whose bursts pass its queue, too: what does not fit there is counted, each frame once. */
+static void test_xdp_device_queue_full(void **state)
+{
+	struct bench b = setup(*state);
+	static uint8_t frame[1514];
+	struct iovec iov[2] = { { 0 }, { frame, sizeof frame } };
+	struct port_tx_frame tx[PORT_BURST];
+	struct port_counters c;
+
+	if (!strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
+		skip();
+	shell("tc -n %s qdisc add dev near0 root tbf rate 8kbit burst 1600 limit 8000", net.near); /* one frame, and five */
+	make_frame(frame, sizeof frame, 3, TEST_TYPE);
+	for (unsigned i = 0; i < PORT_BURST; i++)
+		tx[i] = (struct port_tx_frame){ .iov = iov, .iovcnt = 1, .len = sizeof frame };
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), PORT_BURST);
+	b.port->ops->counters(b.port, &c);
+	assert_int_equal(c.tx_error, 3 * PORT_BURST - 6);
+	shell("tc -n %s qdisc del dev near0 root", net.near);
+	make_frame(frame, sizeof frame, 4, TEST_TYPE);
+	assert_int_equal(port_send(b.port, frame, sizeof frame), 1);
+	while (!comes_to_far(&b, frame, sizeof frame))
+		;
+	teardown(&b);
+}
+
 static int net_up(void **state)
 {
 	(void)state;
@@ -598,6 +742,7 @@ static const struct {
 } cases[] = {
 	{ "both ways", test_both_ways },
 	{ "bursts", test_bursts },
+	{ "mixed bursts", test_mixed_bursts },
 	{ "tags in the bytes", test_tags_in_the_bytes },
 	{ "tags beside the bytes", test_tags_beside_the_bytes },
 	{ "release in any order", test_release_in_any_order },
@@ -609,12 +754,27 @@ static const struct {
 	{ "deleted", test_deleted },
 };
 
+/* What one driver has. */
+static const struct {
+	const char *name;
+	CMUnitTestFunction fn;
+	const struct wire *wire;
+} singles[] = {
+	{ "xdp: queue full", test_xdp_queue_full, &wires[3] },
+	{ "xdp: device's queue full", test_xdp_device_queue_full, &wires[3] },
+	{ "xdp: others send", test_xdp_others_send, &wires[3] },
+	{ "xdp: filter at the egress", test_xdp_egress_filter, &wires[3] },
+	{ "xdp: program taken off", test_xdp_program_taken_off, &wires[3] },
+	{ "packet: queue full", test_packet_queue_full, &wires[1] },
+};
+
 #define WIRES (sizeof wires / sizeof wires[0])
 #define CASES (sizeof cases / sizeof cases[0])
+#define SINGLES (sizeof singles / sizeof singles[0])
 
 int main(void)
 {
-	static struct CMUnitTest tests[WIRES * CASES + 2];
+	static struct CMUnitTest tests[WIRES * CASES + SINGLES];
 	static char names[WIRES * CASES][80];
 	unsigned n = 0;
 
@@ -631,13 +791,10 @@ int main(void)
 							.teardown_func = leftovers,
 							.initial_state = (void *)&wires[w] };
 		}
-	tests[n++] = (struct CMUnitTest){ .name = "xdp: queue full",
-					  .test_func = test_xdp_queue_full,
-					  .teardown_func = leftovers,
-					  .initial_state = (void *)&wires[3] };
-	tests[n++] = (struct CMUnitTest){ .name = "packet: queue full",
-					  .test_func = test_packet_queue_full,
-					  .teardown_func = leftovers,
-					  .initial_state = (void *)&wires[1] };
+	for (unsigned c = 0; c < SINGLES; c++)
+		tests[n++] = (struct CMUnitTest){ .name = singles[c].name,
+						  .test_func = singles[c].fn,
+						  .teardown_func = leftovers,
+						  .initial_state = (void *)singles[c].wire };
 	return cmocka_run_group_tests_name("port_wire", tests, net_up, net_down);
 }

@@ -161,7 +161,7 @@ NDIS_STATUS softnic_vport_policy(struct softnic *s, NDIS_OID_REQUEST *req, struc
 	const uint32_t size = VMQ_SIZEOF_VPORT_POLICY_REVISION_1;
 	bool method = req->RequestType == NdisRequestMethod;
 	struct nic_vport_policy policy;
-	VMQ_VPORT_POLICY p;
+	VMQ_VPORT_POLICY p = { .VPortId = 0 };
 	NDIS_STATUS status = softnic_vendor_read(req, &p, size, "VMQ_VPORT_POLICY", err);
 
 	if (status != NDIS_STATUS_SUCCESS)
