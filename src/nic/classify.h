@@ -8,16 +8,24 @@
 
 #include "nic/nic_priv.h"
 
+/* The active VPort whose filter has the key, NULL: none. An inactive one's is recorded, but as if it were not there (Q29). */
+static inline struct nic_vport *classify_known(const struct nic *n, const struct filter_table *t, uint64_t key, uint64_t *value)
+{
+	struct nic_vport *p;
+
+	if (!filter_lookup(t, key, value))
+		return NULL;
+	p = vport_of(n, filter_value_vport(*value));
+	return p && is_set(&p->active) ? p : NULL;
+}
+
 /* What the key says, if a filter has it; false: none. */
 static inline bool classify_by_key(const struct nic *n, const struct filter_table *t, uint64_t key, uint32_t src, struct verdict *v)
 {
 	uint64_t value;
-	const struct nic_vport *p;
+	const struct nic_vport *p = classify_known(n, t, key, &value);
 
-	if (!filter_lookup(t, key, &value))
-		return false;
-	p = vport_of(n, filter_value_vport(value));
-	if (!p || !is_set(&p->active)) /* recorded but inactive (Q29): as if it were not there */
+	if (!p)
 		return false;
 	if (p->id == src) /* never back to the sender (Q28) */
 		*v = (struct verdict){ .kind = VERDICT_DROP, .drop = NIC_DROP_TX_HAIRPIN };

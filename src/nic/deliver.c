@@ -3,91 +3,17 @@
  * The one copy: from where the sender's frame lies into the receive buffers that the VM has posted, and the one
  * publication a ring and burst. Worker only; the rings are this worker's.
  *
- * Steps over the whole burst: rings looked at, deliveries put together by ring, buffers taken, descriptors read and
- * translated, bytes copied, used indexes published. What the fast way can't do (a buffer in several pieces, a frame over
- * several buffers) is done one by one, in order, by deliver_slow; from its first such frame on, a ring's burst goes that way.
+ * Deliveries that came in runs, a run for each ring, go ring by ring, and so does whatever else scatter.c leaves. Steps over the
+ * whole burst: buffers taken, descriptors read and translated, bytes copied, used indexes published. What the fast way can't do
+ * (a buffer in several pieces, a frame over several buffers) is done one by one, in order, by deliver_slow; from its first such
+ * frame on, a ring's burst goes that way.
  */
+#include "nic/copy.h"
 #include "nic/moderate.h"
 #include "nic/tap.h"
 
 #define MAX_MERGED 64u /* buffers of one frame: 64 KiB into buffers of 1 KiB */
-
-static void copy_rest(uint8_t *dst, const struct frame *f)
-{
-	if (f->segs == NULL) {
-		if (f->len > f->hdr_len)
-			memcpy(dst, f->rest, f->len - f->hdr_len);
-		return;
-	}
-	for (unsigned i = 0; i < f->nsegs; i++) {
-		memcpy(dst, f->segs[i].ptr, f->segs[i].len);
-		dst += f->segs[i].len;
-	}
-}
-
-/* Very short, in pieces, or with a tag to be taken out or put in. */
-static __attribute__((noinline)) void copy_odd(uint8_t *dst, const struct frame *f, enum tag_op op)
-{
-	uint8_t edited[FRAME_HDR + 4];
-	uint32_t n = f->hdr_len;
-
-	if (op == TAG_KEEP) {
-		memcpy(dst, f->hdr, n);
-	} else {
-		n = frame_edit_header(f, op, edited);
-		memcpy(dst, edited, n);
-	}
-	copy_rest(dst + n, f);
-}
-
-/* The frame as the receiver shall see it into one piece of memory with room for it. */
-static inline __attribute__((always_inline)) void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op op)
-{
-	if (__builtin_expect(op != TAG_KEEP || f->hdr_len < FRAME_HDR / 2 || f->segs != NULL, 0)) {
-		copy_odd(dst, f, op);
-		return;
-	}
-	if (__builtin_expect(f->hdr_len < FRAME_HDR, 0)) { /* two halves that overlap, and then the rest, if any */
-		memcpy(dst, f->hdr, FRAME_HDR / 2);
-		memcpy(dst + f->hdr_len - FRAME_HDR / 2, f->hdr + f->hdr_len - FRAME_HDR / 2, FRAME_HDR / 2);
-		if (f->len > f->hdr_len) /* a part that was finished here */
-			memcpy(dst + f->hdr_len, f->rest, f->len - f->hdr_len);
-		return;
-	}
-	memcpy(dst, f->hdr, FRAME_HDR); /* in steps of 16 bytes: a 64-byte store over two lines waits for both */
-	if (f->len > FRAME_HDR)
-		memcpy(dst + FRAME_HDR, f->rest, f->len - FRAME_HDR);
-}
-
-static inline __attribute__((always_inline)) void write_virtio_header(uint8_t *p, const struct virtqueue *vq, uint16_t buffers)
-{
-	const uint64_t zero = 0;
-	const uint32_t tail = (uint32_t)buffers << 16; /* csum_offset 0, num_buffers */
-
-	memcpy(p, &zero, 8);
-	if (__builtin_expect(vq->hdr_len == sizeof(struct virtio_net_hdr_v1), 1))
-		memcpy(p + 8, &tail, 4);
-	else
-		memcpy(p + 8, &zero, sizeof(struct virtio_net_hdr) - 8);
-}
-
-/* What the sender left to others is left to the receiver. */
-static void write_offload_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
-{
-	struct virtio_net_hdr h = offload_header(f, op, q->takes);
-
-	memcpy(p, &h, sizeof h);
-	if (q->rx.hdr_len == sizeof(struct virtio_net_hdr_v1))
-		memcpy(p + sizeof h, &buffers, sizeof buffers);
-}
-
-static inline __attribute__((always_inline)) void write_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers)
-{
-	if (__builtin_expect(f->offload == 0, 1))
-		write_virtio_header(p, &q->rx, buffers);
-	else
-		write_offload_header(p, q, f, op, buffers);
-}
+#define PUBLISH_AHEAD 6u /* rings whose used indexes are on the way while one is published */
 
 /* ---- one by one ---- */
 
@@ -194,61 +120,36 @@ static bool deliver_slow(struct nic_queue *q, struct delivery *d, enum nic_drop 
 
 /* ---- the burst ---- */
 
-static void touch(struct worker *w, struct nic_queue *q)
+/* The rings of the deliveries that are in rows. */
+static void name_rings(struct worker *w)
 {
-	q->rx_touched = true;
-	q->rx_slow = false;
-	q->rx_planned = 0;
-	q->rx_frames = 0;
-	q->rx_bytes = 0;
-	w->touched[w->ntouched++] = q;
-	w->limited |= is_set(&q->vport->rx_limited);
-	virtqueue_prefetch(&q->rx);
+	for (unsigned i = 0; i < w->nrows; i++)
+		for (unsigned k = 0; k < w->row[i].n; k++)
+			w->ring[w->row[i].first + k] = w->row[i].q;
 }
 
-/* Frames to many rings in turn: all deliveries to one ring become one row, in the order in which they were. */
+/* One row for each ring, of all deliveries to it, in the order in which they were. */
 static __attribute__((noinline)) void regroup(struct worker *w)
 {
 	unsigned at = 0;
 
 	for (unsigned i = 0; i < w->ntouched; i++) {
-		w->touched[i]->rx_place = (uint16_t)at;
-		at += w->touched[i]->rx_planned;
-	}
-	for (unsigned i = 0; i < w->nrows; i++) {
-		const struct row *r = &w->row[i];
-		const struct delivery *from = &w->deliver[r->first];
-		struct delivery *to = &w->regrouped[r->q->rx_place];
-		struct vq_buf *b = &w->rx_buf[r->q->rx_place];
-		const uint8_t hdr_len = r->q->rx.hdr_len;
-
-		for (unsigned k = 0; k < r->n; k++) {
-			to[k] = from[k];
-			b[k].len = hdr_len + from[k].len;
-		}
-		r->q->rx_place = (uint16_t)(r->q->rx_place + r->n);
-	}
-	memcpy(w->deliver, w->regrouped, w->ndeliver * sizeof w->deliver[0]);
-	for (unsigned i = 0; i < w->ntouched; i++) {
 		struct nic_queue *q = w->touched[i];
 
-		w->row[i] = (struct row){ .q = q, .first = (uint16_t)(q->rx_place - q->rx_planned), .n = q->rx_planned };
+		w->row[i] = (struct row){ .q = q, .first = (uint16_t)at, .n = q->rx_planned };
+		q->rx_place = (uint16_t)at;
+		at += q->rx_planned;
 	}
 	w->nrows = w->ntouched;
-}
+	for (unsigned k = 0; k < w->ndeliver; k++) {
+		struct nic_queue *q = w->ring[k];
+		unsigned to = q->rx_place++;
 
-/* The rings of the burst, and one row for each. */
-static void touch_all(struct worker *w)
-{
-	for (unsigned i = 0; i < w->nrows; i++) {
-		struct nic_queue *q = w->row[i].q;
-
-		if (!q->rx_touched)
-			touch(w, q);
-		q->rx_planned = (uint16_t)(q->rx_planned + w->row[i].n);
+		w->regrouped[to] = w->deliver[k];
+		w->rx_buf[to].len = q->rx.hdr_len + w->deliver[k].len;
 	}
-	if (w->ntouched < w->nrows)
-		regroup(w);
+	memcpy(w->deliver, w->regrouped, w->ndeliver * sizeof w->deliver[0]);
+	w->nrowed = w->ndeliver;
 }
 
 /* What the rate limits of the burst's receivers do not let through goes out of its row. */
@@ -271,7 +172,6 @@ static void drop_beyond_limits(struct worker *w)
 		}
 		r->n = (uint16_t)(kept - r->first);
 	}
-	w->limited = false;
 }
 
 /* Of a row only the first n frames stay. */
@@ -366,13 +266,35 @@ static void copy_all(struct worker *w)
 	}
 }
 
-/* Each ring's frames of the burst become visible at once. */
+/* Ring by ring, any kind and layout. */
+static void by_rings(struct worker *w, bool grouped)
+{
+	bool limited = false;
+
+	for (unsigned i = 0; i < w->ntouched; i++) {
+		limited |= is_set(&w->touched[i]->vport->rx_limited);
+		if (i < PUBLISH_AHEAD)
+			virtqueue_prefetch_used(&w->touched[i]->rx);
+	}
+	if (!grouped)
+		regroup(w);
+	if (__builtin_expect(limited, 0))
+		drop_beyond_limits(w);
+	take_buffers(w);
+	find_memory(w);
+	copy_all(w);
+}
+
+/* Each ring's frames of the burst become visible at once. With many rings their indexes are asked for only now: drivers look at them all
+ * the time, and what was asked for earlier is gone again. */
 static void publish_all(struct worker *w)
 {
 	for (unsigned i = 0; i < w->ntouched; i++) {
 		struct nic_queue *q = w->touched[i];
 
-		q->rx_touched = false;
+		if (i + PUBLISH_AHEAD < w->ntouched)
+			virtqueue_prefetch_used(&w->touched[i + PUBLISH_AHEAD]->rx);
+		q->rx_touched = q->rx_slow = false;
 		if (q->rx.used_idx != q->rx.used_public) {
 			const struct moderate_level level = moderate_level_of(q->vport);
 
@@ -384,6 +306,9 @@ static void publish_all(struct worker *w)
 			virtqueue_publish(&q->rx);
 			notify_rx(w, q, moderate_published(&q->mod, &level, q->rx_frames, w->now, w->engine->cycles_per_us));
 		}
+		q->rx_planned = 0;
+		q->rx_frames = 0;
+		q->rx_bytes = 0;
 		if (__builtin_expect(q->rx.broken != NULL, 0))
 			engine_report_broken(w, q);
 	}
@@ -392,16 +317,18 @@ static void publish_all(struct worker *w)
 
 void deliver_rings(struct worker *w)
 {
+	const bool grouped = w->nrowed == w->ndeliver && w->nrows == w->ntouched;
+
 	if (w->ndeliver == 0)
 		return;
-	touch_all(w);
-	if (__builtin_expect(w->limited, 0))
-		drop_beyond_limits(w);
-	take_buffers(w);
-	find_memory(w);
-	copy_all(w);
+	if (!grouped)
+		name_rings(w);
+	if (grouped || !scatter(w))
+		by_rings(w, grouped);
 	publish_all(w);
-	if (tapped(w))
+	if (tapped(w)) {
+		name_rings(w);
 		tap_delivered(w);
-	w->ndeliver = w->nrows = 0;
+	}
+	w->ndeliver = w->nrows = w->nrowed = 0;
 }

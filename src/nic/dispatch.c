@@ -13,12 +13,15 @@ void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f,
 	drop_frame(w, n, f->src_vport == FRAME_FROM_WIRE ? NULL : vport_of(n, f->src_vport), f, why);
 }
 
-/* The row that the next delivery to the ring goes into. */
-static inline struct row *row_of(struct worker *w, struct nic_queue *q)
+/* The ring gets n more deliveries in this burst. Whether it is in the list already decides no branch: with many rings nobody
+ * could foretell it. */
+static inline void touch(struct worker *w, struct nic_queue *q, unsigned n)
 {
-	if (w->nrows == 0 || w->row[w->nrows - 1].q != q)
-		w->row[w->nrows++] = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };
-	return &w->row[w->nrows - 1];
+	w->touched[w->ntouched] = q;
+	w->ntouched += !q->rx_touched;
+	q->rx_touched = true;
+	q->rx_planned = (uint16_t)(q->rx_planned + n);
+	virtqueue_prefetch(&q->rx);
 }
 
 /* Of what senders leave to others, that which the ring's driver does not take. */
@@ -35,7 +38,8 @@ static inline __attribute__((always_inline)) void put_one(struct worker *w, stru
 
 	if (__builtin_expect(w->ndeliver == WORKER_DELIVERIES, 0))
 		deliver_rings(w);
-	row_of(w, q)->n++;
+	touch(w, q, 1);
+	w->ring[w->ndeliver] = q;
 	w->rx_buf[w->ndeliver].len = q->rx.hdr_len + len;
 	w->deliver[w->ndeliver++] = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
 }
@@ -48,13 +52,11 @@ static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, 
 	const unsigned first = k;
 	struct delivery *d;
 	struct vq_buf *b;
-	struct row *r;
 
 	if (w->ndeliver + n - k > WORKER_DELIVERIES)
 		deliver_rings(w);
 	if (k == n || (f[k].offload & finish))
 		return k;
-	r = row_of(w, q);
 	d = &w->deliver[w->ndeliver];
 	b = &w->rx_buf[w->ndeliver];
 	for (; k < n && !(f[k].offload & finish); k++, d++, b++) {
@@ -64,7 +66,16 @@ static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, 
 		b->len = hdr_len + len;
 		*d = (struct delivery){ .f = &f[k], .len = len, .op = (uint8_t)op };
 	}
-	r->n = (uint16_t)(r->n + k - first);
+	if (w->nrowed == w->ndeliver) { /* all before are in rows, too */
+		if (w->nrows == 0 || w->row[w->nrows - 1].q != q)
+			w->row[w->nrows++] = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };
+		w->row[w->nrows - 1].n = (uint16_t)(w->row[w->nrows - 1].n + k - first);
+		w->nrowed += k - first;
+	} else {
+		for (unsigned i = w->ndeliver; i < w->ndeliver + k - first; i++)
+			w->ring[i] = q;
+	}
+	touch(w, q, k - first);
 	w->ndeliver += k - first;
 	return k;
 }
@@ -391,8 +402,23 @@ static __attribute__((noinline)) bool dispatch_out(struct worker *w, const struc
 	return true;
 }
 
+/* A frame by itself that goes straight to a ring of this worker, as most do where a burst is for many; false: dispatch_run has to
+ * look at it. */
+static inline bool dispatch_single(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f)
+{
+	uint64_t value;
+	struct nic_vport *v = filter_key_is_group(f->key) ? NULL : classify_known(n, t, f->key, &value);
+	struct nic_queue *q = only_queue(v);
+
+	if (!q || v->id == f->src_vport || f->offload & to_finish(q) || __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) != w ||
+	    vport_counters(v, w)->route[0] != w->index + 1)
+		return false;
+	put_one(w, f, q);
+	return true;
+}
+
 /* Frames f … end - 1, of which each follows the one before. Those that may go straight to a ring go there together. */
-static inline void dispatch_run(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f, struct frame *end)
+static __attribute__((noinline)) void dispatch_run(struct worker *w, const struct nic *n, const struct filter_table *t, struct frame *f, struct frame *end)
 {
 	const struct verdict v = classify(n, t, f);
 
@@ -432,7 +458,8 @@ static struct frame *dispatch_source(struct worker *w, struct frame *f, struct f
 			f = next;
 			continue;
 		}
-		dispatch_run(w, n, t, f, next);
+		if (next - f > 1 || !dispatch_single(w, n, t, f))
+			dispatch_run(w, n, t, f, next);
 		f = next;
 	}
 	return f;

@@ -98,7 +98,7 @@ struct nic_queue {
 	struct counters *cnt;  /* the owner's of the VPort */
 	uint32_t rx_frames;    /* delivered in this burst */
 	uint16_t rx_planned;   /* deliveries to it in this burst */
-	uint16_t rx_place;     /* of the next of them (deliver.c) */
+	uint16_t rx_place;     /* of the next of them: in the burst (deliver.c), in the ring (scatter.c) */
 	uint8_t sends, takes;  /* enum offload: what its driver may leave unfinished, and takes so */
 	bool rx_touched;       /* in the worker's list of this burst */
 	bool rx_slow;          /* this burst: from here on one by one */
@@ -203,7 +203,7 @@ struct delivery {
 	uint16_t buffers; /* receive buffers it took; 0: it was dropped */
 };
 
-/* Deliveries to one ring: those that follow each other; when they are carried out, all of them (deliver.c). */
+/* Deliveries to one ring that came in a run; when they are carried out ring by ring, all of them (deliver.c). */
 struct row {
 	struct nic_queue *q;
 	uint16_t first, n; /* in worker.deliver and worker.rx_buf */
@@ -240,12 +240,14 @@ struct worker {
 
 	/* the burst */
 	const struct tap_set *taps; /* who looks on, NULL: nobody; control stores it (tap_control.c) */
-	unsigned nframes, nsegs, ndeliver, nrows, ntouched;
+	unsigned nframes, nsegs, ndeliver, ntouched;
+	unsigned nrows, nrowed; /* nrowed: so many deliveries, from the first on, are in rows */
 	struct frame frame[WORKER_BURST];
 	struct delivery deliver[WORKER_DELIVERIES], regrouped[WORKER_DELIVERIES];
 	struct vq_buf rx_buf[WORKER_DELIVERIES]; /* where they go; len: with the virtio header */
 	struct row row[WORKER_DELIVERIES];
 	struct nic_queue *touched[WORKER_DELIVERIES];
+	struct nic_queue *ring[WORKER_DELIVERIES]; /* of each delivery; not of those in rows, until it is asked for (deliver.c) */
 	struct vq_seg segs[WORKER_SEGS];
 	unsigned nfinished, nfinish_segs;
 	struct finished finished[FINISH_PARTS]; /* parts of frames that were finished here */
@@ -260,7 +262,6 @@ struct worker {
 	uint32_t seen[NIC_MAX_VPORTS]; /* group delivery: round in which the VPort got the frame */
 	uint32_t seen_round;
 	uint64_t wake_mask;         /* workers whose inbox got something this turn */
-	bool limited;               /* a ring of this burst's deliveries has a rate limit */
 	bool hold;                  /* take nothing from VMs (nic_engine_hold) */
 	bool drain;                 /* take nothing from sources until all references are home (dispatch.c) */
 
@@ -459,6 +460,10 @@ unsigned explain_steps(const struct nic *n, const struct nic_vport *src, struct 
 
 /* ---- deliver.c: worker ---- */
 void deliver_rings(struct worker *w);
+/* ---- scatter.c: worker ---- */
+/* All deliveries of the burst, w->ring says to where, but for the publication; false: they need more than this way, nothing is
+ * done yet. */
+bool scatter(struct worker *w);
 /* ---- egress.c: worker ---- */
 void egress_port(struct worker *w, struct port_source *s, struct frame *f, enum tag_op op, struct nic_vport *src);
 void egress_flush(struct worker *w, struct port_source *s);

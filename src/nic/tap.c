@@ -350,23 +350,20 @@ void tap_delivered(struct worker *w)
 {
 	const uint64_t now = now_ns();
 
-	for (unsigned i = 0; i < w->nrows; i++) {
-		const struct row *row = &w->row[i];
+	for (unsigned k = 0; k < w->ndeliver; k++) {
+		const struct delivery *d = &w->deliver[k];
+		struct nic_queue *q = w->ring[k];
+		struct vmq_tap_record r;
 
-		for (unsigned k = row->first; k < row->first + row->n; k++) {
-			const struct delivery *d = &w->deliver[k];
-			struct vmq_tap_record r;
-
-			if (!d->buffers)
-				continue;
-			r = record(w, now, VMQ_TAP_DELIVERED, d->f, d->op, is_set(&row->q->vport->tags_inline));
-			r.vport = row->q->vport->id;
-			r.queue = (uint16_t)row->q->qp;
-			r.buffers = d->buffers;
-			arrived_at(w, row->q->nic, &r, d->f, d->op, NIC_TAP_DELIVERED);
-			if (traced(w, d->f))
-				row->q->traced = true;
-		}
+		if (!d->buffers)
+			continue;
+		r = record(w, now, VMQ_TAP_DELIVERED, d->f, d->op, is_set(&q->vport->tags_inline));
+		r.vport = q->vport->id;
+		r.queue = (uint16_t)q->qp;
+		r.buffers = d->buffers;
+		arrived_at(w, q->nic, &r, d->f, d->op, NIC_TAP_DELIVERED);
+		if (traced(w, d->f))
+			q->traced = true;
 	}
 }
 

@@ -179,7 +179,13 @@ static inline void virtqueue_prefetch(const struct virtqueue *vq)
 	__builtin_prefetch(&vq->avail->ring[vq->last_avail & vq->mask]);
 	if (vq->avail_idx == vq->last_avail)
 		__builtin_prefetch(&vq->avail->idx);
-	__builtin_prefetch(&vq->used->idx, 1);
+}
+
+/* Shortly before virtqueue_publish: the line with the used index. */
+static inline void virtqueue_prefetch_used(const struct virtqueue *vq)
+{
+	if (!vq->packed)
+		__builtin_prefetch(&vq->used->idx, 1);
 }
 
 /*
