@@ -30,8 +30,8 @@ static inline uint8_t to_finish(const struct nic_queue *q)
 	return OFFLOAD_NEEDS & (uint8_t)~q->takes;
 }
 
-/* A frame to a ring of this worker whose driver takes it so. */
-static inline __attribute__((always_inline)) void put_one(struct worker *w, struct frame *f, struct nic_queue *q)
+/* A frame by itself to a ring of this worker whose driver takes it so, in no row. */
+static inline __attribute__((always_inline)) void put_single(struct worker *w, struct frame *f, struct nic_queue *q)
 {
 	enum tag_op op = frame_tag_op(f, is_set(&q->vport->tags_inline));
 	uint32_t len = frame_out_len(f, op);
@@ -92,7 +92,7 @@ static void deliver_finished(struct worker *w, const struct frame *f, struct nic
 	}
 	finish_count(q->cnt, &s);
 	while ((part = finish_next(w, &s)))
-		put_one(w, part, q);
+		(void)put_run(w, part, 0, 1, q);
 }
 
 /* To a ring of this worker. */
@@ -100,10 +100,6 @@ static inline __attribute__((always_inline)) void add_deliveries(struct worker *
 {
 	unsigned k = 0;
 
-	if (n == 1 && !(f->offload & to_finish(q))) {
-		put_one(w, f, q);
-		return;
-	}
 	while ((k = put_run(w, f, k, n, q)) < n)
 		deliver_finished(w, &f[k++], q);
 }
@@ -413,7 +409,7 @@ static inline bool dispatch_single(struct worker *w, const struct nic *n, const 
 	if (!q || v->id == f->src_vport || f->offload & to_finish(q) || __atomic_load_n(&q->worker, __ATOMIC_ACQUIRE) != w ||
 	    vport_counters(v, w)->route[0] != w->index + 1)
 		return false;
-	put_one(w, f, q);
+	put_single(w, f, q);
 	return true;
 }
 
