@@ -149,6 +149,34 @@ def test_capture_files_as_the_wire():
 
 
 
+def test_bursts_to_a_veth_go_out_by_a_program_at_its_egress():
+    """The far end gets them in order and unchanged, whatever is in between; who looks on at our own end sees them; what others send
+    there is left alone, while vmqd runs and when it was killed."""
+    sw, far = netns.NetNS('sw'), netns.NetNS('far')
+    netns.veth(sw, 'n0', far, 'w0')
+    wire, near, other = netns.RawPort(far, 'w0'), netns.RawPort(sw, 'n0'), netns.RawPort(sw, 'n0')
+    near.see_outgoing()
+    d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': {'driver': 'auto', 'device': 'n0'}, 'vports': VPORTS}]}, netns=sw)
+    shown = d.call('switch.show')['switches'][0]['port']['describe']
+    if 'bursts sent by tc' not in shown:
+        pytest.skip(f'Linux 6.8 is needed: {shown}')
+    a = vufront.VuFront(d.path('a'))
+    d.wait_running('a')
+    sent = [frame(FAR, A, n)[:12] + kind + bytes([n]) * (46 + n * size) for n, (kind, size) in
+            enumerate([(b'\x08\x00', 20), (b'\x08\x00', 1), (b'\x08\x06', 0), (b'\x86\xdd', 21)] * 15)]
+    a.send(sent)
+    a.sent()
+    assert [wire.recv(5) for _ in sent] == sent
+    assert [near.recv(5) for _ in sent] == sent
+    foreign = frame(FAR, '52:54:00:00:00:0b', 1)
+    other.send(foreign)
+    a.send(sent[0])
+    assert sorted([wire.recv(5), wire.recv(5)]) == sorted([foreign, sent[0]])
+    d.kill()
+    other.send(foreign)
+    assert wire.recv(5) == foreign
+
+
 def threads_of(device):
     """How many kernel threads receive for it."""
     return len(procs.run(['sh', '-c', f"pgrep '^napi/{device}-' || true"]).split())

@@ -146,6 +146,10 @@ class RawPort:
             s.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, struct.pack('iHH8s', index, _PACKET_MR_PROMISC, 0, b''))
         s.bind((dev, _ETH_P_ALL))
 
+    def see_outgoing(self):
+        """From now on it also receives what is sent on the device."""
+        self.sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 0)
+
     def send(self, frame):
         """Waits while the socket's queue is full, or the device's: whoever receives for it may not have had his turn yet."""
         while True:
