@@ -127,20 +127,26 @@ static void test_both_ways(void **state)
 	teardown(&b);
 }
 
+/* A frame in one piece, to be sent; the first of iov[] is the driver's. */
+static struct port_tx_frame one_piece(struct iovec iov[2], uint8_t *frame, size_t len)
+{
+	iov[1] = (struct iovec){ frame, len };
+	return (struct port_tx_frame){ .iov = iov, .iovcnt = 1, .len = (uint32_t)len };
+}
+
 static void test_bursts(void **state)
 {
 	struct bench b = setup(*state);
 	static uint8_t frames[PORT_BURST][256];
 	struct port_tx_frame tx[PORT_BURST];
-	struct iovec iov[PORT_BURST][2]; /* the first of each is the driver's */
+	struct iovec iov[PORT_BURST][2];
 	struct port_frame rx[PORT_BURST];
 
 	for (unsigned i = 0; i < PORT_BURST; i++) {
 		size_t len = 60 + i * 3;
 
 		make_frame(frames[i], len, (uint16_t)i, TEST_TYPE);
-		iov[i][1] = (struct iovec){ frames[i], len };
-		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = (uint32_t)len };
+		tx[i] = one_piece(iov[i], frames[i], len);
 	}
 	for (unsigned round = 0; round < 100; round++) {
 		assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), PORT_BURST);
@@ -181,8 +187,7 @@ static void test_mixed_bursts(void **state)
 		if (bounded && i % 16 == 8)
 			len = b.wire->max_frame + 9;
 		make_frame(frames[i], len, (uint16_t)i, types[i % 5]);
-		iov[i][1] = (struct iovec){ frames[i], len };
-		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = (uint32_t)len };
+		tx[i] = one_piece(iov[i], frames[i], len);
 	}
 	for (unsigned round = 0; round < 5; round++) {
 		assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), PORT_BURST);
@@ -576,8 +581,7 @@ static void test_xdp_egress_filter(void **state)
 	far_drop(&near, ETH_P_ARP);
 	for (unsigned i = 0; i < N; i++) {
 		make_frame(frames[i], sizeof frames[i], (uint16_t)i, arp[i] ? ETH_P_ARP : TEST_TYPE);
-		iov[i][1] = (struct iovec){ frames[i], sizeof frames[i] };
-		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = sizeof frames[i] };
+		tx[i] = one_piece(iov[i], frames[i], sizeof frames[i]);
 	}
 	for (unsigned round = 1; round <= 10; round++) {
 		assert_int_equal(b.port->ops->tx_burst(b.port, tx, N), N);
@@ -604,8 +608,7 @@ static void test_xdp_program_taken_off(void **state)
 		skip();
 	for (unsigned i = 0; i < PORT_BURST; i++) {
 		make_frame(frames[i], sizeof frames[i], (uint16_t)i, i < 40 ? TEST_TYPE : 0x0806);
-		iov[i][1] = (struct iovec){ frames[i], sizeof frames[i] };
-		tx[i] = (struct port_tx_frame){ .iov = iov[i], .iovcnt = 1, .len = sizeof frames[i] };
+		tx[i] = one_piece(iov[i], frames[i], sizeof frames[i]);
 	}
 	for (unsigned round = 0; round < 3; round++) {
 		if (round == 1)
