@@ -528,7 +528,7 @@ CASES = [
          [Aim('off, slow', None), Aim('high, slow', None), Aim('adaptive, slow', ('moderation', 'off, slow'), '>=', 0.95),
           Aim('off, fast', None), Aim('high, fast', None), Aim('adaptive, fast', ('moderation', 'high, fast'), '<=', 1.2)],
          once=True),
-    *(Case(f'wire-{way}', f'{title} (vmq: AF_XDP on veth), 64 bytes', 'Mpps', 'wire',
+    *(Case(f'wire-{way}', f'{title} (vmq: driver xdp on veth), 64 bytes', 'Mpps', 'wire',
            [('ovs-wire', f'{OVS}, afxdp', through_wire(out)), ('ovs-napi', f'{OVS}, afxdp, {BY_HAND}', through_wire(out)),
             ('ovs-packet', f'{OVS}, af_packet', through_wire(out)), ('vmq-wire', VMQ, through_wire(out))],
            [*(Aim(VMQ, (f'wire-{way}', f'{OVS}, {kind}'), '>=', 1.3) for kind in ('afxdp', 'af_packet')),
