@@ -49,11 +49,17 @@ struct port_tx_frame {
 	const struct virtio_net_hdr *vnet; /* what is left to the port, all of it in port->offloads; NULL: nothing */
 };
 
+/* What a port loses itself, in frames. One row a counter. */
+#define PORT_COUNTERS(X)                                                                                              \
+	X(rx_runt)	/* shorter than an Ethernet header */                                                         \
+	X(rx_too_long)	/* longer than PORT_MAX_FRAME or cut by the kernel */                                         \
+	X(rx_no_buffer) /* lost by the kernel or the device for want of a buffer (as far as it tells) */              \
+	X(tx_error)	/* refused by the kernel for another reason than a full queue */
+
 struct port_counters {
-	uint64_t rx_runt;     /* shorter than an Ethernet header */
-	uint64_t rx_too_long; /* longer than PORT_MAX_FRAME or cut by the kernel */
-	uint64_t rx_no_buffer;/* lost by the kernel or the device for want of a buffer (as far as it tells) */
-	uint64_t tx_error;    /* refused by the kernel for another reason than a full queue */
+#define X(name) uint64_t name;
+	PORT_COUNTERS(X)
+#undef X
 };
 
 struct port_config {

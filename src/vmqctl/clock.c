@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Time for commands that look more than once. */
+/* Time for commands that look more than once, or at what is past. */
 #include "vmqctl/cmd.h"
 
+#include <stdio.h>
 #include <time.h>
 
 double cmd_now(void)
@@ -10,6 +11,20 @@ double cmd_now(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+const char *cmd_age(char out[CMD_AGE_SIZE], long long seconds)
+{
+	static const struct {
+		const char *unit;
+		long long seconds, up_to;
+	} rows[] = { { "s", 1, 120 }, { "min", 60, 7200 }, { "h", 3600, 172800 }, { "d", 86400, 0 } };
+	size_t i = 0;
+
+	while (rows[i].up_to && seconds >= rows[i].up_to)
+		i++;
+	(void)snprintf(out, CMD_AGE_SIZE, "%lld %s", seconds / rows[i].seconds, rows[i].unit);
+	return out;
 }
 
 void cmd_wait(double seconds)

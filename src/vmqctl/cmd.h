@@ -161,6 +161,9 @@ void cmd_catch_interrupt(void);
 bool cmd_interrupted(void);
 /* Seconds of a clock that nobody sets. */
 double cmd_now(void);
+/* How long ago, roughly: "5 s", "3 min", "7 h", "12 d". */
+#define CMD_AGE_SIZE 24
+const char *cmd_age(char out[CMD_AGE_SIZE], long long seconds);
 /* Sleeps so many seconds, or until it is interrupted. */
 void cmd_wait(double seconds);
 

@@ -102,6 +102,18 @@ static void print_counters(FILE *out, const struct cmd_options *opt, const json_
 	table_print(t, out);
 }
 
+static void age_cell(struct table *t, const json_t *object, const char *reason)
+{
+	const json_t *lately = json_object_get(json_object_get(object, "lately"), "drops");
+	const json_t *last = json_object_get(json_object_get(lately, reason), "last_s");
+	char age[CMD_AGE_SIZE];
+
+	if (json_is_integer(last))
+		table_cell(t, "%s ago", cmd_age(age, json_integer_value(last)));
+	else
+		table_cell(t, "-");
+}
+
 /* Rows for the reasons of one VPort or wire that counted anything; returns how many. */
 static size_t drop_rows(struct table *t, const json_t *object, const char *name)
 {
@@ -117,6 +129,7 @@ static size_t drop_rows(struct table *t, const json_t *object, const char *name)
 		table_member(t, object, name);
 		table_cell(t, "%s", reason);
 		table_cell(t, "%" JSON_INTEGER_FORMAT, json_integer_value(n));
+		age_cell(t, object, reason);
 		rows++;
 	}
 	return rows;
@@ -131,6 +144,7 @@ static void print_drops(FILE *out, const json_t *vports, const json_t *wires)
 	table_column(t, "DROPPED-AT", TABLE_LEFT);
 	table_column(t, "REASON", TABLE_LEFT);
 	table_column(t, "FRAMES", TABLE_RIGHT);
+	table_column(t, "LAST", TABLE_RIGHT);
 	json_array_foreach(vports, i, object) rows += drop_rows(t, object, "name");
 	json_array_foreach(wires, i, object) rows += drop_rows(t, object, "adapter");
 	if (rows) {

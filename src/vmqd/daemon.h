@@ -26,6 +26,7 @@
 
 struct daemon;
 struct fdstore;
+struct lately;
 struct sleep_files;
 struct state;
 struct store;
@@ -45,6 +46,7 @@ struct adapter {
 	struct ndis_driver *raw; /* of oid.request; what it makes is its own */
 	bool raw_request;        /* one is under way: a VPort that is made now is not the stack's */
 	struct vf_socket_list vf_sockets;
+	struct lately *lately;   /* what it lost lately */
 	unsigned faults_logged;  /* of its driver */
 };
 
@@ -61,6 +63,8 @@ struct daemon {
 	bool drained; /* nothing is taken from VMs (the method drain) */
 	struct sleep_files *sleep_files; /* of its workers' CPUs */
 	int watch_fd; /* timer of nic_engine_watch; -1: none */
+	unsigned watch_ticks;
+	uint64_t turns; /* of all workers, when their counters were looked at last */
 	struct stack *stack;
 	struct store *store; /* NULL: none is configured */
 	struct fdstore *fdstore; /* NULL: no service manager keeps descriptors */

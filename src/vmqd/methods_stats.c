@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stats.show (docs/rpc.md): counters, drops by reason, and what the workers did with their time. */
 #include "vmqd/endpoint.h"
+#include "vmqd/lately.h"
 #include "vmqd/methods.h"
 
 /* Upper bounds in µs, and how many interrupts waited so long. */
@@ -50,6 +51,14 @@ static void counters_describe(const struct nic_vport_counters *c, json_t *out)
 	(void)json_object_set_new(out, "drops", drops);
 }
 
+static void describe_lately(const struct adapter *a, uint32_t id, json_t *out)
+{
+	json_t *lately = lately_json(a->lately, id);
+
+	if (lately)
+		(void)json_object_set_new(out, "lately", lately);
+}
+
 static int vport_stats(struct adapter *a, const struct selection *sel, json_t *list, struct stack_error *e)
 {
 	struct snapshot s;
@@ -64,6 +73,8 @@ static int vport_stats(struct adapter *a, const struct selection *sel, json_t *l
 		(void)nic_vport_counters(a->nic, s.vports[k].id, &c);
 		counters_describe(&c, v);
 		endpoint_counters(stack_vport_by_id(a->stack, s.vports[k].id), v);
+		lately_note(a->lately, s.vports[k].id, &c, NULL);
+		describe_lately(a, s.vports[k].id, v);
 		(void)json_array_append_new(list, v);
 	}
 	snapshot_free(&s);
@@ -75,14 +86,17 @@ static json_t *wire_stats(const struct adapter *a)
 	json_t *w = json_pack("{s:s}", "adapter", a->cfg->name);
 	struct nic_vport_counters c = { 0 };
 	struct port_counters pc = { 0 };
+	json_t *port = json_object();
 
 	nic_wire_counters(a->nic, &c);
 	counters_describe(&c, w);
 	a->wire->ops->counters(a->wire, &pc);
-	(void)json_object_set_new(w, "port",
-				  json_pack("{s:I, s:I, s:I, s:I}", "rx_runt", (json_int_t)pc.rx_runt, "rx_too_long",
-					    (json_int_t)pc.rx_too_long, "rx_no_buffer", (json_int_t)pc.rx_no_buffer,
-					    "tx_error", (json_int_t)pc.tx_error));
+#define X(name) (void)json_object_set_new(port, #name, json_integer((json_int_t)pc.name));
+	PORT_COUNTERS(X)
+#undef X
+	(void)json_object_set_new(w, "port", port);
+	lately_note(a->lately, LATELY_WIRE, &c, &pc);
+	describe_lately(a, LATELY_WIRE, w);
 	return w;
 }
 

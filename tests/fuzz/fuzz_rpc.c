@@ -10,6 +10,7 @@
 
 #include "engine_stub.h"
 #include "base/log.h"
+#include "vmqd/lately.h"
 #include "vmqd/methods.h"
 #include "vmqd/server.h"
 #include "vmqd/state.h"
@@ -145,7 +146,9 @@ static void make(struct daemon *d, struct adapter *a, bool queues)
 	struct stack_error e;
 
 	*d = (struct daemon){ .cfg = &config, .declared = &config, .engine = stub_engine(), .adapters = a, .nadapters = 1 };
-	*a = (struct adapter){ .daemon = d, .cfg = &config_adapter, .wire = &wire.port, .host = &host.port };
+	*a = (struct adapter){ .daemon = d, .cfg = &config_adapter, .wire = &wire.port, .host = &host.port, .lately = lately_create() };
+	MUST(a->lately);
+	lately_time(a->lately, 1);
 	MUST(stack_create(&sc, &d->stack, &e) == 0);
 	MUST(nic_create(d->engine, &cfg, &a->nic, &err) == 0);
 	softnic_config_default(d->engine, &soft);
@@ -165,6 +168,7 @@ static void make(struct daemon *d, struct adapter *a, bool queues)
 static void unmake(struct daemon *d, struct adapter *a)
 {
 	placement_destroy(d->placement);
+	lately_destroy(a->lately);
 	MUST(nic_wire_detach(a->nic) == 0);
 	stack_adapter_remove(a->stack);
 	(void)nic_vport_detach_port(a->nic, 0);

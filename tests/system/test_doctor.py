@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from fake_vmqd import Error, FakeVmqd, vmqctl_env
-from vmqtest import daemon, guest, procs
+from vmqtest import daemon, frames, guest, procs
 
 ROOT = guest.ROOT
 MAC, FEATURES = '52:54:00:00:00:01', ['VERSION_1', 'MRG_RXBUF', 'EVENT_IDX', 'INDIRECT_DESC', 'GUEST_TSO4']
@@ -103,6 +103,13 @@ def verdicts(result):
     return {c['check']: c['verdict'] for c in result['checks']}
 
 
+def lost(where, reason, total, lately=0, last_s=0, kind='drops'):
+    """A VPort or wire of stats.show lost so many frames; of them lately, the last so long ago. 1000 frames went either way lately."""
+    where.setdefault(kind, {})[reason] = total
+    window = where.setdefault('lately', {'seconds': 45, 'rx_frames': 1000, 'tx_frames': 1000, 'drops': {}, 'port': {}})
+    window[kind][reason] = {'frames': lately, 'last_s': last_s}
+
+
 def finding(check):
     return {'findings': [{'check': check, 'verdict': 'warning', 'text': f'the plan says {check}'}]}
 
@@ -177,7 +184,7 @@ PROVOKED = {
     'xdp_mtu': ('wrong', 'eth1 has MTU 3000 now; .* made for 1770', 'ip link set eth1 mtu 1770',
                 lambda c: (c.port.update(mtu=3000, mtu_max=1770), file('net/vmq0', 'mtu 3000\naddress on')(c))),
     'mtu': ('warning', 'of eth1 is 1500, that of vmq0 is 9000', 'ip link set vmq0 mtu 1500', file('net/vmq0', 'mtu 9000')),
-    'wire_loss': ('warning', r'7 frames came while .* \(rx_no_buffer\)', 'cpu plan', lambda c: c.wire['port'].update(rx_no_buffer=7)),
+    'wire_loss': ('warning', r'wire lost 7 frames in the last 45 s: they came while .* \(rx_no_buffer\)', 'cpu plan', lambda c: lost(c.wire, 'rx_no_buffer', 9, 7, 3, 'port')),
     'host_link': ('note', 'vmq0 is down', 'ip link set vmq0 up', lambda c: c.host.update(link=False)),
     'host_address': ('note', 'without an address', 'ip addr add', file('net/vmq0', 'mtu 1500\naddress off')),
     'promiscuous': ('note', 'vmq0 is promiscuous', 'promisc off', lambda c: c.host.update(promiscuous=True)),
@@ -190,12 +197,12 @@ PROVOKED = {
     'orphans': ('warning', 'filter 7 .* vmqctl does not know', 'FilterId=7',
                 lambda c: c.filters.append({'id': 7, 'vport': 'gone', 'adapter': 'ext0', 'mac': '52:54:00:00:00:07', 'vlan': 'any'})),
     'duplicate_mac': ('warning', 'web1 .* and of VPort db1|db1 .* and of VPort web1', 'filter del', two_macs),
-    'guest_slow': ('warning', '5000 of 105000 frames', 'rx_queue_size=1024', lambda c: c.stats['drops'].update(rx_no_buffer=5000)),
+    'guest_slow': ('warning', 'web1 lost 500 of 1500 frames in the last 45 s', 'rx_queue_size=1024', lambda c: lost(c.stats, 'rx_no_buffer', 5000, 500, 9)),
     'ring': ('warning', 'ring of 64 buffers', 'rx_queue_size', lambda c: c.queue.update(rx_ring=64)),
     'rss': ('warning', 'web1 has 4 queue pairs, and all it receives comes by the first: rss is off', 'rss on',
             lambda c: c.vport.update(queue_pairs=4, rss=False)),
     'buffers': ('warning', 'posted no receive buffer', 'VM', lambda c: c.queue.update(rx_free=0)),
-    'drops': ('warning', 'web1 lost 3000 frames of 203000: .* VLAN', 'vport set web1 trunk VLANS', lambda c: c.stats['drops'].update(tx_vlan=3000)),
+    'drops': ('warning', 'web1 lost 300 of 2300 frames in the last 45 s: .* VLAN', 'vport set web1 trunk VLANS', lambda c: lost(c.stats, 'tx_vlan', 3000, 300)),
     'notifications': ('note', 'never interrupted', 'polls', lambda c: c.stats.update(rx_notifications=0)),
     'features': ('note', 'without MRG_RXBUF', 'mrg_rxbuf', lambda c: c.vport.update(features=[f for f in FEATURES if f != 'MRG_RXBUF'])),
     'offloads': ('note', '20000 checksums', 'guest_csum', lambda c: c.stats.update(sw_checksums=20000)),
@@ -295,7 +302,7 @@ def test_more_of_what_a_check_sees(tmp_path):
     c = Case(tmp_path)
     c.files['sys/kernel/security/lsm'] = 'capability'
     c.files['proc/77/status'] = 'Uid:\t900\t900\nSeccomp:\t0'
-    c.stats['drops'] = {'rx_too_long': 3}
+    lost(c.stats, 'rx_too_long', 3, 3)
     c.stats['rx_notifications'] = 90000
     c.vport.update(status='connected', moderation='off', waits_for='its driver to be ready')
     c.filters[0]['mac'] = '02:00:00:00:00:98'
@@ -306,6 +313,38 @@ def test_more_of_what_a_check_sees(tmp_path):
     for says in ('Seccomp: 0', 'without Landlock', 'would not start again',
                  'longer than its VM', 'its moderation is off', 'its driver to be ready', 'of the device vmq0', "web1: its VM's process is not to be seen"):
         assert says in text, says
+
+
+@pytest.mark.parametrize('check,reason,total,lately,last_s,verdict,says', [
+    # the cause was mended: a remark with its age, and after a day nothing
+    ('drops', 'tx_vlan', 3000, 300, 10, 'note', 'web1 lost 3000 of 203000 frames, the last 10 s ago: '),
+    ('drops', 'tx_vlan', 3000, 0, 7300, 'note', 'the last 2 h ago'), ('drops', 'tx_vlan', 3000, 0, 86399, 'note', 'the last 23 h ago'),
+    ('drops', 'tx_vlan', 3000, 0, 86400, 'ok', ''), ('guest_slow', 'rx_no_buffer', 5000, 0, 700, 'note', 'lost 5000 of 105000 frames, the last 11 min ago'),
+    ('mtu', 'rx_too_long', 3, 0, 119, 'note', 'web1 lost 3 frames, the last 119 s ago: '), ('mtu', 'tx_too_long', 3, 0, 99999, 'ok', ''),
+    # few of all that ever were, and it goes on now
+    ('drops', 'tx_vlan', 11, 11, 0, 'warning', 'lost 11 of 2011 frames in the last 45 s'), ('drops', 'tx_vlan', 10, 10, 0, 'ok', ''),
+    ('guest_slow', 'rx_no_buffer', 50, 50, 1, 'warning', 'lost 50 of 1050'),
+    # it was bad and is not: one more is no new finding
+    ('drops', 'tx_vlan', 3000, 1, 0, 'note', 'the last 0 s ago'),
+    # when is not known
+    ('drops', 'tx_vlan', 3000, 300, None, 'ok', ''), ('drops', 'tx_vlan', 3000, 300, 'x', 'ok', ''),
+])
+def test_lost_now_and_lost_before(tmp_path, check, reason, total, lately, last_s, verdict, says):
+    c = Case(tmp_path)
+    lost(c.stats, reason, total, lately, last_s)
+    status, result = c.run(check)
+    [found] = result['checks']
+    assert (found['verdict'], status) == (verdict, 4 if verdict == 'warning' else 0), found
+    assert says in ' '.join(f['text'] for f in found['findings']) and len(found['findings']) == (verdict != 'ok')
+
+
+def test_what_the_wire_lost_before(tmp_path):
+    c = Case(tmp_path)
+    lost(c.wire, 'rx_too_long', 2, 1, 30, 'port')
+    lost(c.wire, 'rx_runt', 2, 0, 200000, 'port')
+    status, result = c.run('wire_loss')
+    [[f]] = [x['findings'] for x in result['checks']]
+    assert status == 0 and f['verdict'] == 'note' and 'wire lost 2 frames, the last 30 s ago: they were longer' in f['text']
 
 
 @pytest.mark.parametrize('gid,verdict', [(900, 'ok'), (0, 'ok'), (7, 'warning')])
@@ -418,6 +457,32 @@ def test_a_real_switch(lab):
     assert (got['user'] == 'note') == (os.getuid() == 0)
     # From another network namespace than the devices' and by another socket: this process's own is not the switch's.
     assert 'unknown' not in {got[c] for c in ('mtu', 'lro', 'gro', 'host_address')}
+
+
+def test_drops_that_were_mended(lab):
+    """What a VM loses is a warning while it does, and without a restart no warning any more when the cause is gone."""
+    x = lab(vports=[{'name': 'web1', 'mac': MAC}])
+    vm = x.vm('web1')
+
+    def look():
+        [check] = json.loads(x.vmqd.vmqctl('doctor', '--json', 'drops', check=False)[1])['checks']
+        return check['verdict'], ' '.join(f['text'] for f in check['findings'])
+
+    def lose():
+        for i in range(110):
+            vm.send(frames.frame('02:00:00:00:00:77', MAC, i, 7))
+        return look()[0] == 'warning'
+    assert look() == ('ok', '')
+    procs.wait_for(lose, 30, 'a warning')
+    total = x.vmqd.stats('web1')['drops']['tx_vlan']
+    assert re.search(rf'^web1 +tx_vlan +{total} +\d+ s ago$', x.vmqd.vmqctl('stats', 'show', 'web1'), re.M)
+    # nothing more is sent: the switch sleeps, and the age grows all the same
+    procs.wait_for(lambda: look()[0] == 'note', 30, 'the warning to become a note')
+    verdict, text = look()
+    assert verdict == 'note' and re.search(rf'web1 lost {total} of \d+ frames, the last \d+ s ago: .* \(tx_vlan\)', text)
+    lately = x.vmqd.stats('web1')['lately']
+    assert lately['drops']['tx_vlan']['last_s'] >= 10 and x.vmqd.stats('web1')['drops']['tx_vlan'] == total
+    assert set(x.vmqd.wire()['lately']) == {'seconds', 'rx_frames', 'tx_frames', 'drops', 'port'}
 
 
 def test_a_fallback_is_told(lab):

@@ -46,8 +46,10 @@ COUNTERS = {'rx_frames': 10, 'rx_bytes': 640, 'rx_batches': 3, 'rx_notifications
             'tx_kicks': 4}
 STATS = {
     'vports': [{'name': 'web1', 'id': 1, 'adapter': 'ext0', **COUNTERS,
-                'drops': {'rx_no_buffer': 3, 'rx_too_long': 0, 'tx_vlan': 2}}],
-    'wires': [{'adapter': 'ext0', **COUNTERS, 'drops': {'tx_wire_full': 1}, 'port': {'rx_missed': 17}}],
+                'drops': {'rx_no_buffer': 3, 'rx_too_long': 0, 'tx_vlan': 2},
+                'lately': {'seconds': 33, 'drops': {'rx_no_buffer': {'frames': 0, 'last_s': 120}, 'tx_vlan': {'last_s': []}}}}],
+    'wires': [{'adapter': 'ext0', **COUNTERS, 'drops': {'tx_wire_full': 1}, 'port': {'rx_missed': 17},
+               'lately': {'drops': {'tx_wire_full': {'last_s': 300000}}}}],
     'workers': [{'cpu': 1, 'frames': 15, 'busy_pct': 12.3, 'poll_pct': 0.7, 'sleep_pct': 87, 'turns': 9, 'sleeps': 8,
                  'rings': 4, 'rings_armed': 3}],
 }
@@ -413,10 +415,10 @@ def test_stats():
         ['1', 'web1', '10', '640', '5', '320', '5'],
         ['wire', 'ext0', '10', '640', '5', '320', '1'],
         [],
-        ['DROPPED-AT', 'REASON', 'FRAMES'],
-        ['web1', 'rx_no_buffer', '3'],
-        ['web1', 'tx_vlan', '2'],
-        ['ext0', 'tx_wire_full', '1'],
+        ['DROPPED-AT', 'REASON', 'FRAMES', 'LAST'],
+        ['web1', 'rx_no_buffer', '3', '2', 'min', 'ago'],
+        ['web1', 'tx_vlan', '2', '-'],
+        ['ext0', 'tx_wire_full', '1', '3', 'd', 'ago'],
         [],
         ['CPU', 'FRAMES', 'BUSY-%', 'POLL-%', 'SLEEP-%', 'RINGS', 'ARMED'],
         ['1', '15', '12.3', '0.7', '87', '4', '3'],

@@ -261,17 +261,18 @@ void check_mtu(struct doctor *d)
 	DOCTOR_EACH(d->switches, "switches", s)
 		mtu_of_host(d, s, (unsigned)doctor_number(json_object_get(s, "port"), "mtu"));
 	DOCTOR_EACH(d->stats, "vports", v) {
-		const json_t *drops = json_object_get(v, "drops");
-		long long rx = doctor_number(drops, "rx_too_long"), tx = doctor_number(drops, "tx_too_long");
+		static const char *const reasons[][2] = { { "rx_too_long", "they were longer than its VM's buffers" },
+							  { "tx_too_long", "its VM sent them longer than 9,216 bytes" } };
+		struct doctor_loss loss;
 
-		if (!rx && !tx)
-			continue;
-		doctor_say(d, DOCTOR_WARNING,
-			   "VPort %s: %lld frames were longer than its VM's buffers (rx_too_long), %lld of its VM's "
-			   "too long (tx_too_long)",
-			   doctor_text(v, "name"), rx, tx);
-		doctor_mend(d, "one MTU in the VM and on the wire: ip link set eth0 mtu N in the VM, host_mtu=N at "
-			       "QEMU's device");
+		for (int i = 0; i < 2; i++) {
+			if (!doctor_loss(v, "drops", reasons[i][0], 0, &loss))
+				continue;
+			doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "VPort %s lost %s: %s (%s)", doctor_text(v, "name"),
+				   loss.text, reasons[i][1], reasons[i][0]);
+			doctor_mend(d, "one MTU in the VM and on the wire: ip link set eth0 mtu N in the VM, host_mtu=N at "
+				       "QEMU's device");
+		}
 	}
 }
 
@@ -293,12 +294,12 @@ void check_wire_loss(struct doctor *d)
 
 	DOCTOR_EACH(d->stats, "wires", w) {
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-			long long n = doctor_number(json_object_get(w, "port"), rows[i].counter);
+			struct doctor_loss loss;
 
-			if (!n)
+			if (!doctor_loss(w, "port", rows[i].counter, 0, &loss))
 				continue;
-			doctor_say(d, DOCTOR_WARNING, "adapter %s's wire: %lld frames %s (%s)",
-				   doctor_text(w, "adapter"), n, rows[i].cause, rows[i].counter);
+			doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "adapter %s's wire lost %s: they %s (%s)",
+				   doctor_text(w, "adapter"), loss.text, rows[i].cause, rows[i].counter);
 			doctor_mend(d, "%s", rows[i].mend);
 		}
 	}

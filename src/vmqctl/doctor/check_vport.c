@@ -386,26 +386,18 @@ void check_duplicate_mac(struct doctor *d)
 
 /* ---- rings ---- */
 
-/* More than one of a thousand frames, and more than a handful. */
-static bool many(long long lost, long long all)
-{
-	return lost > 100 && lost * 1000 > all;
-}
-
 void check_guest_slow(struct doctor *d)
 {
 	const json_t *v;
 
 	DOCTOR_EACH(d->stats, "vports", v) {
-		long long lost = doctor_number(json_object_get(v, "drops"), "rx_no_buffer"),
-			  got = doctor_number(v, "rx_frames");
+		struct doctor_loss loss;
 
-		if (!many(lost, lost + got))
+		if (!doctor_loss(v, "drops", "rx_no_buffer", DOCTOR_RX, &loss))
 			continue;
-		doctor_say(d, DOCTOR_WARNING,
-			   "VPort %s: %lld of %lld frames found no receive buffer (rx_no_buffer): its VM is too slow "
-			   "for them",
-			   doctor_text(v, "name"), lost, lost + got);
+		doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE,
+			   "VPort %s lost %s: they found no receive buffer, its VM %s too slow for them (rx_no_buffer)",
+			   doctor_text(v, "name"), loss.text, loss.now ? "is" : "was");
 		doctor_mend(d, "rx_queue_size=1024 at QEMU's device; more virtual processors and vmqctl vport set "
 			       "queue_pairs; or max_rx_… limits for the senders");
 	}
@@ -552,15 +544,13 @@ void check_drops(struct doctor *d)
 	const json_t *v;
 
 	DOCTOR_EACH(d->stats, "vports", v) {
-		long long all = doctor_number(v, "rx_frames") + doctor_number(v, "tx_frames");
-
 		for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
-			long long lost = doctor_number(json_object_get(v, "drops"), causes[i].reason);
+			struct doctor_loss loss;
 
-			if (!many(lost, all + lost))
+			if (!doctor_loss(v, "drops", causes[i].reason, DOCTOR_RX | DOCTOR_TX, &loss))
 				continue;
-			doctor_say(d, DOCTOR_WARNING, "VPort %s lost %lld frames of %lld: %s (%s)",
-				   doctor_text(v, "name"), lost, all + lost, causes[i].cause, causes[i].reason);
+			doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "VPort %s lost %s: %s (%s)", doctor_text(v, "name"),
+				   loss.text, causes[i].cause, causes[i].reason);
 			doctor_mend(d, "%s%s%s", causes[i].mend, causes[i].rest ? doctor_text(v, "name") : "",
 				    causes[i].rest ? causes[i].rest : "");
 		}

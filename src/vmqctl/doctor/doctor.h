@@ -140,6 +140,20 @@ long long doctor_line(const struct doctor *d, const char *file, const char *key)
 /* The element of a list whose member `key` is this text; NULL. */
 const json_t *doctor_find(const json_t *list, const char *key, const char *text);
 
+enum doctor_traffic { DOCTOR_RX = 1, DOCTOR_TX = 2 };
+
+/* What a VPort or a wire (of stats.show) lost for one reason. `now`: it goes on; else it is past. */
+struct doctor_loss {
+	bool now;
+	char text[160]; /* "310 of 12400 frames in the last 42 s", "3000 of 203000 frames, the last 3 h ago" */
+};
+
+/*
+ * False: nothing of note, or not since yesterday. `list` has the counter `name`: "drops" or "port"; `of`: enum doctor_traffic,
+ * the frames that those lost are a share of; a small one is not of note, unless `of` is 0.
+ */
+bool doctor_loss(const json_t *object, const char *list, const char *name, unsigned of, struct doctor_loss *out);
+
 /* Loops over vmqd's lists: `v` is const json_t *. */
 #define DOCTOR_EACH(answer, list, v)                                                                                  \
 	for (size_t i_##v = 0; ((v) = json_array_get(json_object_get((answer), (list)), i_##v)) != NULL; i_##v++)

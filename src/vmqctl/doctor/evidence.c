@@ -56,6 +56,41 @@ long long doctor_line(const struct doctor *d, const char *file, const char *key)
 	return found;
 }
 
+/* Frames in these directions, and those lost. */
+static long long frames_of(const json_t *counters, unsigned of, long long lost)
+{
+	return (of & DOCTOR_RX ? doctor_number(counters, "rx_frames") : 0) + (of & DOCTOR_TX ? doctor_number(counters, "tx_frames") : 0) + lost;
+}
+
+/* More than so many, and than one of a thousand. */
+static bool many(long long lost, long long all, unsigned of, long long handful)
+{
+	return of ? lost > handful && lost * 1000 > all : lost > 0;
+}
+
+bool doctor_loss(const json_t *object, const char *list, const char *name, unsigned of, struct doctor_loss *out)
+{
+	enum { GOES_ON = 10, PAST = 86400 }; /* seconds since the last frame was lost */
+	const json_t *lately = json_object_get(object, "lately"), *row = json_object_get(json_object_get(lately, list), name);
+	long long lost = doctor_number(json_object_get(object, list), name), all = frames_of(object, of, lost);
+	long long recent = doctor_number(row, "frames"), recent_all = frames_of(lately, of, recent);
+	long long last = doctor_number(row, "last_s");
+	bool much = many(recent, recent_all, of, 10);
+	char share[32] = "", age[CMD_AGE_SIZE];
+
+	if (!json_is_integer(json_object_get(row, "last_s")) || last >= PAST || (!much && !many(lost, all, of, 100)))
+		return false;
+	out->now = much && last < GOES_ON;
+	if (of)
+		(void)snprintf(share, sizeof share, " of %lld", out->now ? recent_all : all);
+	if (out->now)
+		(void)snprintf(out->text, sizeof out->text, "%lld%s frames in the last %lld s", recent, share,
+			       (long long)doctor_number(lately, "seconds"));
+	else
+		(void)snprintf(out->text, sizeof out->text, "%lld%s frames, the last %s ago", lost, share, cmd_age(age, last));
+	return true;
+}
+
 /* An answer; NULL: vmqd does not know the method, or says no. */
 static json_t *ask(struct vmq_client *client, const char *method, const char *params)
 {
