@@ -30,7 +30,7 @@ extern "C" {
 
 #define VMQ_DEFAULT_SOCKET "/run/vmq/vmqd.sock"
 #define VMQ_SOCKET_ENV	   "VMQ_SOCKET"
-#define VMQ_REQUEST_MAX	   1048576  /* bytes of one request as a line, newline included */
+#define VMQ_REQUEST_MAX	   16777216 /* bytes of one request as a line, newline included */
 #define VMQ_ANSWER_MAX	   33554432 /* bytes of one answer or event, likewise */
 #define VMQ_TIMEOUT_MS	   10000    /* of a call, unless vmq_set_timeout() says otherwise */
 

@@ -469,50 +469,64 @@ static int plan_filters(struct plan *p, const struct adapter *a)
 	return rc;
 }
 
-/* The members of a VPort that stays which are to be changed. */
-static json_t *changed_members(const struct plan *p, const struct plan_vport *v)
+static void vport_key(const char *adapter, const char *vport, char key[KEY_SIZE])
 {
-	json_t *list = json_array(), *c;
+	(void)snprintf(key, KEY_SIZE, "%s %s", adapter, vport);
+}
+
+/* The members that are to be changed of VPorts, their filters aside: key -> list. Made once: there may be a change for each
+ * filter. */
+static json_t *changed_members(const struct plan *p)
+{
+	json_t *out = json_object(), *c, *list;
+	char key[KEY_SIZE];
 	size_t i;
 
 	json_array_foreach(p->changes, i, c) {
 		const char *adapter = json_string_value(json_object_get(c, "adapter"));
 		const char *vport = json_string_value(json_object_get(c, "vport"));
 
-		if (adapter && vport && strcmp(adapter, v->adapter->cfg->name) == 0 && strcmp(vport, v->name) == 0 &&
-		    !strstr(json_string_value(json_object_get(c, "path")), ".filters["))
-			(void)json_array_append(list, json_object_get(c, "member"));
+		if (!adapter || !vport || strstr(json_string_value(json_object_get(c, "path")), ".filters["))
+			continue;
+		vport_key(adapter, vport, key);
+		list = json_object_get(out, key);
+		if (!list && json_object_set_new(out, key, list = json_array()) < 0)
+			break;
+		(void)json_array_append(list, json_object_get(c, "member"));
 	}
-	return list;
+	return out;
 }
 
-static int plan_change(struct plan *p, struct plan_vport *v)
+static int plan_change(struct plan *p, struct plan_vport *v, const json_t *changed)
 {
-	json_t *members = changed_members(p, v);
+	char key[KEY_SIZE];
 	struct plan_step *s;
+	json_t *members;
 
-	if (json_array_size(members) == 0) {
-		json_decref(members);
+	vport_key(v->adapter->cfg->name, v->name, key);
+	members = json_object_get(changed, key);
+	if (!members)
 		return 0;
-	}
 	s = add_step(p, v->want->want.queue_pairs < v->now.want.queue_pairs ? PLAN_SHRINK : PLAN_CHANGE, v);
 	if (s)
-		s->members = members;
-	else
-		json_decref(members);
+		s->members = json_incref(members);
 	return s ? 0 : -1;
 }
 
 static int plan_vports(struct plan *p)
 {
-	for (size_t i = 0; i < p->nvports; i++) {
+	json_t *changed = changed_members(p);
+	int rc = 0;
+
+	for (size_t i = 0; i < p->nvports && rc == 0; i++) {
 		struct plan_vport *v = &p->vports[i];
 
 		if ((goes(v) && !add_step(p, v->early ? PLAN_REMOVE_EARLY : PLAN_REMOVE, v)) ||
-		    (comes(v) && !add_step(p, PLAN_ADD, v)) || (!goes(v) && !comes(v) && plan_change(p, v) < 0))
-			return -1;
+		    (comes(v) && !add_step(p, PLAN_ADD, v)) || (!goes(v) && !comes(v) && plan_change(p, v, changed) < 0))
+			rc = -1;
 	}
-	return 0;
+	json_decref(changed);
+	return rc;
 }
 
 /* Of the daemon: how workers sleep, automatic placement. */

@@ -227,13 +227,33 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 	return out;
 }
 
+/* How many values there are at most, if it is JSON: each is the first in an object or list, or behind a comma. */
+static size_t count_values(const char *line, size_t len)
+{
+	bool text = false;
+	size_t n = 1;
+
+	for (size_t i = 0; i < len; i++) {
+		if (line[i] == '"')
+			text = !text;
+		else if (text)
+			i += line[i] == '\\';
+		else
+			n += line[i] == ',' || line[i] == '[' || line[i] == '{';
+	}
+	return n;
+}
+
 char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *line, size_t len, size_t *out_len)
 {
 	json_error_t bad;
-	json_t *req = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &bad);
+	json_t *req;
 	char *out;
 	bool silent;
 
+	if (count_values(line, len) > RPC_MAX_VALUES)
+		return rpc_error_line(BAD_REQUEST, "there are more than 1,000,000 values in a line", out_len);
+	req = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &bad);
 	if (!req) {
 		char sentence[JSON_ERROR_TEXT_LENGTH + 64];
 

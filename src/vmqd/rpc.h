@@ -11,7 +11,8 @@
 #include "stack/stack_error.h"
 #include "vmqd/params.h"
 
-#define RPC_MAX_REQUEST (1u << 20)  /* bytes of a line, its newline included */
+#define RPC_MAX_REQUEST (16u << 20) /* bytes of a line, its newline included: a configuration file as long as one may be */
+#define RPC_MAX_VALUES	1000000u    /* in a line, likewise */
 #define RPC_MAX_ANSWER  (32u << 20) /* likewise; of a batch in all */
 
 struct rpc_client; /* who asks; opaque here */

@@ -31,6 +31,7 @@ struct rpc_client {
 	char *in;     /* from in_pos to in_len: lines not answered yet */
 	size_t in_pos, in_len, in_room;
 	size_t in_scanned; /* no newline lies between in_pos and here */
+	bool is_long; /* a longer line than SERVER_LONG_LINE may be in `in` */
 	char *out;    /* from out_pos to out_len: to be written */
 	size_t out_pos, out_len, out_room;
 	size_t event_bytes; /* in out since it was empty */
@@ -48,7 +49,7 @@ struct server {
 	struct listen_socket listen;
 	bool listening;
 	gid_t group;
-	unsigned nclients;
+	unsigned nclients, nlong;
 	TAILQ_HEAD(, rpc_client) clients;
 };
 
@@ -63,6 +64,7 @@ static void client_free(struct rpc_client *c)
 		(void)close(c->attached);
 	TAILQ_REMOVE(&c->server->clients, c, link);
 	c->server->nclients--;
+	c->server->nlong -= c->is_long;
 	free(c->in);
 	free(c->out);
 	free(c);
@@ -131,33 +133,6 @@ static bool flush(struct rpc_client *c)
 	return true;
 }
 
-/* Reads once. false: the peer is gone. */
-static bool fill(struct rpc_client *c)
-{
-	ssize_t n;
-
-	if (c->in_pos)
-		memmove(c->in, c->in + c->in_pos, c->in_len - c->in_pos);
-	c->in_len -= c->in_pos;
-	c->in_scanned -= c->in_pos;
-	c->in_pos = 0;
-	if (c->in_room - c->in_len < READ_STEP && c->in_room < RPC_MAX_REQUEST) {
-		char *more = realloc(c->in, c->in_room + READ_STEP);
-
-		if (!more)
-			return false;
-		c->in = more;
-		c->in_room += READ_STEP;
-	}
-	n = recv(c->fd, c->in + c->in_len, c->in_room - c->in_len, 0);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	if (n == 0)
-		c->ended = true;
-	c->in_len += (size_t)n;
-	return true;
-}
-
 /* Queues a closing word; nothing more is read. */
 static void refuse(struct rpc_client *c, int code, const char *sentence)
 {
@@ -168,6 +143,66 @@ static void refuse(struct rpc_client *c, int code, const char *sentence)
 		(void)enqueue(c, line, len);
 	free(line);
 	c->closing = true;
+}
+
+/* What has been answered goes, and room of megabytes with it. */
+static void discard_answered(struct rpc_client *c)
+{
+	if (c->in_pos)
+		memmove(c->in, c->in + c->in_pos, c->in_len - c->in_pos);
+	c->in_len -= c->in_pos;
+	c->in_scanned -= c->in_pos;
+	c->in_pos = 0;
+	if (c->is_long && c->in_len < SERVER_LONG_LINE) {
+		char *less = realloc(c->in, SERVER_LONG_LINE);
+
+		if (!less)
+			return;
+		c->in = less;
+		c->in_room = SERVER_LONG_LINE;
+		c->is_long = false;
+		c->server->nlong--;
+	}
+}
+
+/* Room to read into. false: there is none, or the client was refused it. */
+static bool make_room(struct rpc_client *c)
+{
+	size_t room = c->in_room < SERVER_LONG_LINE ? c->in_room + READ_STEP : 2 * c->in_room;
+	char *more;
+
+	if (c->in_room < SERVER_LONG_LINE ? c->in_room - c->in_len >= READ_STEP : c->in_len < c->in_room)
+		return true;
+	if (room > SERVER_LONG_LINE && !c->is_long && c->server->nlong == SERVER_MAX_LONG) {
+		refuse(c, STACK_REFUSED, "others are sending lines of more than 1 MiB, as many as may at a time; try again later");
+		return false;
+	}
+	more = realloc(c->in, room);
+	if (!more) {
+		refuse(c, STACK_FAILED, "out of memory");
+		return false;
+	}
+	c->in = more;
+	c->in_room = room;
+	c->server->nlong += room > SERVER_LONG_LINE && !c->is_long;
+	c->is_long = room > SERVER_LONG_LINE;
+	return true;
+}
+
+/* Reads once. false: the peer is gone. */
+static bool fill(struct rpc_client *c)
+{
+	ssize_t n;
+
+	if (!make_room(c))
+		return true;
+	n = recv(c->fd, c->in + c->in_len, c->in_room - c->in_len, 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (n == 0)
+		c->ended = true;
+	c->in_len += (size_t)n;
+	return true;
 }
 
 static bool blank(const char *s, size_t len)
@@ -189,7 +224,7 @@ static bool answer_line(struct rpc_client *c)
 	if (!nl && (!c->ended || len == 0)) {
 		c->in_scanned = c->in_len;
 		if (len >= RPC_MAX_REQUEST)
-			refuse(c, -32600, "a line is longer than 1 MiB");
+			refuse(c, -32600, "a line is longer than 16 MiB");
 		return false;
 	}
 	c->in_pos += len + (nl ? 1 : 0);
@@ -239,6 +274,7 @@ static void client_turn(void *arg, uint32_t events)
 			return;
 		}
 	}
+	discard_answered(c);
 	rearm(c, more && !c->closing);
 }
 

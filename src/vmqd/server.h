@@ -14,6 +14,8 @@
 #include "vmqd/rpc.h"
 
 #define SERVER_MAX_CLIENTS 64u
+#define SERVER_LONG_LINE   (1u << 20) /* bytes of a line that any client may send … */
+#define SERVER_MAX_LONG	   4u         /* … and how many at a time may send longer ones */
 #define SERVER_MAX_EVENTS  (4u << 20) /* bytes of events that may wait for a client */
 #define SERVER_MAX_HOLDS   8u         /* of a client, see server_hold */
 

@@ -271,8 +271,10 @@ def test_a_wrong_file_is_refused_by_line_and_key(switch):
     for verb in ('diff', 'apply'):
         status, _, err = d.vmqctl('config', verb, '/nowhere/x.yaml', check=False)
         assert status == 1 and err == 'vmqctl: /nowhere/x.yaml: cannot be opened: No such file or directory\n'
-    with open(d.dir + '/long.yaml', 'w') as f:
-        json.dump(dict(as_vmqd_reads(right), run_dir='/' + 'x' * 1048576), f)
+    def long(size):
+        return json.dumps(dict(as_vmqd_reads(right), run_dir='/' + 'x' * size), separators=(',', ':'))
+    with open(d.dir + '/long.yaml', 'w') as f:  # the longest that is read
+        f.write(long((16 << 20) - len(long(0))))
     status, _, err = d.vmqctl('config', 'diff', d.dir + '/long.yaml', check=False)
     assert status == 1 and 'long.yaml: is more than fits into a request' in err
     for method in ('config.diff', 'config.apply'):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A thousand VPorts with 64 filters each, through the control socket in batches: all of it is made, shown, enumerated with exact bytes,
-moved and removed. How long it takes is measured by bench/run (case `control`), not here."""
+moved and removed. The most there can be, through a file: applied, compared, saved. How long it takes is measured by bench/run (case `control`), not here."""
+import copy
 import json
 import struct
 
 import pytest
+import yaml
 
 from vmqtest import daemon, netns
 
@@ -76,3 +78,33 @@ def test_a_thousand_vports_with_64_filters_each(vmqd):
     batch(vmqd, [('vport.del', {'name': n}) for n in ['other', 'v0', *(f'v{i}' for i in range(2, VPORTS))]])
     s = vmqd.call('switch.show')['switches'][0]
     assert (s['num_vports'], s['num_filters']) == (1, 0)
+
+
+def test_the_most_there_can_be_is_applied_and_saved(vmqd):
+    """1,023 VPorts and 65,536 filters: made anew, saved to a file that says the same, and given to VPorts that are there."""
+    config = copy.deepcopy(vmqd.config)
+    config['adapters'][0]['vports'] = vports = [
+        {'name': f'a-rather-long-name-{i}', 'filters': [{'mac': mac(i, k), 'vlan': 100 + k, 'broadcast': False} for k in range(64 + (i < 64))]}
+        for i in range(1023)]
+
+    def written(name):
+        with open(f'{vmqd.dir}/{name}', 'w') as f:
+            yaml.dump(config, f, getattr(yaml, 'CSafeDumper', yaml.SafeDumper))
+        return f.name
+
+    def count():
+        s = vmqd.call('switch.show')['switches'][0]
+        return s['num_vports'], s['num_filters']
+    full, saved = written('full.yaml'), vmqd.dir + '/saved.yaml'
+    vmqd.vmqctl('config', 'apply', full)
+    assert count() == (1024, 65536)
+    vmqd.vmqctl('config', 'save', saved)
+    for file in (full, saved):
+        assert vmqd.vmqctl('config', 'diff', file) == ''
+    for v in vports:
+        del v['filters']
+    vmqd.vmqctl('config', 'apply', written('empty.yaml'))
+    assert count() == (1024, 0)
+    vmqd.vmqctl('config', 'apply', saved)
+    assert count() == (1024, 65536)
+    assert vmqd.vmqctl('config', 'diff', saved) == ''

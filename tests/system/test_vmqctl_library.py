@@ -210,9 +210,9 @@ def test_params_that_are_no_object(params):
 
 def test_request_too_long():
     with FakeVmqd({'a': 1}) as d, Client(d.path) as k:
-        assert k.call('a', json.dumps({'x': 'y' * 1048576}))[0] == -errno.EMSGSIZE
+        assert k.call('a', json.dumps({'x': 'y' * (16 << 20)}))[0] == -errno.EMSGSIZE
         assert k.call('a') == (0, 1)
-        longest = 1048576 - len('{"jsonrpc":"2.0","id":3,"method":"a","params":{"x":""}}\n')
+        longest = (16 << 20) - len('{"jsonrpc":"2.0","id":3,"method":"a","params":{"x":""}}\n')
         assert k.call('a', json.dumps({'x': 'y' * longest})) == (0, 1)
         assert k.call('a', json.dumps({'x': 'y' * (longest + 1)}))[0] == -errno.EMSGSIZE
 

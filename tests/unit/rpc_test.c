@@ -255,6 +255,28 @@ static void not_json(void **state)
 	}
 }
 
+/* As many values as a configuration file may hold; commas in text are none. */
+static void values_are_bounded(void **state)
+{
+	static const char head[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\",\"params\":{\"x\":\"\\\",[[{{\",\"y\":[";
+	const unsigned in_head = 7; /* four members, then two, and the list is one of them */
+	char *line = malloc(sizeof head + 2 * RPC_MAX_VALUES + 8), *a;
+	size_t len;
+
+	(void)state;
+	for (unsigned more = 0; more < 2; more++) {
+		size_t n = (size_t)sprintf(line, "%s", head);
+
+		for (unsigned i = in_head + 1; i < RPC_MAX_VALUES + more; i++, n += 2)
+			memcpy(line + n, "1,", 2);
+		n += (size_t)sprintf(line + n, "1]}}");
+		a = rpc_answer(&rpc, NULL, line, n, &len);
+		assert_int_equal(code_of(a), more ? -32600 : -32602); /* read, and x is no parameter of it */
+		free(a);
+	}
+	free(line);
+}
+
 /* What somebody wrote is repeated in sentences, and may be cut in the middle of a character: still an answer. */
 static void cut_characters(void **state)
 {
@@ -423,7 +445,7 @@ static void too_long_a_line(void **state)
 	const char *a;
 
 	memset(spaces, ' ', sizeof spaces);
-	for (unsigned i = 0; i < 16; i++) {
+	for (unsigned i = 0; i < RPC_MAX_REQUEST / sizeof spaces; i++) {
 		assert_int_equal(write(f->fd, spaces, sizeof spaces), sizeof spaces);
 		settle(f);
 	}
@@ -451,6 +473,54 @@ static void long_line(void **state)
 	}
 	free(line);
 	assert_string_equal(take(f, f->fd), COUNTED(1));
+}
+
+/* Spaces and no newline: as many as any client may send, and one more. */
+static void begin_long_line(struct fixture *f, int fd)
+{
+	static char spaces[65536];
+
+	memset(spaces, ' ', sizeof spaces);
+	for (unsigned i = 0; i < SERVER_LONG_LINE / sizeof spaces; i++) {
+		assert_int_equal(write(fd, spaces, sizeof spaces), sizeof spaces);
+		settle(f);
+	}
+	assert_int_equal(write(fd, spaces, 1), 1);
+	settle(f);
+}
+
+/* A few at a time may send more than 1 MiB; another is told so, and has its turn when one of them is done. */
+static void few_long_lines_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	int fd[SERVER_MAX_LONG], other = connect_one(f);
+
+	for (unsigned i = 0; i < SERVER_MAX_LONG; i++) {
+		fd[i] = connect_one(f);
+		begin_long_line(f, fd[i]);
+		assert_string_equal(take(f, fd[i]), "");
+	}
+	begin_long_line(f, other);
+	assert_int_equal(code_of(take(f, other)), STACK_REFUSED);
+	assert_string_equal(take(f, other), "gone");
+	(void)close(other);
+	/* what others send meanwhile is not long, and is answered */
+	put(f->fd, COUNT);
+	assert_string_equal(take(f, f->fd), COUNTED(1));
+	/* one is done, its connection stays; one is gone */
+	put(fd[0], COUNT);
+	assert_string_equal(take(f, fd[0]), COUNTED(2));
+	(void)close(fd[1]);
+	settle(f);
+	fd[1] = connect_one(f);
+	for (unsigned i = 0; i < 2; i++) {
+		begin_long_line(f, fd[i]);
+		put(fd[i], COUNT);
+		assert_int_equal(code_of(take(f, fd[i])), 0);
+	}
+	for (unsigned i = 0; i < SERVER_MAX_LONG; i++)
+		(void)close(fd[i]);
+	settle(f);
 }
 
 /* Who does not read is asked nothing further: requests wait, and are answered when he reads again. */
@@ -647,6 +717,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(not_json),
+		cmocka_unit_test(values_are_bounded),
 		cmocka_unit_test(cut_characters),
 		cmocka_unit_test(answers_are_bounded),
 		cmocka_unit_test(commit_before_the_answer),
@@ -655,6 +726,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_long_a_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(few_long_lines_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(events, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_closed_monitor, setup, teardown),
