@@ -54,7 +54,8 @@ struct port_tx_frame {
 	X(rx_runt)	/* shorter than an Ethernet header */                                                         \
 	X(rx_too_long)	/* longer than PORT_MAX_FRAME or cut by the kernel */                                         \
 	X(rx_no_buffer) /* lost by the kernel or the device for want of a buffer (as far as it tells) */              \
-	X(tx_error)	/* refused by the kernel for another reason than a full queue */
+	X(tx_error)	/* refused by the kernel for another reason than a full queue */                              \
+	X(tx_dropped)	/* taken, and dropped by the device: its queueing discipline, a tc filter, a veth's full far end */
 
 struct port_counters {
 #define X(name) uint64_t name;

@@ -12,11 +12,16 @@
  *		for (u32 i = 0; i < area->n && i < PORT_BURST; i++) {
  *			u32 len = area->len[i];
  *
- *			if (len < ETH_HLEN || len > SLOT ||
- *			    (skb->len != len && bpf_skb_change_tail(skb, len, 0)) ||
- *			    bpf_skb_store_bytes(skb, 0, area->frames + i * SLOT, len, 0) ||
- *			    bpf_clone_redirect(skb, IFINDEX, 0))
+ *			u64 rc = -1;
+ *
+ *			if (len >= ETH_HLEN && len <= SLOT &&
+ *			    (skb->len == len || !bpf_skb_change_tail(skb, len, 0)) &&
+ *			    !bpf_skb_store_bytes(skb, 0, area->frames + i * SLOT, len, 0))
+ *				rc = bpf_clone_redirect(skb, IFINDEX, 0);
+ *			if (rc > XMIT_DROPPED)                          an error, as a negative number
  *				area->refused++;
+ *			else if (rc)
+ *				area->dropped++;
  *		}
  *		area->n = 0;
  *		return TCX_DROP;
@@ -47,11 +52,14 @@
 #define TCX_DROP    2
 #define TCX_FIRST   (1u << 3) /* BPF_F_BEFORE, none: before all programs that are there */
 #define PROG_NAME   "vmq_send"
+#define XMIT_DROPPED 0x0f /* NET_XMIT_…, of frames that were dropped, up to here (the kernel's NET_XMIT_MASK) */
 #define SEND_BUFFER (4 << 20)
 #define FRAME_MAX   4096u
 
 struct tc_area {
-	uint32_t n, refused; /* frames: to send, which the program sets to 0; not sent */
+	uint32_t n;	  /* frames to send; the program sets it to 0 */
+	uint32_t refused; /* not sent, */
+	uint32_t dropped; /* or sent, and dropped by what is at the device: its queueing discipline, a filter, the far end's queue */
 	uint32_t len[PORT_BURST];
 	_Alignas(64) uint8_t frames[]; /* PORT_BURST slots */
 };
@@ -82,18 +90,21 @@ static int load(const struct tc_send *t, int map_fd, uint64_t cookie)
 		JUMP_NE0(R1, 2), MOV_IMM(R0, TCX_NEXT), EXIT(),
 		MOV_IMM(R8, 0),
 		/* the loop */
-		LOAD(BPF_W, R1, R7, AREA(n)), JUMP_GE(R8, R1, 35), JUMP_GE_IMM(R8, PORT_BURST, 34),
+		LOAD(BPF_W, R1, R7, AREA(n)), JUMP_GE(R8, R1, 40), JUMP_GE_IMM(R8, PORT_BURST, 39),
 		MOV(R1, R8), MUL_IMM(R1, 4), MOV(R2, R7), ADD(R2, R1), LOAD(BPF_W, R9, R2, AREA(len)),
-		JUMP_LT_IMM(R9, ETH_HLEN, 23), JUMP_GT_IMM(R9, size, 22),
+		JUMP_LT_IMM(R9, ETH_HLEN, 28), JUMP_GT_IMM(R9, size, 27),
 		LOAD(BPF_W, R1, R6, CTX(len)), JUMP_EQ(R1, R9, 5),
-		MOV(R1, R6), MOV(R2, R9), MOV_IMM(R3, 0), CALL(BPF_FUNC_skb_change_tail), JUMP_NE0(R0, 15),
+		MOV(R1, R6), MOV(R2, R9), MOV_IMM(R3, 0), CALL(BPF_FUNC_skb_change_tail), JUMP_NE0(R0, 20),
 		MOV(R1, R6), MOV_IMM(R2, 0), MOV(R3, R8), MUL_IMM(R3, size), ADD(R3, R7), ADD_IMM(R3, AREA(frames)),
-		MOV(R4, R9), MOV_IMM(R5, 0), CALL(BPF_FUNC_skb_store_bytes), JUMP_NE0(R0, 5),
-		MOV(R1, R6), MOV_IMM(R2, t->ifindex), MOV_IMM(R3, 0), CALL(BPF_FUNC_clone_redirect), JUMP_EQ0(R0, 3),
+		MOV(R4, R9), MOV_IMM(R5, 0), CALL(BPF_FUNC_skb_store_bytes), JUMP_NE0(R0, 10),
+		MOV(R1, R6), MOV_IMM(R2, t->ifindex), MOV_IMM(R3, 0), CALL(BPF_FUNC_clone_redirect), JUMP_EQ0(R0, 8),
+		JUMP_GT_IMM(R0, XMIT_DROPPED, 4),
+		/* dropped */
+		LOAD(BPF_W, R1, R7, AREA(dropped)), ADD_IMM(R1, 1), STORE(BPF_W, R7, AREA(dropped), R1), JUMP(3),
 		/* refused */
 		LOAD(BPF_W, R1, R7, AREA(refused)), ADD_IMM(R1, 1), STORE(BPF_W, R7, AREA(refused), R1),
 		/* the next */
-		ADD_IMM(R8, 1), JUMP(-37),
+		ADD_IMM(R8, 1), JUMP(-42),
 		/* the end */
 		STORE0(BPF_W, R7, AREA(n)), MOV_IMM(R0, TCX_DROP), EXIT(),
 	};
@@ -226,28 +237,37 @@ static ssize_t send_one(const struct tc_send *t, const uint8_t *frame, uint32_t 
 	return sendto(t->socket_fd, frame, len, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof to);
 }
 
-/* Sends the frames in the first n slots, which have one EtherType. Have they been taken? Then *refused of them were not sent. */
-static bool send_slots(struct tc_send *t, unsigned n, unsigned *refused)
+/* What became of frames that were taken, if they are not on their way. */
+struct lost {
+	unsigned refused, dropped;
+};
+
+/* Sends the frames in the first n slots, which have one EtherType. Have they been taken? */
+static bool send_slots(struct tc_send *t, unsigned n, struct lost *lost)
 {
 	static const uint8_t any[ETH_ZLEN]; /* no header of any protocol: the kernel then assumes nothing about the frames' */
 	ssize_t sent;
 
-	*refused = 0;
+	*lost = (struct lost){ 0 };
 	/* A single frame needs no copy, unless it has more tags than a packet socket lets through at its length. */
 	if (n == 1) {
 		sent = send_one(t, slot(t, 0), t->area->len[0]);
-		*refused = sent < 0;
+		lost->dropped = sent < 0 && errno == ENOBUFS;
+		lost->refused = sent < 0 && errno != ENOBUFS;
 		if (sent >= 0 || errno != EMSGSIZE)
 			return sent >= 0 || errno != EAGAIN;
 	}
+	*lost = (struct lost){ 0 };
 	__atomic_store_n(&t->area->refused, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->area->dropped, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&t->area->n, n, __ATOMIC_RELEASE);
 	sent = send_one(t, any, sizeof any);
 	if (__atomic_exchange_n(&t->area->n, 0, __ATOMIC_ACQ_REL) == 0) {
-		*refused = __atomic_load_n(&t->area->refused, __ATOMIC_RELAXED);
+		lost->refused = __atomic_load_n(&t->area->refused, __ATOMIC_RELAXED);
+		lost->dropped = __atomic_load_n(&t->area->dropped, __ATOMIC_RELAXED);
 		return true;
 	}
-	*refused = n;
+	lost->refused = n;
 	/* Sent as it is, or dropped before it came to the program: that one is off, or a filter is in its way. */
 	if (sent >= 0 || errno == ENOBUFS) {
 		__atomic_store_n(&t->gone, true, __ATOMIC_RELAXED);
@@ -261,12 +281,13 @@ unsigned tc_send_burst(struct tc_send *t, const struct port_tx_frame *f, unsigne
 	unsigned taken = 0;
 
 	while (taken < n) {
-		unsigned slots, too_long, refused = 0, used = fill_slots(t, f + taken, n - taken, &slots, &too_long);
+		unsigned slots, too_long, used = fill_slots(t, f + taken, n - taken, &slots, &too_long);
+		struct lost lost = { 0 };
 
-		if (slots > 0 && !send_slots(t, slots, &refused))
+		if (slots > 0 && !send_slots(t, slots, &lost))
 			break;
-		for (unsigned i = 0; i < too_long + refused; i++)
-			port_count(&counts->tx_error);
+		port_count_n(&counts->tx_error, too_long + lost.refused);
+		port_count_n(&counts->tx_dropped, lost.dropped);
 		taken += used;
 	}
 	return taken;

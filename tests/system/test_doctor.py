@@ -184,7 +184,7 @@ PROVOKED = {
     'xdp_mtu': ('wrong', 'eth1 has MTU 3000 now; .* made for 1770', 'ip link set eth1 mtu 1770',
                 lambda c: (c.port.update(mtu=3000, mtu_max=1770), file('net/vmq0', 'mtu 3000\naddress on')(c))),
     'mtu': ('warning', 'of eth1 is 1500, that of vmq0 is 9000', 'ip link set vmq0 mtu 1500', file('net/vmq0', 'mtu 9000')),
-    'wire_loss': ('warning', r'wire lost 7 frames in the last 45 s: they came while .* \(rx_no_buffer\)', 'cpu plan', lambda c: lost(c.wire, 'rx_no_buffer', 9, 7, 3, 'port')),
+    'wire_loss': ('warning', r'wire eth1 lost 7 frames in the last 45 s: they came while .* \(rx_no_buffer\)', 'cpu plan', lambda c: lost(c.wire, 'rx_no_buffer', 9, 7, 3, 'port')),
     'host_link': ('note', 'vmq0 is down', 'ip link set vmq0 up', lambda c: c.host.update(link=False)),
     'host_address': ('note', 'without an address', 'ip addr add', file('net/vmq0', 'mtu 1500\naddress off')),
     'promiscuous': ('note', 'vmq0 is promiscuous', 'promisc off', lambda c: c.host.update(promiscuous=True)),
@@ -344,7 +344,7 @@ def test_what_the_wire_lost_before(tmp_path):
     lost(c.wire, 'rx_runt', 2, 0, 200000, 'port')
     status, result = c.run('wire_loss')
     [[f]] = [x['findings'] for x in result['checks']]
-    assert status == 0 and f['verdict'] == 'note' and 'wire lost 2 frames, the last 30 s ago: they were longer' in f['text']
+    assert status == 0 and f['verdict'] == 'note' and 'wire eth1 lost 2 frames, the last 30 s ago: they were longer' in f['text']
 
 
 @pytest.mark.parametrize('gid,verdict', [(900, 'ok'), (0, 'ok'), (7, 'warning')])

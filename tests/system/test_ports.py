@@ -149,6 +149,31 @@ def test_capture_files_as_the_wire():
 
 
 
+def switch_that_sends_bursts(sw):
+    """With VPort a's VM, on n0."""
+    d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': {'driver': 'auto', 'device': 'n0'}, 'vports': VPORTS}]}, netns=sw)
+    shown = d.call('switch.show')['switches'][0]['port']['describe']
+    if 'bursts sent by tc' not in shown:
+        pytest.skip(f'Linux 6.8 is needed: {shown}')
+    a = vufront.VuFront(d.path('a'))
+    d.wait_running('a')
+    return d, a
+
+
+def test_what_the_device_drops_has_a_name():
+    """Frames that its queueing discipline has no room for: sent by vmqd without an error, and counted all the same."""
+    sw, far = netns.NetNS('sw'), netns.NetNS('far')
+    netns.veth(sw, 'n0', far, 'w0')
+    d, a = switch_that_sends_bursts(sw)
+    assert d.wire()['port'] == {'rx_runt': 0, 'rx_too_long': 0, 'rx_no_buffer': 0, 'tx_error': 0, 'tx_dropped': 0}
+    sw.run('tc', 'qdisc', 'add', 'dev', 'n0', 'root', 'tbf', 'rate', '8kbit', 'burst', '1600', 'limit', '8000')
+    a.send([frame(FAR, A, n, size=1400) for n in range(60)])
+    a.sent()
+    procs.wait_for(lambda: d.wire()['port']['tx_dropped'] > 40, 10, 'dropped frames')
+    _, said, _ = d.vmqctl('doctor', 'wire_loss', check=False)
+    assert d.wire()['port']['tx_error'] == 0 and "ext0's wire n0 lost" in said and '(tx_dropped)' in said and 'tc -s qdisc show dev DEVICE' in said
+
+
 def test_bursts_to_a_veth_go_out_by_a_program_at_its_egress():
     """The far end gets them in order and unchanged, whatever is in between; who looks on at our own end sees them; what others send
     there is left alone, while vmqd runs and when it was killed."""
@@ -156,12 +181,7 @@ def test_bursts_to_a_veth_go_out_by_a_program_at_its_egress():
     netns.veth(sw, 'n0', far, 'w0')
     wire, near, other = netns.RawPort(far, 'w0'), netns.RawPort(sw, 'n0'), netns.RawPort(sw, 'n0')
     near.see_outgoing()
-    d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': {'driver': 'auto', 'device': 'n0'}, 'vports': VPORTS}]}, netns=sw)
-    shown = d.call('switch.show')['switches'][0]['port']['describe']
-    if 'bursts sent by tc' not in shown:
-        pytest.skip(f'Linux 6.8 is needed: {shown}')
-    a = vufront.VuFront(d.path('a'))
-    d.wait_running('a')
+    d, a = switch_that_sends_bursts(sw)
     sent = [frame(FAR, A, n)[:12] + kind + bytes([n]) * (46 + n * size) for n, (kind, size) in
             enumerate([(b'\x08\x00', 20), (b'\x08\x00', 1), (b'\x08\x06', 0), (b'\x86\xdd', 21)] * 15)]
     a.send(sent)

@@ -287,19 +287,22 @@ void check_wire_loss(struct doctor *d)
 		  "ethtool -K DEVICE gro off lro off, MTU 9000 at most" },
 		{ "rx_runt", "were shorter than an Ethernet header",
 		  "the device's driver, or what is at the other end" },
-		{ "tx_error", "were refused by the kernel when sent, for instance longer than the MTU",
-		  "ip link set DEVICE mtu N" },
+		{ "tx_error", "were refused by the kernel when sent: longer than the MTU, or the device was down",
+		  "one MTU in the VMs and on the wire: ip link set DEVICE mtu N" },
+		{ "tx_dropped", "were dropped by the device itself: its queueing discipline, a tc filter, or a veth's full far end",
+		  "tc -s qdisc show dev DEVICE; tc -s filter show dev DEVICE egress; else what is at the far end is too slow" },
 	};
-	const json_t *w;
+	const json_t *w, *sw;
 
 	DOCTOR_EACH(d->stats, "wires", w) {
+		sw = doctor_find(json_object_get(d->switches, "switches"), "adapter", doctor_text(w, "adapter"));
 		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 			struct doctor_loss loss;
 
 			if (!doctor_loss(w, "port", rows[i].counter, 0, &loss))
 				continue;
-			doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "adapter %s's wire lost %s: they %s (%s)",
-				   doctor_text(w, "adapter"), loss.text, rows[i].cause, rows[i].counter);
+			doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "adapter %s's wire %s lost %s: they %s (%s)",
+				   doctor_text(w, "adapter"), wire_of(sw), loss.text, rows[i].cause, rows[i].counter);
 			doctor_mend(d, "%s", rows[i].mend);
 		}
 	}
