@@ -10,6 +10,7 @@
 #include "schema/schema.h"
 #include "schema/yamlout.h"
 #include "vmqctl/cmd.h"
+#include "vmqctl/comments.h"
 #include "vmqctl/config_file.h"
 #include "vmqctl/table.h"
 
@@ -354,6 +355,35 @@ static bool may_replace(const struct session *s)
 	return false;
 }
 
+/* With the comments of the file that it replaces; takes `text`. NULL after a sentence. */
+static char *with_comments(const struct session *s, char *text)
+{
+	size_t size;
+	char *old = s->file.path ? config_file_text(&s->file, &size) : NULL, *with;
+	unsigned gone = 0;
+
+	if (s->file.path && !old) {
+		free(text);
+		return NULL;
+	}
+	if (!old || !memchr(old, '#', size)) {
+		free(old);
+		return text;
+	}
+	with = comments_carry(old, size, text, &gone);
+	free(old);
+	if (gone)
+		(void)fprintf(stderr, "vmqctl: %s: %u comments on what is gone are gone, too\n", s->file.name, gone);
+	if (!with && is_on(s, "overwrite")) {
+		(void)fprintf(stderr, "vmqctl: %s: its comments could not be kept\n", s->file.name);
+		return text;
+	}
+	if (!with)
+		(void)fprintf(stderr, "vmqctl: %s: its comments cannot be kept; overwrite on writes it without them\n", s->file.name);
+	free(text);
+	return with;
+}
+
 /* vmqd's own file: it declares what runs from now on. */
 static int declare(struct session *s, const char *name, json_t *config)
 {
@@ -383,6 +413,7 @@ static int save(struct session *s, const char *name)
 		return CMD_REFUSED;
 	config = running(s, false, &code);
 	text = config ? as_yaml(config) : NULL;
+	text = text ? with_comments(s, text) : NULL;
 	if (config && !text)
 		code = CMD_REFUSED;
 	if (text)

@@ -94,6 +94,18 @@ int config_file_read(const char *name, struct config_file *out)
 	return code;
 }
 
+char *config_file_text(const struct config_file *f, size_t *size)
+{
+	int fd = open(f->path, O_RDONLY | O_CLOEXEC);
+	char *text = fd >= 0 ? slurp(fd, size) : NULL;
+
+	if (!text)
+		(void)failed(f->name, "cannot be read");
+	if (fd >= 0)
+		(void)close(fd);
+	return text;
+}
+
 void config_file_free(struct config_file *f)
 {
 	free(f->name);

@@ -22,6 +22,8 @@ struct config_file {
 int config_file_read(const char *name, struct config_file *out);
 /* Only which file it is and what state it is in; all of that NULL when there is none. */
 int config_file_look(const char *name, struct config_file *out);
+/* The text of one that was looked at, not longer than one is read; NULL after a sentence. */
+char *config_file_text(const struct config_file *f, size_t *size);
 void config_file_free(struct config_file *f);
 /* Replaces or makes the file: beside it, synchronized, renamed. Mode and owner stay what they were. */
 int config_file_write(const struct config_file *f, const char *text);

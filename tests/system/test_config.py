@@ -474,9 +474,44 @@ def test_save_writes_what_runs(switch):
     d.vmqctl('config', 'save', d.dir + '/new.yaml')
     for path in (d.config_path, other, d.dir + '/new.yaml'):
         with open(path) as f:
-            assert f.read() == d.vmqctl('config')
+            assert f.read() == d.vmqctl('config') + (path == d.config_path) * '# mine\n'
     status, _, err = d.vmqctl('config', 'save', '/nowhere/x', check=False)
     assert status == 1 and 'no new file can be made beside it' in err
+
+
+def test_save_keeps_comments(switch):
+    """One above each line and one behind it: all are where they were, but for those on a VPort that is gone."""
+    s = switch(VPORTS)
+    d = s.start()
+    plain = d.vmqctl('config').splitlines()
+    with open(d.config_path, 'w') as f:
+        f.write('# the head\n\n' + ''.join(f'{" " * (len(x) - len(x.lstrip()))}# above {x.strip()}\n{x}  # behind {x.strip()}\n' for x in plain) + '# the end\n')
+    d.vmqctl('config', 'apply')
+    d.call('vport.set', name='web3', moderation='off')
+    d.call('vport.del', name='web2')
+    d.call('vport.add', name='extra', mac=MAC % (1, 1))
+    status, out, err = d.vmqctl('config', 'save', check=False)
+    first = next(i for i, x in enumerate(plain) if 'web2' in x)
+    last = next(i for i, x in enumerate(plain) if 'web3' in x)
+    assert (status, out, err) == (0, '', f'vmqctl: {d.config_path}: {2 * (last - first)} comments on what is gone are gone, too\n')
+    with open(d.config_path) as f:
+        saved = f.read().splitlines()
+    assert saved[:2] == ['# the head', ''] and saved[-1] == '# the end'
+    for x in plain[:first] + plain[last:]:
+        at = [i for i, y in enumerate(saved) if y == f'{x}  # behind {x.strip()}']
+        assert len(at) == 1 and saved[at[0] - 1].strip() == f'# above {x.strip()}', x
+    assert [x.split('  # ')[0] for x in saved[2:] if not x.lstrip().startswith('#')] == d.vmqctl('config').splitlines()
+    assert diff(d)['same']
+    d.vmqctl('config', 'save')
+    with open(d.config_path) as f:
+        assert f.read().splitlines() == saved
+    # a file that nobody can read as one keeps nothing, and nothing is lost without a word
+    with open(d.config_path, 'w') as f:
+        f.write('vports: [ # what was that\n')
+    status, _, err = d.vmqctl('config', 'save', 'overwrite', 'on', check=False)
+    assert status == 0 and err == f'vmqctl: {d.config_path}: its comments could not be kept\n'
+    with open(d.config_path) as f:
+        assert f.read() == d.vmqctl('config')
 
 
 # ---- any to any ----
