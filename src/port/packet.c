@@ -52,6 +52,8 @@
 #define EMPTY_BURSTS 64u
 /* What may wait in the device's own queue, and in the socket's for want of room in a slot. */
 #define SEND_BUFFER (4 << 20)
+/* When the device drops so many frames in a row, its queue is full. */
+#define DROPS_WHEN_FULL 8u
 #define RECEIVE_BUFFER (8 << 20)
 #define LARGE_BUFFERS 64u
 #define LARGE_HEADROOM 64u
@@ -481,7 +483,7 @@ static unsigned packet_tx_burst(struct port *port, const struct port_tx_frame *f
 {
 	static const struct virtio_net_hdr finished;
 	struct packet_port *p = (struct packet_port *)port;
-	unsigned done = 0;
+	unsigned done = 0, dropped = 0; /* dropped: the last ones of those done, in a row */
 
 	if (n > PORT_BURST)
 		n = PORT_BURST;
@@ -493,16 +495,24 @@ static unsigned packet_tx_burst(struct port *port, const struct port_tx_frame *f
 	while (done < n) {
 		int sent = sendmmsg(p->fd, p->msgs + done, n - done, MSG_DONTWAIT);
 
-		if (sent > 0) {
-			done += (unsigned)sent;
+		if (sent <= 0 && errno == ENOBUFS && dropped + 1 == DROPS_WHEN_FULL)
+			return done - dropped;
+		if (sent <= 0 && errno == EAGAIN)
+			break;
+		if (sent <= 0 && errno == ENOBUFS) { /* by a filter, which may let the next one pass */
+			dropped++;
+			done++;
 			continue;
 		}
-		if (errno == EAGAIN || errno == ENOBUFS)
-			break;
-		/* The first of the rest is refused: too long for the device, or the device is down. */
-		port_count(&p->counts.tx_error);
-		done++;
+		port_count_n(&p->counts.tx_dropped, dropped);
+		dropped = 0;
+		if (sent <= 0) { /* the first of the rest is refused: too long for the device, or the device is down */
+			port_count(&p->counts.tx_error);
+			sent = 1;
+		}
+		done += (unsigned)sent;
 	}
+	port_count_n(&p->counts.tx_dropped, dropped);
 	return done;
 }
 

@@ -571,7 +571,7 @@ static void test_xdp_others_send(void **state)
 }
 
 /* Who filters at the device's egress sees each frame as what it is, in bursts as alone, and drops only what he means. */
-static void test_xdp_egress_filter(void **state)
+static void test_egress_filter(void **state)
 {
 	struct bench b = setup(*state);
 	static const bool arp[] = { 0, 0, 1, 0, 1, 1, 1, 0 };
@@ -582,7 +582,7 @@ static void test_xdp_egress_filter(void **state)
 	struct far near = { .fd = -1 };
 	struct port_counters c;
 
-	if (!strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
+	if (strcmp(b.wire->driver, "xdp") == 0 && !strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
 		skip();
 	far_open(&near, net.near_path, "near0");
 	far_drop(&near, ETH_P_ARP);
@@ -720,6 +720,29 @@ static void test_xdp_device_queue_full(void **state)
 	teardown(&b);
 }
 
+/* A device's queue that is full: not taken is what it dropped, and what is behind that. */
+static void test_packet_device_queue_full(void **state)
+{
+	struct bench b = setup(*state);
+	static uint8_t frame[1514];
+	struct iovec iov[2];
+	struct port_tx_frame tx[PORT_BURST];
+	struct port_counters c;
+
+	shell("tc -n %s qdisc add dev near0 root tbf rate 8kbit burst 1600 limit 8000", net.near); /* one frame, and five */
+	make_frame(frame, sizeof frame, 3, TEST_TYPE);
+	copies(tx, PORT_BURST, iov, frame, sizeof frame);
+	assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), 6);
+	assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), 0);
+	b.port->ops->counters(b.port, &c);
+	assert_int_equal(c.tx_dropped + c.tx_error, 0);
+	shell("tc -n %s qdisc del dev near0 root", net.near);
+	make_frame(frame, sizeof frame, 4, TEST_TYPE);
+	assert_int_equal(port_send(b.port, frame, sizeof frame), 1);
+	assert_true(comes_to_far(&b, frame, sizeof frame));
+	teardown(&b);
+}
+
 static int net_up(void **state)
 {
 	(void)state;
@@ -775,7 +798,9 @@ static const struct {
 	{ "xdp: queue full", test_xdp_queue_full, &wires[3] },
 	{ "xdp: device's queue full", test_xdp_device_queue_full, &wires[3] },
 	{ "xdp: others send", test_xdp_others_send, &wires[3] },
-	{ "xdp: filter at the egress", test_xdp_egress_filter, &wires[3] },
+	{ "xdp: filter at the egress", test_egress_filter, &wires[3] },
+	{ "packet: filter at the egress", test_egress_filter, &wires[1] },
+	{ "packet: device's queue full", test_packet_device_queue_full, &wires[1] },
 	{ "xdp: program taken off", test_xdp_program_taken_off, &wires[3] },
 	{ "packet: queue full", test_packet_queue_full, &wires[1] },
 };
