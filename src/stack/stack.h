@@ -94,6 +94,9 @@ struct stack_vport_want {
 	unsigned cpu;
 	unsigned queue_pairs;
 	bool on_vf; /* a VF is allocated for it; its address is the first filter's that is no group's */
+	/* Not activated until its VM's rings start: its filters claim nothing, and what is for the VM finds it where it still
+	 * is. Means nothing on a VF, whose VPort is active from its birth, and for a VM queue. */
+	bool awaits_vm;
 	uint32_t moderation; /* NDIS_NIC_SWITCH_VPORT_INTERRUPT_MODERATION */
 	struct stack_policy policy;
 	struct stack_tuning tuning;
@@ -220,7 +223,7 @@ int stack_switch_del(struct stack_adapter *a, struct stack_error *e);
  * whose filters do not move; what it lacks is refused in these words.
  */
 
-/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation; or nothing of it. On a VF: ALLOCATE_VF first,
+/* CREATE_VPORT, policy, SET_FILTER for each filter, the endpoint, activation (unless it awaits its VM), RSS; or nothing of it. On a VF: ALLOCATE_VF first,
  * and no activation, since the VPort of a VF is active from its birth. A VM queue: ALLOCATE_QUEUE, policy, SET_FILTER, the
  * endpoint, QUEUE_ALLOCATION_COMPLETE. */
 int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want, struct stack_vport **out,
@@ -253,6 +256,7 @@ bool stack_vport_is_queue(const struct stack_vport *v);
 const char *stack_vport_socket(const struct stack_vport *v); /* empty: the default VPort */
 enum stack_socket_mode stack_vport_socket_mode(const struct stack_vport *v);
 bool stack_vport_cpu_chosen(const struct stack_vport *v); /* a person said which CPU; else plans may change it */
+bool stack_vport_awaits_vm(const struct stack_vport *v);  /* not activated; stack_vport_set with set_active does it */
 /* What open_endpoint wants to find again; NULL at first. */
 void stack_vport_set_endpoint(struct stack_vport *v, void *endpoint);
 void *stack_vport_endpoint(const struct stack_vport *v);

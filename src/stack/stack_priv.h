@@ -37,6 +37,7 @@ struct stack_vport {
 	unsigned queue_pairs;
 	struct stack_rss rss;
 	bool spread; /* RSS is on */
+	bool awaits_vm; /* not activated yet, and RSS not asked for: the contract has it for active VPorts only */
 	bool on_vf;
 	uint16_t vf;
 	char socket[STACK_PATH_SIZE];

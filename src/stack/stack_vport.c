@@ -78,6 +78,17 @@ static int activate(struct stack_vport *v, struct stack_error *e)
 								     : stack_req_complete_queue(v->adapter, v->id, e);
 }
 
+/* From here on it moves frames. */
+static int begin(struct stack_vport *v, struct stack_error *e)
+{
+	if (!v->on_vf && activate(v, e) < 0)
+		return -1;
+	if (!stack_rss_default(&v->rss))
+		return stack_rss_apply(v, &v->rss, v->cpu, v->queue_pairs, e);
+	stack_rss_try(v);
+	return 0;
+}
+
 /* From here on it is found by name and id. */
 static void enlist(struct stack_vport *v)
 {
@@ -169,6 +180,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	v->cpu_chosen = want->cpu_given && !want->cpu_by_plan;
 	v->queue_pairs = want->queue_pairs;
 	v->rss = want->rss;
+	v->awaits_vm = want->awaits_vm && !want->on_vf && stack_adapter_model(a) == STACK_MODEL_SWITCH;
 	if (stack_rss_cpu(&v->rss, v->cpu_chosen, &v->cpu, e) < 0)
 		goto none;
 	stack_rss_affinity(s, &v->rss, v->cpu, v->queue_pairs, &cpus);
@@ -189,11 +201,7 @@ int stack_vport_add(struct stack_adapter *a, const struct stack_vport_want *want
 	if (s->ops->open_endpoint(s->ctx, v, e) < 0)
 		goto undo;
 	endpoint = true;
-	if (!v->on_vf && activate(v, e) < 0)
-		goto undo;
-	if (stack_rss_default(&v->rss))
-		stack_rss_try(v);
-	else if (stack_rss_apply(v, &v->rss, v->cpu, v->queue_pairs, e) < 0)
+	if (!v->awaits_vm && begin(v, e) < 0)
 		goto undo;
 	stack_event(v, "vport_added", NULL);
 	for (size_t i = 0; i < nmade; i++)
@@ -348,7 +356,7 @@ static int prepare_rss(struct stack_vport *v, const struct place *to, bool *earl
 	struct stack_rss now = to->rss;
 	int rc = 0;
 
-	*early = (v->on_vf && to->cpu != v->cpu) || to->queue_pairs < v->queue_pairs || (to->spreads && !to->rss.off && to->queue_pairs > 1);
+	*early = !v->awaits_vm && ((v->on_vf && to->cpu != v->cpu) || to->queue_pairs < v->queue_pairs || (to->spreads && !to->rss.off && to->queue_pairs > 1));
 	if (!*early)
 		return 0;
 	/* the VPort's affinity is still that of the CPUs it had: its own alone while RSS was off */
@@ -381,8 +389,9 @@ static void settle(struct stack_vport *v, const struct stack_vport_change *c, co
 		v->cpu_chosen = v->cpu_chosen || (c->set_cpu && !c->by_plan);
 		v->moved = v->moved && c->by_plan; /* a person's choice is nothing to be undone */
 	}
-	if (to->moves && !v->on_vf)
+	if ((to->moves && !v->on_vf && !v->awaits_vm) || (c->set_active && v->awaits_vm))
 		stack_rss_try(v);
+	v->awaits_vm = v->awaits_vm && !c->set_active;
 	if (c->let_plan)
 		v->cpu_chosen = false;
 	if (c->set_name) {
@@ -447,6 +456,11 @@ int stack_vport_del(struct stack_vport *v, struct stack_error *e)
 	stack_vf_release(v);
 	stack_vport_forget(v);
 	return 0;
+}
+
+bool stack_vport_awaits_vm(const struct stack_vport *v)
+{
+	return v->awaits_vm;
 }
 
 struct stack_vport *stack_vport_by_id(const struct stack_adapter *a, uint32_t id)

@@ -322,6 +322,8 @@ void vhost_pair_start(struct vhost_endpoint *ep, unsigned qp)
 	c.tx_used_gpa = used_gpa(ep, &tx->addr);
 	c.rx_event_gpa = gpa_of(ep, rx->addr.used, 0);
 	c.tx_event_gpa = gpa_of(ep, tx->addr.used, 0);
+	if (!p->told) /* else it goes on after a change */
+		vhost_tell(ep, &(struct vhost_event){ .type = VHOST_EVENT_STARTING, .qp = qp });
 	rc = nic_queue_start(ep->nic, ep->vport, qp, &c, &err);
 	if (rc && rc != -ETIMEDOUT) {
 		mark_broken(ep, qp, err.text[0] ? err.text : strerror(-rc));

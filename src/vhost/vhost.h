@@ -110,6 +110,7 @@ struct vhost_endpoint;
 enum vhost_event_type {
 	VHOST_EVENT_CONNECTED,    /* a front-end connected */
 	VHOST_EVENT_DISCONNECTED, /* it left or was closed; its queues are stopped, its memory is unmapped. `reason` */
+	VHOST_EVENT_STARTING,     /* queue pair `qp` is about to be served: nothing of its rings was looked at yet */
 	VHOST_EVENT_RUNNING,      /* queue pair `qp` is served by the data path now */
 	VHOST_EVENT_STOPPED,      /* queue pair `qp` is not served any more */
 	VHOST_EVENT_BROKEN,       /* queue pair `qp` is broken, `reason` says why; STOPPED came before if it ran */

@@ -58,6 +58,8 @@ json_t *document_of(const struct wish_vport *wish, bool here)
 	if (w->id)
 		(void)json_object_set_new(doc, "id", json_integer(w->id));
 	(void)json_object_set_new(doc, "cpu_auto", json_boolean(!w->cpu_given || w->cpu_by_plan));
+	if (w->awaits_vm)
+		(void)json_object_set_new(doc, "awaits_vm", json_true());
 	if (w->socket[0]) {
 		(void)json_object_set_new(doc, "socket", json_string(w->socket));
 		(void)json_object_set_new(doc, "socket_mode",
@@ -103,6 +105,7 @@ int document_wish(struct stack_vport *v, struct wish_vport *out, struct stack_er
 	w->socket_mode = stack_vport_socket_mode(v);
 	w->id = info.id;
 	w->on_vf = !info.is_queue && !info.on_pf;
+	w->awaits_vm = stack_vport_awaits_vm(v);
 	w->cpu_given = true;
 	w->cpu_by_plan = !stack_vport_cpu_chosen(v);
 	w->cpu = info.cpu;
@@ -165,6 +168,7 @@ int document_read(const json_t *doc, const char *run_dir, struct wish_vport *out
 	if (wish_vport_read(&p, run_dir, json_array_size(filters), out) < 0)
 		return -1;
 	(void)params_bool(&p, "cpu_auto", &out->want.cpu_by_plan);
+	(void)params_bool(&p, "awaits_vm", &out->want.awaits_vm);
 	out->want.id = id;
 	document_read_filters(filters, "", true, out, e);
 	if (params_close(&p) == 0)
@@ -214,6 +218,7 @@ static json_t *bare(const json_t *doc)
 	json_t *copy = json_copy((json_t *)doc);
 
 	(void)json_object_del(copy, "id");
+	(void)json_object_del(copy, "awaits_vm");
 	if (json_is_true(json_object_get(copy, "cpu_auto")))
 		(void)json_object_del(copy, "cpu");
 	(void)json_object_set_new(copy, "filters", bare_filters(json_object_get(doc, "filters")));

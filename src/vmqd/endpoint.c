@@ -55,6 +55,20 @@ static void announce(struct stack_vport *v, const uint8_t mac[6])
 		events_announced(v, mac);
 }
 
+/* The VPort was made before its VM came (migrate.import). Its filters claim frames from now on, before the first frame of the
+ * VM's is looked at; the state is stored with the next turn of the control thread's watch. */
+static void arrived(struct stack_vport *v)
+{
+	struct stack_error e;
+
+	if (!stack_vport_awaits_vm(v))
+		return;
+	if (stack_vport_set(v, &(struct stack_vport_change){ .set_active = true }, &e) < 0)
+		log_error("VPort %s: its VM is there, and it could not be activated: %s", stack_vport_name(v), e.err.text);
+	else
+		log_info("VPort %s: its VM is there: activated", stack_vport_name(v));
+}
+
 static void on_event(void *ctx, struct vhost_endpoint *ep, const struct vhost_event *ev)
 {
 	struct stack_vport *v = ctx;
@@ -66,6 +80,9 @@ static void on_event(void *ctx, struct vhost_endpoint *ep, const struct vhost_ev
 		break;
 	case VHOST_EVENT_DISCONNECTED:
 		events_vm(v, "vm_disconnected", ev->reason);
+		break;
+	case VHOST_EVENT_STARTING:
+		arrived(v);
 		break;
 	case VHOST_EVENT_RUNNING:
 		events_queue(v, "queue_started", ev->qp, NULL);

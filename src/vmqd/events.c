@@ -180,6 +180,7 @@ void events_vf_socket(const struct adapter *a, unsigned vf, uint32_t vport, cons
 		[VHOST_EVENT_CONNECTED] = "vm_connected",   [VHOST_EVENT_DISCONNECTED] = "vm_disconnected",
 		[VHOST_EVENT_RUNNING] = "queue_started",    [VHOST_EVENT_STOPPED] = "queue_stopped",
 		[VHOST_EVENT_BROKEN] = "queue_broken",      [VHOST_EVENT_ANNOUNCE] = NULL,
+		[VHOST_EVENT_STARTING] = NULL,
 	};
 	bool queue = ev->type == VHOST_EVENT_RUNNING || ev->type == VHOST_EVENT_STOPPED || ev->type == VHOST_EVENT_BROKEN;
 	json_t *e = names[ev->type] ? adapter_event(a, names[ev->type]) : NULL;

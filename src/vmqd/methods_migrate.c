@@ -319,6 +319,7 @@ int method_migrate_import(void *ctx, struct rpc_client *client, struct params *p
 	(void)client;
 	if (read_arrival(ctx, p, &a, e) < 0)
 		return -1;
+	a.wish.want.awaits_vm = true; /* until then others reach the VM where it is */
 	list = lacks(ctx, &a, e);
 	if (list && json_array_size(list) > 0)
 		rc = refuse(list, e);

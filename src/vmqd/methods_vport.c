@@ -57,6 +57,8 @@ static int describe_own(struct adapter *a, struct stack_vport *v, json_t *out, s
 		return -1;
 	(void)json_object_set_new(out, "origin", json_string(state_origin(v)));
 	(void)json_object_set_new(out, "cpu_auto", json_boolean(!stack_vport_cpu_chosen(v)));
+	if (stack_vport_awaits_vm(v))
+		(void)json_object_set_new(out, "awaits_vm", json_true());
 	(void)json_object_set_new(out, "source_check", json_boolean(policy.source_check));
 	(void)json_object_set_new(out, "vlan_check", json_boolean(policy.vlan_check));
 	(void)json_object_set_new(out, "all_multicast", json_boolean(policy.all_multicast));

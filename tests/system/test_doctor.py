@@ -188,7 +188,7 @@ PROVOKED = {
     'host_link': ('note', 'vmq0 is down', 'ip link set vmq0 up', lambda c: c.host.update(link=False)),
     'host_address': ('note', 'without an address', 'ip addr add', file('net/vmq0', 'mtu 1500\naddress off')),
     'promiscuous': ('note', 'vmq0 is promiscuous', 'promisc off', lambda c: c.host.update(promiscuous=True)),
-    'vm': ('note', 'web1 has no VM', 'path=/run/vmq/web1.sock', nobody_connected),
+    'vm': ('note', 'web1 has no VM: nobody is connected to /run/vmq/web1.sock', 'vport show web1 --libvirt', nobody_connected),
     'broken': ('wrong', 'web1 is broken: it lies', 'modprobe', lambda c: c.vport.update(status='broken: it lies')),
     'active': ('wrong', 'web1 is not activated', 'active on', lambda c: c.vport.update(state='deactivated')),
     'filters': ('warning', 'web1 has no filter', 'filter add web1', lambda c: c.vport.update(filters=0)),
@@ -274,6 +274,22 @@ def test_filters_for_groups_only(tmp_path, macs, verdict):
     if verdict == 'warning':
         [f] = found['findings']
         assert f'group addresses only ({macs[-1]}): frames for its VM alone' in f['text'] and f['mend'] == 'vmqctl filter add web1 mac MAC'
+
+
+def test_a_vport_that_awaits_its_vm(tmp_path):
+    """It moves no frame yet, and nothing is wrong with that."""
+    c = Case(tmp_path)
+    c.vport.update(state='deactivated', awaits_vm=True, status='connected')
+    checks = {x['check']: x for x in c.run('active', 'vm')[1]['checks']}
+    assert (checks['active']['verdict'], checks['vm']['verdict']) == ('note', 'ok')
+    assert 'vport del web1' in checks['active']['findings'][0]['mend']
+
+
+def test_memory_that_is_not_shared(tmp_path):
+    c = Case(tmp_path)
+    c.vport.update(status='connected', waits_for="the front-end has not shared the VM's memory yet (is its memory backend made with share=on?)")
+    [found] = c.run('vm')[1]['checks']
+    assert '<access mode=' in found['findings'][0]['mend']
 
 
 def test_every_check_is_provoked_here():

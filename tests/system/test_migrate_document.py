@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from vmqtest import frames
 from vmqtest.daemon import program
 from vmqtest.rpc import RpcError
 
@@ -54,6 +55,23 @@ def test_what_goes_out_comes_in_again(two):
     assert own(b) == own(a)
     a.call('vport.del', name='web')
     assert a.call('migrate.import', vport=b.call('migrate.export', name='web'))['queue_pairs'] == 2
+
+
+def test_until_its_vm_is_there_the_vport_claims_nothing(two, lab):
+    """Others reach the VM where it still is: the frame goes out by the wire. With the first ring that is started it is here."""
+    document = {**two[0].call('migrate.export', name='web'), 'trunk': False}
+    b = lab(vports=[{'name': 'db', 'mac': OTHER, 'vlan': 100}])
+    db = b.vm('db')
+    made = b.vmqd.call('migrate.import', vport=document)
+    assert (made['state'], made['awaits_vm']) == ('deactivated', True)
+    frame = frames.frame(WEB, OTHER, 1)
+    db.send([frame])
+    assert b.everywhere(2) == dict.fromkeys(['wire', 'host'], [frames.tagged(frame, 100)])
+    web = b.vm('web', pairs=2)
+    there = b.vmqd.vport('web')
+    assert there['state'] == 'activated' and 'awaits_vm' not in there
+    db.send([frame])
+    assert b.everywhere(1) == {'web': [frame]}
 
 
 def test_what_may_be_said_otherwise(two):

@@ -60,8 +60,10 @@ def test_there_and_back_and_there_again(net):
         assert target.vmqd.call('migrate.check', vport=document) == {'fits': True, 'lacks': []}
         target.vmqd.call('migrate.import', vport=document)
         arrived = migration.begin(vm, target, 'vm', MAC, **NIC)
+        assert target.vmqd.vport('vm')['state'] == 'deactivated'
         account = migration.arrive(vm, arrived)
         target.vmqd.wait_running('vm')
+        assert target.vmqd.vport('vm')['state'] == 'activated'
         delivered = leave(source, 'vm')
         vm.qmp('quit')
         vm.stop()

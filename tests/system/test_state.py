@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from vmqtest import daemon, netns, procs, rpc
+from vmqtest import daemon, netns, procs, rpc, vufront
 
 KILLS = int(os.environ.get('VMQ_STATE_KILLS', '30'))
 MAC = '52:54:00:00:%02x:%02x'
@@ -144,6 +144,27 @@ def test_without_a_store(kept):
     d = k.again()
     assert sorted(v['name'] for v in d.call('vport.show')['vports']) == ['default', 'web1', 'web2', 'web3']
     assert d.vport('web1')['origin'] == 'file'
+
+
+def test_a_vport_that_awaits_its_vm(kept):
+    """It does over a restart, and does no more when the VM was there."""
+    d = kept([]).start()
+    d.call('vport.add', name='vm', mac=MAC % (1, 1))
+    document = d.call('migrate.export', name='vm')
+    d.stop()
+    k = kept([])
+    d = k.start()
+    d.call('migrate.import', vport=document)
+    before = seen(d)
+    assert before[0]['vm']['state'] == 'deactivated'
+    d = k.again(kill=True)
+    assert seen(d) == before
+    v = vufront.VuFront(d.path('vm'))
+    d.wait_running('vm')
+    assert d.vport('vm')['state'] == 'activated'
+    v.close()
+    d = k.again()
+    assert d.vport('vm')['state'] == 'activated'
 
 
 def test_a_store_that_cannot_be_written(kept):

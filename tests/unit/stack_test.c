@@ -149,6 +149,36 @@ static void add_is_these_requests(void **state)
 	assert_int_equal(s.created.VPortState, NdisNicSwitchVPortStateDeactivated);
 }
 
+/* Its filters are there and it is not activated; it may be changed meanwhile. */
+static void awaits_its_vm(void **state)
+{
+	static const struct stack_vport_change here = { .set_active = true }, elsewhere = { .set_cpu = true, .cpu = 3 };
+	struct stack_filter_want f = want_filter(1, STACK_VLAN_ID, 7);
+	struct stack_vport_want w = want_vport("web1");
+	struct stack_vport_info info;
+	struct stack_vport *v;
+	struct stack_error e;
+
+	(void)state;
+	w.cpu_given = w.awaits_vm = true;
+	w.cpu = 2;
+	w.filters = &f;
+	w.nfilters = 1;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) TUNING(1) SET_FILTER(1) SET_FILTER(1)");
+	assert_int_equal(s.endpoints, 1);
+	assert_true(stack_vport_awaits_vm(v));
+	assert_int_equal(stack_vport_info(v, &info, &e), 0);
+	assert_false(info.active);
+	assert_int_equal(stack_vport_set(v, &elsewhere, &e), 0);
+	s.log[0] = '\0';
+	assert_int_equal(stack_vport_set(v, &here, &e), 0);
+	assert_string_equal(s.log, "VPORT_PARAMETERS(1)");
+	assert_false(stack_vport_awaits_vm(v));
+	assert_int_equal(stack_vport_info(v, &info, &e), 0);
+	assert_true(info.active);
+}
+
 /* Whichever step is refused: no VPort, no filter, no endpoint, and the same wish succeeds afterwards. */
 static void add_undone(void **state)
 {
@@ -689,6 +719,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(add_is_these_requests),
+		T(awaits_its_vm),
 		T(add_undone),
 		T(add_refused),
 		T(limit),

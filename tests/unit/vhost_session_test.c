@@ -111,6 +111,7 @@ static void handshake_v1(void **state)
 	assert_int_equal(q->cfg.mem->nslots, 1);
 	assert_true(front_same_byte(&f, guest_mem_at(q->cfg.mem, STUB_GPA + 0x1234, &len, &hint), STUB_UVA + 0x1234));
 	assert_int_equal(stub_count(VHOST_EVENT_RUNNING, 0), 1);
+	assert_int_equal(stub_events.ev[stub_events.n - 2].type, VHOST_EVENT_STARTING);
 	assert_int_equal(status().queue[0].state, VHOST_QUEUE_RUNNING);
 	assert_non_null(status().queue[0].reason); /* the guest has posted nothing */
 	assert_int_equal(status().mem_slots, 1);

@@ -37,17 +37,19 @@ void check_vm(struct doctor *d)
 	DOCTOR_EACH(d->vports, "vports", v) {
 		const char *name = doctor_text(v, "name"), *waits = doctor_text(v, "waits_for");
 
-		if (is_default(v) || !*doctor_text(v, "socket"))
+		if (is_default(v) || !*doctor_text(v, "socket") || doctor_true(v, "awaits_vm")) /* check_active tells of those */
 			continue;
 		if (strcmp(doctor_text(v, "status"), "no VM") == 0) {
 			doctor_say(d, DOCTOR_NOTE, "VPort %s has no VM: nobody is connected to %s", name,
 				   doctor_text(v, "socket"));
-			doctor_mend(d, "start the VM with -chardev socket,id=c,path=%s,reconnect=1",
-				    doctor_text(v, "socket"));
+			doctor_mend(d, "start the VM with what vmqctl vport show %s --libvirt prints (QEMU by hand: --qemu)", name);
 		} else if (strcmp(doctor_text(v, "status"), "connected") == 0) {
 			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VM is connected and does not run its queues%s%s",
 				   name, *waits ? ": " : "", waits);
-			doctor_mend(d, "in the VM: modprobe virtio_net; ip link set eth0 up");
+			if (strstr(waits, "share=on"))
+				doctor_mend(d, "share=on at QEMU's memory-backend; libvirt: <source type='memfd'/> and <access mode='shared'/> in memoryBacking");
+			else
+				doctor_mend(d, "in the VM: modprobe virtio_net; ip link set eth0 up");
 		} else if (strcmp(doctor_text(v, "status"), "running") == 0 && *waits) {
 			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VM runs, and nothing of its driver is to be seen: it waits for %s", name,
 				   waits);
@@ -75,6 +77,12 @@ void check_active(struct doctor *d)
 	DOCTOR_EACH(d->vports, "vports", v) {
 		if (strcmp(doctor_text(v, "state"), "deactivated") != 0)
 			continue;
+		if (doctor_true(v, "awaits_vm")) {
+			doctor_say(d, DOCTOR_NOTE, "VPort %s is for a VM that moves here: until its driver runs here, it moves no frame",
+				   doctor_text(v, "name"));
+			doctor_mend(d, "move the VM; if it is not to come: vmqctl vport del %s", doctor_text(v, "name"));
+			continue;
+		}
 		doctor_say(d, DOCTOR_WRONG, "VPort %s is not activated: it moves no frame", doctor_text(v, "name"));
 		doctor_mend(d, "vmqctl vport set %s active on", doctor_text(v, "name"));
 	}
