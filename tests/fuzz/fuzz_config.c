@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Any bytes as a configuration file, on the real sources of src/vmqd. It is refused with a sentence that names file and
- * line, or what comes out keeps within its bounds. The input is the file.
+ * line, or what comes out keeps within its bounds. Its comments are carried over to another file, and from another to it. The input is the file.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine_stub.h"
+#include "vmqctl/comments.h"
 #include "vmqd/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,6 +46,19 @@ static void check(const struct config *c)
 	}
 }
 
+/* Whatever comes out is checked to say what it shall where it is made. */
+static void carry_comments(const char *text, size_t size)
+{
+	static const char other[] = "# a\n\nrun_dir: /x # b\n# c\nadapters:\n# d\n- name: e # f\n  vports:\n  # g\n  - name: v\n    # h\n    filters: [{mac: 1}]\n# i\n";
+	char *ended = strndup(text, size);
+	unsigned gone;
+
+	MUST(ended);
+	free(comments_carry(text, size, other, &gone));
+	free(comments_carry(other, sizeof other - 1, ended, &gone));
+	free(ended);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vmq_err err = { "" };
@@ -60,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		MUST(strncmp(err.text, "f:", 2) == 0 && atoi(err.text + 2) >= 1);
 	}
+	carry_comments(text, size);
 	free(text);
 	return 0;
 }
