@@ -116,6 +116,7 @@ def test_announced_for_a_guest_that_does_not_do_it(net):
     arrived.stop()
 
 
+ENDED = ('completed', 'failed', 'cancelled')
 KILLED = ['source', 'target'] # whose vmqd dies while the memory is copied; it is back before the switch-over
 
 
@@ -131,14 +132,21 @@ def test_vmqd_killed_during_a_migration(net):
     inward = migration.StreamIn(net.client, vm, ADDRESS)
     for who in KILLED:
         victim = source if who == 'source' else target
-        arrived = migration.begin(vm, target, 'vm', MAC, limits={'max-bandwidth': 20 * 10**6, 'downtime-limit': 1}, **NIC)
+        arrived = migration.begin(vm, target, 'vm', MAC, limits={'max-bandwidth': 20 * 10**6, 'downtime-limit': 1}, hold=True,
+                                  **NIC)
         migration.wait_passes(vm, 2)
         victim.vmqd.kill()
         victim.vmqd.start()
-        # That the VM's device stops for a moment may be what lets the migration come to its end.
-        procs.wait_for(lambda: vm.qmp('query-migrate')['status'] != 'active' or victim.vmqd.vport('vm')['connected'],
-                       60, 'QEMU to connect again, or the end of the migration')
+        # That the VM's device stops for a moment may be what brings the migration to the switch-over, where it is held: without
+        # vmqd there QEMU would leave the VM without network.
+        def state():
+            return vm.qmp('query-migrate')['status']
+        procs.wait_for(lambda: victim.vmqd.vport('vm')['connected'] or state() in ENDED, 60,
+                       'QEMU to connect again, or the end of the migration')
         vm.qmp('migrate-set-parameters', **{'max-bandwidth': 10**9, 'downtime-limit': 1000})
+        procs.wait_for(lambda: state() in ('pre-switchover', *ENDED), 60, 'the switch-over, or the end of the migration')
+        if state() == 'pre-switchover':
+            migration.switch_over(vm)
         moved = True
         try:
             migration.arrive(vm, arrived)

@@ -53,14 +53,15 @@ class Host:
                      wait=not incoming)
 
 
-def begin(source, host, vport, mac, frozen=False, options='', limits=None, pause=False, **kw):
+def begin(source, host, vport, mac, frozen=False, options='', limits=None, pause=False, hold=False, **kw):
     """Starts the migration of a guest to a host; returns the guest there, which is the VM once arrive() is through. pause: with
-    its memory there, before anything of its devices is, it waits for switch_over()."""
+    its memory there, before anything of its devices is, it waits for switch_over(). hold: the same, but this does not wait
+    until it is there."""
     path = f'{procs.workdir()}/incoming{_count}'
     target = host.guest(vport, mac, incoming=path, frozen=frozen, options=options, **kw)
     procs.wait_for(lambda: (target.proc.need_alive(), os.path.exists(path))[1], 30, 'the waiting QEMU')
     source.qmp('migrate-set-parameters', **(limits or {'max-bandwidth': 10**9, 'downtime-limit': 100}))
-    source.qmp('migrate-set-capabilities', capabilities=[{'capability': 'pause-before-switchover', 'state': pause}])
+    source.qmp('migrate-set-capabilities', capabilities=[{'capability': 'pause-before-switchover', 'state': pause or hold}])
     source.qmp('migrate', uri='unix:' + path)
     if pause:
         procs.wait_for(lambda: source.qmp('query-migrate')['status'] == 'pre-switchover', 60, 'the switch-over', step=0.02)
