@@ -113,32 +113,53 @@ static void kick(const struct ring *r)
 
 /* ---- packed rings: both directions walk the same way ---- */
 
-/* Gathers slots the device has given back. Sending: those whose both flags are not the present lap's; receiving: are.
- */
+/* The half of a descriptor that changes hands, read and written as one word. */
+union packed_half {
+	struct {
+		uint32_t len;
+		uint16_t id, flags;
+	};
+	uint64_t word;
+};
+
+static uint64_t *packed_words(struct packed_desc *d)
+{
+	return (uint64_t *)(void *)d;
+}
+
+/* Both flags, as they are in a slot that is the driver's: given back in this lap, or (sending) in the lap before. */
+static uint16_t packed_ours(bool wrap, bool receiving)
+{
+	return wrap == receiving ? PACKED_AVAIL | PACKED_USED : 0;
+}
+
+/* Gathers slots the device has given back. */
 static void packed_gather(const struct ring *r, struct burst *b, unsigned max, bool receiving)
 {
 	const uint16_t size = (uint16_t)opt.ring, last = mask();
-	uint16_t pos = r->pos;
-	bool wrap = r->wrap;
+	uint16_t pos = r->pos, ours = packed_ours(r->wrap, receiving);
+	uint16_t *const id = b->id;
+	uint8_t **const frame = b->frame;
+	unsigned n = 0;
 
-	for (b->n = 0; b->n < max; b->n++) {
-		const struct packed_desc *d = &r->packed[pos];
-		uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_ACQUIRE);
+	for (; n < max; n++) {
+		union packed_half d = { .word = __atomic_load_n(&packed_words(&r->packed[pos])[1], __ATOMIC_ACQUIRE) };
 
-		if (!!(flags & PACKED_AVAIL) != (wrap == receiving) || !!(flags & PACKED_USED) != (wrap == receiving))
+		if ((d.flags & (PACKED_AVAIL | PACKED_USED)) != ours)
 			break;
-		b->id[b->n] = d->id & last; /* the device may answer out of order */
-		b->len[b->n] = d->len;
-		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
+		id[n] = d.id & last; /* the device may answer out of order */
+		b->len[n] = d.len;
+		frame[n] = ring_buffer(r, id[n]) + HDR_LEN;
 		if (receiving)
-			__builtin_prefetch(b->frame[b->n]);
+			__builtin_prefetch(frame[n]);
 		else
-			__builtin_prefetch(b->frame[b->n], 1);
+			__builtin_prefetch(frame[n], 1);
 		if (++pos == size) {
 			pos = 0;
-			wrap = !wrap;
+			ours ^= PACKED_AVAIL | PACKED_USED;
 		}
 	}
+	b->n = n;
 }
 
 /*
@@ -147,23 +168,24 @@ static void packed_gather(const struct ring *r, struct burst *b, unsigned max, b
  */
 static void packed_post(struct port *p, struct ring *r, const struct burst *b, bool receiving)
 {
-	const uint32_t len = HDR_LEN + (receiving ? MAX_FRAME : opt.size), size = opt.ring;
+	const uint32_t len = HDR_LEN + (receiving ? MAX_FRAME : opt.size);
+	const uint16_t kind = receiving ? DESC_WRITE : 0, size = (uint16_t)opt.ring;
+	const uint64_t first = guest_address(&p->front, r->bufs);
+	uint16_t pos = r->pos, lap = r->wrap != receiving ? PACKED_AVAIL : PACKED_USED;
 
 	for (unsigned i = 0; i < b->n; i++) {
-		struct packed_desc *d = &r->packed[r->pos];
-		bool lap = r->wrap != receiving;
+		uint64_t *d = packed_words(&r->packed[pos]);
+		union packed_half half = { { len, b->id[i], kind | lap } };
 
-		d->addr = guest_address(&p->front, b->frame[i] - HDR_LEN);
-		d->len = len;
-		d->id = b->id[i];
-		__atomic_store_n(&d->flags,
-				 (uint16_t)((receiving ? DESC_WRITE : 0) | (lap ? PACKED_AVAIL : PACKED_USED)),
-				 __ATOMIC_RELEASE);
-		if (++r->pos == size) {
-			r->pos = 0;
-			r->wrap = !r->wrap;
+		__atomic_store_n(&d[0], first + (uint64_t)(b->frame[i] - HDR_LEN - r->bufs), __ATOMIC_RELAXED);
+		__atomic_store_n(&d[1], half.word, __ATOMIC_RELEASE);
+		if (++pos == size) {
+			pos = 0;
+			lap ^= PACKED_AVAIL | PACKED_USED;
 		}
 	}
+	r->wrap = (lap == PACKED_AVAIL) != receiving;
+	r->pos = pos;
 }
 
 /* ---- split rings ---- */
@@ -172,34 +194,46 @@ static void packed_post(struct port *p, struct ring *r, const struct burst *b, b
 static void split_gather_tx(const struct port *p, struct ring *r, struct burst *b, unsigned max)
 {
 	const unsigned size = opt.ring;
-	const uint16_t last = mask();
-	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	const uint16_t last = mask(), used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	const struct used_elem *const ring = r->used->ring;
+	uint16_t at = r->last_used;
+	unsigned n = 0;
 
-	for (b->n = 0; b->n < max; b->n++) {
-		if (p->tx + b->n < size)
-			b->id[b->n] = (uint16_t)(p->tx + b->n);
-		else if (r->last_used != used)
-			b->id[b->n] = (uint16_t)r->used->ring[r->last_used++ & last].id & last;
+	for (; n < max; n++) {
+		uint8_t *frame;
+
+		if (p->tx + n < size)
+			b->id[n] = (uint16_t)(p->tx + n);
+		else if (at != used)
+			b->id[n] = (uint16_t)ring[at++ & last].id & last;
 		else
 			break;
-		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
-		__builtin_prefetch(b->frame[b->n], 1);
+		frame = ring_buffer(r, b->id[n]) + HDR_LEN;
+		__builtin_prefetch(frame, 1);
+		b->frame[n] = frame;
 	}
+	r->last_used = at;
+	b->n = n;
 }
 
 static void split_gather_rx(struct ring *r, struct burst *b, unsigned max)
 {
-	const uint16_t last = mask();
-	uint16_t used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	const uint16_t last = mask(), used = __atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE);
+	const struct used_elem *const ring = r->used->ring;
+	uint16_t at = r->last_used;
+	unsigned n = 0;
 
-	for (b->n = 0; r->last_used != used && b->n < max; b->n++) {
-		struct used_elem e = r->used->ring[r->last_used++ & last];
+	for (; at != used && n < max; n++) {
+		struct used_elem e = ring[at++ & last];
+		uint8_t *frame = ring_buffer(r, e.id & last) + HDR_LEN;
 
-		b->id[b->n] = (uint16_t)e.id & last;
-		b->len[b->n] = e.len;
-		b->frame[b->n] = ring_buffer(r, b->id[b->n]) + HDR_LEN;
-		__builtin_prefetch(b->frame[b->n]);
+		__builtin_prefetch(frame);
+		b->id[n] = (uint16_t)(e.id & last);
+		b->len[n] = e.len;
+		b->frame[n] = frame;
 	}
+	r->last_used = at;
+	b->n = n;
 }
 
 /* The entries are written before the frames are touched, and become visible with split_publish. */

@@ -30,18 +30,27 @@ static inline uint8_t to_finish(const struct nic_queue *q)
 	return OFFLOAD_NEEDS & (uint8_t)~q->takes;
 }
 
+/* A delivery, and the length of its buffer; in_bytes: the receiver sees tags in the bytes. */
+static inline void plan(struct delivery *d, struct vq_buf *b, struct frame *f, bool in_bytes, uint8_t hdr_len)
+{
+	enum tag_op op = frame_tag_op(f, in_bytes);
+	uint32_t len = frame_out_len(f, op);
+
+	b->len = hdr_len + len;
+	*d = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
+}
+
 /* A frame by itself to a ring of this worker whose driver takes it so, in no row. */
 static inline __attribute__((always_inline)) void put_single(struct worker *w, struct frame *f, struct nic_queue *q)
 {
-	enum tag_op op = frame_tag_op(f, is_set(&q->vport->tags_inline));
-	uint32_t len = frame_out_len(f, op);
+	unsigned k;
 
 	if (__builtin_expect(w->ndeliver == WORKER_DELIVERIES, 0))
 		deliver_rings(w);
+	k = w->ndeliver++;
 	touch(w, q, 1);
-	w->ring[w->ndeliver] = q;
-	w->rx_buf[w->ndeliver].len = q->rx.hdr_len + len;
-	w->deliver[w->ndeliver++] = (struct delivery){ .f = f, .len = len, .op = (uint8_t)op };
+	w->ring[k] = q;
+	plan(&w->deliver[k], &w->rx_buf[k], f, is_set(&q->vport->tags_inline), q->rx.hdr_len);
 }
 
 /* From the k-th of n frames on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
@@ -59,13 +68,8 @@ static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, 
 		return k;
 	d = &w->deliver[w->ndeliver];
 	b = &w->rx_buf[w->ndeliver];
-	for (; k < n && !(f[k].offload & finish); k++, d++, b++) {
-		enum tag_op op = frame_tag_op(&f[k], in_bytes);
-		uint32_t len = frame_out_len(&f[k], op);
-
-		b->len = hdr_len + len;
-		*d = (struct delivery){ .f = &f[k], .len = len, .op = (uint8_t)op };
-	}
+	for (; k < n && !(f[k].offload & finish); k++, d++, b++)
+		plan(d, b, &f[k], in_bytes, hdr_len);
 	if (w->nrowed == w->ndeliver) { /* all before are in rows, too */
 		if (w->nrows == 0 || w->row[w->nrows - 1].q != q)
 			w->row[w->nrows++] = (struct row){ .q = q, .first = (uint16_t)w->ndeliver };

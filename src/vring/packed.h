@@ -169,18 +169,27 @@ static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b,
 /* n buffers that nothing was written into. */
 static inline void packed_done_row(struct virtqueue *vq, const uint16_t *id, const uint16_t *ndesc, unsigned n)
 {
-	uint16_t at, entries = 0;
+	unsigned i = 1, entries = 0;
 
 	if (n == 0)
 		return;
 	packed_write_used(vq, id[0], 0, ndesc[0]);
-	at = vq->used_idx;
-	for (unsigned i = 1; i < n; i++) {
-		packed_store_used(packed_at(vq, at), id[i], 0, packed_used_flags(at, 0));
-		at = packed_step(vq, at, ndesc[i]);
-		entries = (uint16_t)(entries + ndesc[i]);
+	for (unsigned k = 1; k < n; k++)
+		entries += ndesc[k];
+	while (entries == n - 1 && i < n) { /* one entry each */
+		const uint16_t flags = packed_used_flags(vq->used_idx, 0);
+		struct vring_packed_desc *d = packed_at(vq, vq->used_idx);
+		unsigned run = packed_run(vq, vq->used_idx, n - i);
+
+		for (unsigned k = 0; k < run; k++)
+			packed_store_used(&d[k], id[i + k], 0, flags);
+		vq->used_idx = packed_step(vq, vq->used_idx, (uint16_t)run);
+		i += run;
 	}
-	vq->used_idx = at;
+	for (; i < n; i++) {
+		packed_store_used(packed_at(vq, vq->used_idx), id[i], 0, packed_used_flags(vq->used_idx, 0));
+		vq->used_idx = packed_step(vq, vq->used_idx, ndesc[i]);
+	}
 	vq->since_call = (uint16_t)(vq->since_call + entries);
 }
 
