@@ -63,6 +63,8 @@ static inline uint32_t filter_value_id(uint64_t v)
 	return (uint32_t)v;
 }
 
+#define FILTER_TABLE_NEAR 2048u /* entries: a table with fewer is in the first or second cache anyway */
+
 struct filter_group {
 	uint32_t n;
 	struct filter_member {

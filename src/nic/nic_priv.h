@@ -365,13 +365,13 @@ static inline const struct nic *frame_nic(const struct frame *f)
 	return f->queue ? f->queue->nic : f->port->nic;
 }
 
-/* The key of a frame of a source's burst, whose place in the table is on the way here from now on. *last: the key of the
+/* The key of a frame of a source's burst, whose place in a table that is no longer near is on the way here from now on. *last: the key of the
  * frame before it, 0: there is none. */
 static inline void frame_find_key(struct frame *f, const struct filter_table *t, uint64_t *last)
 {
 	f->key = filter_key_of(f->hdr, frame_vid(f));
 	f->follows = f->key == *last;
-	if (!f->follows)
+	if (!f->follows && t->mask >= FILTER_TABLE_NEAR)
 		__builtin_prefetch(filter_bucket(t, f->key));
 	*last = f->key;
 }

@@ -71,10 +71,8 @@ static void flush_tx(struct worker *w)
 
 static void flush_rx(struct worker *w, bool all)
 {
-	unsigned held = 0;
-
 	w->rx_due = SLEEP_FOR_EVER;
-	for (unsigned i = 0; i < w->nrx_notify; i++) {
+	for (unsigned i = 0; i < w->nrx_notify;) {
 		struct rx_notify *n = &w->rx_notify[i];
 		struct nic_queue *q = n->q;
 		bool called;
@@ -82,10 +80,11 @@ static void flush_rx(struct worker *w, bool all)
 		if (!all && n->due > w->now) {
 			if (n->due < w->rx_due)
 				w->rx_due = n->due;
-			w->rx_notify[held++] = *n;
-			q->rx_noted = held;
+			i++;
 			continue;
 		}
+		*n = w->rx_notify[--w->nrx_notify]; /* those that wait are not touched, but for one */
+		n->q->rx_noted = i + 1;
 		q->rx_noted = 0;
 		called = !q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx);
 		if (called)
@@ -96,7 +95,6 @@ static void flush_rx(struct worker *w, bool all)
 		if (__builtin_expect(q->rx.broken != NULL, 0))
 			engine_report_broken(w, q);
 	}
-	w->nrx_notify = held;
 }
 
 void notify_flush(struct worker *w, bool all)

@@ -7,8 +7,6 @@
  */
 #include "nic/copy.h"
 
-#define COPY_AHEAD 24u /* so many buffers are on the way while one is written */
-
 /* Is each ring of the burst of this kind, with a buffer for each of its frames as far as its index says? */
 static bool scatter_ready(struct worker *w)
 {
@@ -20,7 +18,6 @@ static bool scatter_ready(struct worker *w)
 		    split_available(vq, vq->last_avail, q->rx_planned) < q->rx_planned)
 			return false;
 		q->rx_place = vq->last_avail;
-		__builtin_prefetch(&vq->used->ring[vq->used_idx & vq->mask], 1);
 	}
 	return true;
 }
@@ -30,13 +27,9 @@ static bool scatter_heads(struct worker *w)
 {
 	for (unsigned k = 0; k < w->ndeliver; k++) {
 		struct nic_queue *q = w->ring[k];
-		const struct virtqueue *vq = &q->rx;
-		uint16_t head = __atomic_load_n(&vq->avail->ring[q->rx_place++ & vq->mask], __ATOMIC_RELAXED);
 
-		if (__builtin_expect(head > vq->mask, 0))
+		if (__builtin_expect(!split_peek(&q->rx, q->rx_place++, &w->rx_buf[k]), 0))
 			return false;
-		w->rx_buf[k].id = head;
-		__builtin_prefetch(&vq->desc[head]);
 	}
 	return true;
 }
@@ -44,38 +37,21 @@ static bool scatter_heads(struct worker *w)
 /* The memory of each; false: one is not a single writable piece, or too small. */
 static bool scatter_memory(struct worker *w)
 {
-	for (unsigned k = 0; k < w->ndeliver; k++) {
-		struct virtqueue *vq = &w->ring[k]->rx;
-		struct vq_buf *b = &w->rx_buf[k];
-
-		if (__builtin_expect(!split_is_buffer(vq->desc, b), 0))
+	for (unsigned k = 0; k < w->ndeliver; k++)
+		if (__builtin_expect(!virtqueue_slots(&w->ring[k]->rx, 0, &w->rx_buf[k], 1), 0))
 			return false;
-		b->ptr = guest_mem_in(&vq->near, b->gpa, b->len);
-		if (__builtin_expect(!b->ptr, 0) && !virtqueue_find_slot(vq, b))
-			return false;
-	}
 	return true;
-}
-
-static inline void ask(const struct vq_buf *b)
-{
-	__builtin_prefetch(b->ptr, 1);
-	__builtin_prefetch(b->ptr + 64, 1);
 }
 
 static void scatter_copy(struct worker *w)
 {
 	const unsigned n = w->ndeliver;
 
-	for (unsigned k = 0; k < COPY_AHEAD && k < n; k++)
-		ask(&w->rx_buf[k]);
 	for (unsigned k = 0; k < n; k++) {
 		const struct vq_buf *b = &w->rx_buf[k];
 		struct delivery *d = &w->deliver[k];
 		struct nic_queue *q = w->ring[k];
 
-		if (k + COPY_AHEAD < n)
-			ask(b + COPY_AHEAD);
 		write_header(b->ptr, q, d->f, d->op, 1);
 		copy_frame(b->ptr + q->rx.hdr_len, d->f, d->op);
 		q->rx_bytes += d->len;

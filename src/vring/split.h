@@ -41,6 +41,24 @@ static inline struct vring_desc split_desc(const struct vring_desc *d)
 	return v.d;
 }
 
+/* The head at place `at` of a ring of mask + 1; its descriptor is on the way from then on. False: there is no such descriptor. */
+static inline bool split_head(const uint16_t *avail, const struct vring_desc *desc, unsigned mask, unsigned at, struct vq_buf *b)
+{
+	const uint16_t head = __atomic_load_n(&avail[at & mask], __ATOMIC_RELAXED);
+
+	if (__builtin_expect(head > mask, 0))
+		return false;
+	b->id = head;
+	__builtin_prefetch(&desc[head]);
+	return true;
+}
+
+/* The head of the one buffer at `pos`, which is available. */
+static inline bool split_peek(const struct virtqueue *vq, uint16_t pos, struct vq_buf *b)
+{
+	return split_head(vq->avail->ring, vq->desc, vq->mask, pos, b);
+}
+
 /* The heads of n available buffers from `pos` on; their descriptors, and the lines of the used ring where the buffers will
  * be given back, are on the way from then on. Returns how many: fewer when the ring breaks. */
 static inline unsigned split_heads(struct virtqueue *vq, uint16_t pos, struct vq_buf *b, unsigned n)
@@ -53,14 +71,10 @@ static inline unsigned split_heads(struct virtqueue *vq, uint16_t pos, struct vq
 	for (unsigned i = 0; i < n; i += 8) /* a line of the used ring holds eight entries */
 		__builtin_prefetch(&used[(used_idx + i) & mask], 1);
 	for (unsigned i = 0; i < n; i++) {
-		uint16_t head = __atomic_load_n(&avail[(pos + i) & mask], __ATOMIC_RELAXED);
-
-		if (__builtin_expect(head > mask, 0)) {
+		if (__builtin_expect(!split_head(avail, desc, mask, pos + i, &b[i]), 0)) {
 			virtqueue_break(vq, "an available entry names a descriptor beyond the ring");
 			return i;
 		}
-		b[i].id = head;
-		__builtin_prefetch(&desc[head]);
 	}
 	return n;
 }
