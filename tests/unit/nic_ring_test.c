@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "nic_fixture.h"
@@ -379,6 +380,72 @@ static void test_queue_restart_keeps_positions(void **s)
 	unpair();
 }
 
+/* The driver asks for an interrupt when the next buffer that it offers is used, or (behind) the one after the last of n entries. */
+static void ask_for_call(struct vm_ring *r, unsigned behind)
+{
+	unsigned at = r->next_desc + behind;
+	bool wrap = r->avail_wrap;
+
+	if (!ring_kind) {
+		r->avail->ring[r->size] = (uint16_t)(r->avail->idx + behind);
+		return;
+	}
+	if (at >= r->size) {
+		at -= r->size;
+		wrap = !wrap;
+	}
+	r->driver_event->off_wrap = (uint16_t)(at | wrap << 15);
+	r->driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
+}
+
+/* Bursts of buffers of one piece, of several, and of both, over many laps: all come back, in order, with one interrupt if it is
+ * asked for at the first of them, and none if it is asked for behind the last. */
+static void test_bursts_come_back(void **s)
+{
+	static const uint8_t burst[][8] = { { 1, 1, 1, 1, 1 }, { 1 }, { 1, 3, 1, 1 }, { 2, 2 }, { 1, 1, 1, 1, 1, 1, 1 }, { 3, 1, 1 }, { 2 } };
+	int call = eventfd(0, EFD_NONBLOCK);
+	uint64_t calls;
+
+	(void)s;
+	pair(V1 | MRG | EVENT, 1, cpu[0], cpu[0]);
+	assert_int_equal(nic_queue_set_fds(nic, 1, 0, -1, -1, va.tx_kick, call), 0);
+	for (unsigned i = 0; i < 300; i++) {
+		const uint8_t *pieces = burst[i % 7];
+		const uint32_t piece[] = { 12, 30 };
+		const bool asked = i % 3 == 0;
+		uint64_t at[8], before = 0;
+		uint8_t f[8][100];
+		unsigned n = 0, entries = 0;
+
+		while (pieces[n])
+			entries += pieces[n++];
+		va.brk = vb.brk = VM_GPA + (1u << 20);
+		ask_for_call(&va.tx, asked ? 0 : ring_kind ? entries : n);
+		assert_int_equal(nic_engine_hold(engine, true), 0);
+		for (unsigned k = 0; k < n; k++) {
+			at[k] = vm_post(&vb, 256);
+			make_frame(f[k], 2, 1, 0, sizeof f[k]);
+			f[k][60] = (uint8_t)k;
+			send_pieces(&va, f[k], sizeof f[k], piece, pieces[k], false);
+		}
+		assert_int_equal(nic_engine_hold(engine, false), 0);
+		for (unsigned k = 0; k < n; k++) {
+			struct vring_used_elem e;
+
+			expect_frame(&vb, at[k], f[k], sizeof f[k]);
+			assert_true(vm_wait_used(&va.tx, &e));
+			assert_true(va.tx.last_gpa[e.id] > before);
+			before = va.tx.last_gpa[e.id];
+		}
+		for (unsigned wait = 0; asked && wait < 10000 && read(call, &calls, 8) < 0; wait++)
+			usleep(1000);
+		if (asked)
+			assert_int_equal(calls, 1);
+	}
+	unpair();
+	close(call);
+}
+
 static void test_packed_wraps_with_chains(void **s)
 {
 	uint8_t f[600];
@@ -470,6 +537,7 @@ int main(void)
 		T(test_wakes_after_silence),
 		T(test_runt_and_giant),
 		T(test_dirty_log_is_exact),
+		T(test_bursts_come_back),
 	};
 	const struct CMUnitTest split[] = {
 		T(test_sizes_transitional),
