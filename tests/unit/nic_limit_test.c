@@ -444,6 +444,46 @@ static void test_moderation_by_numbers_while_asleep(void **s)
 	unpair();
 }
 
+/* Interrupts of several VMs are held back for different times, of which each round has another order: each VM gets one a round. */
+static void test_moderation_of_several(void **s)
+{
+	static const uint32_t us[] = { 0, 900, 300, 2500, 600 };
+	struct vm more[4], *vm[5] = { &vb, &more[0], &more[1], &more[2], &more[3] };
+
+	(void)s;
+	pair(V1 | MRG, 1, cpu[0], cpu[0]);
+	for (unsigned i = 1; i < 5; i++) {
+		vport(2 + i, cpu[0]);
+		filter(2 + i, 2 + i, 2 + i, NIC_VLAN_UNTAGGED_OR_ZERO, 0);
+		vm_init(vm[i], 1, 64, V1 | MRG | ring_kind);
+		start(2 + i, vm[i]);
+	}
+	for (unsigned round = 0; round < 40; round++) {
+		for (unsigned i = 0; i < 5; i++) {
+			limits(2 + i, &(struct nic_vport_tuning){ .moderation_us = us[(i + round) % 5] });
+			vm[i]->brk = VM_GPA + (1u << 20);
+			(void)vm_post(vm[i], 256);
+		}
+		va.brk = VM_GPA + (1u << 20);
+		for (unsigned i = 0; i < 5; i++)
+			send_n(1, 2 + (i * 2 + round) % 5, 60);
+		for (unsigned i = 0; i < 5; i++) {
+			struct vring_used_elem e;
+
+			expect_frames(vm[i], 1);
+			assert_true(vm_wait_used(&va.tx, &e));
+			for (unsigned k = 0; k < 30000 && counters(2 + i).rx_notifications < round + 1; k++)
+				pause_ms(1);
+			assert_int_equal(counters(2 + i).rx_notifications, round + 1);
+		}
+	}
+	for (unsigned i = 1; i < 5; i++) {
+		stop(2 + i);
+		vm_fini(vm[i]);
+	}
+	unpair();
+}
+
 /* A kick for a ring that has nothing new is counted as one. */
 static void test_spurious_kicks(void **s)
 {
@@ -498,6 +538,7 @@ int main(void)
 		T(test_worker_policy),
 		T(test_poll_asks_the_kernel_only_when_told),
 		T(test_moderation_by_numbers_while_asleep),
+		T(test_moderation_of_several),
 		T(test_spurious_kicks),
 		T(test_spurious_notifications),
 	};
