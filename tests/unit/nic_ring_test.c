@@ -387,15 +387,15 @@ static void ask_for_call(struct vm_ring *r, unsigned behind)
 	bool wrap = r->avail_wrap;
 
 	if (!ring_kind) {
-		r->avail->ring[r->size] = (uint16_t)(r->avail->idx + behind);
+		__atomic_store_n(&r->avail->ring[r->size], (uint16_t)(r->avail->idx + behind), __ATOMIC_RELAXED);
 		return;
 	}
 	if (at >= r->size) {
 		at -= r->size;
 		wrap = !wrap;
 	}
-	r->driver_event->off_wrap = (uint16_t)(at | wrap << 15);
-	r->driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
+	__atomic_store_n(&r->driver_event->off_wrap, (uint16_t)(at | wrap << 15), __ATOMIC_RELAXED);
+	__atomic_store_n(&r->driver_event->flags, VRING_PACKED_EVENT_FLAG_DESC, __ATOMIC_RELEASE);
 }
 
 /* Bursts of buffers of one piece, of several, and of both, over many laps: all come back, in order, with one interrupt if it is
