@@ -236,12 +236,25 @@ static void split_gather_rx(struct ring *r, struct burst *b, unsigned max)
 	b->n = n;
 }
 
+/* As a driver does that does not know that its buffers keep their descriptors. */
+static void split_describe(const struct port *p, struct ring *r, const struct burst *b, bool receiving)
+{
+	const uint32_t len = HDR_LEN + (receiving ? MAX_FRAME : opt.size);
+	const uint16_t kind = receiving ? DESC_WRITE : 0;
+	const uint64_t first = guest_address(&p->front, r->bufs);
+
+	for (unsigned i = 0; i < b->n; i++)
+		r->desc[b->id[i]] = (struct desc){ first + (uint64_t)(b->frame[i] - HDR_LEN - r->bufs), len, kind, 0 };
+}
+
 /* The entries are written before the frames are touched, and become visible with split_publish. */
-static void split_post(struct ring *r, const struct burst *b)
+static void split_post(const struct port *p, struct ring *r, const struct burst *b, bool receiving)
 {
 	const uint16_t last = mask();
 	uint16_t at = r->avail_idx;
 
+	if (opt.write_descriptors)
+		split_describe(p, r, b, receiving);
 	for (unsigned i = 0; i < b->n; i++)
 		r->avail->ring[at++ & last] = b->id[i];
 	r->avail_idx = at;
@@ -287,7 +300,7 @@ unsigned tx_burst(struct port *p, unsigned max)
 		packed_gather(r, &b, max, false);
 	} else {
 		split_gather_tx(p, r, &b, max);
-		split_post(r, &b);
+		split_post(p, r, &b, false);
 	}
 	if (!b.n)
 		return 0;
@@ -398,7 +411,7 @@ static unsigned rx_ports(struct port *const *ports, unsigned n)
 			packed_gather(r, &b[i], max, true);
 		} else {
 			split_gather_rx(r, &b[i], max);
-			split_post(r, &b[i]);
+			split_post(busy[i], r, &b[i], true);
 		}
 		got += b[i].n;
 	}

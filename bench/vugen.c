@@ -60,6 +60,8 @@ static const char help[] =
     "The rings:\n"
     "  --ring N               descriptors, a power of two, 8 ... 32768 (256)\n"
     "  --packed               packed rings\n"
+    "  --write-descriptors    split rings: write a buffer's descriptor each time it is handed out, as Linux's and DPDK's\n"
+    "                         drivers do (otherwise once, since it stays the same)\n"
     "  --no-mrg               without mergeable buffers\n"
     "  --small-pages          do not ask for huge pages\n"
     "  --interrupts           ask for an interrupt for received frames, as a driver that sleeps does\n"
@@ -168,6 +170,7 @@ static void parse_mac(const char *s)
 	X(burst, 1, opt.burst = integer(optarg, 1, MAX_BURST, "--burst"))                                              \
 	X(ring, 1, opt.ring = integer(optarg, 8, RING_MAX, "--ring"))                                                  \
 	X(packed, 0, opt.packed = true)                                                                                \
+	X(write_descriptors, 0, opt.write_descriptors = true)                                                          \
 	X(no_mrg, 0, opt.no_mrg = true)                                                                                \
 	X(small_pages, 0, opt.small_pages = true)                                                                      \
 	X(interrupts, 0, opt.interrupts = true)                                                                        \

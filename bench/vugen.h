@@ -33,7 +33,7 @@ struct options {
 	int core, vlan;	    /* -1: not pinned, untagged */
 	int peer_core;	    /* of a thread that is woken, too; -1: none is */
 	double time_s, warmup_s, rate, gap_us;
-	bool server, packed, full, latency, no_mrg, commands, random, pairs, small_pages, interrupts, yield, has_dmac;
+	bool server, packed, write_descriptors, full, latency, no_mrg, commands, random, pairs, small_pages, interrupts, yield, has_dmac;
 	uint8_t dmac[6];
 	const char *label;
 };

@@ -426,7 +426,7 @@ def _second(env):
 SETUPS = {
     'testpmd': lambda env, key: Testpmd(env, key=key),
     'ovs': lambda env, key: Ovs(env, key=key),
-    'vmq': lambda env, key: Vmq(env, active=6, key=key), # pairs: split, packed, on small pages
+    'vmq': lambda env, key: Vmq(env, active=8, key=key), # pairs: split, packed, on small pages, with descriptors anew
     'ovs-fan': lambda env, key: Ovs(env, active=FAN + 1, key=key),
     'vmq-fan': lambda env, key: Vmq(env, active=FAN + 1, key=key),
     'vmq-filters': lambda env, key: Vmq(env, active=FAN + 1, silent=MANY - FAN - 1, filters=FILTERS, key=key),
@@ -475,7 +475,7 @@ class Case:
     once: bool = False                # a round, not a cycle
 
 
-PACKED, SMALL = 2, 4 # the first ports of those pairs
+PACKED, SMALL, ANEW = 2, 4, 6 # the first ports of those pairs
 SIZES = (64, 1518)
 
 
@@ -493,7 +493,9 @@ CASES = [
               lambda n: [('vmq', 'own queue', stream_pair(n)), ('vmq', 'default queue', default_queue(n))],
               lambda n: [Aim('own queue', (f'queue-own-{n}', 'default queue'), '>=', 1.0)]),
     *_by_size('packed', 'Packed rings', 'pair', lambda n: [('vmq', VMQ, stream_pair(n, PACKED, '--packed'))],
-              lambda n: [Aim(VMQ, (f'pair-{n}', VMQ), '>=', 1.0)]),
+              lambda n: [Aim(VMQ, (f'pair-{n}', VMQ), '>=', 1.0), Aim(VMQ, (f'descriptors-{n}', VMQ))]),
+    *_by_size('descriptors', 'Split rings, a driver that writes descriptors anew', 'pair',
+              lambda n: [('vmq', VMQ, stream_pair(n, ANEW, '--write-descriptors'))], lambda n: [Aim(VMQ, (f'pair-{n}', VMQ))]),
     *_by_size('small-pages', 'Guests without huge pages', 'pair', lambda n: [('vmq', VMQ, stream_pair(n, SMALL, '--small-pages'))],
               lambda n: [Aim(VMQ, (f'pair-{n}', VMQ))]),
     Case('churn', f'{CHURN_PER_S:,} filter changes a second, 64 bytes', 'Mpps', 'pair', [('vmq', VMQ, churn)],
