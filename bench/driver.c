@@ -13,6 +13,8 @@
 #define BUFFER_STRIDE 2304u
 #define BUFFER_AT     (128u - HDR_LEN)
 
+#define PACKED_BOTH (PACKED_AVAIL | PACKED_USED)
+
 #define RX_PORTS  64u  /* that are received from at a time */
 #define RX_FRAMES 256u /* of all of them */
 
@@ -31,6 +33,12 @@ size_t ring_buffers_size(void)
 uint8_t *ring_buffer(const struct ring *r, unsigned i)
 {
 	return r->bufs + (size_t)i * BUFFER_STRIDE + BUFFER_AT;
+}
+
+/* The guest's address of a burst's i-th buffer; first: that of the ring's buffers. */
+static uint64_t buffer_address(uint64_t first, const struct ring *r, const struct burst *b, unsigned i)
+{
+	return first + (uint64_t)(b->frame[i] - HDR_LEN - r->bufs);
 }
 
 static uint16_t mask(void)
@@ -130,7 +138,7 @@ static uint64_t *packed_words(struct packed_desc *d)
 /* Both flags, as they are in a slot that is the driver's: given back in this lap, or (sending) in the lap before. */
 static uint16_t packed_ours(bool wrap, bool receiving)
 {
-	return wrap == receiving ? PACKED_AVAIL | PACKED_USED : 0;
+	return wrap == receiving ? PACKED_BOTH : 0;
 }
 
 /* Gathers slots the device has given back. */
@@ -145,7 +153,7 @@ static void packed_gather(const struct ring *r, struct burst *b, unsigned max, b
 	for (; n < max; n++) {
 		union packed_half d = { .word = __atomic_load_n(&packed_words(&r->packed[pos])[1], __ATOMIC_ACQUIRE) };
 
-		if ((d.flags & (PACKED_AVAIL | PACKED_USED)) != ours)
+		if ((d.flags & PACKED_BOTH) != ours)
 			break;
 		id[n] = d.id & last; /* the device may answer out of order */
 		b->len[n] = d.len;
@@ -156,7 +164,7 @@ static void packed_gather(const struct ring *r, struct burst *b, unsigned max, b
 			__builtin_prefetch(frame[n], 1);
 		if (++pos == size) {
 			pos = 0;
-			ours ^= PACKED_AVAIL | PACKED_USED;
+			ours ^= PACKED_BOTH;
 		}
 	}
 	b->n = n;
@@ -177,11 +185,11 @@ static void packed_post(struct port *p, struct ring *r, const struct burst *b, b
 		uint64_t *d = packed_words(&r->packed[pos]);
 		union packed_half half = { { len, b->id[i], kind | lap } };
 
-		__atomic_store_n(&d[0], first + (uint64_t)(b->frame[i] - HDR_LEN - r->bufs), __ATOMIC_RELAXED);
+		__atomic_store_n(&d[0], buffer_address(first, r, b, i), __ATOMIC_RELAXED);
 		__atomic_store_n(&d[1], half.word, __ATOMIC_RELEASE);
 		if (++pos == size) {
 			pos = 0;
-			lap ^= PACKED_AVAIL | PACKED_USED;
+			lap ^= PACKED_BOTH;
 		}
 	}
 	r->wrap = (lap == PACKED_AVAIL) != receiving;
@@ -244,7 +252,7 @@ static void split_describe(const struct port *p, struct ring *r, const struct bu
 	const uint64_t first = guest_address(&p->front, r->bufs);
 
 	for (unsigned i = 0; i < b->n; i++)
-		r->desc[b->id[i]] = (struct desc){ first + (uint64_t)(b->frame[i] - HDR_LEN - r->bufs), len, kind, 0 };
+		r->desc[b->id[i]] = (struct desc){ buffer_address(first, r, b, i), len, kind, 0 };
 }
 
 /* The entries are written before the frames are touched, and become visible with split_publish. */

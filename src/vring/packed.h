@@ -139,6 +139,21 @@ static inline void packed_used(struct virtqueue *vq, uint16_t id, uint32_t len, 
 	packed_write_used(vq, id, len, ndesc);
 }
 
+/* n buffers of one entry each: b[], b[].len bytes written into them, or (b NULL) id[], nothing. */
+static inline __attribute__((always_inline)) void packed_store_row(struct virtqueue *vq, const struct vq_buf *b, const uint16_t *id, unsigned n)
+{
+	for (unsigned i = 0; i < n;) {
+		const uint16_t flags = packed_used_flags(vq->used_idx, b != NULL);
+		struct vring_packed_desc *d = packed_at(vq, vq->used_idx);
+		unsigned run = packed_run(vq, vq->used_idx, n - i);
+
+		for (unsigned k = 0; k < run; k++)
+			packed_store_used(&d[k], b ? b[i + k].id : id[i + k], b ? b[i + k].len : 0, flags);
+		vq->used_idx = packed_step(vq, vq->used_idx, (uint16_t)run);
+		i += run;
+	}
+}
+
 /* n buffers of one entry each, b[].len bytes written into them. */
 static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b, unsigned n)
 {
@@ -154,41 +169,26 @@ static inline void packed_used_row(struct virtqueue *vq, const struct vq_buf *b,
 		i = 1;
 	}
 	vq->since_call = (uint16_t)(vq->since_call + n - i);
-	while (i < n) {
-		const uint16_t flags = packed_used_flags(vq->used_idx, 1);
-		struct vring_packed_desc *d = packed_at(vq, vq->used_idx);
-		unsigned run = packed_run(vq, vq->used_idx, n - i);
-
-		for (unsigned k = 0; k < run; k++)
-			packed_store_used(&d[k], b[i + k].id, b[i + k].len, flags);
-		vq->used_idx = packed_step(vq, vq->used_idx, (uint16_t)run);
-		i += run;
-	}
+	packed_store_row(vq, b + i, NULL, n - i);
 }
 
 /* n buffers that nothing was written into. */
 static inline void packed_done_row(struct virtqueue *vq, const uint16_t *id, const uint16_t *ndesc, unsigned n)
 {
-	unsigned i = 1, entries = 0;
+	unsigned entries = 0;
 
 	if (n == 0)
 		return;
 	packed_write_used(vq, id[0], 0, ndesc[0]);
-	for (unsigned k = 1; k < n; k++)
-		entries += ndesc[k];
-	while (entries == n - 1 && i < n) { /* one entry each */
-		const uint16_t flags = packed_used_flags(vq->used_idx, 0);
-		struct vring_packed_desc *d = packed_at(vq, vq->used_idx);
-		unsigned run = packed_run(vq, vq->used_idx, n - i);
-
-		for (unsigned k = 0; k < run; k++)
-			packed_store_used(&d[k], id[i + k], 0, flags);
-		vq->used_idx = packed_step(vq, vq->used_idx, (uint16_t)run);
-		i += run;
-	}
-	for (; i < n; i++) {
-		packed_store_used(packed_at(vq, vq->used_idx), id[i], 0, packed_used_flags(vq->used_idx, 0));
-		vq->used_idx = packed_step(vq, vq->used_idx, ndesc[i]);
+	for (unsigned i = 1; i < n; i++)
+		entries += ndesc[i];
+	if (__builtin_expect(entries == n - 1, 1)) {
+		packed_store_row(vq, NULL, id + 1, n - 1);
+	} else {
+		for (unsigned i = 1; i < n; i++) {
+			packed_store_used(packed_at(vq, vq->used_idx), id[i], 0, packed_used_flags(vq->used_idx, 0));
+			vq->used_idx = packed_step(vq, vq->used_idx, ndesc[i]);
+		}
 	}
 	vq->since_call = (uint16_t)(vq->since_call + entries);
 }

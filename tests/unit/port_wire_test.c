@@ -694,29 +694,43 @@ static void test_packet_queue_full(void **state)
 	teardown(&b);
 }
 
+#define LONG 1514u
+
+/* A queue of one frame and five at the device, and a burst of such frames. */
+static void short_queue(struct port_tx_frame tx[PORT_BURST], struct iovec iov[2], uint8_t frame[LONG])
+{
+	shell("tc -n %s qdisc add dev near0 root tbf rate 8kbit burst 1600 limit 8000", net.near);
+	make_frame(frame, LONG, 3, TEST_TYPE);
+	copies(tx, PORT_BURST, iov, frame, LONG);
+}
+
+/* Without it a new frame goes through. */
+static void queue_gone(struct bench *b, uint8_t frame[LONG])
+{
+	shell("tc -n %s qdisc del dev near0 root", net.near);
+	make_frame(frame, LONG, 4, TEST_TYPE);
+	assert_int_equal(port_send(b->port, frame, LONG), 1);
+	assert_true(comes_to_far(b, frame, LONG));
+}
+
 /* The same device under AF_XDP, whose bursts pass its queue, too: what does not fit there is counted, each frame once. */
 static void test_xdp_device_queue_full(void **state)
 {
 	struct bench b = setup(*state);
-	static uint8_t frame[1514];
+	static uint8_t frame[LONG];
 	struct iovec iov[2];
 	struct port_tx_frame tx[PORT_BURST];
 	struct port_counters c;
 
 	if (!strstr(b.port->ops->describe(b.port), "bursts sent by tc"))
 		skip();
-	shell("tc -n %s qdisc add dev near0 root tbf rate 8kbit burst 1600 limit 8000", net.near); /* one frame, and five */
-	make_frame(frame, sizeof frame, 3, TEST_TYPE);
-	copies(tx, PORT_BURST, iov, frame, sizeof frame);
+	short_queue(tx, iov, frame);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), PORT_BURST);
 	b.port->ops->counters(b.port, &c);
 	assert_int_equal(c.tx_dropped, 3 * PORT_BURST - 6);
 	assert_int_equal(c.tx_error, 0);
-	shell("tc -n %s qdisc del dev near0 root", net.near);
-	make_frame(frame, sizeof frame, 4, TEST_TYPE);
-	assert_int_equal(port_send(b.port, frame, sizeof frame), 1);
-	assert_true(comes_to_far(&b, frame, sizeof frame));
+	queue_gone(&b, frame);
 	teardown(&b);
 }
 
@@ -724,22 +738,17 @@ static void test_xdp_device_queue_full(void **state)
 static void test_packet_device_queue_full(void **state)
 {
 	struct bench b = setup(*state);
-	static uint8_t frame[1514];
+	static uint8_t frame[LONG];
 	struct iovec iov[2];
 	struct port_tx_frame tx[PORT_BURST];
 	struct port_counters c;
 
-	shell("tc -n %s qdisc add dev near0 root tbf rate 8kbit burst 1600 limit 8000", net.near); /* one frame, and five */
-	make_frame(frame, sizeof frame, 3, TEST_TYPE);
-	copies(tx, PORT_BURST, iov, frame, sizeof frame);
+	short_queue(tx, iov, frame);
 	assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), 6);
 	assert_int_equal(b.port->ops->tx_burst(b.port, tx, PORT_BURST), 0);
 	b.port->ops->counters(b.port, &c);
 	assert_int_equal(c.tx_dropped + c.tx_error, 0);
-	shell("tc -n %s qdisc del dev near0 root", net.near);
-	make_frame(frame, sizeof frame, 4, TEST_TYPE);
-	assert_int_equal(port_send(b.port, frame, sizeof frame), 1);
-	assert_true(comes_to_far(&b, frame, sizeof frame));
+	queue_gone(&b, frame);
 	teardown(&b);
 }
 
