@@ -430,10 +430,15 @@ static void test_bursts_come_back(void **s)
 		}
 		assert_int_equal(nic_engine_hold(engine, false), 0);
 		for (unsigned k = 0; k < n; k++) {
+			const uint16_t received = vb.rx.seen_used, sent = va.tx.seen_used;
 			struct vring_used_elem e;
 
 			expect_frame(&vb, at[k], f[k], sizeof f[k]);
 			assert_true(vm_wait_used(&va.tx, &e));
+			if (ring_kind) { /* whether it was written to (virtio 1.2 §2.8.3) */
+				assert_true(vb.rx.pdesc[received].flags & VRING_DESC_F_WRITE);
+				assert_false(va.tx.pdesc[sent].flags & VRING_DESC_F_WRITE);
+			}
 			assert_true(va.tx.last_gpa[e.id] > before);
 			before = va.tx.last_gpa[e.id];
 		}
