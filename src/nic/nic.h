@@ -377,6 +377,9 @@ struct nic_queue_info {
 	struct nic_queue_counters count; /* of the queue pair since the VPort was made */
 };
 
+/* Which VPort has the number now: of the adapter's VPorts no two have the same, one after the other neither. 0: none has. */
+uint64_t nic_vport_serial(const struct nic *n, uint32_t id);
+/* Since the VPort was made; they only grow. -ENOENT. */
 int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counters *out);
 /* Counters of the wire: rx = came in, tx = went out. */
 void nic_wire_counters(const struct nic *n, struct nic_vport_counters *out);

@@ -157,6 +157,7 @@ struct nic_vport {
 	struct nic_queue *started[NIC_MAX_QUEUE_PAIRS]; /* control's own view */
 	struct port_source *host; /* workers read with acquire */
 	struct nic_queue_counters past[NIC_MAX_QUEUE_PAIRS]; /* control's: of the pair's queues that have been stopped */
+	uint64_t serial; /* control's */
 	struct { /* workers write: in lines of their own */
 		struct limit tx, rx, group;
 	} limit __attribute__((aligned(64)));
@@ -175,6 +176,7 @@ struct nic {
 	struct nic_filter **by_id;                /* control's: FilterId → filter, NULL: none; NIC_MAX_FILTERS + 1 */
 	uint32_t nfilters;
 	struct counters *wire_cnt; /* one a worker */
+	uint64_t serials; /* control's: given to VPorts so far */
 };
 
 struct command { /* from control to a worker */

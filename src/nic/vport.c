@@ -74,6 +74,7 @@ int nic_vport_create(struct nic *n, const struct nic_vport_config *cfg, struct v
 	memset(v, 0, size);
 	v->nic = n;
 	v->id = cfg->id;
+	v->serial = ++n->serials;
 	v->cpu = cfg->cpu;
 	v->home = engine_worker(n->engine, cfg->cpu);
 	v->queue_pairs = cfg->queue_pairs;
@@ -255,6 +256,13 @@ int nic_vport_set_cpu(struct nic *n, uint32_t id, unsigned cpu, struct vmq_err *
 	v->cpu = cpu;
 	__atomic_store_n(&v->home, to, __ATOMIC_RELEASE);
 	return 0;
+}
+
+uint64_t nic_vport_serial(const struct nic *n, uint32_t id)
+{
+	const struct nic_vport *v = vport_of(n, id);
+
+	return v ? v->serial : 0;
 }
 
 int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counters *out)

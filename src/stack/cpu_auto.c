@@ -59,7 +59,8 @@ static struct cpu_item *on_trial(const struct cpu_auto *a, const struct cpu_plan
 	for (size_t i = 0; i < p->nitems; i++) {
 		struct cpu_item *item = &p->items[i];
 
-		if (item->owner == a->trial.owner && item->id == a->trial.id && item->kind == CPU_ITEM_VPORT)
+		if (item->owner == a->trial.owner && item->id == a->trial.id && item->serial == a->trial.serial &&
+		    item->kind == CPU_ITEM_VPORT)
 			return item;
 	}
 	return NULL;
@@ -84,9 +85,21 @@ static void begin_trial(struct cpu_auto *a, const struct cpu_item *item)
 	a->trial.steps = CPU_AUTO_TRIAL;
 	a->trial.owner = item->owner;
 	a->trial.id = item->id;
+	a->trial.serial = item->serial;
 	a->trial.from = item->cpu;
 	a->trial.to = item->to;
 	a->trial.frames = item->frames;
+}
+
+bool cpu_auto_due(struct cpu_auto *a, const unsigned *load, unsigned nworkers)
+{
+	bool due = a->trial.steps > 0;
+
+	for (unsigned w = 0; w < nworkers; w++)
+		due = due || load[w] >= CPU_AUTO_HIGH;
+	if (!due)
+		memset(a->hot, 0, sizeof a->hot);
+	return due;
 }
 
 int cpu_auto_step(struct cpu_auto *a, struct cpu_plan *p, bool (*held)(void *ctx, size_t i), void *ctx, bool at_once)

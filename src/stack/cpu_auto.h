@@ -29,6 +29,7 @@ struct cpu_auto {
 		unsigned steps; /* still to go; 0: no move is on trial */
 		unsigned owner;
 		uint32_t id;
+		uint64_t serial;
 		unsigned from, to;
 		uint64_t frames; /* as the item had them before */
 	} trial;
@@ -36,6 +37,10 @@ struct cpu_auto {
 
 /* How long a VPort that was moved `moves` times stays, in seconds. */
 unsigned cpu_auto_hold(unsigned moves);
+
+/* The begin of a step, with each worker's load. False: it is done with that, because no worker has been busy and no move is
+ * on trial, whatever else there is. */
+bool cpu_auto_due(struct cpu_auto *a, const unsigned *load, unsigned nworkers);
 
 /* One step, to be made every second. `held(ctx, i)`: item i may not move yet. The index of the item to move, with its `to`
  * set, or -1. After a move everything begins anew, because what was measured is no longer so. `at_once`: as if the

@@ -28,6 +28,7 @@ struct cpu_item {
 	struct stack_vport
 		*vport; /* NULL: not the stack's (a wire, or made by requests of somebody else): never moved */
 	uint32_t id;               /* of the VPort */
+	uint64_t serial;           /* the caller's: which of those that had the number one after the other */
 	unsigned owner;            /* the caller's: which adapter */
 	bool chosen;               /* a person said which CPU: moved only when `all` is asked for */
 	unsigned queue_pairs;      /* 1 … CPU_MAX_QUEUES; that what it receives is spread over */

@@ -23,6 +23,7 @@
 #include "vmqd/lately.h"
 #include "vmqd/links.h"
 #include "vmqd/listen.h"
+#include "vmqd/look.h"
 #include "vmqd/methods.h"
 #include "vmqd/sleep_files.h"
 #include "vmqd/state.h"
@@ -46,43 +47,6 @@ static void engine_events(void *arg, uint32_t events)
 	nic_engine_poll_events(d->engine);
 }
 
-static void note_counters(const struct adapter *a)
-{
-	struct nic_vport_counters c;
-	struct port_counters p = { 0 };
-
-	for (uint32_t id = 0; id < NIC_MAX_VPORTS; id++)
-		lately_note(a->lately, id, nic_vport_counters(a->nic, id, &c) == 0 ? &c : NULL, NULL);
-	nic_wire_counters(a->nic, &c);
-	a->wire->ops->counters(a->wire, &p);
-	lately_note(a->lately, LATELY_WIRE, &c, &p);
-}
-
-static uint64_t now_s(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec;
-}
-
-/* Once a second; counters do not change while no worker has work. */
-static void look_at_counters(struct daemon *d)
-{
-	struct nic_worker_stats w[NIC_MAX_WORKERS];
-	unsigned n = nic_engine_stats(d->engine, w, NIC_MAX_WORKERS);
-	uint64_t now = now_s(), turns = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		turns += w[i].turns;
-	for (size_t i = 0; i < d->nadapters; i++) {
-		lately_time(d->adapters[i].lately, now);
-		if (turns != d->turns)
-			note_counters(&d->adapters[i]);
-	}
-	d->turns = turns;
-}
-
 static void watch_engine(void *arg, uint32_t events)
 {
 	struct daemon *d = arg;
@@ -94,7 +58,7 @@ static void watch_engine(void *arg, uint32_t events)
 		return;
 	nic_engine_watch(d->engine);
 	if (d->watch_ticks++ % (1000 / NIC_WATCH_MS) == 0)
-		look_at_counters(d);
+		look_at_all(d);
 	if (d->watchdog_ticks && --d->watchdog_left == 0) {
 		d->watchdog_left = d->watchdog_ticks;
 		(void)sd_notify(0, "WATCHDOG=1");
@@ -297,7 +261,7 @@ static int start_adapter(struct adapter *a, struct vmq_err *err)
 	a->lately = lately_create();
 	if (!a->lately)
 		return vmq_err(err, -1, "out of memory");
-	lately_time(a->lately, now_s());
+	lately_time(a->lately, look_now_s());
 	if (nic_create(a->daemon->engine, &cfg, &a->nic, err) < 0 ||
 	    open_port(a, "port", &a->cfg->port, &a->wire, err) < 0 ||
 	    open_port(a, "host", &a->cfg->host, &a->host, err) < 0 || make_contract(a, err) < 0 ||

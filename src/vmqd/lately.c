@@ -28,6 +28,7 @@ struct counted {
 };
 
 struct seen {
+	uint64_t serial;
 	struct counted now, begin[2]; /* when this window began, and the one before */
 	uint64_t when[NUM_LOSSES];	/* `lost` was seen to have grown last */
 };
@@ -68,17 +69,7 @@ void lately_time(struct lately *l, uint64_t now)
 	}
 }
 
-/* Counters do not go back: then it is another VPort, which has the number now. */
-static bool is_another(const struct counted *before, const struct counted *now)
-{
-	bool less = now->rx_frames < before->rx_frames || now->tx_frames < before->tx_frames;
-
-	for (unsigned i = 0; i < NUM_LOSSES && !less; i++)
-		less = now->lost[i] < before->lost[i];
-	return less;
-}
-
-void lately_note(struct lately *l, uint32_t id, const struct nic_vport_counters *c, const struct port_counters *p)
+void lately_note(struct lately *l, uint32_t id, uint64_t serial, const struct nic_vport_counters *c, const struct port_counters *p)
 {
 	struct seen *s = l->seen[id];
 	struct counted now = { 0 };
@@ -100,8 +91,8 @@ void lately_note(struct lately *l, uint32_t id, const struct nic_vport_counters 
 		s = l->seen[id] = calloc(1, sizeof *s);
 	if (!s)
 		return;
-	if (is_another(&s->now, &now))
-		*s = (struct seen){ 0 };
+	if (s->serial != serial)
+		*s = (struct seen){ .serial = serial };
 	for (unsigned i = 0; i < NUM_LOSSES; i++)
 		if (now.lost[i] != s->now.lost[i])
 			s->when[i] = l->now;

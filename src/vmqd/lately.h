@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * When frames were lost last, and how many lately: the counters of the data path only grow, and do not say whether what they
- * count goes on or is long over. Of one adapter; the control thread notes what its counters say, once a second while the
- * workers have work and whenever somebody asks, so workers do nothing for it, and an idle switch nothing at all.
+ * count goes on or is long over. Of one adapter; it is told what its counters say whenever they are read (look.h).
  */
 #ifndef VMQ_VMQD_LATELY_H
 #define VMQ_VMQD_LATELY_H
@@ -22,8 +21,9 @@ void lately_destroy(struct lately *l); /* NULL is allowed */
 
 /* The time now, in seconds of a clock that is not set. What is noted from here on happened now. */
 void lately_time(struct lately *l, uint64_t now);
-/* What VPort `id`, or the wire, has counted since it was made; `p` of a wire, else NULL. `c` NULL: there is no such VPort. */
-void lately_note(struct lately *l, uint32_t id, const struct nic_vport_counters *c, const struct port_counters *p);
+/* What VPort `id`, or the wire, has counted since it was made; `p` of a wire, else NULL. `serial` says which VPort that is, as
+ * nic_vport_serial does; with another one all is forgotten. `c` NULL: there is no such VPort. */
+void lately_note(struct lately *l, uint32_t id, uint64_t serial, const struct nic_vport_counters *c, const struct port_counters *p);
 /* The member "lately" of stats.show (docs/rpc.md), by what was noted; NULL: nothing was. */
 json_t *lately_json(const struct lately *l, uint32_t id);
 

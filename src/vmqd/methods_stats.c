@@ -2,6 +2,7 @@
 /* stats.show (docs/rpc.md): counters, drops by reason, and what the workers did with their time. */
 #include "vmqd/endpoint.h"
 #include "vmqd/lately.h"
+#include "vmqd/look.h"
 #include "vmqd/methods.h"
 
 /* Upper bounds in µs, and how many interrupts waited so long. */
@@ -66,14 +67,13 @@ static int vport_stats(struct adapter *a, const struct selection *sel, json_t *l
 	if (snapshot_take(a, sel, &s, e) < 0)
 		return -1;
 	for (size_t k = 0; k < s.nvports; k++) {
-		struct nic_vport_counters c = { 0 };
+		struct nic_vport_counters c;
 		json_t *v = json_pack("{s:s, s:i, s:s, s:s}", "name", s.vports[k].name, "id", (int)s.vports[k].id, "object",
 				      object_name(&s.vports[k]), "adapter", a->cfg->name);
 
-		(void)nic_vport_counters(a->nic, s.vports[k].id, &c);
+		look_at_vport(a, s.vports[k].id, &c);
 		counters_describe(&c, v);
 		endpoint_counters(stack_vport_by_id(a->stack, s.vports[k].id), v);
-		lately_note(a->lately, s.vports[k].id, &c, NULL);
 		describe_lately(a, s.vports[k].id, v);
 		(void)json_array_append_new(list, v);
 	}
@@ -84,18 +84,16 @@ static int vport_stats(struct adapter *a, const struct selection *sel, json_t *l
 static json_t *wire_stats(const struct adapter *a)
 {
 	json_t *w = json_pack("{s:s}", "adapter", a->cfg->name);
-	struct nic_vport_counters c = { 0 };
-	struct port_counters pc = { 0 };
+	struct nic_vport_counters c;
+	struct port_counters pc;
 	json_t *port = json_object();
 
-	nic_wire_counters(a->nic, &c);
+	look_at_wire(a, &c, &pc);
 	counters_describe(&c, w);
-	a->wire->ops->counters(a->wire, &pc);
 #define X(name) (void)json_object_set_new(port, #name, json_integer((json_int_t)pc.name));
 	PORT_COUNTERS(X)
 #undef X
 	(void)json_object_set_new(w, "port", port);
-	lately_note(a->lately, LATELY_WIRE, &c, &pc);
 	describe_lately(a, LATELY_WIRE, w);
 	return w;
 }

@@ -5,13 +5,9 @@
  */
 #include "vmqd/placement.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "vmqd/daemon.h"
@@ -22,10 +18,11 @@
 
 /* Of one VPort, by adapter and id; of the wire at NIC_MAX_VPORTS. */
 struct measured {
-	uint64_t frames;   /* so far */
-	uint64_t lately;   /* in the last second, halved each second before */
-	uint64_t held;	   /* seconds of CLOCK_MONOTONIC until which it stays where it is */
-	unsigned moves;    /* by automatic placement */
+	uint64_t serial; /* which VPort has had the number; 0: the wire, or none */
+	uint64_t frames; /* so far */
+	uint64_t lately; /* in the last second, halved each second before */
+	uint64_t held;	 /* seconds of CLOCK_MONOTONIC until which it stays where it is */
+	unsigned moves;	 /* by automatic placement */
 };
 
 struct placement {
@@ -33,11 +30,9 @@ struct placement {
 	struct host_topology host; /* as vmqd found it */
 	int *device_node;	   /* of each adapter's device */
 	struct measured *measured; /* adapters × (NIC_MAX_VPORTS + 1) */
-	unsigned nworkers;
 	uint64_t busy[NIC_MAX_WORKERS]; /* so far */
 	unsigned load[NIC_MAX_WORKERS];
 	uint64_t when; /* ns of CLOCK_MONOTONIC of the last look; 0: none */
-	int timer;     /* -1: none */
 	bool on;
 	struct cpu_auto automatic;
 	struct placement_move moves[KEEP_MOVES];
@@ -54,43 +49,23 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Of the VPort that has the number now. */
 static struct measured *measured_of(const struct placement *p, size_t adapter, uint32_t id)
 {
-	return &p->measured[adapter * (NIC_MAX_VPORTS + 1) + id];
+	struct measured *m = &p->measured[adapter * (NIC_MAX_VPORTS + 1) + id];
+	uint64_t serial = nic_vport_serial(p->daemon->adapters[adapter].nic, id);
+
+	if (m->serial != serial)
+		*m = (struct measured){ .serial = serial };
+	return m;
 }
 
-static void count(struct measured *m, uint64_t frames)
+bool placement_look(struct placement *p, const struct nic_worker_stats *w, unsigned n)
 {
-	if (frames < m->frames) /* another VPort has the number now */
-		*m = (struct measured){ 0 };
-	m->lately = m->lately / 2 + (frames - m->frames);
-	m->frames = frames;
-}
-
-static void count_frames(struct placement *p)
-{
-	const struct daemon *d = p->daemon;
-
-	for (size_t i = 0; i < d->nadapters; i++) {
-		struct nic_vport_counters c;
-
-		for (uint32_t id = 0; id < NIC_MAX_VPORTS; id++)
-			if (nic_vport_counters(d->adapters[i].nic, id, &c) == 0)
-				count(measured_of(p, i, id), c.rx_frames + c.tx_frames);
-		nic_wire_counters(d->adapters[i].nic, &c);
-		count(measured_of(p, i, NIC_MAX_VPORTS), c.rx_frames + c.tx_frames);
-	}
-}
-
-/* A look at the workers; true when one of them has something to do. */
-static bool look(struct placement *p)
-{
-	struct nic_worker_stats w[NIC_MAX_WORKERS];
 	uint64_t now = now_ns(), passed = p->when ? now - p->when : 0;
 	bool any = false;
 
-	p->nworkers = nic_engine_stats(p->daemon->engine, w, NIC_MAX_WORKERS);
-	for (unsigned i = 0; i < p->nworkers; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		uint64_t share = passed ? (w[i].busy_ns - p->busy[i]) * 1000 / passed : 0;
 
 		p->load[i] = (p->load[i] + (unsigned)(share < 1000 ? share : 1000) + 1) / 2;
@@ -99,6 +74,15 @@ static bool look(struct placement *p)
 	}
 	p->when = now;
 	return any;
+}
+
+void placement_count(struct placement *p, size_t adapter, uint32_t id, const struct nic_vport_counters *c)
+{
+	struct measured *m = measured_of(p, adapter, id);
+	uint64_t frames = c->rx_frames + c->tx_frames;
+
+	m->lately = m->lately / 2 + (frames - m->frames);
+	m->frames = frames;
 }
 
 /* ---- a plan ---- */
@@ -174,7 +158,10 @@ int placement_plan(struct placement *p, struct placement_plan *out, struct stack
 
 			item->owner = (unsigned)k;
 			item->device_node = p->device_node[k];
-			item->frames = item->id <= NIC_MAX_VPORTS ? measured_of(p, k, item->id)->lately : 0;
+			if (item->id > NIC_MAX_VPORTS)
+				continue;
+			item->serial = measured_of(p, k, item->id)->serial;
+			item->frames = measured_of(p, k, item->id)->lately;
 		}
 	}
 	plan->items = out->items;
@@ -311,18 +298,9 @@ static void step(struct placement *p)
 	placement_plan_free(&pp);
 }
 
-static void tick(void *arg, uint32_t events)
+void placement_decide(struct placement *p)
 {
-	struct placement *p = arg;
-	uint64_t ticks;
-
-	(void)events;
-	if (read(p->timer, &ticks, sizeof ticks) != sizeof ticks)
-		return;
-	if (!look(p))
-		return;
-	count_frames(p);
-	if (p->on)
+	if (p->on && cpu_auto_due(&p->automatic, p->load, p->daemon->cfg->ncpus))
 		step(p);
 }
 
@@ -341,18 +319,6 @@ void placement_set_auto(struct placement *p, bool on)
 
 /* ---- its life ---- */
 
-static int start_timer(struct placement *p, struct vmq_err *err)
-{
-	const struct timespec every = { .tv_sec = 1 };
-	int rc;
-
-	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (p->timer < 0 || timerfd_settime(p->timer, 0, &(struct itimerspec){ every, every }, NULL) < 0)
-		return vmq_err(err, -1, "the timer of placement: %s", strerror(errno));
-	rc = loop_add(p->daemon->loop, p->timer, EPOLLIN, tick, p);
-	return rc < 0 ? vmq_err(err, -1, "the timer of placement cannot be watched: %s", strerror(-rc)) : 0;
-}
-
 int placement_create(struct daemon *d, struct placement **out, struct vmq_err *err)
 {
 	struct placement *p = calloc(1, sizeof *p);
@@ -360,7 +326,6 @@ int placement_create(struct daemon *d, struct placement **out, struct vmq_err *e
 	if (!p)
 		return vmq_err(err, -1, "out of memory");
 	p->daemon = d;
-	p->timer = -1;
 	p->on = d->cfg->cpu_auto;
 	p->device_node = calloc(d->cfg->nadapters, sizeof *p->device_node);
 	p->measured = calloc(d->cfg->nadapters * (NIC_MAX_VPORTS + 1), sizeof *p->measured);
@@ -371,10 +336,6 @@ int placement_create(struct daemon *d, struct placement **out, struct vmq_err *e
 	host_topology_read("", 0, &p->host);
 	for (size_t i = 0; i < d->cfg->nadapters; i++)
 		p->device_node[i] = host_device_node("", d->cfg->adapters[i].port.device);
-	if (d->loop && start_timer(p, err) < 0) {
-		placement_destroy(p);
-		return -1;
-	}
 	*out = p;
 	return 0;
 }
@@ -383,10 +344,6 @@ void placement_destroy(struct placement *p)
 {
 	if (!p)
 		return;
-	if (p->timer >= 0) {
-		loop_remove(p->daemon->loop, p->timer);
-		(void)close(p->timer);
-	}
 	free(p->device_node);
 	free(p->measured);
 	free(p);

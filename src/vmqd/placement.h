@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Who is on which CPU: what is measured of it, the plans made of that (stack/cpu_plan.h), the moves and the reason of
- * each. With automatic placement on, a look a second, which costs nothing while the workers sleep. Control thread.
+ * each. It measures with the look a second at all counters (look.h), and decides then whether a VPort moves. Control thread.
  */
 #ifndef VMQ_VMQD_PLACEMENT_H
 #define VMQ_VMQD_PLACEMENT_H
@@ -9,19 +9,27 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "nic/nic.h"
 #include "stack/cpu_auto.h"
 #include "stack/cpu_move.h"
 
 struct daemon;
 struct placement;
 
-/* Reads the host (the sandbox comes later, and then nothing can be read) and begins to measure; without a loop nothing
- * is measured. 0, or -1 with the sentence. */
+/* Reads the host: the sandbox comes later, and then nothing can be read. 0, or -1 with the sentence. */
 int placement_create(struct daemon *d, struct placement **out, struct vmq_err *err);
 void placement_destroy(struct placement *p); /* NULL is allowed */
 
 /* Says in the log what is wrong with the places that the configuration gives. */
 void placement_warn(struct placement *p);
+
+/* What the workers have done, all `n` of them, once a second. True: one of them has something to do, so that it is worth to go
+ * on with placement_count for every VPort and wire, and then placement_decide. */
+bool placement_look(struct placement *p, const struct nic_worker_stats *w, unsigned n);
+/* What VPort `id` of this adapter has counted since it was made, or (NIC_MAX_VPORTS) the wire. */
+void placement_count(struct placement *p, size_t adapter, uint32_t id, const struct nic_vport_counters *c);
+/* One step of automatic placement, if it is on. */
+void placement_decide(struct placement *p);
 
 bool placement_auto(const struct placement *p);
 void placement_set_auto(struct placement *p, bool on);

@@ -430,6 +430,29 @@ static void moves_after_a_while(void **state)
 	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
 }
 
+/* A step is worth its plan only while somebody is busy or a move is on trial; being busy begins anew after a rest. */
+static void no_plan_without_need(void **state)
+{
+	struct cpu_auto a = { .back = false };
+	unsigned load[2] = { CPU_AUTO_HIGH, 0 };
+
+	(void)state;
+	worker(1, 950);
+	worker(2, 100);
+	item("a", 1, 600);
+	item("b", 1, 300);
+	for (unsigned i = 1; i < CPU_AUTO_STEPS; i++) {
+		assert_true(cpu_auto_due(&a, load, 2));
+		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
+	}
+	load[0]--;
+	assert_false(cpu_auto_due(&a, load, 2));
+	for (unsigned i = 1; i < CPU_AUTO_STEPS; i++)
+		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
+	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
+	assert_true(cpu_auto_due(&a, load, 2)); /* on trial */
+}
+
 /* A VPort that was moved, with so many frames of a thousand and the worker it left this busy; what becomes of it. */
 static int tried(uint64_t frames, unsigned load, bool chosen)
 {
@@ -710,6 +733,7 @@ int main(void)
 		T(a_big_host),
 		T(queue_sets),
 		T(moves_after_a_while),
+		T(no_plan_without_need),
 		T(what_does_not_pay_goes_back),
 		T(a_short_burst_moves_nothing),
 		T(what_gains_little_stays),

@@ -47,7 +47,7 @@ static void run(struct lately *l, struct nic_vport_counters *c, uint64_t from, u
 		c->tx_frames++;
 		if (lose < NIC_DROP_COUNT)
 			c->drops[lose]++;
-		lately_note(l, 3, c, NULL);
+		lately_note(l, 3, 7, c, NULL);
 	}
 }
 
@@ -80,37 +80,45 @@ static void test_idle(void **s)
 
 	(void)s;
 	lately_time(l, START);
-	lately_note(l, 3, &c, NULL);
+	lately_note(l, 3, 7, &c, NULL);
 	assert_lost(l, "rx_no_buffer", 7, 0);
 	for (unsigned t = 1; t <= 3600; t++)
 		lately_time(l, START + t);
 	assert_lost(l, "rx_no_buffer", 0, 3600);
-	lately_note(l, 3, &c, NULL); /* somebody asks: nothing has changed */
+	lately_note(l, 3, 7, &c, NULL); /* somebody asks: nothing has changed */
 	assert_lost(l, "rx_no_buffer", 0, 3600);
 	assert_window(l, 30, 0, 0);
 	c.drops[NIC_DROP_RX_NO_BUFFER] += 2;
-	lately_note(l, 3, &c, NULL);
+	lately_note(l, 3, 7, &c, NULL);
 	assert_lost(l, "rx_no_buffer", 2, 0);
 	lately_destroy(l);
 }
 
+/* Whether it counted less or more than the one before. */
 static void test_another_with_the_same_number(void **s)
 {
 	struct nic_vport_counters c = { .rx_frames = 500, .drops = { [NIC_DROP_RX_LIMIT] = 70, [NIC_DROP_TX_STORM] = 1 } };
-	struct nic_vport_counters other = { .rx_frames = 1, .drops = { [NIC_DROP_RX_LIMIT] = 2 } };
-	struct lately *l = lately_create();
+	struct nic_vport_counters others[] = { { .rx_frames = 1, .drops = { [NIC_DROP_RX_LIMIT] = 2 } },
+					       { .rx_frames = 501, .drops = { [NIC_DROP_RX_LIMIT] = 70 } },
+					       { .rx_frames = 9000, .drops = { [NIC_DROP_RX_LIMIT] = 700 } } };
 
 	(void)s;
-	lately_time(l, START);
-	assert_null(lately_json(l, 3));
-	lately_note(l, 3, &c, NULL);
-	lately_time(l, START + 40);
-	lately_note(l, 3, &other, NULL);
-	assert_lost(l, "rx_limit", 2, 0);
-	assert_lost(l, "tx_storm", -1, -1);
-	lately_note(l, 3, NULL, NULL);
-	assert_null(lately_json(l, 3));
-	lately_destroy(l);
+	for (unsigned i = 0; i < sizeof others / sizeof *others; i++) {
+		struct nic_vport_counters other = others[i];
+		struct lately *l = lately_create();
+
+		lately_time(l, START);
+		assert_null(lately_json(l, 3));
+		lately_note(l, 3, 7, &c, NULL);
+		lately_time(l, START + 40);
+		lately_note(l, 3, 8, &other, NULL);
+		assert_window(l, 40, (json_int_t)other.rx_frames, 0);
+		assert_lost(l, "rx_limit", (json_int_t)other.drops[NIC_DROP_RX_LIMIT], 0);
+		assert_lost(l, "tx_storm", -1, -1);
+		lately_note(l, 3, 0, NULL, NULL);
+		assert_null(lately_json(l, 3));
+		lately_destroy(l);
+	}
 }
 
 static void test_a_wire_has_its_ports(void **s)
@@ -122,10 +130,10 @@ static void test_a_wire_has_its_ports(void **s)
 
 	(void)s;
 	lately_time(l, START);
-	lately_note(l, LATELY_WIRE, &c, &p);
+	lately_note(l, LATELY_WIRE, 0, &c, &p);
 	lately_time(l, START + 7);
 	p.tx_error = 5;
-	lately_note(l, LATELY_WIRE, &c, &p);
+	lately_note(l, LATELY_WIRE, 0, &c, &p);
 	o = lately_json(l, LATELY_WIRE);
 	assert_int_equal(number(o, "drops", "rx_too_long", "frames"), 1);
 	assert_int_equal(number(o, "port", "rx_too_long", "frames"), 9);

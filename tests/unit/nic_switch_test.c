@@ -412,9 +412,31 @@ static void queue_pairs_change(void **state)
 	assert_int_equal(nic_vport_delete(nic, 1), 0);
 }
 
+/* A number is given again; who has it is another. */
+static void test_a_vport_is_known_by_its_serial(void **s)
+{
+	uint64_t first, second;
+
+	(void)s;
+	assert_int_equal(nic_vport_serial(nic, 5), 0);
+	assert_int_equal(nic_vport_serial(nic, NIC_MAX_VPORTS), 0);
+	vport(5, cpu[0]);
+	first = nic_vport_serial(nic, 5);
+	assert_true(first && first != nic_vport_serial(nic, 0));
+	assert_int_equal(nic_vport_set_active(nic, 5, false), 0);
+	assert_int_equal(nic_vport_serial(nic, 5), first);
+	assert_int_equal(nic_vport_delete(nic, 5), 0);
+	assert_int_equal(nic_vport_serial(nic, 5), 0);
+	vport(5, cpu[0]);
+	second = nic_vport_serial(nic, 5);
+	assert_true(second && second != first && second != nic_vport_serial(nic, 0));
+	assert_int_equal(nic_vport_delete(nic, 5), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(test_a_vport_is_known_by_its_serial),
 		T(test_vlan_table_of_spec_40_2),
 		T(test_access_port_inserts_the_tag),
 		T(test_unknown_unicast_goes_to_wire_and_default),
