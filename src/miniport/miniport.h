@@ -72,8 +72,8 @@
  * most one VLAN id, Equal, 1 … 4094; limits of the registered capabilities are not passed; VPortState in a set is
  * Activated; ProcessorAffinity of a VPort on the PF has at least one CPU, that of one on a VF none; the VF of a
  * VPort that is made is allocated and has no other, a VF that is freed has none; NumQueuePairs changes only on the
- * PF with RSS_ON_PF_VPORTS and not below the CPUs that RSS uses; configuration space requests stay below 4,096
- * bytes.
+ * PF with RSS_ON_PF_VPORTS and not below the CPUs that RSS uses; hash types and key of a VPort are for its life;
+ * configuration space requests stay below 4,096 bytes.
  *
  * Statuses a driver may return
  *   all but the next line       NDIS_STATUS_SUCCESS, PENDING, INVALID_PARAMETER, RESOURCES, NOT_SUPPORTED, FAILURE,
@@ -177,7 +177,8 @@ struct miniport_init {
  *   MaxNumVPorts is not MaxNumVFs + 1 … 65,535; MaxNumQueuePairs or MaxNumMacAddresses is below MaxNumVPorts;
  *   MaxNumQueuePairsPerNonDefaultVPort is no power of 2; some but not all of the RSS_PER_PF_VPORT_HASH flags are set;
  *   RSS_ON_PF_VPORTS without revision 3, SINGLE_VPORT_POOL and RSS_PER_PF_VPORT_INDIRECTION_TABLE, or with a
- *   MaxNumQueuePairsForDefaultVPort that is no power of 2 (spec/50-scaling.md §6);
+ *   MaxNumQueuePairsForDefaultVPort that is no power of 2 or a MaxNumRssCapableNonDefaultPFVPorts of 0 (spec/50-scaling.md
+ *   §6, §7);
  *   the mode is not MINIPORT_MODE_SRIOV and current SR-IOV is set; mode VMQ or SRIOV and current filters are NULL;
  *   NumQueues is not 0 with SR-IOV.
  */

@@ -120,6 +120,8 @@ bool ndis_switch_caps_ok(const NDIS_NIC_SWITCH_CAPABILITIES *c, struct vmq_err *
 				   "%s: RSS_ON_PF_VPORTS needs revision 3, SINGLE_VPORT_POOL and "
 				   "RSS_PER_PF_VPORT_INDIRECTION_TABLE",
 				   name);
+		if (!c->MaxNumRssCapableNonDefaultPFVPorts)
+			return bad(err, "%s: RSS_ON_PF_VPORTS, and MaxNumRssCapableNonDefaultPFVPorts is 0", name);
 		if (!power_of_2(c->MaxNumQueuePairsForDefaultVPort))
 			return bad(err, "%s: MaxNumQueuePairsForDefaultVPort is %u; a power of 2 is right", name,
 				   c->MaxNumQueuePairsForDefaultVPort);

@@ -122,6 +122,7 @@ struct ndis_adapter {
 	uint32_t num_vf_vports;
 	uint32_t num_vfs, num_queues, num_filters, num_unicast;
 	uint32_t num_queue_pairs;	  /* all VPorts */
+	const struct ndis_rss *rss_base;  /* RSSv2's own request takes from here what it does not carry; else NULL */
 	struct ndis_target default_queue; /* VM queue 0, while there is no switch */
 
 	/* requests */
@@ -239,6 +240,8 @@ void *ndis_op_down(struct ndis_op *op, uint32_t size);
 NDIS_STATUS ndis_op_no_memory(struct ndis_op *op);
 /* Completes what the driver pends, as far as it does. */
 void ndis_flush(struct ndis_adapter *a);
+/* What is answered at once and still changes something waits its turn, too: the driver has nothing, or FAILURE. */
+NDIS_STATUS ndis_settle(const struct ndis_call *c);
 void ndis_fault(struct ndis_adapter *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Completes everything that waits (and, when `pending_too`, what the driver still has) with `status`. */
 void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pending_too);
@@ -299,6 +302,13 @@ static inline bool ndis_switch_model(const struct ndis_adapter *a)
 	return a->switch_present || a->mode == MINIPORT_MODE_SRIOV;
 }
 
+/* VMMQ is on: the adapter has it, and *RssOnHostVPorts (spec/50 §7). */
+static inline bool ndis_vmmq(const struct ndis_adapter *a)
+{
+	return a->keywords.rss_on_host_vports && a->has_cur_switch &&
+	       (a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED);
+}
+
 NDIS_STATUS caps_filter_hardware(const struct ndis_call *c);
 NDIS_STATUS caps_filter_current(const struct ndis_call *c);
 NDIS_STATUS caps_filter_global(const struct ndis_call *c);
@@ -330,7 +340,7 @@ NDIS_STATUS vport_create_done(struct ndis_op *op, NDIS_STATUS status);
 NDIS_STATUS vport_parameters(const struct ndis_call *c);
 NDIS_STATUS vport_set_prepare(struct ndis_op *op);
 NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status);
-/* Changes NumQueuePairs as VPORT_PARAMETERS does, now. */
+/* Changes NumQueuePairs as VPORT_PARAMETERS does, now. `v` may be gone then. */
 NDIS_STATUS vport_set_queue_pairs(const struct ndis_call *c, const struct ndis_vport *v, uint32_t n);
 NDIS_STATUS vport_enum(const struct ndis_call *c);
 NDIS_STATUS vport_delete_prepare(struct ndis_op *op);

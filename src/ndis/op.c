@@ -191,6 +191,18 @@ void ndis_flush(struct ndis_adapter *a)
 	}
 }
 
+NDIS_STATUS ndis_settle(const struct ndis_call *c)
+{
+	struct ndis_adapter *a = c->a;
+
+	ndis_op_drain(a);
+	ndis_flush(a);
+	if (!a->pending && ndis_list_empty(&a->waiting))
+		return NDIS_STATUS_SUCCESS;
+	return refuse(c, NDIS_STATUS_FAILURE, "%s: the adapter's driver %s pends a request and cannot be flushed",
+		      ndis_oid_name(c->oid), a->ops->name);
+}
+
 void ndis_abort_requests(struct ndis_adapter *a, NDIS_STATUS status, bool pending_too)
 {
 	struct ndis_link all;

@@ -28,8 +28,7 @@ NDIS_STATUS rss_need(const struct ndis_call *c)
 {
 	const struct ndis_adapter *a = c->a;
 
-	if (a->has_rss && a->has_cur_switch && a->keywords.rss_on_host_vports &&
-	    (a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED))
+	if (a->has_rss && ndis_vmmq(a))
 		return NDIS_STATUS_SUCCESS;
 	return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: RSS on VPorts is not %s", ndis_oid_name(c->oid),
 		      a->keywords.rss_on_host_vports ? "supported by this adapter" : "enabled (*RssOnHostVPorts is 0)");
@@ -91,24 +90,25 @@ uint32_t rss_write(const struct ndis_rss *r, uint8_t *buf)
 
 NDIS_STATUS rss_parameters(const struct ndis_call *c)
 {
-	static const struct ndis_rss off;
-	uint8_t buf[RSS_TABLE_AT + RSS_MAX_ENTRIES * sizeof(PROCESSOR_NUMBER) + RSS_KEY_SIZE];
+	uint8_t buf[RSS_BUFFER_SIZE];
 	struct ndis_vport *v = NULL;
+	struct ndis_rss first;
 	NDIS_STATUS status = rss_need(c);
 
 	if (status == NDIS_STATUS_SUCCESS)
 		status = find_vport(c, &v);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	return ndis_answer(c, buf, rss_write(v->rss ? v->rss : &off, buf), rss_layout.name);
+	rss_first(v, &first);
+	return ndis_answer(c, buf, rss_write(v->rss ? v->rss : &first, buf), rss_layout.name);
 }
 
-/* Bytes [offset, offset + len) of the input buffer, or the refusal. */
-static NDIS_STATUS part(const struct ndis_call *c, uint32_t offset, uint32_t len, const char *what)
+/* Bytes [offset, offset + len) of the input buffer, behind the structure of that revision, or the refusal. */
+static NDIS_STATUS part(const struct ndis_call *c, uint8_t rev, uint32_t offset, uint32_t len, const char *what)
 {
 	uint64_t end = (uint64_t)offset + len;
 
-	if (offset < rss_layout.size[0] || end > NDIS_REQUEST_MAX_BYTES)
+	if (offset < rss_layout.size[rev - 1] || end > NDIS_REQUEST_MAX_BYTES)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: %s lies at %u; behind the structure is right",
 			      rss_layout.name, what, offset);
 	return ndis_need_in(c, (uint32_t)end, what);
@@ -130,7 +130,24 @@ uint32_t rss_most_entries(const struct ndis_adapter *a, const struct ndis_vport 
 	return n < RSS_MAX_ENTRIES ? n : RSS_MAX_ENTRIES;
 }
 
-static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p,
+const PROCESSOR_NUMBER *rss_stranger(const struct ndis_vport *v, const struct ndis_rss *r)
+{
+	if (!rss_allows(v, &r->default_processor))
+		return &r->default_processor;
+	for (uint32_t i = 0; i < r->entries; i++)
+		if (!rss_allows(v, &r->table[i]))
+			return &r->table[i];
+	return NULL;
+}
+
+void rss_repeat(struct ndis_rss *r, uint32_t entries)
+{
+	for (uint32_t i = r->entries; i < entries; i++)
+		r->table[i] = r->table[i % r->entries];
+	r->entries = entries;
+}
+
+static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p, uint8_t rev,
 			      const struct ndis_vport *v, struct ndis_rss *r)
 {
 	const char *name = rss_layout.name;
@@ -152,19 +169,13 @@ static NDIS_STATUS take_table(const struct ndis_call *c, const NDIS_RECEIVE_SCAL
 		    c, NDIS_STATUS_INVALID_PARAMETER,
 		    "%s: IndirectionTableSize makes %u entries; %u is right for %u queue pairs on this adapter", name,
 		    n, queues, v->p.NumQueuePairs);
-	status = part(c, p->IndirectionTableOffset, p->IndirectionTableSize, "the indirection table");
+	status = part(c, rev, p->IndirectionTableOffset, p->IndirectionTableSize, "the indirection table");
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	memcpy(r->table, c->buf + p->IndirectionTableOffset, p->IndirectionTableSize);
 	r->entries = n;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		r->table[i].Reserved = 0;
-		if (!rss_allows(v, &r->table[i]))
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: entry %u of the table is CPU %u of group %u, which is not in the VPort's "
-				      "ProcessorAffinity",
-				      name, i, r->table[i].Number, r->table[i].Group);
-	}
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -178,7 +189,7 @@ unsigned rss_cpus(const struct ndis_rss *r)
 }
 
 /* The hash types the adapter can compute, from its capability bits, which have other numbers. */
-uint32_t rss_hash_types(const struct ndis_adapter *a)
+static uint32_t hash_types(const struct ndis_adapter *a)
 {
 	static const uint32_t type_of[][2] = {
 		{ NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4, NDIS_HASH_TCP_IPV4 },
@@ -196,68 +207,128 @@ uint32_t rss_hash_types(const struct ndis_adapter *a)
 	return types;
 }
 
-static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p, uint8_t rev,
-			    const struct ndis_vport *v, struct ndis_rss *r)
+NDIS_STATUS rss_take_hash(const struct ndis_call *c, const char *name, const struct ndis_vport *v, uint32_t info,
+			  struct ndis_rss *r)
 {
-	const char *name = rss_layout.name;
-	const uint32_t types = rss_hash_types(c->a);
-	uint32_t info = p->HashInformation;
-	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
+	const uint32_t types = hash_types(c->a);
 
-	if (v->rss)
+	if ((info & NDIS_HASH_FUNCTION_MASK) != NdisHashFunctionToeplitz || !(info & types) ||
+	    (info & ~(types | NDIS_HASH_FUNCTION_MASK)))
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: HashInformation is 0x%X; NdisHashFunctionToeplitz (1) and hash types of 0x%X are "
+			      "right",
+			      name, info, types);
+	if (r->hash_information && r->hash_information != info)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: HashInformation is 0x%X; VPort %u has 0x%X for its life", name, info, v->p.VPortId,
+			      r->hash_information);
+	r->hash_information = info;
+	return NDIS_STATUS_SUCCESS;
+}
+
+NDIS_STATUS rss_take_key(const struct ndis_call *c, const char *name, const struct ndis_vport *v, const uint8_t *key,
+			 struct ndis_rss *r)
+{
+	if (r->has_key && memcmp(r->key, key, sizeof r->key) != 0)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: the hash key is another; VPort %u has its own for its life",
+			      name, v->p.VPortId);
+	memcpy(r->key, key, sizeof r->key);
+	r->has_key = true;
+	return NDIS_STATUS_SUCCESS;
+}
+
+/* One more VPort spreads its frames, if there may be one more. The default VPort always may. */
+static NDIS_STATUS check_limit(const struct ndis_call *c, const struct ndis_vport *self)
+{
+	uint32_t n = 0, most = c->a->cur_switch.MaxNumRssCapableNonDefaultPFVPorts;
+
+	if (self->p.VPortId == NDIS_DEFAULT_VPORT_ID)
+		return NDIS_STATUS_SUCCESS;
+	ndis_list_each (l, &c->a->vports) {
+		const struct ndis_vport *v = ndis_container(l, struct ndis_vport, link);
+
+		n += v != self && v->p.VPortId != NDIS_DEFAULT_VPORT_ID && v->rss && v->rss->enabled;
+	}
+	return n < most ? NDIS_STATUS_SUCCESS
+			: refuse(c, NDIS_STATUS_RESOURCES, "no RSS is left: %u VPorts have it, and "
+				 "MaxNumRssCapableNonDefaultPFVPorts is %u", n, most);
+}
+
+/* What is to be as it was begins with what is there. */
+static void begin(const struct ndis_call *c, const struct ndis_vport *v, struct ndis_rss *r)
+{
+	if (c->a->rss_base && c->d == &c->a->self)
+		*r = *c->a->rss_base;
+	else if (v->rss)
 		*r = *v->rss;
 	else
 		rss_first(v, r);
-	if ((p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) ||
-	    (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED) && !(info & NDIS_HASH_FUNCTION_MASK))) {
-		r->enabled = false;
-		return NDIS_STATUS_SUCCESS;
-	}
-	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED)) {
-		if ((info & NDIS_HASH_FUNCTION_MASK) != NdisHashFunctionToeplitz || !(info & types) ||
-		    (info & NDIS_HASH_TYPE_MASK & ~types) ||
-		    info & ~(uint32_t)(NDIS_HASH_FUNCTION_MASK | NDIS_HASH_TYPE_MASK))
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: HashInformation is 0x%X; NdisHashFunctionToeplitz (1) and hash types of "
-				      "0x%X are right",
-				      name, info, types);
-		if (r->hash_information && r->hash_information != info)
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: HashInformation is 0x%X; VPort %u has 0x%X for its life", name, info,
-				      v->p.VPortId, r->hash_information);
-		r->hash_information = info;
-	}
-	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED))
-		status = take_table(c, p, v, r);
+}
+
+static NDIS_STATUS take_members(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p, uint8_t rev,
+				const struct ndis_vport *v, struct ndis_rss *r)
+{
+	const char *name = rss_layout.name;
+	NDIS_STATUS status = NDIS_STATUS_SUCCESS;
+
+	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_BASE_CPU_UNCHANGED) && p->BaseCpuNumber)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: BaseCpuNumber is %u; 0 is right", name,
+			      p->BaseCpuNumber);
+	if (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED))
+		status = rss_take_hash(c, name, v, p->HashInformation, r);
+	if (status == NDIS_STATUS_SUCCESS && !(p->Flags & NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED))
+		status = take_table(c, p, rev, v, r);
 	if (status == NDIS_STATUS_SUCCESS && !(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED)) {
 		if (p->HashSecretKeySize != RSS_KEY_SIZE)
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: HashSecretKeySize is %u; %d is right",
 				      name, p->HashSecretKeySize, RSS_KEY_SIZE);
-		status = part(c, p->HashSecretKeyOffset, RSS_KEY_SIZE, "the hash key");
+		status = part(c, rev, p->HashSecretKeyOffset, RSS_KEY_SIZE, "the hash key");
 		if (status == NDIS_STATUS_SUCCESS)
-			memcpy(r->key, c->buf + p->HashSecretKeyOffset, RSS_KEY_SIZE);
+			status = rss_take_key(c, name, v, c->buf + p->HashSecretKeyOffset, r);
 	}
-	if (status != NDIS_STATUS_SUCCESS)
-		return status;
 	if (rev >= NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3 &&
 	    !(p->Flags & NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED)) {
 		r->default_processor = p->DefaultProcessorNumber;
 		r->default_processor.Reserved = 0;
-		if (!rss_allows(v, &r->default_processor))
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: DefaultProcessorNumber is CPU %u of group %u, which is not in the VPort's "
-				      "ProcessorAffinity",
-				      name, r->default_processor.Number, r->default_processor.Group);
 	}
-	if (!r->entries || !r->hash_information)
+	return status;
+}
+
+static NDIS_STATUS take_rss(const struct ndis_call *c, const NDIS_RECEIVE_SCALE_PARAMETERS *p, uint8_t rev,
+			    const struct ndis_vport *v, struct ndis_rss *r)
+{
+	const char *name = rss_layout.name;
+	const PROCESSOR_NUMBER *cpu;
+	NDIS_STATUS status;
+
+	begin(c, v, r);
+	if ((p->Flags & NDIS_RSS_PARAM_FLAG_DISABLE_RSS) ||
+	    (!(p->Flags & NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED) && !(p->HashInformation & NDIS_HASH_FUNCTION_MASK))) {
+		r->enabled = false;
+		return NDIS_STATUS_SUCCESS;
+	}
+	status = take_members(c, p, rev, v, r);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
+	if (!r->entries || !r->hash_information || !r->has_key)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPort %u has no %s yet, so it cannot be UNCHANGED",
-			      name, v->p.VPortId, r->entries ? "HashInformation" : "indirection table");
-	r->enabled = true;
+			      name, v->p.VPortId,
+			      !r->entries	     ? "indirection table"
+			      : !r->hash_information ? "HashInformation"
+						     : "hash key");
+	/* also what is as it was: the affinity may be another since */
+	cpu = rss_stranger(v, r);
+	if (cpu)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s: %s is CPU %u of group %u, which is not in the VPort's ProcessorAffinity", name,
+			      cpu == &r->default_processor ? "the default processor" : "an entry of the table",
+			      cpu->Number, cpu->Group);
 	if (rss_cpus(r) > v->p.NumQueuePairs)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s: the table and the default processor are %u CPUs; VPort %u has %u queue pairs", name,
 			      rss_cpus(r), v->p.VPortId, v->p.NumQueuePairs);
-	return NDIS_STATUS_SUCCESS;
+	r->enabled = true;
+	return check_limit(c, v);
 }
 
 NDIS_STATUS rss_set_prepare(struct ndis_op *op)

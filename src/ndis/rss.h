@@ -15,7 +15,8 @@
 
 struct ndis_rss {
 	bool enabled;
-	uint32_t hash_information;          /* once set, the VPort's for life */
+	bool has_key;
+	uint32_t hash_information;          /* once set, the VPort's for life, as the key is */
 	uint32_t entries;                   /* a power of 2; 0: no table yet */
 	PROCESSOR_NUMBER primary;           /* every frame's CPU while RSS is off */
 	PROCESSOR_NUMBER default_processor; /* of frames without a hash while it is on */
@@ -28,10 +29,19 @@ void rss_first(const struct ndis_vport *v, struct ndis_rss *r);
 NDIS_STATUS rss_need(const struct ndis_call *c);
 /* Is it one of the VPort's CPUs (its RSS set)? */
 bool rss_allows(const struct ndis_vport *v, const PROCESSOR_NUMBER *cpu);
+/* One of the table or the default one that is not, as it would be with RSS on; NULL: all are. */
+const PROCESSOR_NUMBER *rss_stranger(const struct ndis_vport *v, const struct ndis_rss *r);
+/* Hash types and function, and the key, into the state: such as the adapter has, and those the VPort has already.
+ * `name` is the structure's they come in. */
+NDIS_STATUS rss_take_hash(const struct ndis_call *c, const char *name, const struct ndis_vport *v, uint32_t info,
+			  struct ndis_rss *r);
+NDIS_STATUS rss_take_key(const struct ndis_call *c, const char *name, const struct ndis_vport *v, const uint8_t *key,
+			 struct ndis_rss *r);
+/* Repeats the table to a larger size. */
+void rss_repeat(struct ndis_rss *r, uint32_t entries);
 /* Different CPUs in the table and as the default one. */
 unsigned rss_cpus(const struct ndis_rss *r);
 uint32_t rss_most_entries(const struct ndis_adapter *a, const struct ndis_vport *v);
-uint32_t rss_hash_types(const struct ndis_adapter *a);
 /* Writes the state as NDIS_RECEIVE_SCALE_PARAMETERS with table and key; returns the bytes, at most RSS_BUFFER_SIZE. */
 uint32_t rss_write(const struct ndis_rss *r, uint8_t *buf);
 

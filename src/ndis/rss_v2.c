@@ -47,11 +47,12 @@ static void state_of(const struct ndis_vport *v, struct ndis_rss *r)
 		r->entries = 1; /* the first table: one entry, the CPU it was created with */
 }
 
-/* By member: what lies between them is nobody's. */
+/* Is what is active the same? By member: what lies between them is nobody's. */
 static bool same(const struct ndis_rss *a, const struct ndis_rss *b)
 {
-	return a->enabled == b->enabled && a->hash_information == b->hash_information && a->entries == b->entries &&
-	       memcmp(&a->primary, &b->primary, sizeof a->primary) == 0 &&
+	if (!a->enabled || !b->enabled)
+		return a->enabled == b->enabled && memcmp(&a->primary, &b->primary, sizeof a->primary) == 0;
+	return a->hash_information == b->hash_information && a->entries == b->entries &&
 	       memcmp(&a->default_processor, &b->default_processor, sizeof a->default_processor) == 0 &&
 	       memcmp(a->key, b->key, sizeof a->key) == 0 && memcmp(a->table, b->table, sizeof a->table) == 0;
 }
@@ -60,16 +61,10 @@ static bool same(const struct ndis_rss *a, const struct ndis_rss *b)
 static NDIS_STATUS check_active(const struct ndis_call *c, const struct ndis_vport *v, const struct ndis_rss *r,
 				uint32_t queues)
 {
-	const PROCESSOR_NUMBER *bad = NULL;
+	const PROCESSOR_NUMBER *bad = rss_stranger(v, r);
 
-	if (!r->enabled) {
+	if (!r->enabled)
 		bad = rss_allows(v, &r->primary) ? NULL : &r->primary;
-	} else {
-		bad = rss_allows(v, &r->default_processor) ? NULL : &r->default_processor;
-		for (uint32_t i = 0; i < r->entries && !bad; i++)
-			if (!rss_allows(v, &r->table[i]))
-				bad = &r->table[i];
-	}
 	if (bad)
 		return refuse(c, NDIS_STATUS_INVALID_DATA,
 			      "%s: CPU %u of group %u would be active and is not in VPort %u's ProcessorAffinity",
@@ -81,42 +76,30 @@ static NDIS_STATUS check_active(const struct ndis_call *c, const struct ndis_vpo
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* Makes `want` the VPort's state; the driver is asked only when what is active changes. */
+/* Makes `want` the VPort's state; the driver is asked only when what is active changes. Then the VPort may be gone,
+ * asked for by whoever heard from the driver meanwhile. */
 static NDIS_STATUS apply(const struct ndis_call *c, struct ndis_vport *v, const struct ndis_rss *want)
 {
 	uint8_t buf[RSS_BUFFER_SIZE];
-	struct ndis_rss *fresh;
 	struct ndis_rss now;
 	NDIS_STATUS status = check_active(c, v, want, v->p.NumQueuePairs);
-	bool active;
 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	state_of(v, &now);
-	active = want->enabled ? !same(want, &now)
-			       : now.enabled || memcmp(&want->primary, &now.primary, sizeof now.primary) != 0;
-	fresh = malloc(sizeof *fresh);
-	if (!fresh)
-		return refuse(c, NDIS_STATUS_RESOURCES, "out of memory");
-	*fresh = *want;
-	if (active) {
-		struct ndis_rss *before = v->rss;
-
-		/* the request takes what it does not carry (the primary processor, recorded tables) from here */
-		v->rss = fresh;
+	if (!same(want, &now)) {
+		/* what the request does not carry: the primary processor, recorded tables */
+		c->a->rss_base = want;
 		status = ndis_self_request_on(c->a, v->p.VPortId, OID_GEN_RECEIVE_SCALE_PARAMETERS, buf,
 					      rss_write(want, buf), c->err);
-		if (status != NDIS_STATUS_SUCCESS) {
-			/* refused requests leave what they found: `fresh`, which goes again */
-			v->rss = before;
-			free(fresh);
-			return status;
-		}
-		free(before);
+		c->a->rss_base = NULL;
 		return status;
 	}
-	free(v->rss);
-	v->rss = fresh;
+	if (!v->rss)
+		v->rss = malloc(sizeof *v->rss);
+	if (!v->rss)
+		return refuse(c, NDIS_STATUS_RESOURCES, "out of memory");
+	*v->rss = *want;
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -140,8 +123,8 @@ static NDIS_STATUS find_vport(const struct ndis_call *c, struct ndis_vport **v)
 /* A larger table repeats the old one; what a smaller one cuts off must repeat the rest. */
 static NDIS_STATUS resize(const struct ndis_call *c, struct ndis_rss *r, uint32_t entries)
 {
-	for (uint32_t i = r->entries; i < entries; i++)
-		r->table[i] = r->table[i % r->entries];
+	if (entries > r->entries)
+		rss_repeat(r, entries);
 	for (uint32_t i = entries; i < r->entries; i++) {
 		if (memcmp(&r->table[i], &r->table[i % entries], sizeof r->table[i]) != 0)
 			return refuse(c, NDIS_STATUS_INVALID_DATA,
@@ -154,25 +137,39 @@ static NDIS_STATUS resize(const struct ndis_call *c, struct ndis_rss *r, uint32_
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* NumberOfQueues is an alias of the VPort's NumQueuePairs, and changed as that. Both change or nothing does. */
+/* One of the two halves of a change: the queues' number, or RSS. Of a VPort that is gone, neither. */
+static NDIS_STATUS half(const struct ndis_call *c, uint32_t id, const struct ndis_rss *want, uint32_t queues, bool rss)
+{
+	struct ndis_vport *v = vport_find(c->a, id);
+
+	if (!v)
+		return refuse(c, NDIS_STATUS_INVALID_PORT, "there is no VPort %u any more", id);
+	return rss ? apply(c, v, want) : vport_set_queue_pairs(c, v, queues);
+}
+
+/* NumberOfQueues is an alias of the VPort's NumQueuePairs, and changed as that: fewer when RSS uses no more of them, more
+ * before it does. Both change or nothing does. */
 static NDIS_STATUS apply_with_queues(const struct ndis_call *c, struct ndis_vport *v, const struct ndis_rss *want,
 				     uint32_t queues)
 {
 	struct ndis_call quiet = *c; /* the sentence stays the refusal's */
-	uint32_t before = v->p.NumQueuePairs;
+	const uint32_t id = v->p.VPortId, before = v->p.NumQueuePairs;
+	const bool fewer = queues < before;
+	struct ndis_rss was;
 	NDIS_STATUS status = check_active(c, v, want, queues);
 
+	state_of(v, &was);
 	if (status == NDIS_STATUS_SUCCESS)
-		status = vport_set_queue_pairs(c, v, queues);
+		status = half(c, id, want, queues, fewer);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	status = apply(c, v, want);
+	status = half(c, id, want, queues, !fewer);
 	if (status == NDIS_STATUS_SUCCESS)
 		return status;
 	quiet.err = NULL;
-	if (vport_set_queue_pairs(&quiet, v, before) != NDIS_STATUS_SUCCESS)
-		ndis_fault(c->a, "VPort %u: the adapter's driver %s refused its RSS, and does not take back its %u queue pairs",
-			   v->p.VPortId, c->a->ops->name, before);
+	if (vport_find(c->a, id) && half(&quiet, id, &was, before, fewer) != NDIS_STATUS_SUCCESS)
+		ndis_fault(c->a, "VPort %u: the adapter's driver %s refused half of a change, and does not take back the other",
+			   id, c->a->ops->name);
 	return status;
 }
 
@@ -183,11 +180,14 @@ NDIS_STATUS rss_v2_set(const struct ndis_call *c)
 	struct ndis_vport *v = NULL;
 	struct ndis_rss r;
 	NDIS_STATUS status;
+	bool off = false;
 	uint8_t rev;
 
 	status = need_v2(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &v2_layout, &p, sizeof p, &rev);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = ndis_settle(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = find_vport(c, &v);
 	if (status != NDIS_STATUS_SUCCESS)
@@ -197,20 +197,10 @@ NDIS_STATUS rss_v2_set(const struct ndis_call *c)
 			      v->p.VPortId, v->owner->name);
 	state_of(v, &r);
 	if (p.Flags & NDIS_RECEIVE_SCALE_PARAM_HASH_INFO_CHANGED) {
-		uint32_t types = rss_hash_types(c->a);
-
-		if ((p.HashInformation & NDIS_HASH_FUNCTION_MASK) != NdisHashFunctionToeplitz ||
-		    !(p.HashInformation & types) || (p.HashInformation & ~(types | NDIS_HASH_FUNCTION_MASK)))
-			return refuse(
-			    c, NDIS_STATUS_INVALID_PARAMETER,
-			    "%s: HashInformation is 0x%X; NdisHashFunctionToeplitz (1) and hash types of 0x%X "
-			    "are right",
-			    name, p.HashInformation, types);
-		if (r.hash_information && r.hash_information != p.HashInformation)
-			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-				      "%s: HashInformation is 0x%X; VPort %u has 0x%X for its life", name,
-				      p.HashInformation, v->p.VPortId, r.hash_information);
-		r.hash_information = p.HashInformation;
+		off = !(p.HashInformation & NDIS_HASH_FUNCTION_MASK); /* function 0 disables */
+		status = off ? NDIS_STATUS_SUCCESS : rss_take_hash(c, name, v, p.HashInformation, &r);
+		if (status != NDIS_STATUS_SUCCESS)
+			return status;
 	}
 	if (p.Flags & NDIS_RECEIVE_SCALE_PARAM_HASH_KEY_CHANGED) {
 		uint64_t end = (uint64_t)p.HashSecretKeyOffset + RSS_KEY_SIZE;
@@ -224,7 +214,9 @@ NDIS_STATUS rss_v2_set(const struct ndis_call *c)
 			    "the structure are right",
 			    name, p.HashSecretKeySize, p.HashSecretKeyOffset, c->in_len, RSS_KEY_SIZE);
 		}
-		memcpy(r.key, c->buf + p.HashSecretKeyOffset, RSS_KEY_SIZE);
+		status = rss_take_key(c, name, v, c->buf + p.HashSecretKeyOffset, &r);
+		if (status != NDIS_STATUS_SUCCESS)
+			return status;
 	}
 	if (p.Flags & NDIS_RECEIVE_SCALE_PARAM_NUMBER_OF_ENTRIES_CHANGED) {
 		uint32_t n = p.NumberOfIndirectionTableEntries, most = rss_most_entries(c->a, v);
@@ -237,10 +229,10 @@ NDIS_STATUS rss_v2_set(const struct ndis_call *c)
 		if (status != NDIS_STATUS_SUCCESS)
 			return status;
 	}
-	r.enabled = p.Flags & NDIS_RECEIVE_SCALE_PARAM_ENABLE_RSS;
-	if (r.enabled && !r.hash_information)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPort %u has no HashInformation yet", name,
-			      v->p.VPortId);
+	r.enabled = (p.Flags & NDIS_RECEIVE_SCALE_PARAM_ENABLE_RSS) && !off;
+	if (r.enabled && (!r.hash_information || !r.has_key))
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VPort %u has no %s yet", name, v->p.VPortId,
+			      r.hash_information ? "hash key" : "HashInformation");
 	if ((p.Flags & NDIS_RECEIVE_SCALE_PARAM_NUMBER_OF_QUEUES_CHANGED) && p.NumberOfQueues != v->p.NumQueuePairs)
 		status = apply_with_queues(c, v, &r, p.NumberOfQueues);
 	else
@@ -353,9 +345,12 @@ NDIS_STATUS rss_v2_entries(const struct ndis_call *c)
 	status = need_v2(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &entries_layout, &p, sizeof p, &rev);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = ndis_settle(c);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	if (c->req->Flags & NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID)
+	if (c->req->Header.Revision >= NDIS_OID_REQUEST_REVISION_2 &&
+	    (c->req->Flags & NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID))
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "NDIS_OID_REQUEST: VPORT_ID_VALID is set; each entry names its VPort");
 	if (p.NumberOfRssEntries &&

@@ -20,14 +20,9 @@ static const struct ndis_layout delete_layout = {
 	{ NDIS_SIZEOF_NIC_SWITCH_DELETE_SWITCH_PARAMETERS_REVISION_1 },
 };
 
-static bool vmmq(const struct ndis_adapter *a)
-{
-	return a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED;
-}
-
 static uint32_t max_default_queue_pairs(const struct ndis_adapter *a)
 {
-	return vmmq(a) ? a->cur_switch.MaxNumQueuePairsForDefaultVPort : 1;
+	return ndis_vmmq(a) ? a->cur_switch.MaxNumQueuePairsForDefaultVPort : 1;
 }
 
 static NDIS_STATUS check_create(const struct ndis_call *c, NDIS_NIC_SWITCH_PARAMETERS *p)

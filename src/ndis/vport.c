@@ -374,8 +374,7 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vp
 		memset(want->ProcessorAffinity.Reserved, 0, sizeof want->ProcessorAffinity.Reserved);
 	}
 	if (status == NDIS_STATUS_SUCCESS && *changed & NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED) {
-		if (v->vf ||
-		    !(c->a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED))
+		if (v->vf || !ndis_vmmq(c->a))
 			return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 				      "%s: NumQueuePairs can change only on the PF with RSS on PF VPorts (VMMQ)", name);
 		if (v->rss && v->rss->enabled && rss_cpus(v->rss) > p->NumQueuePairs)
@@ -418,6 +417,21 @@ NDIS_STATUS vport_set_prepare(struct ndis_op *op)
 	return NDIS_STATUS_SUCCESS;
 }
 
+/* The adapter's driver repeats a table that must be as large as there are queue pairs by itself (spec/50 §7). */
+static void follow_queue_pairs(const struct ndis_adapter *a, struct ndis_vport *v)
+{
+	uint32_t n = 1;
+
+	if (!v->rss || !v->rss->entries ||
+	    !(a->cur_switch.NicSwitchCapabilities &
+	      NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SIZE_RESTRICTED))
+		return;
+	while (n < v->p.NumQueuePairs)
+		n *= 2;
+	if (n > v->rss->entries && n <= RSS_MAX_ENTRIES)
+		rss_repeat(v->rss, n);
+}
+
 NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status)
 {
 	struct ndis_vport *v = op->vport;
@@ -430,6 +444,7 @@ NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status)
 		op->c.a->num_queue_pairs -= v->p.NumQueuePairs;
 		memcpy(&v->p, op->extra, sizeof v->p);
 		op->c.a->num_queue_pairs += v->p.NumQueuePairs;
+		follow_queue_pairs(op->c.a, v);
 		/* the primary processor goes with it, the table and the default one do not (spec/50 §9) */
 		if (v->rss && (down->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED))
 			v->rss->primary =

@@ -192,7 +192,8 @@
 	  "Workers' CPUs, cpu among them. auto: cpu and the workers listed behind it.")                               \
 	X(VPORT, rss_hash, TEXT(63), IS("\"all\""), RENEW, "what is hashed: some of ipv4,tcp4,udp4,ipv6,tcp6,udp6",   \
 	  "By the contract a VPort keeps it for its life.")                                                           \
-	X(VPORT, rss_key, TEXT(80), IS("\"default\""), LIVE, "the key of the hash, 40 bytes in hexadecimal", "")      \
+	X(VPORT, rss_key, TEXT(80), IS("\"default\""), RENEW, "the key of the hash, 40 bytes in hexadecimal",        \
+	  "By the contract a VPort keeps it for its life.")                                                           \
 	SCHEMA_ROWS_TUNING(X)                                                                                         \
 	X(VPORT, filters, LIST(FILTER, 0, SCHEMA_MAX_FILTERS), NONE, LIVE, "more filters", "")
 

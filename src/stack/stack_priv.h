@@ -176,6 +176,8 @@ unsigned stack_rss_cpus(const struct stack *s, const struct stack_rss *r, unsign
 void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out);
 /* Nobody asked for anything. */
 bool stack_rss_default(const struct stack_rss *r);
+/* Hash types and key, which a VPort keeps for its life. */
+bool stack_rss_same_hash(const struct stack_rss *a, const struct stack_rss *b);
 /* By what they say; what they do not use is nobody's. */
 bool stack_rss_same(const struct stack_rss *a, const struct stack_rss *b);
 /* Is it possible on this adapter, and are the CPUs workers'? */

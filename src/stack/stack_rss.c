@@ -39,11 +39,15 @@ void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsign
 		out->Mask |= (ULONG_PTR)1 << (cpus[i] % 64);
 }
 
+bool stack_rss_same_hash(const struct stack_rss *a, const struct stack_rss *b)
+{
+	return a->types == b->types && a->has_key == b->has_key && (!a->has_key || memcmp(a->key, b->key, sizeof a->key) == 0);
+}
+
 bool stack_rss_same(const struct stack_rss *a, const struct stack_rss *b)
 {
-	return a->off == b->off && a->types == b->types && a->ncpus == b->ncpus &&
-	       memcmp(a->cpus, b->cpus, a->ncpus * sizeof a->cpus[0]) == 0 && a->has_key == b->has_key &&
-	       (!a->has_key || memcmp(a->key, b->key, sizeof a->key) == 0);
+	return a->off == b->off && a->ncpus == b->ncpus && memcmp(a->cpus, b->cpus, a->ncpus * sizeof a->cpus[0]) == 0 &&
+	       stack_rss_same_hash(a, b);
 }
 
 bool stack_rss_default(const struct stack_rss *r)

@@ -365,10 +365,10 @@ static int prepare_rss(struct stack_vport *v, const struct place *to, bool *earl
 	if (v->rss.off)
 		now.cpus[0] = (uint16_t)v->cpu;
 	rc = stack_rss_apply(v, &now, v->on_vf ? to->cpu : v->cpu, to->queue_pairs, e);
-	if (rc < 0 && to->rss.types != v->rss.types) {
+	if (rc < 0 && !stack_rss_same_hash(&to->rss, &v->rss)) {
 		struct stack_error said = *e;
 
-		(void)stack_fail(e, said.code, "rss_hash",
+		(void)stack_fail(e, said.code, to->rss.types != v->rss.types ? "rss_hash" : "rss_key",
 				 "is the VPort's for its life, by the contract, once its frames were spread: make it anew for "
 				 "another");
 		e->oid = said.oid;

@@ -225,10 +225,10 @@ static bool of_a_filter(const struct schema_member *m)
 	return m == SCHEMA(VPORT, mac) || m == SCHEMA(VPORT, vlan) || m == SCHEMA(VPORT, broadcast);
 }
 
-/* vmqd takes rss_hash as long as nothing was spread by another, and else says why not. */
+/* vmqd takes rss_hash and rss_key as long as nothing was spread by others, and else says why not. */
 static bool is_set(const struct schema_member *m)
 {
-	return (m->change == SCHEMA_LIVE_CHANGE && !of_a_filter(m)) || m == SCHEMA(VPORT, rss_hash);
+	return (m->change == SCHEMA_LIVE_CHANGE && !of_a_filter(m)) || m == SCHEMA(VPORT, rss_hash) || m == SCHEMA(VPORT, rss_key);
 }
 
 void cmd_vport_init(void)

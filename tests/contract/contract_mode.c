@@ -170,6 +170,8 @@ static void registration(struct fix *f)
 				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED);
 	REFUSE_START("SINGLE_VPORT_POOL",
 		     f->m.nic_switch.NicSwitchCapabilities &= ~(ULONG)NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL);
+	REFUSE_START("MaxNumRssCapable", f->m.nic_switch.MaxNumRssCapableNonDefaultPFVPorts = 0);
+	REFUSE_START("MaxNumQueuePairsForDefaultVPort", f->m.nic_switch.MaxNumQueuePairsForDefaultVPort = 6);
 	REFUSE_START("no current", f->m.no_filter = true);
 	REFUSE_START("switch", f->m.switch_off = true);
 	REFUSE_START("Header", f->m.sriov.Header.Size = 11);

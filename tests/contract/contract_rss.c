@@ -455,6 +455,441 @@ static void v2_entries_no_adapter(struct fix *f)
 	assert_int_equal(table_seen(f), 1121);
 }
 
+/* ---- combinations ---- */
+
+/* NUM_QUEUE_PAIRS_CHANGED, by its owner. */
+static NDIS_STATUS set_pairs(struct fix *f, uint32_t vport, uint32_t n)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+
+	p.VPortId = vport;
+	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED;
+	p.NumQueuePairs = n;
+	return set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572);
+}
+
+static NDIS_STATUS set_mask(struct fix *f, uint32_t vport, ULONG_PTR mask)
+{
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+
+	p.VPortId = vport;
+	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
+	p.ProcessorAffinity.Mask = mask;
+	return set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572);
+}
+
+/* A request about a VPort, asked for by `d`. */
+static NDIS_STATUS on_vport(struct fix *f, struct ndis_driver *d, NDIS_REQUEST_TYPE type, NDIS_OID oid, uint32_t vport,
+			    uint32_t len, uint32_t *done)
+{
+	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
+				 .RequestType = type,
+				 .VPortId = vport,
+				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
+	NDIS_STATUS status;
+
+	req.DATA.QUERY_INFORMATION.Oid = oid;
+	req.DATA.QUERY_INFORMATION.InformationBuffer = f->buf;
+	req.DATA.QUERY_INFORMATION.InformationBufferLength = len;
+	status = ndis_oid_request(f->a, d, &req, &f->err);
+	*done = status == NDIS_STATUS_INVALID_LENGTH ? req.DATA.QUERY_INFORMATION.BytesNeeded
+						     : req.DATA.QUERY_INFORMATION.BytesWritten;
+	return status;
+}
+
+/* What OID_GEN_RECEIVE_SCALE_PARAMETERS answers about a VPort. */
+static struct rss query_rss(struct fix *f, uint32_t vport)
+{
+	struct rss r;
+
+	memset(&r, 0, sizeof r);
+	assert_status(f, on_vport(f, f->d, NdisRequestQueryInformation, OID_GEN_RECEIVE_SCALE_PARAMETERS, vport, 4096, &f->done),
+		      OK);
+	memcpy(&r, f->buf, f->done < sizeof r ? f->done : sizeof r);
+	return r;
+}
+
+static void rss_queried(struct fix *f)
+{
+	struct rss good = rss_params(), r;
+	uint32_t v, done;
+
+	start_sriov(f);
+	v = rss_vport(f);
+	/* off since it was made: every frame on its CPU */
+	r = query_rss(f, v);
+	assert_int_equal(f->done, 48 + 40);
+	assert_int_equal(r.p.Flags, NDIS_RSS_PARAM_FLAG_DISABLE_RSS);
+	assert_int_equal(r.p.DefaultProcessorNumber.Number, 1);
+	assert_int_equal(r.p.IndirectionTableSize, 0);
+	memset(good.key, 0x3C, sizeof good.key);
+	good.p.DefaultProcessorNumber.Number = 2;
+	assert_status(f, set_rss(f, &good, 104, v), OK);
+	r = query_rss(f, v);
+	assert_int_equal(f->done, 48 + 16 + 40);
+	assert_int_equal(r.p.Header.Revision, 3);
+	assert_int_equal(r.p.Flags, 0);
+	assert_int_equal(r.p.HashInformation, 0x301);
+	assert_int_equal(r.p.DefaultProcessorNumber.Number, 2);
+	assert_int_equal(r.p.HashSecretKeySize, 40);
+	assert_memory_equal(f->buf + r.p.IndirectionTableOffset, good.table, 16);
+	assert_memory_equal(f->buf + r.p.HashSecretKeyOffset, good.key, 40);
+	assert_status(f, on_vport(f, f->user, NdisRequestQueryStatistics, OID_GEN_RECEIVE_SCALE_PARAMETERS, v, 103, &done),
+		      NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(done, 104);
+	assert_status(f, on_vport(f, f->user, NdisRequestQueryStatistics, OID_GEN_RECEIVE_SCALE_PARAMETERS, v, 104, &done), OK);
+}
+
+/* The members of each revision, and no others; what lies in the structure is no table and no key. */
+static void rss_revisions(struct fix *f)
+{
+	struct rss r;
+	uint32_t v;
+
+	start_sriov(f);
+	v = rss_vport(f);
+	r = rss_params();
+	r.p.BaseCpuNumber = 1;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_BASE_CPU_UNCHANGED;
+	r.p.IndirectionTableOffset = 40; /* where revision 3 has DefaultProcessorNumber */
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.IndirectionTableOffset = 48;
+	r.p.HashSecretKeyOffset = 43;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.HashSecretKeyOffset = 64;
+	/* revision 2 has no DefaultProcessorNumber: it stays what it was, the CPU it was made with */
+	r.p.Header.Revision = 2;
+	r.p.Header.Size = 40;
+	r.p.DefaultProcessorNumber.Number = 63;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+	assert_int_equal(query_rss(f, v).p.DefaultProcessorNumber.Number, 1);
+	r.p.Header.Revision = 1;
+	r.p.Header.Size = 28;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+}
+
+/* What is called unchanged must be there, and be what can be now. */
+static void rss_unchanged(struct fix *f)
+{
+	struct rss good = rss_params(), r;
+	uint32_t v;
+
+	start_sriov(f);
+	v = rss_vport(f);
+	r = good;
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_HASH_INFO_UNCHANGED;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	assert_status(f, set_rss(f, &good, 104, v), OK);
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+	/* the table of before, with a CPU that is the VPort's no more */
+	assert_status(f, set_mask(f, v, 0xA), OK);
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_ITABLE_UNCHANGED;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	/* a default processor likewise */
+	assert_status(f, set_mask(f, v, 0x4), OK);
+	r = good;
+	r.table[0].Number = r.table[2].Number = 2;
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_DEFAULT_PROCESSOR_UNCHANGED;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.Flags = 0;
+	r.p.DefaultProcessorNumber.Number = 2;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+}
+
+/* Hash types, function and key are a VPort's for its life; made anew it may have others. */
+static void rss_for_life(struct fix *f)
+{
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del;
+	struct rss good = rss_params(), r;
+	struct v2 p;
+	uint32_t v;
+
+	start_sriov(f);
+	v = rss_vport(f);
+	memset(good.key, 7, sizeof good.key);
+	assert_status(f, set_rss(f, &good, 104, v), OK);
+	assert_status(f, set_rss(f, &good, 104, v), OK); /* the flag clear means "may have changed" */
+	r = good;
+	r.key[39] = 8;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_HASH_KEY_UNCHANGED;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+	/* nor off and on again, nor by RSSv2 */
+	r.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+	r.p.Flags = 0;
+	assert_status(f, set_rss(f, &r, 104, v), BAD);
+	p = v2_params(ON | KEY);
+	assert_status(f, set_v2(f, &p, 68, v), BAD);
+	memset(p.key, 7, sizeof p.key);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	del = delete_params(v);
+	assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &del, 12), OK);
+	v = rss_vport(f);
+	r.p.HashInformation = 0x101;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+}
+
+static void v2_no_key(struct fix *f)
+{
+	struct v2 p = v2_params(ON | INFO | ENTRIES);
+	uint32_t v;
+
+	start_sriov(f);
+	v = active_vport(f);
+	assert_status(f, set_v2(f, &p, 68, v), BAD);
+	p = v2_params(KEY);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	p = v2_params(ON | INFO);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+}
+
+/* Hash function 0 is off, whatever ENABLE_RSS says; what the VPort has for its life stays. */
+static void v2_function_0(struct fix *f)
+{
+	struct v2 p = v2_params(ON | INFO | KEY | ENTRIES);
+	uint32_t v;
+
+	start_sriov(f);
+	v = active_vport(f);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	p = v2_params(ON | INFO);
+	p.p.HashInformation = 0x300;
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	assert_int_equal(query_rss(f, v).p.Flags, NDIS_RSS_PARAM_FLAG_DISABLE_RSS);
+	assert_int_equal(query_rss(f, v).p.HashInformation, 0x301);
+	p = v2_params(ON);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	assert_int_equal(query_rss(f, v).p.Flags, 0);
+}
+
+/* Off and fewer queues in one request: no table is active that could use too many. */
+static void v2_off_and_fewer(struct fix *f)
+{
+	struct v2 p = v2_params(ON | INFO | KEY | ENTRIES);
+	uint32_t v;
+
+	start_sriov(f);
+	v = active_vport(f);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	move_entries(f, (struct entry[]){ { v, 0, 1, 2, OK } }, 1);
+	p = v2_params(QUEUES);
+	p.p.NumberOfQueues = 1;
+	/* a driver that keeps the queues: it is on, as before */
+	f->m.answer = NDIS_STATUS_RESOURCES;
+	f->m.answer_oid = OID_NIC_SWITCH_VPORT_PARAMETERS;
+	assert_status(f, set_v2(f, &p, 68, v), NDIS_STATUS_RESOURCES);
+	assert_int_equal(query_rss(f, v).p.Flags, 0);
+	assert_int_equal(vport_info(f, v).NumQueuePairs, 2);
+	assert_int_equal(table_seen(f), 1121);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	assert_int_equal(vport_info(f, v).NumQueuePairs, 1);
+	assert_int_equal(query_rss(f, v).p.Flags, NDIS_RSS_PARAM_FLAG_DISABLE_RSS);
+	/* numbers that no VPort can have */
+	p.p.NumberOfQueues = 0;
+	assert_status(f, set_v2(f, &p, 68, v), BAD);
+	p.p.NumberOfQueues = 5;
+	assert_status(f, set_v2(f, &p, 68, v), BAD);
+	assert_int_equal(vport_info(f, v).NumQueuePairs, 1);
+}
+
+/* While RSS is on the primary processor is only recorded, in force when it is off. */
+static void v2_primary_recorded(struct fix *f)
+{
+	struct v2 p = v2_params(ON | INFO | KEY | ENTRIES);
+	uint32_t v;
+
+	start_sriov(f);
+	v = active_vport(f);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	f->m.oid = 0;
+	move_entries(f, (struct entry[]){ { v, PRIMARY, 0, 3, OK } }, 1);
+	assert_int_equal(f->m.oid, 0);
+	p = v2_params(0);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	assert_int_equal(query_rss(f, v).p.DefaultProcessorNumber.Number, 3);
+	/* and with the affinity, of which it is the lowest; the table stays */
+	assert_status(f, set_mask(f, v, 0xC), OK);
+	assert_int_equal(query_rss(f, v).p.DefaultProcessorNumber.Number, 2);
+	/* while off the default processor is only recorded, too */
+	f->m.oid = 0;
+	move_entries(f, (struct entry[]){ { v, DEFAULT, 0, 3, OK } }, 1);
+	assert_int_equal(f->m.oid, 0);
+}
+
+/* A structure of revision 1 has no VPortId and no Flags: what lies there is nobody's. */
+static void v2_request_revision_1(struct fix *f)
+{
+	NDIS_RSS_SET_INDIRECTION_ENTRIES p = { .Header = { NDIS_OBJECT_TYPE_RSS_SET_INDIRECTION_ENTRIES, 1, 20 } };
+	NDIS_OID_REQUEST req;
+
+	start_sriov(f);
+	memcpy(f->buf, &p, sizeof p);
+	(void)post(f, &req, NdisRequestMethod, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, f->buf, 20);
+	req.Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;
+	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), BAD);
+	req.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_OID_REQUEST, 1, NDIS_SIZEOF_OID_REQUEST_REVISION_1 };
+	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), OK);
+	req.DATA.SET_INFORMATION.Oid = OID_GEN_RECEIVE_SCALE_PARAMETERS;
+	req.RequestType = NdisRequestQueryInformation;
+	req.DATA.QUERY_INFORMATION.InformationBufferLength = 4096;
+	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), NDIS_STATUS_NOT_SUPPORTED);
+}
+
+/* RSSv2 behind a request that the driver holds: when that is done the VPort may be another, or gone. */
+static void v2_behind_others(struct fix *f)
+{
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del;
+	struct rss v1 = rss_params();
+	struct v2 p = v2_params(ON | INFO | KEY | ENTRIES);
+	NDIS_OID_REQUEST req;
+	uint32_t v;
+
+	start_sriov(f);
+	v = active_vport(f);
+	memcpy(v1.key, p.key, sizeof v1.key);
+	/* another's RSSv1 */
+	f->m.pend = true;
+	(void)post(f, &req, NdisRequestSetInformation, OID_GEN_RECEIVE_SCALE_PARAMETERS, &v1, 104);
+	req.VPortId = v;
+	req.Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID;
+	assert_int_equal(ndis_oid_request(f->a, f->async, &req, &f->err), NDIS_STATUS_PENDING);
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	assert_int_equal(f->completions, 1);
+	assert_int_equal(query_rss(f, v).p.IndirectionTableSize, 16);
+	/* the same, and then it is refused itself */
+	f->m.pend = true;
+	assert_int_equal(ndis_oid_request(f->a, f->async, &req, &f->err), NDIS_STATUS_PENDING);
+	p = v2_params(ON | ENTRIES);
+	p.p.NumberOfIndirectionTableEntries = 8;
+	f->m.answer = NDIS_STATUS_SUCCESS;
+	assert_status(f, set_v2(f, &p, 68, v), OK);
+	assert_int_equal(query_rss(f, v).p.IndirectionTableSize, 32);
+	/* the VPort's end */
+	for (int entries = 0; entries < 3; entries++) {
+		v = active_vport(f);
+		p = v2_params(ON | INFO | KEY | ENTRIES);
+		assert_status(f, set_v2(f, &p, 68, v), OK);
+		del = delete_params(v);
+		f->m.pend = true;
+		assert_int_equal(post(f, &req, NdisRequestSetInformation, OID_NIC_SWITCH_DELETE_VPORT, &del, 12),
+				 NDIS_STATUS_PENDING);
+		p = v2_params(entries == 1 ? ON | QUEUES : ON | ENTRIES);
+		p.p.NumberOfIndirectionTableEntries = 8;
+		p.p.NumberOfQueues = 3;
+		if (entries == 2)
+			move_entries(f, (struct entry[]){ { v, 0, 0, 2, NDIS_STATUS_INVALID_PORT } }, 1);
+		else
+			assert_status(f, set_v2(f, &p, 68, v), NDIS_STATUS_INVALID_PORT);
+		assert_int_equal(vport_info(f, v).VPortId, UINT32_MAX);
+	}
+}
+
+/* No more VPorts with RSS than the adapter can have (MaxNumRssCapableNonDefaultPFVPorts); the default one is not counted. */
+static void rss_vports_exhausted(struct fix *f)
+{
+	struct rss good = rss_params(), off = rss_params();
+	struct v2 p = v2_params(ON | INFO | KEY);
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();
+	uint32_t v, w;
+
+	fix_init(f);
+	f->m.nic_switch.MaxNumRssCapableNonDefaultPFVPorts = 1;
+	f->cfg.num_queue_pairs_default = 2;
+	fix_start(f);
+	v = rss_vport(f);
+	w = active_vport(f);
+	assert_status(f, set_rss(f, &good, 104, v), OK);
+	assert_status(f, set_rss(f, &good, 104, v), OK); /* itself */
+	assert_status(f, set_rss(f, &good, 104, w), NDIS_STATUS_RESOURCES);
+	assert_non_null(strstr(f->err.text, "MaxNumRssCapableNonDefaultPFVPorts"));
+	assert_status(f, set_v2(f, &p, 68, w), NDIS_STATUS_RESOURCES);
+	c.VPortId = 0;
+	c.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
+	c.ProcessorAffinity.Mask = 0xE;
+	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &c, 572), OK);
+	assert_status(f, set_rss(f, &good, 104, 0), OK);
+	off.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
+	assert_status(f, set_rss(f, &off, 104, v), OK);
+	assert_status(f, set_rss(f, &good, 104, w), OK);
+	assert_status(f, set_rss(f, &good, 104, v), NDIS_STATUS_RESOURCES);
+}
+
+/* *RssOnHostVPorts 0 is VMMQ off, whatever the adapter's driver registered. */
+static void vmmq_off(struct fix *f)
+{
+	fix_init(f);
+	f->cfg.keywords.rss_on_host_vports = 0;
+	fix_start(f);
+	assert_status(f, set_pairs(f, make_vport(f), 2), BAD);
+	assert_status(f, set_pairs(f, 0, 2), BAD);
+	assert_status(f, ndis_switch_delete(f->a, &f->err), NDIS_STATUS_INVALID_PARAMETER); /* there is a VPort */
+}
+
+static void vmmq_off_at_start(struct fix *f)
+{
+	fix_init(f);
+	f->cfg.keywords.rss_on_host_vports = 0;
+	f->cfg.num_queue_pairs_default = 2;
+	assert_true(ndis_adapter_create(&test_miniport_ops, &f->m, &f->cfg, &f->a, &f->err) < 0);
+	assert_non_null(strstr(f->err.text, "NumQueuePairsForDefaultVPort"));
+	f->a = NULL;
+}
+
+/* A table as large as there are queue pairs: with more of these the adapter repeats it to the new size by itself. */
+static void table_restricted(struct fix *f)
+{
+	struct rss good = rss_params(), r;
+	uint32_t v;
+
+	fix_init(f);
+	f->m.nic_switch.NicSwitchCapabilities |= NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SIZE_RESTRICTED;
+	fix_start(f);
+	v = rss_vport(f);
+	assert_status(f, set_rss(f, &good, 104, v), BAD); /* 4 entries, 2 queue pairs */
+	r = good;
+	r.p.IndirectionTableSize = 8;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+	assert_status(f, set_pairs(f, v, 3), OK);
+	r = query_rss(f, v);
+	assert_int_equal(r.p.IndirectionTableSize, 16);
+	assert_memory_equal(f->buf + 48, good.table, 16);
+	/* fewer: the table, repeated to the old size, first */
+	r = good;
+	r.table[1].Number = r.table[3].Number = 1;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+	assert_status(f, set_pairs(f, v, 1), OK);
+	r.p.IndirectionTableSize = 4;
+	assert_status(f, set_rss(f, &r, 104, v), OK);
+}
+
+/* RSS goes with the switch it was set on. */
+static void rss_and_switch(struct fix *f)
+{
+	struct rss good = rss_params();
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS c = vport_params();
+
+	fix_init(f);
+	f->cfg.num_queue_pairs_default = 2;
+	fix_start(f);
+	assert_status(f, set_rss(f, &good, 104, 0), BAD); /* it has no CPUs yet */
+	c.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
+	c.ProcessorAffinity.Mask = 0xE;
+	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &c, 572), OK);
+	assert_status(f, set_rss(f, &good, 104, 0), OK);
+	assert_status(f, ndis_switch_delete(f->a, &f->err), OK);
+	assert_status(f, set_rss(f, &good, 104, 0), BAD); /* no VPort 0 now */
+	assert_status(f, ndis_switch_create(f->a, &f->err), OK);
+	assert_int_equal(query_rss(f, 0).p.Flags, NDIS_RSS_PARAM_FLAG_DISABLE_RSS);
+	assert_int_equal(vport_info(f, 0).ProcessorAffinity.Mask, 0);
+}
+
 const struct contract_case rss_cases[] = {
 	{ "spec50_7_rss_parameters", rss_set },
 	{ "spec50_7_rss_on_vf", rss_not_on_vf },
@@ -475,5 +910,20 @@ const struct contract_case rss_cases[] = {
 	{ "spec50_9_entries_invalid_data", v2_entries_each },
 	{ "spec50_9_entries_no_queues", v2_entries_each },
 	{ "spec50_9_entries_adapter_not_found", v2_entries_no_adapter },
+	{ "spec50_7_rss_parameters_queried", rss_queried },
+	{ "spec20_8_rss_parameters_revisions", rss_revisions },
+	{ "spec50_7_rss_parameters_unchanged", rss_unchanged },
+	{ "spec50_7_hash_and_key_for_life", rss_for_life },
+	{ "spec50_9_parameters_invalid_parameter_no_key", v2_no_key },
+	{ "spec20_8_hash_function_0_disables", v2_function_0 },
+	{ "spec50_9_parameters_off_and_fewer_queues", v2_off_and_fewer },
+	{ "spec50_9_inactive_only_recorded", v2_primary_recorded },
+	{ "spec10_2_oid_request_revision_1", v2_request_revision_1 },
+	{ "spec50_9_behind_pending_requests", v2_behind_others },
+	{ "spec20_6_rss_vports_exhausted", rss_vports_exhausted },
+	{ "spec50_7_rss_on_host_vports_off", vmmq_off },
+	{ "spec50_7_rss_on_host_vports_off_at_start", vmmq_off_at_start },
+	{ "spec50_7_table_size_restricted", table_restricted },
+	{ "spec30_2_present_delete_switch_with_rss", rss_and_switch },
 };
 const size_t rss_count = sizeof rss_cases / sizeof rss_cases[0];

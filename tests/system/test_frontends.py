@@ -288,7 +288,8 @@ def test_queue_pairs_are_spread(lab, given, used):
 
 def test_rss_by_hand(lab):
     x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': 2},
-                    {'name': 'c', 'mac': '52:54:00:00:00:03', 'queue_pairs': 4, 'rss_hash': 'ipv4,ipv6'}])
+                    {'name': 'c', 'mac': '52:54:00:00:00:03', 'queue_pairs': 4, 'rss_hash': 'ipv4,ipv6'},
+                    {'name': 'k', 'mac': '52:54:00:00:00:04', 'queue_pairs': 2, 'rss_key': '01' * 40}])
     a, b = x.vm('a'), x.vm('b', pairs=2)
     flows = [udp(n, 0) for n in range(32)]
 
@@ -301,10 +302,13 @@ def test_rss_by_hand(lab):
     x.vmqd.call('vport.set', name='b', rss=True)
     before = pairs()
     assert set(before) == {0, 1}
-    # another key, another place for some flows; the same again with the default one
-    x.vmqd.call('vport.set', name='b', rss_key='01' * 40)
-    assert pairs() != before
-    x.vmqd.call('vport.set', name='b', rss_key='default')
+    # another key, another place for some flows
+    k = x.vm('k', pairs=2)
+    a.send([bytes.fromhex('525400000004') + f[6:] for f in flows])
+    assert {pair: len(f) for pair, f in sort_flows(k, len(flows)).items()} != before
+    # off and on again, the same place
+    x.vmqd.call('vport.set', name='b', rss=False)
+    x.vmqd.call('vport.set', name='b', rss=True)
     assert pairs() == before
     # both pairs on one CPU, and back
     one = x.cpus[-1]
@@ -328,8 +332,8 @@ def test_rss_changes_under_traffic(lab):
     """No frame is lost or doubled while it is switched and moved; between two changes a flow's frames stay in order."""
     x = lab(vports=[{'name': 'a', 'mac': A}, {'name': 'b', 'mac': B, 'queue_pairs': 4}])
     a, b = x.vm('a'), x.vm('b', pairs=4)
-    changes = [{'rss': False}, {'rss': True}, {'rss_cpus': str(x.cpus[0])}, {'rss_cpus': 'auto'}, {'rss_key': '5a' * 40},
-               {'cpu': x.cpus[-1]}, {'rss_key': 'default'}]
+    changes = [{'rss': False}, {'rss': True}, {'rss_cpus': str(x.cpus[0])}, {'rss_cpus': 'auto'},
+               {'cpu': x.cpus[-1]}, {'rss_cpus': str(x.cpus[-1])}, {'rss_cpus': 'auto'}]
     for change in changes * 3:
         a.send([udp(n, 0) for n in range(24)])
         x.vmqd.call('vport.set', name='b', **change)
@@ -356,9 +360,10 @@ def test_rss_refused(lab):
     for key in ('', '00', 'x' * 80, '00' * 41):
         refused('rss_key', '', rss_key=key)
     refused('rss_hash', 'for its life', rss_hash='ipv4', moderation='low')
+    refused('rss_key', 'for its life', rss_key='01' * 40, moderation='low')
     x.vmqd.call('vport.set', name='b', rss=False)
     refused('rss_hash', 'for its life', rss_hash='ipv4', rss=True)
-    assert x.vmqd.vport('b')['rss'] is False and 'rss_hash' not in x.vmqd.vport('b')
+    assert x.vmqd.vport('b')['rss'] is False and not {'rss_hash', 'rss_key'} & set(x.vmqd.vport('b'))
     x.vmqd.call('vport.set', name='b', rss=True)
     refused('rss', 'guest', name='f', rss=False)
     if len(x.cpus) > 1:
