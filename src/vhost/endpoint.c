@@ -22,6 +22,7 @@
 #define PAUSE_MAX_MS    2000u
 #define ACCEPT_PAUSE_MS 1000u /* when descriptors ran out, or a front-end comes too often */
 #define MESSAGES_A_CALL 64u   /* then the loop's other descriptors have their turn */
+#define LEFT_OPEN_MOST  16u   /* descriptors that are never closed (message.c) */
 
 static void on_socket(void *arg, uint32_t events);
 static void on_listen(void *arg, uint32_t events);
@@ -140,12 +141,31 @@ void vhost_forget_session(struct vhost_endpoint *ep)
 	ep->mtu = 0;
 }
 
+static void stop_accept(struct vhost_endpoint *ep)
+{
+	if (ep->listening)
+		ep->loop->del_fd(ep->loop->ctx, ep->listen_fd);
+	ep->listening = false;
+}
+
 /* Nobody is let in for a while; who connects meanwhile waits in the socket's queue. */
 static void pause_accept(struct vhost_endpoint *ep)
 {
-	ep->loop->del_fd(ep->loop->ctx, ep->listen_fd);
-	ep->listening = false;
+	stop_accept(ep);
 	arm_timer(ep, ACCEPT_PAUSE_MS);
+}
+
+/* Its front-ends have given us as many descriptors as we are ready to lose: nobody is let in any more. */
+static bool is_barred(const struct vhost_endpoint *ep)
+{
+	return ep->ch.left_open >= LEFT_OPEN_MOST;
+}
+
+static void bar(struct vhost_endpoint *ep)
+{
+	stop_accept(ep);
+	log_error("vport %s: its front-end passed %u files that cannot be closed without waiting for whoever serves them; none is let "
+		  "in any more until the VPort is made anew", ep->name, ep->ch.left_open);
 }
 
 /* Each session that begins and ends costs the control thread, and the workers a mapping that goes: what a front-end that does
@@ -178,7 +198,9 @@ static void end_session(struct vhost_endpoint *ep, const char *fault)
 	if (!fault && vhost_may_log(ep))
 		log_info("vport %s: its front-end disconnected", ep->name);
 	vhost_tell(ep, &ev);
-	if (ep->client)
+	if (is_barred(ep))
+		bar(ep);
+	else if (ep->client)
 		connect_later(ep);
 	else
 		bound_faults(ep);
@@ -216,6 +238,10 @@ static void on_listen(void *arg, uint32_t events)
 	}
 	if (ep->connected && hung_up(ep->ch.fd))
 		end_session(ep, NULL);
+	if (is_barred(ep)) {
+		close(fd);
+		return;
+	}
 	if (ep->connected) {
 		ep->refused++;
 		if (!ep->told_refused && vhost_may_log(ep))
@@ -254,7 +280,7 @@ static void on_timer(void *arg, uint32_t events)
 	uint64_t n;
 
 	(void)events;
-	if (read(ep->timer_fd, &n, sizeof n) < 0)
+	if (read(ep->timer_fd, &n, sizeof n) < 0 || is_barred(ep))
 		return;
 	if (ep->client) {
 		if (!ep->connected)
@@ -598,7 +624,9 @@ static void queue_status(const struct vhost_endpoint *ep, unsigned qp, struct vh
 		q->reason = p->reason;
 	} else {
 		q->state = VHOST_QUEUE_WAITING;
-		q->reason = ep->connected ? vhost_pair_waits_for(ep, qp) : "no front-end is connected";
+		q->reason = ep->connected   ? vhost_pair_waits_for(ep, qp)
+			    : is_barred(ep) ? "its front-ends passed files that only they can close: make the VPort anew"
+					    : "no front-end is connected";
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,9 @@ _Static_assert(MAX_MTU + 14 + 2 * 4 <= PORT_MAX_FRAME, "the MTU fits a port's fr
 
 /* Larger than any log: a bit a page of all that can be mapped (2^47 bytes). */
 #define MAX_LOG_BYTES (UINT64_C(1) << 32)
+
+/* Of all rings that a VPort can have. */
+#define MAX_INFLIGHT_BYTES (UINT64_C(2) * NIC_MAX_QUEUE_PAIRS * VQ_INFLIGHT_STRIDE)
 
 static int reply(struct vhost_endpoint *ep, const void *payload, uint32_t size)
 {
@@ -364,7 +368,7 @@ static int set_inflight_fd(struct vhost_endpoint *ep, struct vhost_msg *m, struc
 
 	if (rc)
 		return rc;
-	if (i->mmap_size < (uint64_t)i->num_queues * VQ_INFLIGHT_STRIDE || i->mmap_offset % 8)
+	if (i->mmap_size < (uint64_t)i->num_queues * VQ_INFLIGHT_STRIDE || i->mmap_size > MAX_INFLIGHT_BYTES || i->mmap_offset % 8)
 		return vmq_err(err, -EINVAL, "in-flight region: %#" PRIx64 " bytes from %#" PRIx64 ", %#x for each of %u rings are right",
 			       i->mmap_size, i->mmap_offset, VQ_INFLIGHT_STRIDE, i->num_queues);
 	map = vhost_map_new(m->fds[0], i->mmap_offset, i->mmap_size, ep->mem ? ep->mem->n : 0, vhost_memory_lost, ep, err);
@@ -472,6 +476,23 @@ static int set_vring_addr(struct vhost_endpoint *ep, struct vhost_msg *m, struct
 	return 0;
 }
 
+/* Can a worker wait for it at the price of one descriptor? Some of the kernel's objects cannot be waited for, and of an epoll set
+ * each wait looks at all that is in it. */
+static bool can_wait_for(int fd)
+{
+	struct epoll_event nothing = { .events = 0 };
+	int set = epoll_create1(EPOLL_CLOEXEC);
+	bool can;
+
+	if (set < 0)
+		return false;
+	can = epoll_ctl(set, EPOLL_CTL_ADD, fd, &nothing) == 0;
+	if (epoll_ctl(fd, EPOLL_CTL_DEL, set, NULL) == 0 || errno != EINVAL) /* EINVAL: fd is no epoll set */
+		can = false;
+	close(set);
+	return can;
+}
+
 /* A kick, call or error descriptor. -1 in *fd: the front-end says that there is none. */
 static int ring_fd(struct vhost_endpoint *ep, struct vhost_msg *m, uint32_t *index, int *fd, struct vmq_err *err)
 {
@@ -490,7 +511,7 @@ static int ring_fd(struct vhost_endpoint *ep, struct vhost_msg *m, uint32_t *ind
 		return 0;
 	/* A write must neither block nor raise SIGPIPE, whatever the front-end gives us: files and pipes are not for
 	 * that. An eventfd is of no file type. */
-	if (fstat(m->fds[0], &st) || (st.st_mode & S_IFMT))
+	if (fstat(m->fds[0], &st) || (st.st_mode & S_IFMT) || !can_wait_for(m->fds[0]))
 		return vmq_err(err, -EINVAL, "ring %u: the descriptor is not an eventfd", *index);
 	flags = fcntl(m->fds[0], F_GETFL);
 	if (flags < 0 || fcntl(m->fds[0], F_SETFL, flags | O_NONBLOCK))

@@ -2,6 +2,7 @@
 #include "vhost/message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,14 +42,41 @@ int vhost_msg_take_fd(struct vhost_msg *m, unsigned i)
 	return fd;
 }
 
+enum fd_kind { FD_PLAIN, FD_SOCKET, FD_REMOTE };
+
 /*
- * The message's descriptors may come with any of its bytes. All that the kernel gave us is ours to close. Sockets are
- * of no use to us, and one may be the front-end's own end of this connection: kept with half a message it would hide
- * that the front-end is gone.
+ * FD_REMOTE: a file that somebody else serves (FUSE, a network's), who may let us wait for ever when we ask for it, touch
+ * it or close it. Files in memory have seals, and those on a disk a device with a number of its own. Asks nobody but the
+ * kernel.
  */
-static int collect_fds(struct vhost_msg *m, struct msghdr *mh, struct vmq_err *err)
+static enum fd_kind kind_of(int fd)
 {
-	bool excess = mh->msg_flags & MSG_CTRUNC, sockets = false;
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st))
+		return FD_REMOTE;
+	if (S_ISSOCK(st.stx_mode))
+		return FD_SOCKET;
+	return S_ISREG(st.stx_mode) && st.stx_dev_major == 0 && fcntl(fd, F_GET_SEALS) < 0 ? FD_REMOTE : FD_PLAIN;
+}
+
+/* Its last close may wait for its peer to take what was sent, for as long as its sender likes. */
+static void do_not_linger(int fd)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+/*
+ * The message's descriptors may come with any of its bytes. All that the kernel gave us is ours to close, but for what
+ * would make us wait. Sockets are of no use to us, and one may be the front-end's own end of this connection: kept with
+ * half a message it would hide that the front-end is gone.
+ */
+static int collect_fds(struct vhost_channel *c, struct msghdr *mh, struct vmq_err *err)
+{
+	bool excess = mh->msg_flags & MSG_CTRUNC, sockets = false, remote = false;
+	struct vhost_msg *m = &c->msg;
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
 		size_t n;
@@ -57,11 +85,20 @@ static int collect_fds(struct vhost_msg *m, struct msghdr *mh, struct vmq_err *e
 			continue;
 		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < n; i++) {
-			struct stat st;
+			enum fd_kind kind;
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cm) + i * sizeof fd, sizeof fd);
-			sockets = sockets || fstat(fd, &st) || S_ISSOCK(st.st_mode);
+			kind = kind_of(fd);
+			if (kind == FD_REMOTE) {
+				remote = true;
+				c->left_open++;
+				continue;
+			}
+			if (kind == FD_SOCKET) {
+				sockets = true;
+				do_not_linger(fd);
+			}
 			if (m->nfds < VHOST_MSG_MAX_FDS) {
 				m->fds[m->nfds++] = fd;
 			} else {
@@ -75,6 +112,10 @@ static int collect_fds(struct vhost_msg *m, struct msghdr *mh, struct vmq_err *e
 			       VHOST_MSG_MAX_FDS);
 	if (sockets)
 		return vmq_err(err, -EPROTO, "a message brings a socket, which no request that was offered has");
+	if (remote)
+		return vmq_err(err, -EPROTO,
+			       "a message brings a file that is neither in memory (memfd, tmpfs, hugetlbfs) nor on a disk's file "
+			       "system with a device number of its own (ext4, XFS)");
 	return 0;
 }
 
@@ -97,7 +138,7 @@ static int receive(struct vhost_channel *c, void *to, size_t n, struct vmq_err *
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -ECONNRESET;
-	rc = collect_fds(&c->msg, &mh, err);
+	rc = collect_fds(c, &mh, err);
 	if (rc)
 		return rc;
 	return got == 0 ? -ECONNRESET : (int)got;

@@ -28,6 +28,7 @@ struct vhost_channel {
 	struct vhost_msg msg;
 	uint8_t out[VHOST_CHANNEL_OUT];
 	size_t nout;
+	unsigned left_open; /* descriptors that came and cannot be closed without waiting for somebody; over all sockets */
 };
 
 /* Takes over a connected non-blocking socket. */

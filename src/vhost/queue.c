@@ -57,12 +57,18 @@ int vhost_vring_check_addr(const struct vhost_endpoint *ep, const struct vhost_v
 				       a->index, part[i].name, part[i].at, part[i].align);
 	if (!v->size || !ep->mem)
 		return 0;
-	for (unsigned i = 0; i < 3; i++)
-		if (!guest_mem_at_uva(ep->mem->gm, part[i].at, part[i].len))
+	for (unsigned i = 0; i < 3; i++) {
+		const void *at = guest_mem_at_uva(ep->mem->gm, part[i].at, part[i].len);
+
+		if (!at)
 			return vmq_err(err, -EINVAL,
 				       "ring %u: the %s area (%" PRIu64 " bytes from %#" PRIx64
 				       ") does not lie inside one memory region",
 				       a->index, part[i].name, part[i].len, part[i].at);
+		if ((uintptr_t)at % part[i].align) /* regions may begin anywhere in their files */
+			return vmq_err(err, -EINVAL, "ring %u: the place of the %s area in its file is not a multiple of %u",
+				       a->index, part[i].name, part[i].align);
+	}
 	return 0;
 }
 
@@ -89,7 +95,7 @@ static const char *ring_lacks(const struct vhost_endpoint *ep, const struct vhos
 	if (!v->has_addr)
 		return "the front-end has not told the ring's addresses yet";
 	if (vhost_vring_check_addr(ep, v, &v->addr, NULL))
-		return "the ring does not lie inside one memory region";
+		return "the ring does not lie, aligned, inside one memory region";
 	if (!v->has_kick)
 		return "the front-end has not started the ring yet";
 	if (!is_enabled(ep, v))

@@ -60,23 +60,26 @@ int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev
 {
 	struct sockaddr_un a;
 	struct stat st;
+	mode_t mask;
 	int fd, rc = clear_path(path, err);
 
 	if (rc)
 		return rc;
+	address(&a, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
-	address(&a, path);
-	/* The file gets the descriptor's mode (less the umask): closed to others until owner and mode are right. */
-	if (fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&a, sizeof a)) {
-		rc = vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
+		return vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+	/* The file gets the descriptor's mode. A mode set by the path would be that of whatever somebody has put there
+	 * meanwhile. Nobody can connect before listen(). */
+	mask = umask(0);
+	rc = fchmod(fd, mode) || bind(fd, (struct sockaddr *)&a, sizeof a) ? -errno : 0;
+	(void)umask(mask);
+	if (rc) {
 		close(fd);
-		return rc;
+		return vmq_err(err, rc, "socket %s: %s", path, strerror(-rc));
 	}
-	if (((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid)) || chmod(path, mode) ||
-	    lstat(path, &st) || listen(fd, 16)) {
-		rc = vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
+	if (((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid)) || lstat(path, &st) || listen(fd, 16)) {
+		rc = vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
 		(void)unlink(path);
 		close(fd);
 		return rc;

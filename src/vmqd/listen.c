@@ -52,16 +52,17 @@ int listen_open(const char *path, unsigned mode, gid_t group, struct listen_sock
 	*out = (struct listen_socket){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
 	if (out->fd < 0)
 		return vmq_err(err, -errno, "no socket: %s", strerror(errno));
-	mask = umask(0177); /* nobody else connects before mode and group are what they shall be */
-	rc = bind(out->fd, (const struct sockaddr *)&sa, sizeof sa) < 0 ? -errno : 0;
+	/* The file gets the descriptor's mode. A mode set by the path would be that of whatever somebody has put there
+	 * meanwhile. Nobody can connect before listen(). */
+	mask = umask(0);
+	rc = fchmod(out->fd, mode) < 0 || bind(out->fd, (const struct sockaddr *)&sa, sizeof sa) < 0 ? -errno : 0;
 	(void)umask(mask);
 	if (rc < 0) {
 		(void)close(out->fd);
 		return vmq_err(err, rc, "%s: %s", path, strerror(-rc));
 	}
 	(void)snprintf(out->path, sizeof out->path, "%s", path);
-	if (lstat(out->path, &st) < 0 || lchown(out->path, (uid_t)-1, group) < 0 || chmod(out->path, mode) < 0 ||
-	    listen(out->fd, BACKLOG) < 0) {
+	if (lstat(out->path, &st) < 0 || lchown(out->path, (uid_t)-1, group) < 0 || listen(out->fd, BACKLOG) < 0) {
 		rc = vmq_err(err, -errno, "%s: %s", out->path, strerror(errno));
 		(void)unlink(out->path);
 		(void)close(out->fd);

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from vmqtest import frames, procs, vufront
+from vmqtest import frames, fusefile, procs, vufront
 from vmqtest.frames import frame
 from vmqtest.vufront import DESC_INDIRECT, DESC_NEXT, DESC_WRITE
 
@@ -173,6 +173,25 @@ def test_a_fault_is_counted_shown_and_told(x):
     b = x.vms['b']
     b.message(vufront.SET_VRING_NUM, struct.pack('<II', 0, 100))
     procs.wait_for(lambda: x.vmqd.stats('b')['faults'] == 1, 20, 'a counted fault')
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/fuse'), reason='no /dev/fuse')
+def test_memory_whose_pages_the_front_end_serves(x, tmp_path):
+    """A touch of a file of FUSE waits for its server, which is the front-end's: such memory is not mapped."""
+    b, s = x.vms['b'], x.vms['b'].slots[0]
+    own, f = s.fd, fusefile.FuseFile(tmp_path / 'fuse', s.size + s.mmap_offset)
+    try:
+        s.fd = f.fd
+        with pytest.raises(OSError):
+            b.reconnect()
+            b.get_u64(vufront.GET_FEATURES)
+        assert x.vmqd.stats('b')['faults'] == 1
+        others_go_on(x)
+        assert not f.asked.is_set()
+        s.fd = own
+        back_again(x)
+    finally:
+        f.close()
 
 
 def raw(request, payload=b'', fds=(), flags=1, size=None):

@@ -23,6 +23,9 @@
 
 #include <cmocka.h>
 
+#define FAR_GPA UINT64_C(0x100000000)
+#define FAR_UVA UINT64_C(0x7ff000000000)
+
 static struct front f;
 
 static int setup(void **state)
@@ -198,6 +201,32 @@ static void odd_offset(void **state)
 	assert_int_equal(byte_at(0x100000000), 0x11);
 	assert_int_equal(byte_at(0x100001800), 0x22);
 	assert_int_equal(byte_at(0x100001801), -1);
+	close(fd);
+}
+
+/* Guest and user addresses of rings are aligned, their places here are not. */
+static void rings_at_odd_places(void **state)
+{
+	struct vhost_msg_addr a = front_ring_addr(2);
+	int fd = memfd_create("odd", MFD_CLOEXEC);
+	struct vhost_msg_slot s = { .region = { FAR_GPA, 0x10000, FAR_UVA, 1 } };
+	struct vhost_msg_slot odd_uva = { .region = { 2 * FAR_GPA, 0x10000, 2 * FAR_UVA + 2, 0 } };
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 0x20000), 0);
+	front_run(&f);
+	front_ring(&f, 2);
+	assert_int_equal(add(&s, fd), 0);
+	assert_int_equal(add(&odd_uva, fd), 0);
+	a.desc = FAR_UVA;
+	a.avail = FAR_UVA + 0x2000;
+	a.used = FAR_UVA + 0x4000;
+	assert_int_equal(front_ack(&f, SET_VRING_ADDR, &a, sizeof a, NULL, 0), 1);
+	assert_non_null(strstr(status().last_error, "the place of the descriptor area in its file is not a multiple of 16"));
+	a = front_ring_addr(2);
+	a.used = 2 * FAR_UVA + 0x4000;
+	assert_int_equal(front_ack(&f, SET_VRING_ADDR, &a, sizeof a, NULL, 0), 1);
+	assert_non_null(strstr(status().last_error, "the place of the used area in its file is not a multiple of 4"));
 	close(fd);
 }
 
@@ -484,6 +513,7 @@ int main(void)
 		T(many_slots),
 		T(slot_for_each_pair),
 		T(odd_offset),
+		T(rings_at_odd_places),
 		T(empty_table),
 		T(mappings_have_a_bound),
 		T(memory_that_is_not_shared),

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -43,7 +44,7 @@ static struct vhost_status status(void)
 	return st;
 }
 
-enum fd_kind { NO_FD, EVENT, MEMORY, OTHER_MEMORY, PIPE, READ_ONLY };
+enum fd_kind { NO_FD, EVENT, MEMORY, OTHER_MEMORY, SPARSE, PIPE, READ_ONLY, EPOLL };
 
 struct refusal {
 	const char *name;
@@ -55,6 +56,7 @@ struct refusal {
 		struct vhost_msg_table table;
 		struct vhost_msg_slot slot;
 		struct vhost_msg_log log;
+		struct vhost_msg_inflight inflight;
 		uint8_t raw[300];
 	} p;
 	enum fd_kind kind;
@@ -81,6 +83,8 @@ static const struct refusal refusals[] = {
 	{ "not offered: other byte order", SET_VRING_ENDIAN, STATE(0, 1), NO_FD, 0, false, "SET_VRING_ENDIAN" },
 	{ "not offered: configuration space", 24, 12, { 0 }, NO_FD, 0, true, "GET_CONFIG" },
 	{ "in-flight region of no rings", 32, 24, { 0 }, MEMORY, 1, false, "SET_INFLIGHT_FD" },
+	{ "in-flight region while a pair runs", 32, 24, { .inflight = { 4u << 18, 0, 4, STUB_RING, 0 } }, SPARSE, 1, false,
+	  "queue pair 0 is running" },
 	{ "features not offered", SET_FEATURES, U64(STUB_FEATURES | 1 << 14), NO_FD, 0, true,
 	  "features 0x4000 were not offered" },
 	{ "packed ring not offered", SET_FEATURES, U64(STUB_FEATURES | 1ull << 34), NO_FD, 0, true, "0x400000000" },
@@ -126,6 +130,8 @@ static const struct refusal refusals[] = {
 	{ "kick with two", SET_VRING_KICK, U64(0), EVENT, 2, false, "2 descriptors" },
 	{ "kick that is none with one", SET_VRING_KICK, U64(0x100), EVENT, 1, false, "1 descriptors" },
 	{ "kick by a file", SET_VRING_KICK, U64(0), MEMORY, 1, false, "not an eventfd" },
+	{ "kick by an epoll set", SET_VRING_KICK, U64(0), EPOLL, 1, false, "not an eventfd" },
+	{ "call by an epoll set", SET_VRING_CALL, U64(0), EPOLL, 1, false, "not an eventfd" },
 	{ "call of no ring", SET_VRING_CALL, U64(255), EVENT, 1, false, "ring 255" },
 	{ "call by a pipe", SET_VRING_CALL, U64(0), PIPE, 1, false, "not an eventfd" },
 	{ "error descriptor of no ring", SET_VRING_ERR, U64(4), EVENT, 1, false, "ring 4" },
@@ -211,6 +217,12 @@ static int open_fd(enum fd_kind kind)
 		p[0] = memfd_create("other", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(p[0], STUB_MEM_BYTES), 0);
 		return p[0];
+	case SPARSE:
+		p[0] = memfd_create("sparse", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(p[0], 1ll << 46), 0);
+		return p[0];
+	case EPOLL:
+		return epoll_create1(EPOLL_CLOEXEC);
 	case READ_ONLY:
 		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", f.memfd);
 		return open(path, O_RDONLY | O_CLOEXEC);

@@ -332,22 +332,47 @@ static void inflight_region(void **state)
 	front_connect(&f);
 	front_features(&f, STUB_FEATURES);
 	front_memory(&f);
-	/* too many rings, too small, not aligned */
-	i.num_queues = 3;
-	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
-	i.num_queues = 2;
-	i.mmap_size--;
-	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
-	i.mmap_size++;
-	i.mmap_offset = 4;
-	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
-	i.mmap_offset = 0;
 	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 0);
 	front_ring(&f, 0);
 	front_ring(&f, 1);
 	front_enable(&f, 0, 1);
 	front_enable(&f, 1, 1);
 	assert_int_equal(f.nic.q[0].cfg.tx.inflight->batch[77], 4711);
+	close(fd);
+}
+
+/* Regions that its file could hold all of. */
+static void inflight_regions_that_are_wrong(void **state)
+{
+	const struct vhost_msg_inflight good = { .mmap_size = 2 * VQ_INFLIGHT_STRIDE, .num_queues = 2, .queue_size = STUB_RING };
+	struct vhost_msg_inflight i;
+	int fd = memfd_create("regions", MFD_CLOEXEC);
+	unsigned maps;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 1ll << 46), 0);
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	maps = stub_mappings();
+#define REFUSED(change, says)                                                                                          \
+	do {                                                                                                           \
+		i = good;                                                                                              \
+		change;                                                                                                \
+		assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);                             \
+		assert_non_null(strstr(status().last_error, says));                                                    \
+		assert_int_equal(stub_mappings(), maps);                                                               \
+	} while (0)
+	REFUSED(i.num_queues = 0, "0 rings");
+	REFUSED(i.num_queues = 3; i.mmap_size = 3 * VQ_INFLIGHT_STRIDE, "3 rings, this VPort has 2");
+	REFUSED(i.mmap_size--, "for each of 2 rings are right");
+	REFUSED(i.mmap_offset = 4, "for each of 2 rings are right");
+	REFUSED(i.mmap_size = 1ull << 46, "for each of 2 rings are right");
+	REFUSED(i.mmap_size = 2 * NIC_MAX_QUEUE_PAIRS * VQ_INFLIGHT_STRIDE + 1, "for each of 2 rings are right");
+#undef REFUSED
+	i = good;
+	i.mmap_size = 2 * NIC_MAX_QUEUE_PAIRS * VQ_INFLIGHT_STRIDE;
+	i.mmap_offset = 8;
+	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 0);
 	close(fd);
 }
 
@@ -533,7 +558,7 @@ static void memory_while_running(void **state)
 	front_send(&f, SET_MEM_TABLE, 0, &t, 8 + 32, fds, 1);
 	assert_false(q->started);
 	assert_int_equal(stub_count(VHOST_EVENT_STOPPED, 0), 1);
-	assert_string_equal(status().queue[0].reason, "the ring does not lie inside one memory region");
+	assert_string_equal(status().queue[0].reason, "the ring does not lie, aligned, inside one memory region");
 	front_memory(&f);
 	assert_true(q->started);
 	close(fds[1]);
@@ -805,7 +830,7 @@ int main(void)
 		T_MQ(several_pairs),
 		T(base_in_order),
 		T(base_never_started),
-		T(base_after_crash), T(inflight_region),
+		T(base_after_crash), T(inflight_region), T(inflight_regions_that_are_wrong),
 		T(packed_base),
 		T(ring_sizes),
 		T(largest_ring),

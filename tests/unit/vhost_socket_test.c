@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,8 +107,8 @@ static void half_a_message(void **state)
 	front_close(&other);
 }
 
-/* A header that promises a payload, and a descriptor with it. */
-static void send_half(int fd)
+/* A header that promises a payload, and a descriptor with it; not looked at yet. */
+static void queue_half(int fd)
 {
 	struct vhost_msg_header h = { SET_MEM_TABLE, VHOST_MSG_VERSION, 400 };
 	struct iovec iov = { &h, sizeof h };
@@ -125,6 +126,11 @@ static void send_half(int fd)
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	assert_int_equal(sendmsg(f.sock, &mh, 0), sizeof h);
+}
+
+static void send_half(int fd)
+{
+	queue_half(fd);
 	stub_loop_turn();
 }
 
@@ -147,6 +153,68 @@ static void descriptors_of_half_a_message(void **state)
 	assert_non_null(strstr(status().last_error, "brings a socket"));
 	front_disconnect(&f);
 	assert_int_equal(stub_open_fds(), fds);
+}
+
+/* A TCP connection whose peer takes nothing, and whose last close waits an hour for it. */
+static int lingering_socket(int *peer)
+{
+	const struct linger hour = { .l_onoff = 1, .l_linger = 3600 };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static char some[65536];
+	socklen_t len = sizeof a;
+
+	assert_true(listener >= 0 && fd >= 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	*peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	while (send(fd, some, sizeof some, MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof hour), 0);
+	close(listener);
+	return fd;
+}
+
+/* Descriptors that make whoever closes them wait: this ends, or the runner ends it. */
+static void a_socket_that_lingers(void **state)
+{
+	int peer, fd = lingering_socket(&peer);
+
+	(void)state;
+	front_connect(&f);
+	queue_half(fd);
+	close(fd);
+	stub_loop_turn();
+	assert_true(front_is_closed(&f));
+	assert_non_null(strstr(status().last_error, "brings a socket"));
+	front_disconnect(&f);
+	close(peer);
+}
+
+/* A file that somebody serves (here the kernel, out of no memory) is not even closed; so many, and nobody is let in any more. */
+static void files_of_others(void **state)
+{
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	unsigned fds = stub_open_fds();
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		front_connect(&f);
+		assert_true(status().connected);
+		send_half(fd);
+		assert_true(front_is_closed(&f));
+		assert_non_null(strstr(status().last_error, "neither in memory"));
+		front_disconnect(&f);
+		assert_int_equal(stub_open_fds(), fds + i + 1);
+	}
+	front_connect(&f);
+	assert_false(status().connected);
+	assert_int_equal(status().connections, 16);
+	assert_non_null(strstr(status().queue[0].reason, "make the VPort anew"));
+	front_disconnect(&f);
+	close(fd);
 }
 
 /* Several messages in one send are several messages, each with its own descriptors. */
@@ -251,7 +319,9 @@ static void socket_file(void **state)
 	/* Left over by a process that died: replaced. */
 	close(listen_at(f.path));
 	cfg.mode = 0660;
+	(void)umask(0777); /* is not asked */
 	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, &err), 0);
+	assert_int_equal(umask(022), 0777);
 	assert_int_equal(lstat(f.path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
 	/* Somebody else's by now: left alone. */
@@ -430,7 +500,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(message_in_two_halves), T(half_a_message),       T(descriptors_of_half_a_message),
 		T(messages_in_a_row),     T(unread_answers),       T(second_front_end),
-		T(socket_file),           T(bad_configuration),    T(client_reconnects),
+		T(a_socket_that_lingers), T(files_of_others), T(socket_file), T(bad_configuration),    T(client_reconnects),
 		T(close_while_running),   T(faults_are_bounded),   T(ten_thousand_connections),
 	};
 
