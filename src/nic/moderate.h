@@ -9,7 +9,9 @@
  *                       low, below 1,000,000 as medium, else as high
  *
  * A VPort may have numbers of its own instead of its level's. A driver that polls (asks for no interrupts) is never
- * delayed by any of this: the frames lie in its ring at once. Called by the ring's worker only.
+ * delayed by any of this: the frames lie in its ring at once. But to look whether it wants one takes from it the line that it writes
+ * for each buffer it posts; so, if adaptive holds back at all, the wish of a driver that had none eight times in a row is looked at
+ * as with high, until it has one. Called by the ring's worker only.
  */
 #ifndef VMQ_NIC_MODERATE_H
 #define VMQ_NIC_MODERATE_H
@@ -21,6 +23,7 @@
 #define MODERATE_MEDIUM_US 50u
 #define MODERATE_HIGH_US 100u
 #define MODERATE_FRAMES(us) ((us) * 8u / 5u)
+#define MODERATE_DECLINED 8u
 
 /* What is asked for. own: frames << 32 | microseconds, 0: the level's numbers; frames 0: MODERATE_FRAMES. */
 struct moderate_level {
@@ -68,7 +71,7 @@ static inline uint32_t moderate_delay(const struct moderation *m, const struct m
 	case NIC_MODERATION_HIGH:
 		return MODERATE_HIGH_US;
 	default:
-		return m->delay_us;
+		return m->delay_us && m->declined == MODERATE_DECLINED ? MODERATE_HIGH_US : m->delay_us;
 	}
 }
 
@@ -88,6 +91,16 @@ static inline uint64_t moderate_published(struct moderation *m, const struct mod
 	if (m->frames >= (enough ? enough : MODERATE_FRAMES(delay)))
 		return now;
 	return m->first + delay * cycles_per_us;
+}
+
+/* Nothing waits any more: the driver was interrupted, or wanted nothing. */
+static inline void moderate_decided(struct moderation *m, bool called)
+{
+	m->frames = 0;
+	if (called)
+		m->declined = 0;
+	else if (m->declined < MODERATE_DECLINED)
+		m->declined++;
 }
 
 /* The place in nic_vport_counters.notify_delay. */

@@ -81,7 +81,8 @@ struct moderation {
 	uint32_t frames; /* published since the last decision */
 	uint64_t window; /* cycles: begin of the window the rate is measured over */
 	uint32_t window_frames;
-	uint32_t delay_us;   /* what the rate asks for (adaptive) */
+	uint16_t delay_us;   /* what the rate asks for (adaptive) */
+	uint16_t declined;   /* times in a row that the driver wanted none, MODERATE_DECLINED at most */
 };
 
 /* nic_queue.slot while no worker has it in its list */

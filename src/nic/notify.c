@@ -89,7 +89,7 @@ static void flush_rx(struct worker *w, bool all)
 		called = !q->rx.broken && virtqueue_wants_call(&q->rx) && call(&q->rx);
 		if (called)
 			count_call(w, q);
-		q->mod.frames = 0;
+		moderate_decided(&q->mod, called);
 		if (__builtin_expect(q->traced, 0))
 			tap_notified(w, q, called);
 		if (__builtin_expect(q->rx.broken != NULL, 0))

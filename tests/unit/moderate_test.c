@@ -26,7 +26,7 @@ static uint64_t run_own(enum nic_moderation which, uint64_t own, unsigned rate, 
 
 			if (now > 1000 * US && waited > worst) /* the rate is known by then */
 				worst = waited;
-			m.frames = 0;
+			moderate_decided(&m, true);
 			(*calls)++;
 		}
 	}
@@ -91,6 +91,37 @@ static void test_numbers_of_its_own(void **s)
 	assert_in_range(calls, 1990, 2001);
 }
 
+/* How many µs a frame may wait while the rate asks for `by_rate`, after the driver declined so many times. */
+static uint64_t declined(unsigned times, enum nic_moderation which, uint64_t own, uint16_t by_rate)
+{
+	const struct moderate_level level = { which, own };
+	struct moderation m = { .delay_us = by_rate, .window = 1000 * US };
+
+	moderate_decided(&m, true);
+	for (unsigned i = 0; i < times; i++)
+		moderate_decided(&m, false);
+	return (moderate_published(&m, &level, 1, m.window, US) - m.first) / US;
+}
+
+static void test_who_polls_is_asked_less_often(void **s)
+{
+	struct moderation m = { 0 };
+
+	(void)s;
+	assert_int_equal(declined(7, NIC_MODERATION_ADAPTIVE, 0, 20), 20);
+	assert_int_equal(declined(8, NIC_MODERATION_ADAPTIVE, 0, 20), 100);
+	assert_int_equal(declined(8, NIC_MODERATION_UNDEFINED, 0, 50), 100);
+	assert_int_equal(declined(100000, NIC_MODERATION_ADAPTIVE, 0, 20), 100);
+	/* not who gets few frames, nor what was chosen for it */
+	assert_int_equal(declined(100000, NIC_MODERATION_ADAPTIVE, 0, 0), 0);
+	assert_int_equal(declined(8, NIC_MODERATION_LOW, 0, 20), 20);
+	assert_int_equal(declined(8, NIC_MODERATION_ADAPTIVE, 70, 20), 70);
+	for (unsigned i = 0; i < 8; i++)
+		moderate_decided(&m, false);
+	moderate_decided(&m, true);
+	assert_int_equal(m.declined, 0); /* it wanted one */
+}
+
 static void test_delays_are_sorted_by_length(void **s)
 {
 	const struct moderation m = { .first = 1000 * US };
@@ -111,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_frames_end_the_wait),
 		cmocka_unit_test(test_adaptive_has_offs_latency_and_highs_interrupts),
 		cmocka_unit_test(test_numbers_of_its_own),
+		cmocka_unit_test(test_who_polls_is_asked_less_often),
 		cmocka_unit_test(test_delays_are_sorted_by_length),
 	};
 
