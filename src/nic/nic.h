@@ -384,6 +384,8 @@ int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counte
 /* Counters of the wire: rx = came in, tx = went out. */
 void nic_wire_counters(const struct nic *n, struct nic_vport_counters *out);
 int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_queue_info *out);
+/* Frames received by each of the VPort's queue pairs since it was made; returns how many pairs there are, 0: no such VPort. */
+unsigned nic_vport_rx_by_pair(const struct nic *n, uint32_t vport, uint64_t rx[NIC_MAX_QUEUE_PAIRS]);
 /* Frames delivered because of one filter are not counted (one probe, one counter a VPort); filters are enumerated by
  * the contract's keeper. */
 

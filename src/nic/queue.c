@@ -255,3 +255,17 @@ int nic_queue_info(const struct nic *n, uint32_t vport, unsigned qp, struct nic_
 		out->rx_free = 0;
 	return 0;
 }
+
+unsigned nic_vport_rx_by_pair(const struct nic *n, uint32_t vport, uint64_t rx[NIC_MAX_QUEUE_PAIRS])
+{
+	const struct nic_vport *v = vport_of(n, vport);
+
+	for (unsigned qp = 0; v && qp < v->queue_pairs; qp++) {
+		struct nic_queue_counters c = v->past[qp];
+
+		if (v->started[qp])
+			add_totals(&c, v->started[qp]);
+		rx[qp] = c.rx_frames;
+	}
+	return v ? v->queue_pairs : 0;
+}

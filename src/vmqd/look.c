@@ -18,16 +18,23 @@ uint64_t look_now_s(void)
 void look_at_vport(const struct adapter *a, uint32_t id, struct nic_vport_counters *c)
 {
 	bool is_there = nic_vport_counters(a->nic, id, c) == 0;
+	struct lately_counted now;
 
-	lately_note(a->lately, id, nic_vport_serial(a->nic, id), is_there ? c : NULL, NULL);
+	now.serial = nic_vport_serial(a->nic, id);
+	now.c = c;
+	now.port = NULL;
+	now.npairs = nic_vport_rx_by_pair(a->nic, id, now.rx_by_pair);
+	lately_note(a->lately, id, is_there ? &now : NULL);
 }
 
 void look_at_wire(const struct adapter *a, struct nic_vport_counters *c, struct port_counters *p)
 {
+	struct lately_counted now = { .c = c, .port = p };
+
 	*p = (struct port_counters){ 0 };
 	nic_wire_counters(a->nic, c);
 	a->wire->ops->counters(a->wire, p);
-	lately_note(a->lately, LATELY_WIRE, 0, c, p);
+	lately_note(a->lately, LATELY_WIRE, &now);
 }
 
 static void look_at_adapter(const struct daemon *d, size_t k, bool busy)

@@ -61,6 +61,13 @@ int nic_vport_counters(const struct nic *n, uint32_t id, struct nic_vport_counte
 	return vports[id].serial ? 0 : -1;
 }
 
+unsigned nic_vport_rx_by_pair(const struct nic *n, uint32_t id, uint64_t rx[NIC_MAX_QUEUE_PAIRS])
+{
+	(void)n;
+	rx[0] = vports[id].count.rx_frames;
+	return vports[id].serial ? 1 : 0;
+}
+
 void nic_wire_counters(const struct nic *n, struct nic_vport_counters *out)
 {
 	(void)n;

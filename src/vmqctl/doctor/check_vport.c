@@ -223,29 +223,38 @@ void check_features(struct doctor *d)
 	}
 }
 
+/* Frames are finished for `who`: a VPort, or the wire of an adapter. */
+static void tell_finished(struct doctor *d, const json_t *who, const char *kind, const char *name, bool wire)
+{
+	struct doctor_state s;
+
+	if (!doctor_state(who, "finished", &s))
+		return;
+	doctor_say(d, s.now && !wire ? DOCTOR_WARNING : DOCTOR_NOTE,
+		   "%s %s %s what its senders leave to it: %lld checksums and %lld long frames were finished in software, of %lld "
+		   "frames %s",
+		   kind, name, s.now ? "does not take" : "did not take", (long long)doctor_number(s.counted, "sw_checksums"),
+		   (long long)doctor_number(s.counted, "sw_segmented"),
+		   (long long)doctor_number(s.counted, wire ? "tx_frames" : "rx_frames"), s.text);
+}
+
 void check_offloads(struct doctor *d)
 {
-	const json_t *lists[] = { json_object_get(d->stats, "vports"), json_object_get(d->stats, "wires") }, *v;
-	size_t i;
+	const json_t *v;
 
-	for (int k = 0; k < 2; k++) {
-		json_array_foreach(lists[k], i, v)
-		{
-			long long sums = doctor_number(v, "sw_checksums"), cut = doctor_number(v, "sw_segmented");
-			long long all = doctor_number(v, k ? "tx_frames" : "rx_frames");
+	DOCTOR_EACH(d->stats, "vports", v) {
+		size_t before = json_array_size(d->findings);
 
-			if ((sums + cut) * 10 < all || sums + cut < 1000)
-				continue;
-			doctor_say(d, DOCTOR_NOTE,
-				   "%s %s does not take what its senders leave to it: %lld checksums and %lld long "
-				   "frames were finished in software, of %lld frames",
-				   k ? "the wire of adapter" : "VPort", doctor_text(v, k ? "adapter" : "name"), sums,
-				   cut, all);
-			doctor_mend(d, "%s",
-				    k ? "for a wire by AF_XDP that is so (man vmqd.yaml: port driver packet takes them)"
-				      : "guest_csum=on,guest_tso4=on,guest_tso6=on at QEMU's device, and a driver that "
-					"takes them");
-		}
+		tell_finished(d, v, "VPort", doctor_text(v, "name"), false);
+		if (json_array_size(d->findings) > before)
+			doctor_mend(d, "guest_csum=on,guest_tso4=on,guest_tso6=on at QEMU's device, and a driver that takes them");
+	}
+	DOCTOR_EACH(d->stats, "wires", v) {
+		size_t before = json_array_size(d->findings);
+
+		tell_finished(d, v, "the wire of adapter", doctor_text(v, "adapter"), true);
+		if (json_array_size(d->findings) > before)
+			doctor_mend(d, "for a wire by AF_XDP that is so (man vmqd.yaml: port driver packet takes them)");
 	}
 }
 
@@ -444,28 +453,32 @@ void check_buffers(struct doctor *d)
 	}
 }
 
+static void tell_interrupts(struct doctor *d, const json_t *vport, const json_t *stats)
+{
+	const char *name = doctor_text(vport, "name");
+	struct doctor_state s;
+
+	if (doctor_state(stats, "polled", &s)) {
+		doctor_say(d, DOCTOR_NOTE, "VPort %s: its VM %s interrupted for what it received, %lld frames %s: its driver %s", name,
+			   s.now ? "is not" : "was not", (long long)doctor_number(s.counted, "rx_frames"), s.text,
+			   s.now ? "polls, or has switched interrupts off" : "polled, or had switched interrupts off");
+		doctor_mend(d, "none for a VM that polls (DPDK); else a driver that asks for interrupts");
+	}
+	if (strcmp(doctor_text(vport, "moderation"), "off") == 0 && doctor_state(stats, "interrupted", &s)) {
+		doctor_say(d, s.now ? DOCTOR_WARNING : DOCTOR_NOTE, "VPort %s: %lld interrupts for %lld frames %s: its moderation is off",
+			   name, (long long)doctor_number(s.counted, "rx_notifications"),
+			   (long long)doctor_number(s.counted, "rx_frames"), s.text);
+		doctor_mend(d, "vmqctl vport set %s moderation adaptive", name);
+	}
+}
+
 void check_notifications(struct doctor *d)
 {
 	const json_t *v;
 
-	DOCTOR_EACH(d->vports, "vports", v) {
-		const json_t *s = stats_of(d, v);
-		long long frames = doctor_number(s, "rx_frames"), interrupts = doctor_number(s, "rx_notifications");
-
-		if (is_default(v) || frames < 10000 || !json_is_integer(json_object_get(s, "rx_notifications")))
-			continue;
-		if (interrupts == 0) {
-			doctor_say(d, DOCTOR_NOTE,
-				   "VPort %s: its VM was never interrupted for %lld frames: its driver polls, or has "
-				   "switched interrupts off",
-				   doctor_text(v, "name"), frames);
-			doctor_mend(d, "none for a VM that polls (DPDK); else a driver that asks for interrupts");
-		} else if (interrupts * 2 > frames && strcmp(doctor_text(v, "moderation"), "off") == 0) {
-			doctor_say(d, DOCTOR_NOTE, "VPort %s: %lld interrupts for %lld frames: its moderation is off",
-				   doctor_text(v, "name"), interrupts, frames);
-			doctor_mend(d, "vmqctl vport set %s moderation adaptive", doctor_text(v, "name"));
-		}
-	}
+	DOCTOR_EACH(d->vports, "vports", v)
+		if (!is_default(v))
+			tell_interrupts(d, v, stats_of(d, v));
 }
 
 /* ---- drops ---- */
@@ -493,27 +506,59 @@ static const struct {
 	{ "tx_no_reference", "too many of its frames wait for other CPUs", "vmqctl cpu plan check", NULL },
 };
 
-/* Queue pairs of a VPort: how many run, what they received, and what the busiest of them did. */
-struct pairs {
-	unsigned running;
-	long long all, most;
-};
-
-static struct pairs pairs_of(const struct doctor *d, const json_t *vport)
+/* Queue pairs of a VPort that run. */
+static unsigned running_pairs(const struct doctor *d, const json_t *vport)
 {
-	struct pairs out = { 0 };
+	unsigned n = 0;
 	const json_t *q;
 
-	DOCTOR_EACH(d->queues, "queues", q) {
-		long long rx = doctor_number(q, "rx_frames");
+	DOCTOR_EACH(d->queues, "queues", q)
+		n += strcmp(doctor_text(q, "vport"), doctor_text(vport, "name")) == 0 &&
+		     strcmp(doctor_text(q, "adapter"), doctor_text(vport, "adapter")) == 0 &&
+		     strcmp(doctor_text(q, "state"), "running") == 0;
+	return n;
+}
 
-		if (strcmp(doctor_text(q, "vport"), doctor_text(vport, "name")) != 0)
-			continue;
-		out.running += strcmp(doctor_text(q, "state"), "running") == 0;
-		out.all += rx;
-		out.most = rx > out.most ? rx : out.most;
+/* What its queue pairs received, and what the busiest of them did: lately, or in all. */
+static void frames_by_pair(const struct doctor *d, const json_t *vport, const struct doctor_state *s, long long *all, long long *most)
+{
+	const json_t *v;
+
+	*all = *most = 0;
+	DOCTOR_EACH(s->counted, "rx_by_pair", v) {
+		*all += json_integer_value(v);
+		*most = json_integer_value(v) > *most ? json_integer_value(v) : *most;
 	}
-	return out;
+	DOCTOR_EACH(s->now ? NULL : d->queues, "queues", v) {
+		long long rx = doctor_number(v, "rx_frames");
+
+		if (strcmp(doctor_text(v, "vport"), doctor_text(vport, "name")) != 0 ||
+		    strcmp(doctor_text(v, "adapter"), doctor_text(vport, "adapter")) != 0)
+			continue;
+		*all += rx;
+		*most = rx > *most ? rx : *most;
+	}
+}
+
+/* One connection is in one pair, and that is well unless the pair has all it can bear. */
+static void tell_one_pair(struct doctor *d, const json_t *vport, unsigned running)
+{
+	const json_t *stats = stats_of(d, vport);
+	struct doctor_loss loss;
+	struct doctor_state s;
+	long long all, most;
+	bool harms;
+
+	if (!doctor_state(stats, "one_pair", &s))
+		return;
+	harms = s.now && ((doctor_loss(stats, "drops", "rx_no_buffer", DOCTOR_RX, &loss) && loss.now) ||
+			  (doctor_loss(stats, "drops", "rx_inbox_full", DOCTOR_RX, &loss) && loss.now));
+	frames_by_pair(d, vport, &s, &all, &most);
+	doctor_say(d, harms ? DOCTOR_WARNING : DOCTOR_NOTE,
+		   "VPort %s: of %lld frames %s %lld came by one of its %u queue pairs%s: one connection, or frames without an IP header, "
+		   "are not spread",
+		   doctor_text(vport, "name"), all, s.text, most, running, harms ? ", and some found no room there" : "");
+	doctor_mend(d, "vmqctl trace %s -c 5 shows the hash and the queue of the next frames", doctor_text(vport, "name"));
 }
 
 void check_rss(struct doctor *d)
@@ -523,7 +568,7 @@ void check_rss(struct doctor *d)
 	DOCTOR_EACH(d->vports, "vports", v) {
 		long long given = doctor_number(v, "queue_pairs");
 		const char *name = doctor_text(v, "name");
-		struct pairs p = pairs_of(d, v);
+		unsigned running = running_pairs(d, v);
 
 		if (given < 2 || !is_running(v))
 			continue;
@@ -531,18 +576,14 @@ void check_rss(struct doctor *d)
 			doctor_say(d, DOCTOR_WARNING, "VPort %s has %lld queue pairs, and all it receives comes by the first: rss is off",
 				   name, given);
 			doctor_mend(d, "vmqctl vport set %s rss on", name);
-		} else if (p.running == 1) {
+		} else if (running == 1) {
 			doctor_say(d, DOCTOR_WARNING, "VPort %s has %lld queue pairs, and its VM uses one", name, given);
 			doctor_mend(d,
 				    "queues=%lld at -netdev, mq=on,vectors=%lld at the device, as many vCPUs; in the VM: ethtool -L "
 				    "eth0 combined %lld",
 				    given, 2 * given + 2, given);
-		} else if (p.all >= 1000 && p.most * 100 >= p.all * 99) {
-			doctor_say(d, DOCTOR_NOTE,
-				   "VPort %s: of %lld frames %lld came by one of its %u queue pairs: one connection, or frames without "
-				   "an IP header, are not spread",
-				   name, p.all, p.most, p.running);
-			doctor_mend(d, "vmqctl trace %s -c 5 shows the hash and the queue of the next frames", name);
+		} else {
+			tell_one_pair(d, v, running);
 		}
 	}
 }

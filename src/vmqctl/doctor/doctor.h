@@ -154,6 +154,16 @@ struct doctor_loss {
  */
 bool doctor_loss(const json_t *object, const char *list, const char *name, unsigned of, struct doctor_loss *out);
 
+/* A costly state of a VPort or a wire (of stats.show). `now`: it goes on; else it is past. */
+struct doctor_state {
+	bool now;
+	const json_t *counted; /* where the frames and the like of that time are: of the last seconds, or in all */
+	char text[64];	       /* "in the last 42 s", "in all, the last time 3 h ago" */
+};
+
+/* False: it never was, or not since yesterday. `name`: one of those that LATELY's `states` in docs/rpc.md has. */
+bool doctor_state(const json_t *object, const char *name, struct doctor_state *out);
+
 /* Loops over vmqd's lists: `v` is const json_t *. */
 #define DOCTOR_EACH(answer, list, v)                                                                                  \
 	for (size_t i_##v = 0; ((v) = json_array_get(json_object_get((answer), (list)), i_##v)) != NULL; i_##v++)

@@ -68,9 +68,28 @@ static bool many(long long lost, long long all, unsigned of, long long handful)
 	return of ? lost > handful && lost * 1000 > all : lost > 0;
 }
 
+/* Seconds since the last frame was lost, or since it was so last. */
+enum { GOES_ON = 10, PAST = 86400 };
+
+bool doctor_state(const json_t *object, const char *name, struct doctor_state *out)
+{
+	const json_t *lately = json_object_get(object, "lately"), *row = json_object_get(json_object_get(lately, "states"), name);
+	long long last = doctor_number(row, "last_s");
+	char age[CMD_AGE_SIZE];
+
+	out->now = doctor_true(row, "now");
+	if (!json_is_integer(json_object_get(row, "last_s")) || (!out->now && last >= PAST))
+		return false;
+	out->counted = out->now ? lately : object;
+	if (out->now)
+		(void)snprintf(out->text, sizeof out->text, "in the last %lld s", (long long)doctor_number(lately, "seconds"));
+	else
+		(void)snprintf(out->text, sizeof out->text, "in all, the last time %s ago", cmd_age(age, last));
+	return true;
+}
+
 bool doctor_loss(const json_t *object, const char *list, const char *name, unsigned of, struct doctor_loss *out)
 {
-	enum { GOES_ON = 10, PAST = 86400 }; /* seconds since the last frame was lost */
 	const json_t *lately = json_object_get(object, "lately"), *row = json_object_get(json_object_get(lately, list), name);
 	long long lost = doctor_number(json_object_get(object, list), name), all = frames_of(object, of, lost);
 	long long recent = doctor_number(row, "frames"), recent_all = frames_of(lately, of, recent);
