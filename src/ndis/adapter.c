@@ -66,7 +66,6 @@ static void adapter_free(struct ndis_adapter *a)
 	ndis_ids_fini(&a->vport_ids);
 	ndis_ids_fini(&a->queue_ids);
 	ndis_ids_fini(&a->filter_ids);
-	free(a->switch_name);
 	free(a);
 }
 
@@ -91,15 +90,11 @@ int ndis_adapter_create(const struct miniport_ops *ops, void *ctx, const struct 
 	a->ctx = ctx;
 	a->cfg = *cfg;
 	a->keywords = cfg->keywords;
-	a->switch_name = strdup(cfg->switch_name ? cfg->switch_name : "Default Switch");
-	a->cfg.switch_name = a->switch_name;
+	a->cfg.switch_name = NULL; /* the caller's; kept as what it is to the contract */
+	a->switch_name = name;
 	a->mode = ndis_mode_choose(&a->keywords, &a->mode_reason);
 	a->pf_luid.HighPart = 0;
 	a->pf_luid.LowPart = (ULONG)++luids;
-	if (!a->switch_name) {
-		adapter_free(a);
-		return vmq_err(err, -ENOMEM, "out of memory");
-	}
 	init.adapter = a;
 	init.keywords = &a->keywords;
 	init.mode = a->mode;
@@ -141,7 +136,7 @@ NDIS_STATUS ndis_switch_create(struct ndis_adapter *a, struct vmq_err *err)
 		    NDIS_SIZEOF_NIC_SWITCH_PARAMETERS_REVISION_2);
 	p.SwitchType = NdisNicSwitchTypeExternal;
 	p.SwitchId = NDIS_DEFAULT_SWITCH_ID;
-	(void)ndis_string_set(&p.SwitchFriendlyName, a->switch_name);
+	p.SwitchFriendlyName = a->switch_name;
 	/* *NumVFs is an upper bound (spec/60 §1) */
 	if (a->has_cur_sriov)
 		p.NumVFs = a->keywords.num_vfs < a->cur_switch.MaxNumVFs ? a->keywords.num_vfs : a->cur_switch.MaxNumVFs;

@@ -122,14 +122,14 @@ NDIS_STATUS ndis_read(const struct ndis_call *c, const struct ndis_layout *l, vo
 	return NDIS_STATUS_SUCCESS;
 }
 
-NDIS_STATUS ndis_answer(const struct ndis_call *c, const void *src, uint32_t size, const char *what)
+NDIS_STATUS ndis_answer(const struct ndis_call *c, uint32_t read, const void *src, uint32_t size, const char *what)
 {
 	NDIS_STATUS status = ndis_need_out(c, size, what);
 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	memcpy(c->buf, src, size);
-	ndis_set_done(c, c->in_len, size);
+	ndis_set_done(c, read, size);
 	return NDIS_STATUS_SUCCESS;
 }
 

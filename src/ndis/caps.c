@@ -136,8 +136,10 @@ int ndis_register(struct ndis_adapter *a, const struct miniport_attributes *at, 
 	if ((at->current_filter && !at->hardware_filter) || (at->current_switch && !at->hardware_switch) ||
 	    (at->current_sriov && !at->hardware_sriov))
 		return vmq_err(err, -EINVAL, "capabilities: a current pointer is set and its hardware pointer is not");
-	if (at->current_sriov && (at->current_sriov->SriovCapabilities & NDIS_SRIOV_CAPS_PF_MINIPORT) &&
-	    !at->current_switch)
+	if ((at->current_sriov && (at->current_sriov->SriovCapabilities & NDIS_SRIOV_CAPS_PF_MINIPORT) &&
+	     !at->current_switch) ||
+	    (at->hardware_sriov && (at->hardware_sriov->SriovCapabilities & NDIS_SRIOV_CAPS_PF_MINIPORT) &&
+	     !at->hardware_switch))
 		return vmq_err(err, -EINVAL, "%s: a PF driver with SR-IOV needs switch capabilities", sriov);
 	if (a->mode != MINIPORT_MODE_SRIOV && at->current_sriov &&
 	    !(at->current_sriov->SriovCapabilities & NDIS_SRIOV_CAPS_VF_MINIPORT))
@@ -221,7 +223,7 @@ NDIS_STATUS caps_filter_hardware(const struct ndis_call *c)
 {
 	if (!c->a->has_hw_filter)
 		return no_filters(c);
-	return ndis_answer(c, &c->a->hw_filter, NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2,
+	return ndis_answer(c, 0, &c->a->hw_filter, NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2,
 			   "NDIS_RECEIVE_FILTER_CAPABILITIES");
 }
 
@@ -229,7 +231,7 @@ NDIS_STATUS caps_filter_current(const struct ndis_call *c)
 {
 	if (!c->a->has_cur_filter)
 		return no_filters(c);
-	return ndis_answer(c, &c->a->cur_filter, NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2,
+	return ndis_answer(c, 0, &c->a->cur_filter, NDIS_SIZEOF_RECEIVE_FILTER_CAPABILITIES_REVISION_2,
 			   "NDIS_RECEIVE_FILTER_CAPABILITIES");
 }
 
@@ -245,7 +247,7 @@ NDIS_STATUS caps_filter_global(const struct ndis_call *c)
 		g.EnabledFilterTypes = c->a->cur_filter.EnabledFilterTypes;
 		g.EnabledQueueTypes = c->a->cur_filter.EnabledQueueTypes;
 	}
-	return ndis_answer(c, &g, sizeof g, "NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS");
+	return ndis_answer(c, 0, &g, sizeof g, "NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS");
 }
 
 NDIS_STATUS ndis_need_switch_caps(const struct ndis_call *c)
@@ -279,7 +281,7 @@ NDIS_STATUS ndis_need_switch(const struct ndis_call *c, uint32_t switch_id)
 
 static NDIS_STATUS switch_answer(const struct ndis_call *c, const NDIS_NIC_SWITCH_CAPABILITIES *caps)
 {
-	return ndis_answer(c, caps,
+	return ndis_answer(c, 0, caps,
 			   caps->Header.Revision >= NDIS_NIC_SWITCH_CAPABILITIES_REVISION_3
 			       ? NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_3
 			       : NDIS_SIZEOF_NIC_SWITCH_CAPABILITIES_REVISION_2,
@@ -305,7 +307,7 @@ static NDIS_STATUS sriov_answer(const struct ndis_call *c, bool has, const NDIS_
 	if (!has)
 		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: SR-IOV is not %s (%s)", ndis_oid_name(c->oid),
 			      c->a->has_hw_sriov ? "enabled" : "supported by this adapter", c->a->mode_reason);
-	return ndis_answer(c, caps, NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1, "NDIS_SRIOV_CAPABILITIES");
+	return ndis_answer(c, 0, caps, NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1, "NDIS_SRIOV_CAPABILITIES");
 }
 
 NDIS_STATUS caps_sriov_hardware(const struct ndis_call *c)

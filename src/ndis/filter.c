@@ -232,8 +232,9 @@ static NDIS_STATUS take_field(const struct ndis_call *c, const NDIS_RECEIVE_FILT
 	return NDIS_STATUS_SUCCESS;
 }
 
+/* *read: where the tests end. */
 static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FILTER_PARAMETERS *p, uint8_t rev,
-			       struct ndis_filter *f)
+			       struct ndis_filter *f, uint32_t *read)
 {
 	const char *name = filter_layout.name;
 	uint64_t end;
@@ -260,6 +261,7 @@ static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FIL
 			      p->FieldParametersArrayOffset);
 	if (ndis_need_in(c, (uint32_t)end, "the field tests") != NDIS_STATUS_SUCCESS)
 		return NDIS_STATUS_INVALID_LENGTH;
+	*read = (uint32_t)end;
 	for (uint32_t i = 0; i < p->FieldParametersArrayNumElements; i++) {
 		NDIS_RECEIVE_FILTER_FIELD_PARAMETERS fp;
 		NDIS_STATUS status;
@@ -291,17 +293,17 @@ static NDIS_STATUS take_fields(const struct ndis_call *c, const NDIS_RECEIVE_FIL
 	return NDIS_STATUS_SUCCESS;
 }
 
-/* Writes the filter as its parameters and tests: what the driver sees and what PARAMETERS answers. Returns the bytes. */
+/* Writes the filter as its parameters of that revision and its tests: what the driver sees and what PARAMETERS answers.
+ * Returns the bytes. */
 static uint32_t write_filter(const struct ndis_adapter *a, const struct ndis_filter *f, const struct ndis_target *t,
-			     uint8_t *buf)
+			     uint8_t rev, uint8_t *buf)
 {
 	NDIS_RECEIVE_FILTER_PARAMETERS p = { 0 };
 	NDIS_RECEIVE_FILTER_FIELD_PARAMETERS fp[2];
 	uint32_t n = f->kind == NDIS_VLAN_KIND_EQUAL ? 2 : 1;
 
 	memset(fp, 0, sizeof fp);
-	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_2,
-		    NDIS_SIZEOF_RECEIVE_FILTER_PARAMETERS_REVISION_2);
+	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, rev, filter_layout.size[rev - 1]);
 	p.FilterType = NdisReceiveFilterTypeVMQueue;
 	p.FilterId = f->id;
 	p.FieldParametersArrayOffset = FIELDS_AT;
@@ -312,8 +314,7 @@ static uint32_t write_filter(const struct ndis_adapter *a, const struct ndis_fil
 	else
 		p.QueueId = t->id;
 	for (uint32_t i = 0; i < n; i++) {
-		ndis_header(&fp[i].Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2,
-			    NDIS_SIZEOF_RECEIVE_FILTER_FIELD_PARAMETERS_REVISION_2);
+		ndis_header(&fp[i].Header, NDIS_OBJECT_TYPE_DEFAULT, rev, field_layout.size[rev - 1]);
 		fp[i].FrameHeader = NdisFrameHeaderMac;
 		fp[i].ReceiveFilterTest = NdisReceiveFilterTestEqual;
 	}
@@ -325,7 +326,7 @@ static uint32_t write_filter(const struct ndis_adapter *a, const struct ndis_fil
 	fp[1].FieldValue.FieldByteArrayValue[0] = (UCHAR)(f->vlan >> 8);
 	fp[1].FieldValue.FieldByteArrayValue[1] = (UCHAR)f->vlan;
 	memset(buf, 0, FIELDS_AT);
-	memcpy(buf, &p, sizeof p);
+	memcpy(buf, &p, filter_layout.size[rev - 1]);
 	memcpy(buf + FIELDS_AT, fp, n * sizeof fp[0]);
 	return FIELDS_AT + n * (uint32_t)sizeof fp[0];
 }
@@ -403,7 +404,7 @@ static NDIS_STATUS check_set(struct ndis_op *op, struct ndis_filter *f, struct n
 	*target = find_target(c, p.QueueId, p.VPortId, &status);
 	if (!*target)
 		return status;
-	status = take_fields(c, &p, rev, f);
+	status = take_fields(c, &p, rev, f, &op->at);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	twin = duplicate_of(a, f, *target);
@@ -434,7 +435,7 @@ NDIS_STATUS filter_set_prepare(struct ndis_op *op)
 	if (status == NDIS_STATUS_SUCCESS) {
 		down = ndis_op_down(op, FIELDS_AT + 2 * sizeof(NDIS_RECEIVE_FILTER_FIELD_PARAMETERS));
 		if (down) {
-			(void)write_filter(a, f, op->target, down);
+			(void)write_filter(a, f, op->target, NDIS_RECEIVE_FILTER_PARAMETERS_REVISION_2, down);
 		} else {
 			ndis_ids_put(&a->filter_ids, f->id);
 			status = ndis_op_no_memory(op);
@@ -466,7 +467,7 @@ NDIS_STATUS filter_set_done(struct ndis_op *op, NDIS_STATUS status)
 	a->num_filters++;
 	a->num_unicast += !is_group(f->mac);
 	ndis_put(&op->c, offsetof(NDIS_RECEIVE_FILTER_PARAMETERS, FilterId), &f->id, sizeof f->id);
-	ndis_set_done(&op->c, op->c.in_len, fixed);
+	ndis_set_done(&op->c, op->at, fixed);
 	return status;
 }
 
@@ -670,5 +671,6 @@ NDIS_STATUS filter_parameters(const struct ndis_call *c)
 	if (!f)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: there is no filter %u", filter_layout.name,
 			      p.FilterId);
-	return ndis_answer(c, buf, write_filter(c->a, f, f->target, buf), filter_layout.name);
+	return ndis_answer(c, filter_layout.size[rev - 1], buf, write_filter(c->a, f, f->target, rev, buf),
+			   filter_layout.name);
 }

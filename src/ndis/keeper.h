@@ -95,8 +95,8 @@ struct ndis_adapter {
 	const struct miniport_ops *ops;
 	void *ctx;
 	struct miniport_keywords keywords;
-	struct ndis_adapter_config cfg; /* switch_name: our copy */
-	char *switch_name;
+	struct ndis_adapter_config cfg;
+	NDIS_NIC_SWITCH_FRIENDLYNAME switch_name; /* the configuration's, as it was last set: the next switch has it */
 	enum miniport_mode mode;
 	const char *mode_reason;
 
@@ -191,7 +191,7 @@ struct ndis_op {
 	struct ndis_target *target;
 	void *extra; /* freed with the op */
 	uint32_t count;
-	uint32_t written;
+	uint32_t at; /* where the requester's data begin or end */
 };
 
 /* ---- call.c ---- */
@@ -221,8 +221,8 @@ void ndis_set_needed(const struct ndis_call *c, uint32_t need);
 void ndis_set_done(const struct ndis_call *c, uint32_t read, uint32_t written);
 /* Writes into the requester's buffer, whose length was checked before; nowhere when the requester is gone. */
 void ndis_put(const struct ndis_call *c, uint32_t offset, const void *src, uint32_t len);
-/* Answers with a structure: needs room for `size`, copies, sets the bytes written. */
-NDIS_STATUS ndis_answer(const struct ndis_call *c, const void *src, uint32_t size, const char *what);
+/* Answers with a structure: needs room for `size`, copies, sets the bytes read and written. */
+NDIS_STATUS ndis_answer(const struct ndis_call *c, uint32_t read, const void *src, uint32_t size, const char *what);
 /* An array answer: `head` (head_size bytes, its FirstElementOffset etc. set by the caller to *first) plus n elements.
  * Checks the room and returns where the first element goes through *at. */
 NDIS_STATUS ndis_array_room(const struct ndis_call *c, uint32_t head_size, uint64_t n, uint32_t element_size,

@@ -70,7 +70,7 @@ static NDIS_STATUS op_status(struct ndis_op *op, NDIS_STATUS status)
 	} else if (status == NDIS_STATUS_INVALID_PARAMETER || status == NDIS_STATUS_RESOURCES ||
 		   status == NDIS_STATUS_NOT_SUPPORTED || status == NDIS_STATUS_FAILURE ||
 		   status == NDIS_STATUS_NOT_ACCEPTED || status == NDIS_STATUS_REQUEST_ABORTED ||
-		   status == NDIS_STATUS_REINIT_REQUIRED) {
+		   (status == NDIS_STATUS_REINIT_REQUIRED && op->c.oid == OID_NIC_SWITCH_PARAMETERS)) {
 		return status;
 	}
 	ndis_fault(a, "%s: the adapter's driver %s answered %s (0x%08X), which is not allowed here", oid ? oid : "?",

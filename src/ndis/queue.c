@@ -63,14 +63,22 @@ void queue_remove(struct ndis_adapter *a, struct ndis_queue *q)
 	free(q);
 }
 
-/* VM queues can be now, or the refusal (spec/70 Q40). */
+static NDIS_STATUS need_filtering(const struct ndis_call *c)
+{
+	if (c->a->has_cur_filter)
+		return NDIS_STATUS_SUCCESS;
+	return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)", ndis_oid_name(c->oid),
+		      c->a->mode_reason);
+}
+
+/* VM queues can be now, or the refusal (spec/70 Q40). Requests about one queue do without: they find none. */
 static NDIS_STATUS need_queues(const struct ndis_call *c)
 {
 	const struct ndis_adapter *a = c->a;
+	NDIS_STATUS status = need_filtering(c);
 
-	if (!a->has_cur_filter)
-		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)",
-			      ndis_oid_name(c->oid), a->mode_reason);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
 	if (!a->cur_filter.NumQueues || ndis_switch_model(a))
 		return refuse(c, NDIS_STATUS_FAILURE, "%s: there are no VM queues while the NIC switch is on (%s)",
 			      ndis_oid_name(c->oid), a->mode_reason);
@@ -98,13 +106,12 @@ static struct ndis_queue *own_queue(const struct ndis_call *c, uint32_t id)
 	return NULL;
 }
 
-static NDIS_STATUS check_names(const struct ndis_call *c, const NDIS_RECEIVE_QUEUE_PARAMETERS *p)
+static NDIS_STATUS check_name(const struct ndis_call *c, const char *member, const NDIS_IF_COUNTED_STRING *s)
 {
-	if (ndis_string_ok(&p->VmName) && ndis_string_ok(&p->QueueName))
+	if (ndis_string_ok(s))
 		return NDIS_STATUS_SUCCESS;
-	return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
-		      "%s: VmName.Length is %u and QueueName.Length %u; even numbers up to 512 are right",
-		      queue_layout.name, p->VmName.Length, p->QueueName.Length);
+	return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: %s.Length is %u; an even number up to 512 is right",
+		      queue_layout.name, member, s->Length);
 }
 
 /* ---- OID_RECEIVE_FILTER_ALLOCATE_QUEUE ---- */
@@ -138,7 +145,9 @@ static NDIS_STATUS check_allocate(struct ndis_op *op, NDIS_RECEIVE_QUEUE_PARAMET
 	if (p->QosSqId)
 		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
 			      "%s: QosSqId is %u; this adapter has no hardware QoS, 0 is right", name, p->QosSqId);
-	status = check_names(c, p);
+	status = check_name(c, "VmName", &p->VmName);
+	if (status == NDIS_STATUS_SUCCESS)
+		status = check_name(c, "QueueName", &p->QueueName);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	p->Flags &= NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION;
@@ -349,7 +358,7 @@ NDIS_STATUS queue_free_prepare(struct ndis_op *op)
 	NDIS_STATUS status;
 	uint8_t rev;
 
-	status = need_queues(c);
+	status = need_filtering(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &free_layout, &p, sizeof p, &rev);
 	if (status != NDIS_STATUS_SUCCESS)
@@ -403,7 +412,7 @@ NDIS_STATUS queue_parameters(const struct ndis_call *c)
 	NDIS_STATUS status;
 	uint8_t rev;
 
-	status = need_queues(c);
+	status = need_filtering(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &queue_layout, &p, sizeof p, &rev);
 	if (status != NDIS_STATUS_SUCCESS)
@@ -414,25 +423,28 @@ NDIS_STATUS queue_parameters(const struct ndis_call *c)
 			      p.QueueId, q ? " any more, it is being freed" : "");
 	p = q->p;
 	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, rev, queue_layout.size[rev - 1]);
-	return ndis_answer(c, &p, queue_layout.size[rev - 1], queue_layout.name);
+	return ndis_answer(c, queue_layout.size[rev - 1], &p, queue_layout.size[rev - 1], queue_layout.name);
 }
 
 /* Checks every member whose flag is set and puts it into `want`. */
-static NDIS_STATUS check_changes(const struct ndis_call *c, const NDIS_RECEIVE_QUEUE_PARAMETERS *p,
+static NDIS_STATUS check_changes(const struct ndis_call *c, const NDIS_RECEIVE_QUEUE_PARAMETERS *p, uint8_t rev,
 				 NDIS_RECEIVE_QUEUE_PARAMETERS *want, uint32_t *changed)
 {
 	const char *name = queue_layout.name;
-	const uint32_t known = NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED |
-			       NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED |
-			       NDIS_RECEIVE_QUEUE_PARAMETERS_SUGGESTED_RECV_BUFFER_NUMBERS_CHANGED |
-			       NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED |
-			       NDIS_RECEIVE_QUEUE_PARAMETERS_INTERRUPT_COALESCING_DOMAIN_ID_CHANGED |
-			       NDIS_RECEIVE_QUEUE_PARAMETERS_QOS_SQ_ID_CHANGED;
+	uint32_t known = NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED |
+			 NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED |
+			 NDIS_RECEIVE_QUEUE_PARAMETERS_SUGGESTED_RECV_BUFFER_NUMBERS_CHANGED |
+			 NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED;
 
+	/* a flag is as old as its member */
+	if (rev >= NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_2)
+		known |= NDIS_RECEIVE_QUEUE_PARAMETERS_INTERRUPT_COALESCING_DOMAIN_ID_CHANGED;
+	if (rev >= NDIS_RECEIVE_QUEUE_PARAMETERS_REVISION_3)
+		known |= NDIS_RECEIVE_QUEUE_PARAMETERS_QOS_SQ_ID_CHANGED;
 	*changed = p->Flags & NDIS_RECEIVE_QUEUE_PARAMETERS_CHANGE_MASK;
 	if (*changed & ~known)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: Flags is 0x%08X; the CHANGED flags are 0x%08X",
-			      name, p->Flags, known);
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
+			      "%s revision %u: Flags is 0x%08X; the CHANGED flags are 0x%08X", name, rev, p->Flags, known);
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED)
 		want->Flags = p->Flags & NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION;
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_PROCESSOR_AFFINITY_CHANGED) {
@@ -445,7 +457,7 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const NDIS_RECEIVE_Q
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_SUGGESTED_RECV_BUFFER_NUMBERS_CHANGED)
 		want->NumSuggestedReceiveBuffers = p->NumSuggestedReceiveBuffers;
 	if (*changed & NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED) {
-		if (check_names(c, p) != NDIS_STATUS_SUCCESS)
+		if (check_name(c, "QueueName", &p->QueueName) != NDIS_STATUS_SUCCESS)
 			return NDIS_STATUS_INVALID_PARAMETER;
 		want->QueueName = p->QueueName;
 	}
@@ -465,7 +477,7 @@ NDIS_STATUS queue_set_prepare(struct ndis_op *op)
 	uint32_t changed;
 	uint8_t rev;
 
-	status = need_queues(c);
+	status = need_filtering(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &queue_layout, &p, sizeof p, &rev);
 	if (status != NDIS_STATUS_SUCCESS)
@@ -475,7 +487,7 @@ NDIS_STATUS queue_set_prepare(struct ndis_op *op)
 	if (!op->queue)
 		return NDIS_STATUS_INVALID_PARAMETER;
 	want = op->queue->p;
-	status = check_changes(c, &p, &want, &changed);
+	status = check_changes(c, &p, rev, &want, &changed);
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	if (!changed) {
@@ -528,9 +540,9 @@ NDIS_STATUS queue_enum(const struct ndis_call *c)
 	bool all = c->type == NdisRequestQueryStatistics || c->d->is_ndis;
 	uint32_t at, total;
 
-	if (!a->has_cur_filter)
-		return refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: receive filtering is not enabled (%s)",
-			      ndis_oid_name(c->oid), a->mode_reason);
+	status = need_filtering(c);
+	if (status != NDIS_STATUS_SUCCESS)
+		return status;
 	ndis_header(&head.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_RECEIVE_QUEUE_INFO_ARRAY_REVISION_1, sizeof head);
 	head.NumElements = all ? a->num_queues : c->d->queues;
 	head.ElementSize = sizeof(NDIS_RECEIVE_QUEUE_INFO);

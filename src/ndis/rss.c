@@ -40,7 +40,7 @@ NDIS_STATUS rss_capabilities(const struct ndis_call *c)
 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	return ndis_answer(c, &c->a->rss, NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2,
+	return ndis_answer(c, 0, &c->a->rss, NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2,
 			   "NDIS_RECEIVE_SCALE_CAPABILITIES");
 }
 
@@ -100,7 +100,7 @@ NDIS_STATUS rss_parameters(const struct ndis_call *c)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	rss_first(v, &first);
-	return ndis_answer(c, buf, rss_write(v->rss ? v->rss : &first, buf), rss_layout.name);
+	return ndis_answer(c, 0, buf, rss_write(v->rss ? v->rss : &first, buf), rss_layout.name);
 }
 
 /* Bytes [offset, offset + len) of the input buffer, behind the structure of that revision, or the refusal. */

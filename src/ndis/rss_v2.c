@@ -266,7 +266,7 @@ NDIS_STATUS rss_v2_query(const struct ndis_call *c)
 	out.p.NumberOfQueues = v->p.NumQueuePairs;
 	out.p.NumberOfIndirectionTableEntries = r.entries;
 	memcpy(out.key, r.key, sizeof out.key);
-	return ndis_answer(c, &out, sizeof out, v2_layout.name);
+	return ndis_answer(c, 0, &out, sizeof out, v2_layout.name);
 }
 
 /* ---- OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES ---- */

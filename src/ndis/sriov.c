@@ -125,7 +125,7 @@ static NDIS_STATUS config_prepare(struct ndis_op *op, bool read)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	op->count = p.Length;
-	op->written = p.BufferOffset;
+	op->at = p.BufferOffset;
 	down = ndis_op_down(op, DATA_AT + p.Length);
 	if (!down)
 		return ndis_op_no_memory(op);
@@ -150,15 +150,15 @@ NDIS_STATUS sriov_config_read_done(struct ndis_op *op, NDIS_STATUS status)
 {
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	ndis_put(&op->c, op->written, (const uint8_t *)op->buf + DATA_AT, op->count);
-	ndis_set_done(&op->c, config_layouts[0].size[0], op->written + op->count);
+	ndis_put(&op->c, op->at, (const uint8_t *)op->buf + DATA_AT, op->count);
+	ndis_set_done(&op->c, config_layouts[0].size[0], op->at + op->count);
 	return status;
 }
 
 NDIS_STATUS sriov_config_write_done(struct ndis_op *op, NDIS_STATUS status)
 {
 	if (status == NDIS_STATUS_SUCCESS)
-		ndis_set_done(&op->c, op->written + op->count, 0);
+		ndis_set_done(&op->c, op->at + op->count, 0);
 	return status;
 }
 
@@ -336,7 +336,7 @@ NDIS_STATUS sriov_pf_luid(const struct ndis_call *c)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	ndis_header(&info.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_SRIOV_PF_LUID_INFO_REVISION_1, sizeof info);
-	return ndis_answer(c, &info, sizeof info, "NDIS_SRIOV_PF_LUID_INFO");
+	return ndis_answer(c, 0, &info, sizeof info, "NDIS_SRIOV_PF_LUID_INFO");
 }
 
 NDIS_STATUS sriov_serial_number(const struct ndis_call *c)
@@ -347,7 +347,7 @@ NDIS_STATUS sriov_serial_number(const struct ndis_call *c)
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
 	ndis_header(&info.Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_SRIOV_VF_SERIAL_NUMBER_INFO_REVISION_1, sizeof info);
-	return ndis_answer(c, &info, sizeof info, "NDIS_SRIOV_VF_SERIAL_NUMBER_INFO");
+	return ndis_answer(c, 0, &info, sizeof info, "NDIS_SRIOV_VF_SERIAL_NUMBER_INFO");
 }
 
 /* ---- VF_INVALIDATE_CONFIG_BLOCK: to a VF's driver ---- */

@@ -22,13 +22,18 @@ static const struct ndis_layout delete_layout = {
 
 static uint32_t max_default_queue_pairs(const struct ndis_adapter *a)
 {
-	return ndis_vmmq(a) ? a->cur_switch.MaxNumQueuePairsForDefaultVPort : 1;
+	const NDIS_NIC_SWITCH_CAPABILITIES *c = &a->cur_switch;
+	uint32_t most = ndis_vmmq(a) ? c->MaxNumQueuePairsForDefaultVPort : 1;
+
+	return most < c->MaxNumQueuePairs ? most : c->MaxNumQueuePairs;
 }
 
-static NDIS_STATUS check_create(const struct ndis_call *c, NDIS_NIC_SWITCH_PARAMETERS *p)
+static NDIS_STATUS check_create(struct ndis_op *op, NDIS_NIC_SWITCH_PARAMETERS *p)
 {
+	const struct ndis_call *c = &op->c;
 	const struct ndis_adapter *a = c->a;
 	const char *name = switch_layout.name;
+	const uint32_t vfs = a->has_cur_sriov ? a->cur_switch.MaxNumVFs : 0;
 	NDIS_STATUS status;
 	uint8_t rev;
 
@@ -55,9 +60,9 @@ static NDIS_STATUS check_create(const struct ndis_call *c, NDIS_NIC_SWITCH_PARAM
 			      "%s: SwitchFriendlyName.Length is %u; an even number up to 512 "
 			      "is right",
 			      name, p->SwitchFriendlyName.Length);
-	if (p->NumVFs > a->cur_switch.MaxNumVFs)
-		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: NumVFs is %u; at most MaxNumVFs (%u) is right",
-			      name, p->NumVFs, a->cur_switch.MaxNumVFs);
+	if (p->NumVFs > vfs)
+		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: NumVFs is %u; at most %u is right, %s", name,
+			      p->NumVFs, vfs, a->has_cur_sriov ? "MaxNumVFs" : "without SR-IOV");
 	if (rev == NDIS_NIC_SWITCH_PARAMETERS_REVISION_1)
 		p->NumQueuePairsForDefaultVPort =
 		    NDIS_NIC_SWITCH_PARAMETERS_DEFAULT_NUMBER_OF_QUEUE_PAIRS_FOR_DEFAULT_VPORT;
@@ -65,6 +70,7 @@ static NDIS_STATUS check_create(const struct ndis_call *c, NDIS_NIC_SWITCH_PARAM
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER,
 			      "%s: NumQueuePairsForDefaultVPort is %u; 1 to %u is right on this adapter", name,
 			      p->NumQueuePairsForDefaultVPort, max_default_queue_pairs(a));
+	op->count = rev;
 	return NDIS_STATUS_SUCCESS;
 }
 
@@ -72,7 +78,7 @@ NDIS_STATUS switch_create_prepare(struct ndis_op *op)
 {
 	NDIS_NIC_SWITCH_PARAMETERS p, *down;
 	struct ndis_vport *v;
-	NDIS_STATUS status = check_create(&op->c, &p);
+	NDIS_STATUS status = check_create(op, &p);
 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
@@ -92,7 +98,6 @@ NDIS_STATUS switch_create_prepare(struct ndis_op *op)
 	v->p.InterruptModeration = NdisNicSwitchVPortInterruptModerationAdaptive;
 	(void)ndis_string_set(&v->p.VPortName, "default");
 	op->vport = v;
-	/* the requester's copy is written from what we keep, in done */
 	op->extra = malloc(sizeof p);
 	if (!op->extra) {
 		free(v);
@@ -105,6 +110,8 @@ NDIS_STATUS switch_create_prepare(struct ndis_op *op)
 NDIS_STATUS switch_create_done(struct ndis_op *op, NDIS_STATUS status)
 {
 	struct ndis_adapter *a = op->c.a;
+	const uint16_t size = switch_layout.size[op->count - 1];
+	NDIS_NIC_SWITCH_PARAMETERS out;
 
 	if (status != NDIS_STATUS_SUCCESS) {
 		free(op->vport);
@@ -113,7 +120,10 @@ NDIS_STATUS switch_create_done(struct ndis_op *op, NDIS_STATUS status)
 	memcpy(&a->switch_p, op->extra, sizeof a->switch_p);
 	a->switch_present = true;
 	vport_insert(a, op->vport);
-	ndis_set_done(&op->c, op->c.in_len, switch_layout.size[0]);
+	out = a->switch_p;
+	ndis_header(&out.Header, NDIS_OBJECT_TYPE_DEFAULT, (uint8_t)op->count, size);
+	ndis_put(&op->c, 0, &out, size);
+	ndis_set_done(&op->c, size, size);
 	return status;
 }
 
@@ -132,7 +142,7 @@ NDIS_STATUS switch_parameters(const struct ndis_call *c)
 		return status;
 	p = c->a->switch_p;
 	ndis_header(&p.Header, NDIS_OBJECT_TYPE_DEFAULT, rev, switch_layout.size[rev - 1]);
-	return ndis_answer(c, &p, switch_layout.size[rev - 1], switch_layout.name);
+	return ndis_answer(c, switch_layout.size[rev - 1], &p, switch_layout.size[rev - 1], switch_layout.name);
 }
 
 /* Only the name can change. */
@@ -184,8 +194,10 @@ NDIS_STATUS switch_set_done(struct ndis_op *op, NDIS_STATUS status)
 	/* REINIT_REQUIRED: stored, and in force after the next initialization (spec/10 §5.3) */
 	if (status != NDIS_STATUS_SUCCESS && status != NDIS_STATUS_REINIT_REQUIRED)
 		return status;
-	if (!op->skip)
+	if (!op->skip) {
 		memcpy(&a->switch_p.SwitchFriendlyName, op->extra, sizeof a->switch_p.SwitchFriendlyName);
+		a->switch_name = a->switch_p.SwitchFriendlyName;
+	}
 	ndis_set_done(&op->c, switch_layout.size[op->count - 1], 0);
 	return status;
 }

@@ -55,6 +55,16 @@ static bool address_ok(const UCHAR mac[NDIS_MAX_PHYS_ADDRESS_LENGTH])
 	return !(mac[0] & 1) && memcmp(mac, zero, sizeof zero) != 0;
 }
 
+static NDIS_STATUS need_sriov(const struct ndis_call *c)
+{
+	NDIS_STATUS status = ndis_need_switch_caps(c);
+
+	if (status == NDIS_STATUS_SUCCESS && !c->a->has_cur_sriov)
+		status = refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: SR-IOV is not enabled (%s)", ndis_oid_name(c->oid),
+				c->a->mode_reason);
+	return status;
+}
+
 /* ---- OID_NIC_SWITCH_ALLOCATE_VF ---- */
 
 static NDIS_STATUS check_allocate(const struct ndis_call *c, NDIS_NIC_SWITCH_VF_PARAMETERS *p)
@@ -63,10 +73,7 @@ static NDIS_STATUS check_allocate(const struct ndis_call *c, NDIS_NIC_SWITCH_VF_
 	NDIS_STATUS status;
 	uint8_t rev;
 
-	status = ndis_need_switch_caps(c);
-	if (status == NDIS_STATUS_SUCCESS && !c->a->has_cur_sriov)
-		status = refuse(c, NDIS_STATUS_NOT_SUPPORTED, "%s: SR-IOV is not enabled (%s)", ndis_oid_name(c->oid),
-				c->a->mode_reason);
+	status = need_sriov(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &vf_layout, p, sizeof *p, &rev);
 	if (status == NDIS_STATUS_SUCCESS)
@@ -157,7 +164,7 @@ NDIS_STATUS vf_free_prepare(struct ndis_op *op)
 	NDIS_STATUS status;
 	uint8_t rev;
 
-	status = ndis_need_switch_caps(c);
+	status = need_sriov(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &free_layout, &p, sizeof p, &rev);
 	if (status != NDIS_STATUS_SUCCESS)
@@ -198,7 +205,7 @@ NDIS_STATUS vf_parameters(const struct ndis_call *c)
 	NDIS_STATUS status;
 	uint8_t rev;
 
-	status = ndis_need_switch_caps(c);
+	status = need_sriov(c);
 	if (status == NDIS_STATUS_SUCCESS)
 		status = ndis_read(c, &vf_layout, &p, sizeof p, &rev);
 	if (status == NDIS_STATUS_SUCCESS)
@@ -209,7 +216,7 @@ NDIS_STATUS vf_parameters(const struct ndis_call *c)
 	if (!vf)
 		return refuse(c, NDIS_STATUS_INVALID_PARAMETER, "%s: VFId: VF %u is not allocated", vf_layout.name,
 			      p.VFId);
-	return ndis_answer(c, &vf->p, vf_layout.size[0], vf_layout.name);
+	return ndis_answer(c, vf_layout.size[0], &vf->p, vf_layout.size[0], vf_layout.name);
 }
 
 NDIS_STATUS vf_enum(const struct ndis_call *c)

@@ -92,13 +92,24 @@ static NDIS_STATUS check_name(const struct ndis_call *c, const NDIS_NIC_SWITCH_V
 		      vport_layout.name, p->VPortName.Length);
 }
 
-static NDIS_STATUS check_moderation(const struct ndis_call *c, const NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+static bool moderation_of_each(const struct ndis_adapter *a)
+{
+	return a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED;
+}
+
+/* `self` has what *p asks for, or the refusal. Without the capability of one for each VPort the default VPort's is
+ * everybody's (spec/70 Q50): it may change, and who asks for nothing has that one. */
+static NDIS_STATUS check_moderation(const struct ndis_call *c, const struct ndis_vport *self,
+				    NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
 {
 	const struct ndis_vport *v0 = vport_find(c->a, NDIS_DEFAULT_VPORT_ID);
+	bool each = moderation_of_each(c->a);
 
 	switch (p->InterruptModeration) {
 	case NdisNicSwitchVPortInterruptModerationUndefined:
-		return NDIS_STATUS_SUCCESS;
+		if (!each)
+			p->InterruptModeration = v0->p.InterruptModeration;
+		break;
 	case NdisNicSwitchVPortInterruptModerationAdaptive:
 	case NdisNicSwitchVPortInterruptModerationOff:
 	case NdisNicSwitchVPortInterruptModerationLow:
@@ -112,8 +123,7 @@ static NDIS_STATUS check_moderation(const struct ndis_call *c, const NDIS_NIC_SW
 		    "right",
 		    vport_layout.name, (int)p->InterruptModeration);
 	}
-	if (!(c->a->cur_switch.NicSwitchCapabilities & NDIS_NIC_SWITCH_CAPS_PER_VPORT_INTERRUPT_MODERATION_SUPPORTED) &&
-	    p->InterruptModeration != v0->p.InterruptModeration)
+	if (!each && self != v0 && p->InterruptModeration != v0->p.InterruptModeration)
 		return refuse(c, NDIS_STATUS_NOT_SUPPORTED,
 			      "%s: InterruptModeration is %d; this adapter has one for all VPorts, %d",
 			      vport_layout.name, (int)p->InterruptModeration, (int)v0->p.InterruptModeration);
@@ -228,7 +238,7 @@ static NDIS_STATUS check_create(struct ndis_op *op, NDIS_NIC_SWITCH_VPORT_PARAME
 			      p->LookaheadSize);
 	status = check_name(c, p);
 	if (status == NDIS_STATUS_SUCCESS)
-		status = check_moderation(c, p);
+		status = check_moderation(c, NULL, p);
 	if (status == NDIS_STATUS_SUCCESS && !on_vf)
 		status = check_affinity(c, p);
 	if (status == NDIS_STATUS_SUCCESS)
@@ -314,12 +324,12 @@ NDIS_STATUS vport_parameters(const struct ndis_call *c)
 
 	if (status != NDIS_STATUS_SUCCESS)
 		return status;
-	return ndis_answer(c, &v->p, vport_layout.size[0], vport_layout.name);
+	return ndis_answer(c, vport_layout.size[0], &v->p, vport_layout.size[0], vport_layout.name);
 }
 
 /* Checks every member whose flag is set and puts it into `want`; *changed loses what is no change. */
 static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vport *v,
-				 const NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, NDIS_NIC_SWITCH_VPORT_PARAMETERS *want,
+				 NDIS_NIC_SWITCH_VPORT_PARAMETERS *p, NDIS_NIC_SWITCH_VPORT_PARAMETERS *want,
 				 uint32_t *changed)
 {
 	const char *name = vport_layout.name;
@@ -342,10 +352,7 @@ static NDIS_STATUS check_changes(const struct ndis_call *c, const struct ndis_vp
 		want->VPortName = p->VPortName;
 	}
 	if (status == NDIS_STATUS_SUCCESS && *changed & NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED) {
-		/* without the per-VPort capability the default VPort's is everybody's, and may change */
-		if (v->p.VPortId != NDIS_DEFAULT_VPORT_ID ||
-		    p->InterruptModeration == NdisNicSwitchVPortInterruptModerationUndefined)
-			status = check_moderation(c, p);
+		status = check_moderation(c, v, p);
 		want->InterruptModeration = p->InterruptModeration;
 	}
 	if (status != NDIS_STATUS_SUCCESS)
@@ -417,6 +424,18 @@ NDIS_STATUS vport_set_prepare(struct ndis_op *op)
 	return NDIS_STATUS_SUCCESS;
 }
 
+/* What the default VPort has of others: an adapter's one moderation, the number of queue pairs the switch tells of. */
+static void follow_default(struct ndis_adapter *a, const struct ndis_vport *v)
+{
+	if (v->p.VPortId != NDIS_DEFAULT_VPORT_ID)
+		return;
+	a->switch_p.NumQueuePairsForDefaultVPort = v->p.NumQueuePairs;
+	if (moderation_of_each(a))
+		return;
+	ndis_list_each (l, &a->vports)
+		ndis_container(l, struct ndis_vport, link)->p.InterruptModeration = v->p.InterruptModeration;
+}
+
 /* The adapter's driver repeats a table that must be as large as there are queue pairs by itself (spec/50 §7). */
 static void follow_queue_pairs(const struct ndis_adapter *a, struct ndis_vport *v)
 {
@@ -445,6 +464,7 @@ NDIS_STATUS vport_set_done(struct ndis_op *op, NDIS_STATUS status)
 		memcpy(&v->p, op->extra, sizeof v->p);
 		op->c.a->num_queue_pairs += v->p.NumQueuePairs;
 		follow_queue_pairs(op->c.a, v);
+		follow_default(op->c.a, v);
 		/* the primary processor goes with it, the table and the default one do not (spec/50 §9) */
 		if (v->rss && (down->Flags & NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED))
 			v->rss->primary =

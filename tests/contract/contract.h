@@ -52,9 +52,9 @@ struct contract_case {
 };
 
 extern const struct contract_case filter_cases[], vport_cases[], queue_cases[], vf_cases[], mode_cases[], rss_cases[],
-	driver_cases[], limit_cases[], stress_cases[];
+	driver_cases[], limit_cases[], stress_cases[], combine_cases[];
 extern const size_t filter_count, vport_count, queue_count, vf_count, mode_count, rss_count, driver_count,
-	limit_count, stress_count;
+	limit_count, stress_count, combine_count;
 
 /* ---- the checks every request gets (contract_common.c) ---- */
 
@@ -76,6 +76,7 @@ enum {
 	COMMON_USER = 4,    /* also for user mode */
 	COMMON_NDIS = 8,    /* NDIS only */
 	COMMON_ANYWHERE = 16, /* answered also when nothing is enabled */
+	COMMON_WHOLE = 32, /* more is read than the structure */
 };
 
 struct common_check {

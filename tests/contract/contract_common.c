@@ -232,6 +232,7 @@ static uint32_t ready_query(struct fix *f)
 #define U COMMON_USER
 #define N COMMON_NDIS
 #define A COMMON_ANYWHERE
+#define W COMMON_WHOLE
 
 const struct common_row common_rows[] = {
 	{ "spec10_4.1_filter_hardware_capabilities",
@@ -269,7 +270,7 @@ const struct common_row common_rows[] = {
 	{ "spec10_4.4_allocation_complete",
 	  OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE,
 	  M,
-	  D,
+	  D | W,
 	  start_vmq,
 	  ready_complete,
 	  36,
@@ -299,7 +300,7 @@ const struct common_row common_rows[] = {
 	  ready_queue_params,
 	  0,
 	  { 1084, 1092, 1096 } },
-	{ "spec10_4.8_set_filter", OID_RECEIVE_FILTER_SET_FILTER, M, D, start_sriov, ready_set_filter, 44, { 36, 44 } },
+	{ "spec10_4.8_set_filter", OID_RECEIVE_FILTER_SET_FILTER, M, D | W, start_sriov, ready_set_filter, 44, { 36, 44 } },
 	{ "spec10_4.9_clear_filter",
 	  OID_RECEIVE_FILTER_CLEAR_FILTER,
 	  S,
@@ -438,7 +439,7 @@ const struct common_row common_rows[] = {
 	{ "spec10_6_write_vf_config_space",
 	  OID_SRIOV_WRITE_VF_CONFIG_SPACE,
 	  S,
-	  D,
+	  D | W,
 	  start_sriov,
 	  ready_config,
 	  0,
@@ -454,7 +455,7 @@ const struct common_row common_rows[] = {
 	{ "spec10_6_write_vf_config_block",
 	  OID_SRIOV_WRITE_VF_CONFIG_BLOCK,
 	  S,
-	  D,
+	  D | W,
 	  start_sriov,
 	  ready_config,
 	  0,
@@ -475,6 +476,7 @@ const struct common_row common_rows[] = {
 #undef U
 #undef N
 #undef A
+#undef W
 
 const size_t common_row_count = sizeof common_rows / sizeof common_rows[0];
 
@@ -581,6 +583,54 @@ static void header_at(struct fix *f, unsigned revision, unsigned size)
 	f->buf[3] = (uint8_t)(size >> 8);
 }
 
+/* The numbers beside a success: exactly what the structures have, whatever lies behind them in the buffers. */
+static void lengths(struct fix *f, const struct common_row *r)
+{
+	const bool whole = r->flags & COMMON_WHOLE;
+	NDIS_OID_REQUEST req;
+	uint32_t in, len;
+
+	r->start(f);
+	in = r->ready(f);
+	len = (in > r->out ? in : r->out) + 9;
+	memset(f->buf + in, 0xEE, 4096);
+	memset(&req, 0xEE, sizeof req);
+	assert_status(f, post(f, &req, r->type, r->oid, f->buf, len), NDIS_STATUS_SUCCESS);
+	if (r->type == NdisRequestSetInformation) {
+		assert_int_equal(req.DATA.SET_INFORMATION.BytesRead, whole ? in : r->size[f->buf[1] - 1]);
+		return;
+	}
+	if (r->type != NdisRequestMethod) {
+		assert_int_equal(req.DATA.QUERY_INFORMATION.BytesWritten, r->out);
+	} else {
+		assert_int_equal(req.DATA.METHOD_INFORMATION.BytesRead, whole ? in : r->size[f->buf[1] - 1]);
+		assert_int_equal(req.DATA.METHOD_INFORMATION.BytesWritten, r->out);
+	}
+	for (uint32_t i = in > r->out ? in : r->out; i < len; i++)
+		assert_int_equal(f->buf[i], 0xEE);
+}
+
+/* A lower revision is read as such, and answered as such. */
+static void lower_revision(struct fix *f, const struct common_row *r)
+{
+	uint32_t in;
+
+	r->start(f);
+	in = r->ready(f);
+	if (in == r->size[f->buf[1] - 1])
+		in = r->size[0];
+	header_at(f, 1, r->size[0]);
+	assert_status(f, go(f, r, issuer(f, r), in, 4096), NDIS_STATUS_SUCCESS);
+	if (r->type == NdisRequestSetInformation) {
+		assert_int_equal(f->done, r->size[0]);
+		return;
+	}
+	assert_int_equal(f->buf[1], 1);
+	assert_int_equal(f->buf[2] | f->buf[3] << 8, r->size[0]);
+	if (r->out == r->size[revisions(r) - 1])
+		assert_int_equal(f->done, r->size[0]);
+}
+
 static void one_short(struct fix *f, const struct common_row *r)
 {
 	r->start(f);
@@ -669,16 +719,29 @@ static void revision_above(struct fix *f, const struct common_row *r)
 	assert_status(f, go(f, r, issuer(f, r), in, 4096), NDIS_STATUS_SUCCESS);
 }
 
+static bool has_row(NDIS_OID oid, NDIS_REQUEST_TYPE type)
+{
+	for (size_t i = 0; i < common_row_count; i++)
+		if (common_rows[i].oid == oid && common_rows[i].type == type)
+			return true;
+	return false;
+}
+
+/* Every type that the OID does not have. */
 static void wrong_type(struct fix *f, const struct common_row *r)
 {
+	static const NDIS_REQUEST_TYPE types[] = { NdisRequestQueryInformation, NdisRequestSetInformation, NdisRequestMethod };
 	uint32_t in;
 
 	r->start(f);
 	in = r->ready(f);
-	if (r->type == NdisRequestQueryInformation)
-		assert_status(f, set(f, issuer(f, r), r->oid, f->buf, 64), NDIS_STATUS_NOT_SUPPORTED);
-	else
-		assert_status(f, query(f, issuer(f, r), r->oid, in), NDIS_STATUS_NOT_SUPPORTED);
+	for (size_t i = 0; i < 3; i++) {
+		struct common_row other = *r;
+
+		other.type = types[i];
+		if (!has_row(r->oid, types[i]))
+			refused(f, &other, issuer(f, r), in ? in : 64, 4096, NDIS_STATUS_NOT_SUPPORTED);
+	}
 }
 
 static void not_enabled(struct fix *f, const struct common_row *r)
@@ -848,8 +911,15 @@ static void every_length(struct fix *f, const struct common_row *r)
 	}
 }
 
+static bool has_revisions(const struct common_row *r)
+{
+	return r->size[1] != 0;
+}
+
 const struct common_check common_checks[] = {
 	{ "success", all, success },
+	{ "success_lengths", all, lengths },
+	{ "success_lower_revision", has_revisions, lower_revision },
 	{ "success_revision_above_ours", has_input, revision_above },
 	{ "invalid_length_one_byte_short", has_input, one_short },
 	{ "invalid_length_no_header", has_input, empty },

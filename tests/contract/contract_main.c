@@ -177,6 +177,7 @@ int main(void)
 	add_all(driver_cases, driver_count);
 	add_all(stress_cases, stress_count);
 	add_all(limit_cases, limit_count);
+	add_all(combine_cases, combine_count);
 	report();
 	return run_groups();
 }

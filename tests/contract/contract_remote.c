@@ -22,6 +22,7 @@
 static const char *const checks[] = {
 	"success",
 	"success_revision_above_ours",
+	"success_lower_revision",
 	"invalid_length_one_byte_short",
 	"invalid_length_no_header",
 	"invalid_length_header_size_beyond_buffer",
@@ -66,6 +67,7 @@ static const char *const cases[] = {
 	"spec10_5.8_enum_vports_invalid_parameter_flags",
 	"spec10_6_vf_serial_number_not_supported",
 	"spec50_9_entries_request_invalid",
+	"spec50_3_moderation_values",
 	"stress_vports_and_filters_at_random",
 };
 /* … for one in mode VMQ */
@@ -290,6 +292,7 @@ static bool gather(bool queues)
 	add_listed(mode_cases, mode_count, queues, &found);
 	add_listed(driver_cases, driver_count, queues, &found);
 	add_listed(stress_cases, stress_count, queues, &found);
+	add_listed(combine_cases, combine_count, queues, &found);
 	if (queues)
 		add(path_cases[0].name, (struct bound){ .c = &path_cases[0] });
 	return found == (queues ? sizeof queue_names / sizeof queue_names[0] : sizeof cases / sizeof cases[0]);

@@ -75,7 +75,7 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 		m->filter.SupportedMacHeaderFields &= ~(ULONG)NDIS_RECEIVE_FILTER_MAC_HEADER_VLAN_ID_SUPPORTED;
 	out->hardware_filter = m->no_filter ? NULL : &m->filter;
 	out->hardware_switch = m->no_switch ? NULL : &m->nic_switch;
-	out->hardware_sriov = m->no_switch ? NULL : &m->sriov;
+	out->hardware_sriov = m->no_switch && !m->sriov_alone ? NULL : &m->sriov;
 	out->rss = m->no_rss ? NULL : &m->rss;
 	out->mac_addresses_per_target = m->mac_addresses_per_target;
 	out->vlans_per_target = m->vlans_per_target;

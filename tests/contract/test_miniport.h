@@ -16,6 +16,7 @@ struct test_miniport {
 	NDIS_RECEIVE_SCALE_CAPABILITIES rss;
 	uint32_t mac_addresses_per_target, vlans_per_target;
 	bool no_filter, no_switch, no_rss; /* nothing registered, not even hardware */
+	bool sriov_alone;                  /* with no_switch: SR-IOV is registered all the same */
 	bool switch_off;                   /* current switch NULL (mode VMQ without NIC_SWITCH_WITHOUT_IOV) */
 	int initialize_rc;
 
