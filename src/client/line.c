@@ -101,21 +101,23 @@ static int make_room(struct line_io *io)
 }
 
 /* A descriptor that nobody took is closed when the next comes: there is one at most. */
-static void keep_fd(struct line_io *io, struct msghdr *m)
+static void keep_fds(struct line_io *io, struct msghdr *m)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		int fd;
+		size_t n;
 
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len < CMSG_LEN(sizeof fd))
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		memcpy(&fd, CMSG_DATA(c), sizeof fd);
-		if (io->passed >= 0)
-			(void)close(io->passed);
-		io->passed = fd;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			if (io->passed >= 0)
+				(void)close(io->passed);
+			memcpy(&io->passed, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+		}
 	}
 }
 
-/* As recv(), and keeps a descriptor that comes along; room for one: the kernel closes more. */
+/* As recv(), and keeps a descriptor that comes along. Room for one is, aligned, room for two; the kernel closes more. */
 static ssize_t receive_some(struct line_io *io)
 {
 	struct iovec iov = { io->buf + io->end, io->size - io->end };
@@ -127,7 +129,7 @@ static ssize_t receive_some(struct line_io *io)
 	ssize_t n = recvmsg(io->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n >= 0)
-		keep_fd(io, &m);
+		keep_fds(io, &m);
 	return n;
 }
 

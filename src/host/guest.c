@@ -13,9 +13,11 @@ static void read_thread(const char *root, int pid, const char *tid, struct host_
 {
 	char name[32], proc[300];
 	unsigned vcpu;
+	int end = 0;
 
+	/* the VM's process calls its threads what it likes */
 	if (g->nvcpus == HOST_MAX_VCPUS || host_read(name, sizeof name, root, "proc/%d/task/%s/comm", pid, tid) < 0 ||
-	    sscanf(name, "CPU %u/", &vcpu) != 1)
+	    sscanf(name, "CPU %5u/%n", &vcpu, &end) != 1 || !end || vcpu > UINT16_MAX)
 		return;
 	g->vcpu[g->nvcpus].vcpu = vcpu;
 	(void)snprintf(proc, sizeof proc, "%d/task/%s", pid, tid);

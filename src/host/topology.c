@@ -92,10 +92,14 @@ static void read_nodes(const char *root, struct host_topology *t)
 	}
 }
 
+#define PERIOD_MAX 1000000 /* µs; the kernel takes no longer one */
+
 /* Percent of one CPU; 0: no limit. "max 100000", or "150000 100000" (cgroup 2). */
 static unsigned quota_of(long long quota, long long period)
 {
-	return quota > 0 && period > 0 && quota / period < 10000 ? (unsigned)(quota * 100 / period) : 0;
+	bool is_limit = quota > 0 && period > 0 && period <= PERIOD_MAX && quota / period < 10000;
+
+	return is_limit ? (unsigned)(quota * 100 / period) : 0;
 }
 
 static unsigned group_quota(const char *root, const char *path)

@@ -10,9 +10,13 @@
 
 static void print_document(FILE *out, const struct cmd_options *opt, const json_t *result)
 {
+	const struct cmd_options pretty = { .pretty = true };
+	char *text = json_dumps(result, JSON_COMPACT);
+
 	(void)opt;
-	(void)json_dumpf(result, out, JSON_INDENT(4));
-	(void)fputc('\n', out);
+	if (text)
+		cmd_print_json(out, &pretty, text);
+	free(text);
 }
 
 static void print_lacks(FILE *out, const struct cmd_options *opt, const json_t *result)

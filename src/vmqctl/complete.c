@@ -28,6 +28,13 @@ void cmd_offer(const struct cmd_completion *c, const char *word)
 	offer(c, word, strlen(word));
 }
 
+/* A name of the daemon's comes to stand on somebody's command line: one that none of its objects can have is not offered. */
+static void offer_name(const struct cmd_completion *c, const char *name)
+{
+	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")] == '\0')
+		cmd_offer(c, name);
+}
+
 static json_t *ask(const struct cmd_options *opt, const char *method)
 {
 	struct vmq_client *client;
@@ -65,7 +72,7 @@ static void offer_names(const struct cmd_completion *c, enum cmd_names names)
 		char number[32];
 
 		if (json_is_string(member)) {
-			cmd_offer(c, json_string_value(member));
+			offer_name(c, json_string_value(member));
 		} else if (json_is_integer(member)) {
 			(void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(member));
 			cmd_offer(c, number);

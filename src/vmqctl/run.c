@@ -34,12 +34,26 @@ bool cmd_interrupted(void)
 	return interrupted;
 }
 
+/* What JSON leaves as it is in its strings, and a terminal does not: DEL, U+0080 … U+009F. */
+static void print_escaped(FILE *out, const char *json)
+{
+	for (const unsigned char *p = (const unsigned char *)json; *p; p++) {
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			(void)fprintf(out, "\\u00%02x", *++p);
+		else if (*p == 0x7f)
+			(void)fputs("\\u007f", out);
+		else
+			(void)fputc(*p, out);
+	}
+	(void)fputc('\n', out);
+}
+
 void cmd_print_json(FILE *out, const struct cmd_options *opt, const char *json)
 {
 	json_t *value = opt->pretty ? json_loads(json, JSON_DECODE_ANY, NULL) : NULL;
 	char *text = value ? json_dumps(value, JSON_INDENT(4) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
 
-	(void)fprintf(out, "%s\n", text ? text : json);
+	print_escaped(out, text ? text : json);
 	free(text);
 	json_decref(value);
 }

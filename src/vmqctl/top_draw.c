@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmqctl/table.h"
+
 #define LINE 512
 #define MAX_CPUS 4u /* lines of the overview for workers, when the screen is small */
 #define FOOTER 4u   /* lines below the VPorts */
@@ -26,9 +28,9 @@ static void emit(struct screen *s, const char *text, bool bright)
 	if (left(s) == 0)
 		return;
 	if (s->view->terminal)
-		(void)fprintf(s->out, "%s%s%s%s\033[K", s->line ? "\r\n" : "", bright ? "\033[7m" : "", text, bright ? "\033[0m" : "");
-	else
-		(void)fprintf(s->out, "%s\n", text);
+		(void)fprintf(s->out, "%s%s", s->line ? "\r\n" : "", bright ? "\033[7m" : "");
+	text_print(s->out, text);
+	(void)fputs(!s->view->terminal ? "\n" : bright ? "\033[0m\033[K" : "\033[K", s->out);
 	s->line++;
 }
 
@@ -44,9 +46,6 @@ static void line(struct screen *s, bool bright, const char *fmt, ...)
 	va_end(ap);
 	if (s->view->columns < sizeof text)
 		text[s->view->columns] = '\0';
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
 	for (size_t n = strlen(text); n && text[n - 1] == ' '; n--)
 		text[n - 1] = '\0';
 	emit(s, text, bright && s->view->terminal);

@@ -463,6 +463,19 @@ def test_nothing_from_the_daemon_steers_the_terminal():
     assert shown in '\n'.join(lines('explain', 'from', 'a', 'dst', 'b', explain={'text': [evil]}))
     with FakeVmqd({'queue.show': Error(1, evil, status=evil, oid=evil)}) as d:
         assert run(d.path, 'queue').stderr == f'vmqctl: {shown} ({shown} from {shown})\n'
+    top = {'queue.show': {'queues': []}, 'stats.show': {'vports': [{'name': evil, 'id': 1}], 'workers': [{'cpu': 0, 'policy': evil}]}}
+    with FakeVmqd(top) as d:
+        text = run(d.path, 'top', '--once').stdout
+    assert shown[:11] in text and not set(text) & set('\x1b\x07\x7f\x9b')
+    # JSON is what came, and no more than what came; a document printed to be kept, too.
+    for words, answers in ((('-j', 'queue'), {'queue.show': evil}), (('-p', 'queue'), {'queue.show': evil}),
+                           (('migrate', 'export', 'a'), {'migrate.export': [evil]})):
+        with FakeVmqd(answers) as d:
+            text = run(d.path, *words).stdout
+        assert json.loads(text) in (evil, [evil]) and not set(text) & set('\x1b\x07\x7f\x9b')
+    # Nor does a name come to a command line that is none.
+    with FakeVmqd({'vport.show': {'vports': [{'name': n} for n in (evil, '$(id)', 'a b', 'web1')]}}) as d:
+        assert complete(d.path, 'vport', 'del', '') == ['web1']
 
 
 @pytest.mark.parametrize('command', ['vport', '-d vport', 'filter', 'queue', '-d -s queue', 'switch', '-s stats',

@@ -217,6 +217,20 @@ def test_request_too_long():
         assert k.call('a', json.dumps({'x': 'y' * (longest + 1)}))[0] == -errno.EMSGSIZE
 
 
+def test_descriptors_nobody_asked_for_are_closed():
+    """As many as there is room for beside a line, with each answer."""
+    def with_two(conn, request):
+        line = json.dumps({'jsonrpc': '2.0', 'id': request['id'], 'result': 1}) + '\n'
+        socket.send_fds(conn, [line.encode()], [0, 0])
+
+    with FakeVmqd({'a': with_two}) as d, Client(d.path) as k:
+        assert k.call('a') == (0, 1)
+        before = len(os.listdir('/proc/self/fd'))
+        for _ in range(5):
+            assert k.call('a') == (0, 1)
+        assert len(os.listdir('/proc/self/fd')) == before
+
+
 def test_timeout_closes():
     """After a timeout nobody knows what a late line belongs to: the connection is not used again."""
     with FakeVmqd({'slow': lambda conn, request: None, 'a': 1}) as d, Client(d.path) as k:

@@ -686,6 +686,10 @@ static void a_host_from_files(void **state)
 	host_topology_read(root, 78, &t);
 	assert_int_equal(t.quota_pct, 50);
 	assert_false(t.allowed_known);
+	put("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "9000000000000000000\n");
+	put("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "1000000000000000\n");
+	host_topology_read(root, 78, &t);
+	assert_int_equal(t.quota_pct, 0);
 }
 
 static void a_guest_from_files(void **state)
@@ -697,6 +701,10 @@ static void a_guest_from_files(void **state)
 	put("proc/90/task/90/status", "Cpus_allowed_list:\t0-7\n");
 	put("proc/90/task/91/comm", "CPU 1/KVM\n");
 	put("proc/90/task/91/status", "Cpus_allowed_list:\t3\n");
+	put("proc/90/task/92/comm", "CPU 65536/KVM\n"); /* a name that is none of QEMU's */
+	put("proc/90/task/92/status", "Cpus_allowed_list:\t4\n");
+	put("proc/90/task/93/comm", "CPU 4294967295/\n");
+	put("proc/90/task/93/status", "Cpus_allowed_list:\t4\n");
 	put("proc/90/numa_maps", "7f00 default file=/memfd:x N0=10 N1=512 kernelpagesize_kB=4\n7f11 default anon=1 "
 				 "N1=1 kernelpagesize_kB=2048\n");
 	assert_int_equal(host_guest_read(root, 90, &g), 0);
