@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vhost/endpoint.h"
@@ -49,29 +48,12 @@ void vhost_tell(struct vhost_endpoint *ep, const struct vhost_event *ev)
 		ep->event(ep->ctx, ep, ev);
 }
 
-bool vhost_within(struct vhost_rate *r, unsigned seconds, unsigned most)
-{
-	struct timespec t;
-	uint64_t window;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	window = (uint64_t)t.tv_sec / seconds + 1;
-	if (window != r->window)
-		*r = (struct vhost_rate){ .window = window };
-	if (r->n >= most)
-		return false;
-	r->n++;
-	return true;
-}
-
 bool vhost_may_log(struct vhost_endpoint *ep)
 {
-	if (!vhost_within(&ep->log_rate, VHOST_LOG_SECONDS, VHOST_LOG_LINES))
-		return false;
-	if (ep->log_rate.n == VHOST_LOG_LINES)
-		log_warn("vport %s: too much to log; silent about its front-end for up to %u s", ep->name,
-			 VHOST_LOG_SECONDS);
-	return true;
+	char whom[VHOST_NAME_MAX + 32];
+
+	(void)snprintf(whom, sizeof whom, "vport %s: its front-end", ep->name);
+	return rate_may_log(&ep->log_rate, whom);
 }
 
 void vhost_fault(struct vhost_endpoint *ep, const char *sentence, const char *consequence)
@@ -175,7 +157,7 @@ static void bound_faults(struct vhost_endpoint *ep)
 	bool faulty = ep->errors + ep->breaks != ep->faults_seen;
 
 	ep->faults_seen = ep->errors + ep->breaks;
-	if (!faulty || !ep->faulty_sessions || !ep->listening || vhost_within(&ep->fault_rate, 1, ep->faulty_sessions))
+	if (!faulty || !ep->faulty_sessions || !ep->listening || rate_within(&ep->fault_rate, 1, ep->faulty_sessions))
 		return;
 	if (vhost_may_log(ep))
 		log_warn("vport %s: its front-end breaks rules and comes again, %u times in a second; none is let in for %u ms",

@@ -6,6 +6,7 @@
 #define VMQ_VHOST_ENDPOINT_H
 
 #include "base/log.h"
+#include "base/rate.h"
 #include "vhost/memory.h"
 #include "vhost/message.h"
 #include "vhost/queue.h"
@@ -13,18 +14,10 @@
 #include "vhost/socket.h"
 #include "vhost/vhost.h"
 
-#define VHOST_NAME_MAX    64u
-#define VHOST_LOG_SECONDS 10u
-#define VHOST_LOG_LINES   20u
+#define VHOST_NAME_MAX 64u
 
 #define VHOST_ANNOUNCE_SECONDS 10u
 #define VHOST_ANNOUNCE_MOST    32u
-
-/* At most so many in each stretch of time, whatever a front-end asks for. */
-struct vhost_rate {
-	uint64_t window; /* CLOCK_MONOTONIC, in units of the stretch; 0: none yet */
-	unsigned n;      /* so many in this one */
-};
 
 struct vhost_endpoint {
 	/* constant after open */
@@ -80,7 +73,7 @@ struct vhost_endpoint {
 	bool resuming; /* a kept connection is gone on with from the loop */
 
 	/* what a front-end can cause as often as it likes; they outlive its connection */
-	struct vhost_rate log_rate, announce_rate, fault_rate;
+	struct rate log_rate, announce_rate, fault_rate;
 	unsigned faulty_sessions; /* a second that are let in; constant after open, 0: any number */
 	uint64_t faults_seen; /* errors and breaks when the last session ended */
 
@@ -109,9 +102,6 @@ void vhost_memory_lost(void *arg);
 
 /* Counts a fault of the front-end, keeps its sentence and logs it (endpoint.c). */
 void vhost_fault(struct vhost_endpoint *ep, const char *sentence, const char *consequence);
-
-/* One more now, of `most` in each stretch of `seconds`? */
-bool vhost_within(struct vhost_rate *r, unsigned seconds, unsigned most);
 
 /* May one more line about this endpoint be logged now? For lines that a front-end can cause as often as it likes. */
 bool vhost_may_log(struct vhost_endpoint *ep);

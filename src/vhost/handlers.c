@@ -157,7 +157,7 @@ static int send_rarp(struct vhost_endpoint *ep, struct vhost_msg *m, struct vmq_
 			       ev.mac[1], ev.mac[2], ev.mac[3], ev.mac[4], ev.mac[5]);
 	ep->announcements++;
 	/* Each would be a broadcast frame: no front-end makes us send as many as it likes. */
-	if (!vhost_within(&ep->announce_rate, VHOST_ANNOUNCE_SECONDS, VHOST_ANNOUNCE_MOST)) {
+	if (!rate_within(&ep->announce_rate, VHOST_ANNOUNCE_SECONDS, VHOST_ANNOUNCE_MOST)) {
 		ep->announcements_withheld++;
 		return 0;
 	}

@@ -9,6 +9,7 @@
 
 #include <time.h>
 
+#include "base/rate.h"
 #include "miniport/softnic/softnic.h"
 #include "ndis/ndis_adapter.h"
 #include "nic/nic.h"
@@ -39,6 +40,7 @@ struct adapter {
 	bool wire_attached, host_attached;
 	struct link_watch *wire_watch, *host_watch; /* the devices below them; NULL: a port without */
 	struct link_state wire_state;               /* as last told */
+	struct rate link_log;                       /* lines about both */
 	struct softnic *soft;
 	struct ndis_adapter *ndis;
 	struct stack_adapter *stack;

@@ -2,6 +2,7 @@
 /* The watched network devices of an adapter (links.h). */
 #include "vmqd/links.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -18,20 +19,31 @@ static void follow_host(const struct adapter *a, const struct link_state *s)
 	nic_set_packet_filter(a->nic, !s->present || s->promiscuous, s->mac);
 }
 
+/* Whoever has a device's network namespace changes it as often as he likes. */
+static bool may_log(struct adapter *a, const char *device)
+{
+	char whom[STACK_NAME_SIZE + IFNAMSIZ + 24];
+
+	(void)snprintf(whom, sizeof whom, "adapter %s: device %s", a->cfg->name, device);
+	return rate_may_log(&a->link_log, whom);
+}
+
 static void host_changed(void *ctx, const struct link_state *s)
 {
-	const struct adapter *a = ctx;
+	struct adapter *a = ctx;
 	const char *device = a->cfg->host.device;
 	char mac[MAC_TEXT_SIZE];
 
 	follow_host(a, s);
+	events_host(a, device, s);
+	if (!may_log(a, device))
+		return;
 	mac_format(s->mac, mac);
 	if (s->present)
 		log_info("adapter %s: host device %s: link %s, address %s, MTU %u, %s", a->cfg->name, device,
 			 s->up ? "up" : "down", mac, s->mtu, s->promiscuous ? "promiscuous" : "not promiscuous");
 	else
 		log_warn("adapter %s: host device %s is gone", a->cfg->name, device);
-	events_host(a, device, s);
 }
 
 static void wire_changed(void *ctx, const struct link_state *s)
@@ -44,13 +56,15 @@ static void wire_changed(void *ctx, const struct link_state *s)
 	a->wire_state = *s;
 	if (was.present == s->present && was.up == s->up && was.mtu == s->mtu && memcmp(was.mac, s->mac, 6) == 0)
 		return; /* a capture on it began or ended, which concerns nothing here */
+	events_wire(a, device, s);
+	if (!may_log(a, device))
+		return;
 	mac_format(s->mac, mac);
 	if (s->present)
 		log_info("adapter %s: port %s: link %s, address %s, MTU %u", a->cfg->name, device,
 			 s->up ? "up" : "down", mac, s->mtu);
 	else
 		log_warn("adapter %s: port %s is gone", a->cfg->name, device);
-	events_wire(a, device, s);
 }
 
 static void watch_turn(void *arg, uint32_t events)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/rate.h"
 #include "vmqd/listen.h"
 
 #define LINES_A_TURN 16 /* then other clients have their turn */
@@ -48,6 +49,8 @@ struct server {
 	struct rpc rpc;
 	struct listen_socket listen;
 	bool listening;
+	int spare; /* a descriptor that can be given up; -1: none */
+	struct rate refused; /* lines about who was turned away */
 	gid_t group;
 	unsigned nclients, nlong;
 	TAILQ_HEAD(, rpc_client) clients;
@@ -311,6 +314,17 @@ static void turn_away(int fd, const char *sentence)
 	(void)close(fd);
 }
 
+/* No descriptor is left: who waits would keep the socket readable for as long as that lasts. */
+static void accept_and_close(struct server *s)
+{
+	if (s->spare >= 0)
+		(void)close(s->spare);
+	(void)close(accept4(s->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+	s->spare = fcntl(s->listen.fd, F_DUPFD_CLOEXEC, 0);
+	if (rate_may_log(&s->refused, "control socket"))
+		log_error("control socket: a client was closed: too many descriptors are open");
+}
+
 static void accept_one(void *arg, uint32_t events)
 {
 	struct server *s = arg;
@@ -319,10 +333,14 @@ static void accept_one(void *arg, uint32_t events)
 	uid_t who;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE)
+			accept_and_close(s);
 		return;
+	}
 	if (!listen_peer_allowed(fd, s->group, &who)) {
-		log_warn("control socket: user %u was turned away", who);
+		if (rate_may_log(&s->refused, "control socket"))
+			log_warn("control socket: user %u was turned away", who);
 		turn_away(fd, "you may not use this socket: root, the daemon's user and members of its group may");
 	} else if (s->nclients >= SERVER_MAX_CLIENTS) {
 		(void)snprintf(sentence, sizeof sentence, "there are %u clients already; try again later",
@@ -341,6 +359,7 @@ int server_create(struct loop *loop, const struct rpc *rpc, struct server **out)
 		return -ENOMEM;
 	s->loop = loop;
 	s->rpc = *rpc;
+	s->spare = -1;
 	TAILQ_INIT(&s->clients);
 	*out = s;
 	return 0;
@@ -359,6 +378,7 @@ int server_listen(struct server *s, const char *path, unsigned mode, gid_t group
 	}
 	s->group = group;
 	s->listening = true;
+	s->spare = fcntl(s->listen.fd, F_DUPFD_CLOEXEC, 0);
 	return 0;
 }
 
@@ -373,6 +393,8 @@ void server_destroy(struct server *s)
 	if (s->listening) {
 		loop_remove(s->loop, s->listen.fd);
 		listen_close(&s->listen);
+		if (s->spare >= 0)
+			(void)close(s->spare);
 	}
 	free(s);
 }

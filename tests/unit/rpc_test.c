@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -712,6 +713,44 @@ static void too_many_clients(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* A client for whom there is no descriptor is closed, and does not keep the loop awake. */
+static void no_descriptor_left(void **state)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct rlimit was, few;
+	struct server *s;
+	struct loop *loop;
+	struct vmq_err err = { "" };
+	int fd[3], top;
+	char c;
+
+	(void)state;
+	(void)snprintf(sa.sun_path, sizeof sa.sun_path, "%s/s", dir);
+	assert_int_equal(loop_create(&loop), 0);
+	assert_int_equal(server_create(loop, &rpc, &s), 0);
+	assert_int_equal(server_listen(s, sa.sun_path, 0600, getegid(), &err), 0);
+	for (unsigned i = 0; i < 3; i++)
+		fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	top = dup(fd[0]); /* none is free below it */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = (struct rlimit){ (rlim_t)top + 1, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&sa, sizeof sa), 0);
+		assert_int_equal(loop_turn(loop, 0), 0);
+		assert_int_equal(recv(fd[i], &c, 1, MSG_DONTWAIT), 0);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(connect(fd[2], (struct sockaddr *)&sa, sizeof sa), 0);
+	assert_int_equal(loop_turn(loop, 0), 0);
+	assert_int_equal(recv(fd[2], &c, 1, MSG_DONTWAIT), -1); /* he is let in */
+	for (unsigned i = 0; i < 3; i++)
+		(void)close(fd[i]);
+	(void)close(top);
+	server_destroy(s);
+	loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -734,6 +773,7 @@ int main(void)
 		cmocka_unit_test(socket_file),
 		cmocka_unit_test(socket_file_replaced),
 		cmocka_unit_test(too_many_clients),
+		cmocka_unit_test(no_descriptor_left),
 	};
 
 	return cmocka_run_group_tests(tests, path_setup, path_teardown);
