@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nic/offload.h"
 
+#define ETHER_HDR 14u
+
 static bool has(uint64_t features, unsigned bit)
 {
 	return features >> bit & 1;
@@ -64,7 +66,7 @@ bool offload_read(struct frame *f, const struct virtio_net_hdr *h, unsigned allo
 	if (needs == UINT32_MAX)
 		return false;
 	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		if (h->csum_start < 14 || (uint32_t)h->csum_start + h->csum_offset + 2 > f->len)
+		if (h->csum_start < ETHER_HDR || (uint32_t)h->csum_start + h->csum_offset + 2 > f->len)
 			return false;
 		needs |= OFFLOAD_CSUM;
 		f->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -85,15 +87,23 @@ bool offload_read(struct frame *f, const struct virtio_net_hdr *h, unsigned allo
 	return !(needs & ~allowed);
 }
 
+/* An offset in a frame whose tag is put in or taken out; what the sender said may be too little or too much for that. */
+static uint16_t moved(uint16_t at, int by, int least)
+{
+	int to = at + by;
+
+	return (uint16_t)(to < least ? least : to > UINT16_MAX ? UINT16_MAX : to);
+}
+
 struct virtio_net_hdr offload_header(const struct frame *f, enum tag_op op, unsigned taken)
 {
 	struct virtio_net_hdr h = f->vnet;
 	int shift = op == TAG_INSERT ? 4 : op == TAG_STRIP ? -4 : 0;
 
 	if (h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		h.csum_start = (uint16_t)(h.csum_start + shift);
+		h.csum_start = moved(h.csum_start, shift, (int)ETHER_HDR);
 	if (h.gso_type)
-		h.hdr_len = (uint16_t)(h.hdr_len + shift);
+		h.hdr_len = moved(h.hdr_len, shift, 0);
 	if (!(taken & OFFLOAD_CSUM))
 		h.flags &= (uint8_t)~VIRTIO_NET_HDR_F_DATA_VALID;
 	return h;

@@ -272,6 +272,19 @@ static void test_header_follows_the_tag(void **s)
 	assert_int_equal(got.csum_start, l4_of(&plain));
 	assert_memory_equal(out, in, 12);
 	assert_memory_equal(out + 12, in + 16, len - 16);
+	/* a hint too small for it, and a start that lies in the tag */
+	h = header(&tagged, 1000);
+	h.hdr_len = 3;
+	len = build(&tagged, in, 1000);
+	send_frame(&h, in, len, false);
+	assert_int_equal(receive(&got, out), len - 4);
+	assert_int_equal(got.hdr_len, 0);
+	assert_int_equal(got.csum_start, l4_of(&plain));
+	h = header(&tagged, 0);
+	h.csum_start = 16;
+	send_frame(&h, in, build(&tagged, in, 200), false);
+	assert_true(receive(&got, out) > 0);
+	assert_int_equal(got.csum_start, 14);
 	assert_int_equal(nic_vport_set_policy(nic, 2, &(struct nic_vport_policy){ .trunk = true }), 0);
 	h = header(&plain, 1000);
 	len = build(&plain, in, 1000);
@@ -280,6 +293,15 @@ static void test_header_follows_the_tag(void **s)
 	assert_int_equal(got.csum_start, l4_of(&tagged));
 	assert_int_equal(got.hdr_len, head_of(&tagged));
 	assert_int_equal(get16(out + 14), 100);
+	/* numbers that the tag would take beyond 16 bits */
+	h.hdr_len = h.csum_start = 0xFFFE;
+	h.csum_offset = 0;
+	len = build(&plain, in, 0x10000 - head_of(&plain));
+	post(40, 2048);
+	send_frame(&h, in, len, true);
+	assert_int_equal(receive(&got, out), len + 4);
+	assert_int_equal(got.csum_start, 0xFFFF);
+	assert_int_equal(got.hdr_len, 0xFFFF);
 	unpair();
 }
 
