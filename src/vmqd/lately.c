@@ -65,6 +65,7 @@ struct seen {
 	uint64_t serial;
 	struct counted now, begin[2]; /* when this window began, and the one before */
 	uint64_t when[NUM_LOSSES];	/* `lost` was seen to have grown last */
+	uint64_t rx_when;		/* and rx_frames; 0: never */
 	struct treated judged;		/* what it was when states were judged last */
 	uint64_t judged_at;
 	uint64_t held_at[NUM_STATES]; /* when the state was found last; 0: never */
@@ -198,6 +199,8 @@ void lately_note(struct lately *l, uint32_t id, const struct lately_counted *c)
 	s = seen_of(l, id, c);
 	if (!s)
 		return;
+	if (c->c->rx_frames != s->now.t.rx_frames)
+		s->rx_when = l->now;
 #define X(name) s->now.t.name = c->c->name;
 	TREATMENT(X)
 #undef X
@@ -266,6 +269,8 @@ json_t *lately_json(const struct lately *l, uint32_t id)
 #define X(name) (void)json_object_set_new(out, #name, json_integer((json_int_t)(s->now.t.name - s->begin[1].t.name)));
 	TREATMENT(X)
 #undef X
+	if (s->rx_when)
+		(void)json_object_set_new(out, "rx_last_s", json_integer((json_int_t)(l->now - s->rx_when)));
 	(void)json_object_set_new(out, "drops", losses(l, s, 0, NIC_DROP_COUNT));
 	(void)json_object_set_new(out, "states", states(l, s));
 	if (id == LATELY_WIRE)

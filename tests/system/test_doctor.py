@@ -7,6 +7,7 @@ import os
 import re
 import struct
 import subprocess
+import time
 
 import pytest
 
@@ -485,6 +486,24 @@ def test_without_vmqd(tmp_path):
     assert 'does not answer' in found['findings'][0]['text'] and 'systemctl start vmqd' in found['findings'][0]['mend']
 
 
+@pytest.mark.parametrize('change,verdict,says', [
+    (lambda c: c.queue.update(rx_frames=9000), 'warning', 'takes nothing: its last receive buffer was filled 2 s ago, and it does not answer the interrupt'),
+    (lambda c: (c.queue.update(rx_frames=9000), c.stats.update(rx_notifications=0)), 'warning', 'and it has never asked for an interrupt'),
+    (lambda c: (c.queue.update(rx_frames=0), c.stats['lately'].pop('rx_last_s')), 'warning', 'has posted no receive buffer: '),
+    # flat out: the moment that nothing was free in is over when it is told
+    (lambda c: c.stats['lately'].update(rx_last_s=1), 'ok', ''), (lambda c: c.stats['lately'].update(rx_last_s=0), 'ok', ''),
+    (lambda c: c.queue.update(rx_free=1), 'ok', ''), (lambda c: c.queue.pop('rx_free'), 'ok', ''), (lambda c: c.queue.update(state='no VM'), 'ok', '')])
+def test_receive_rings_that_nobody_empties(tmp_path, change, verdict, says):
+    c = Case(tmp_path)
+    lost(c.stats, 'rx_no_buffer', 500, 500)
+    c.stats['lately']['rx_last_s'] = 2
+    c.queue.update(rx_free=0)
+    change(c)
+    found = {x['check']: x for x in c.run('buffers', 'guest_slow')[1]['checks']}
+    assert found['buffers']['verdict'] == verdict and says in json.dumps(found['buffers'])
+    assert ('its VM takes nothing at all' if says else 'its VM is too slow for them') in found['guest_slow']['findings'][0]['text']
+
+
 def test_some_checks_and_text(tmp_path):
     c = Case(tmp_path)
     PROVOKED['ring'][3](c)
@@ -619,6 +638,29 @@ def test_dear_frames_that_were_mended(lab):
     sums, pair = (look()[check][0][1] for check in ('offloads', 'rss'))
     assert re.search(r'^VPort db1 did not take .* frames in all, the last time \d+ s ago$', sums), sums
     assert re.search(r'db1: of \d+ frames in all, the last time \d+ s ago \d+ came by one', pair), pair
+
+
+def test_a_full_ring_and_a_full_ring_for_good(lab):
+    """A VM that empties its ring more slowly than it is filled is not one that has stopped."""
+    db = '52:54:00:00:00:02'
+    x = lab(vports=[{'name': 'web1', 'mac': MAC}, {'name': 'db1', 'mac': db}])
+    web1, db1 = x.vm('web1'), x.vm('db1')
+
+    def fill():
+        web1.send([frames.frame(db, MAC, n) for n in range(300)])
+        web1.sent()
+        found = json.loads(x.vmqd.vmqctl('doctor', '--json', 'buffers', 'guest_slow', check=False)[1])['checks']
+        texts = {c['check']: ' '.join(f['text'] for f in c['findings']) for c in found}
+        return texts['buffers'], texts['guest_slow']
+    for _ in range(20):
+        db1.received()
+        began = time.monotonic()
+        buffers, slow = fill()
+        assert x.vmqd.queue('db1')['rx_free'] == 0
+        if time.monotonic() - began < 1:  # else so busy a machine that it did look stopped
+            assert buffers == '' and 'its VM is too slow for them' in slow
+    procs.wait_for(lambda: 'its VM takes nothing: ' in fill()[0], 20, 'a VM that has stopped')
+    assert 'its VM takes nothing at all' in fill()[1]
 
 
 def test_a_fallback_is_told(lab):

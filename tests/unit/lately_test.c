@@ -150,6 +150,29 @@ static void test_a_wire_has_its_ports(void **s)
 	lately_destroy(l);
 }
 
+static void test_when_a_frame_came_last(void **s)
+{
+	struct nic_vport_counters c = { .tx_frames = 4 };
+	struct lately *l = lately_create();
+	json_t *o;
+
+	(void)s;
+	lately_time(l, START);
+	note(l, 3, 7, &c, NULL);
+	o = lately_json(l, 3);
+	assert_null(json_object_get(o, "rx_last_s"));
+	json_decref(o);
+	c.rx_frames = 1;
+	note(l, 3, 7, &c, NULL);
+	lately_time(l, START + 100);
+	c.tx_frames = 9;
+	note(l, 3, 7, &c, NULL);
+	o = lately_json(l, 3);
+	assert_int_equal(json_integer_value(json_object_get(o, "rx_last_s")), 100);
+	json_decref(o);
+	lately_destroy(l);
+}
+
 /* ---- states ---- */
 
 enum { GONE = -1, PAST = 0, NOW = 1 };
@@ -338,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_another_with_the_same_number),
 		cmocka_unit_test(test_a_wire_has_its_ports),
+		cmocka_unit_test(test_when_a_frame_came_last),
 		cmocka_unit_test(test_finished_in_software),
 		cmocka_unit_test(test_a_state_ends_without_frames),
 		cmocka_unit_test(test_interrupts),

@@ -403,20 +403,49 @@ void check_duplicate_mac(struct doctor *d)
 
 /* ---- rings ---- */
 
+/* This queue of a VM has no receive buffer free, and that is not only so at this moment: with traffic that fills each buffer as
+ * soon as it is posted, one would have been filled just now. */
+static bool takes_nothing(const json_t *q, const json_t *stats)
+{
+	enum { MOMENT = 2 }; /* seconds; vmqd looks once in one */
+	const json_t *last = json_object_get(json_object_get(stats, "lately"), "rx_last_s");
+
+	return doctor_number(q, "rx_ring") > 0 && strcmp(doctor_text(q, "state"), "running") == 0 &&
+	       json_is_integer(json_object_get(q, "rx_free")) && !doctor_number(q, "rx_free") &&
+	       (!last || json_integer_value(last) >= MOMENT);
+}
+
+static bool has_such_a_queue(const struct doctor *d, const json_t *stats)
+{
+	const json_t *q;
+
+	DOCTOR_EACH(d->queues, "queues", q)
+		if (strcmp(doctor_text(q, "vport"), doctor_text(stats, "name")) == 0 &&
+		    strcmp(doctor_text(q, "adapter"), doctor_text(stats, "adapter")) == 0 && takes_nothing(q, stats))
+			return true;
+	return false;
+}
+
 void check_guest_slow(struct doctor *d)
 {
 	const json_t *v;
 
 	DOCTOR_EACH(d->stats, "vports", v) {
+		bool stuck = has_such_a_queue(d, v);
 		struct doctor_loss loss;
 
 		if (!doctor_loss(v, "drops", "rx_no_buffer", DOCTOR_RX, &loss))
 			continue;
-		doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE,
-			   "VPort %s lost %s: they found no receive buffer, its VM %s too slow for them (rx_no_buffer)",
-			   doctor_text(v, "name"), loss.text, loss.now ? "is" : "was");
-		doctor_mend(d, "rx_queue_size=1024 at QEMU's device; more virtual processors and vmqctl vport set "
-			       "queue_pairs; or max_rx_… limits for the senders");
+		doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "VPort %s lost %s: they found no receive buffer, its VM %s (rx_no_buffer)",
+			   doctor_text(v, "name"), loss.text,
+			   stuck	? "takes nothing at all"
+			   : loss.now ? "is too slow for them"
+					: "was too slow for them");
+		if (stuck)
+			doctor_mend(d, "what vmqctl doctor buffers says");
+		else
+			doctor_mend(d, "rx_queue_size=1024 at QEMU's device; more virtual processors and vmqctl vport set "
+				       "queue_pairs; or max_rx_… limits for the senders");
 	}
 }
 
@@ -436,21 +465,35 @@ void check_ring(struct doctor *d)
 	}
 }
 
+static void tell_stuck(struct doctor *d, const json_t *q, const json_t *stats)
+{
+	const char *name = doctor_text(q, "vport");
+	long long queue = (long long)doctor_number(q, "queue"), interrupts = (long long)doctor_number(stats, "rx_notifications");
+	char age[CMD_AGE_SIZE];
+
+	if (!doctor_number(q, "rx_frames")) {
+		doctor_say(d, DOCTOR_WARNING, "VPort %s, queue %lld: its VM has posted no receive buffer: whatever comes is dropped", name,
+			   queue);
+		doctor_mend(d, "look into the VM: is it paused, out of memory, or its driver not up (ip link set eth0 up)?");
+		return;
+	}
+	doctor_say(d, DOCTOR_WARNING,
+		   "VPort %s, queue %lld: its VM takes nothing: its last receive buffer was filled %s ago, and %s", name, queue,
+		   cmd_age(age, doctor_number(json_object_get(stats, "lately"), "rx_last_s")),
+		   interrupts ? "it does not answer the interrupt for it" : "it has never asked for an interrupt");
+	doctor_mend(d, interrupts ? "virsh domstate VM; virsh resume VM, if it is paused; in the VM: ip link set eth0 down, then up"
+				  : "in the VM: the program that polls the queue (DPDK) runs no more, or: modprobe -r virtio_net && modprobe virtio_net");
+}
+
 void check_buffers(struct doctor *d)
 {
-	const json_t *q;
+	const json_t *q, *v;
 
-	DOCTOR_EACH(d->queues, "queues", q) {
-		if (doctor_number(q, "rx_ring") <= 0 || strcmp(doctor_text(q, "state"), "running") != 0 ||
-		    !json_is_integer(json_object_get(q, "rx_free")) || doctor_number(q, "rx_free"))
-			continue;
-		doctor_say(d, DOCTOR_WARNING,
-			   "VPort %s, queue %lld: its VM has posted no receive buffer: whatever comes is dropped",
-			   doctor_text(q, "vport"), (long long)doctor_number(q, "queue"));
-		doctor_mend(
-			d,
-			"look into the VM: is it paused, out of memory, or its driver not up (ip link set eth0 up)?");
-	}
+	DOCTOR_EACH(d->queues, "queues", q)
+		DOCTOR_EACH(d->stats, "vports", v)
+			if (strcmp(doctor_text(q, "vport"), doctor_text(v, "name")) == 0 &&
+			    strcmp(doctor_text(q, "adapter"), doctor_text(v, "adapter")) == 0 && takes_nothing(q, v))
+				tell_stuck(d, q, v);
 }
 
 static void tell_interrupts(struct doctor *d, const json_t *vport, const json_t *stats)

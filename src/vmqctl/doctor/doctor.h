@@ -83,7 +83,7 @@
 	X(guest_slow, check_guest_slow, DAEMON, "VMs take what they receive")                                         \
 	X(ring, check_ring, DAEMON, "receive rings are long enough")                                                  \
 	X(rss, check_rss, DAEMON, "what VMs with several queue pairs receive comes by all of them")                   \
-	X(buffers, check_buffers, DAEMON, "VMs have posted receive buffers")                                          \
+	X(buffers, check_buffers, DAEMON, "VMs take what is in their receive rings")                                  \
 	X(drops, check_drops, DAEMON, "frames are dropped for no other reason")                                       \
 	X(notifications, check_notifications, DAEMON, "VMs are interrupted as often as is good")                      \
 	X(features, check_features, DAEMON, "VMs' drivers use what makes them fast")                                  \
