@@ -96,6 +96,24 @@ void host_idle_read(const char *root, struct host_idle *out);
 /* How long the CPU takes to be back from the first state that is not polling, in µs; -1: not known. */
 int host_idle_first_us(const char *root, unsigned cpu);
 
+/* ---- who runs where (threads.c) ---- */
+
+struct host_thread {
+	pid_t pid, tid;
+	unsigned cpu;		  /* where it ran last */
+	unsigned long long ticks; /* of sysconf(_SC_CLK_TCK): the time it has had so far */
+};
+
+struct host_threads {
+	struct host_thread *list; /* free() it, also after a failure */
+	size_t n;
+};
+
+/* All threads but the kernel's that ran on one of these CPUs last, those of a process one after the other. 0 or -errno. */
+int host_threads_read(const char *root, const struct host_cpus *cpus, struct host_threads *out);
+/* The thread with these numbers, NULL: it is not there. */
+const struct host_thread *host_thread_find(const struct host_threads *t, const struct host_thread *like);
+
 /* ---- a VM's process (guest.c) ---- */
 
 #define HOST_MAX_VCPUS 256u

@@ -7,6 +7,8 @@ import os
 import re
 import struct
 import subprocess
+import sys
+import threading
 import time
 
 import pytest
@@ -178,6 +180,7 @@ PROVOKED = {
            ('numa_memory', 'numa_memory', 'warning', 'numatune'), ('housekeeping', 'housekeeping', 'note', 'CPU 0'),
            ('isolated', 'not_isolated', 'note', 'cpus:'), ('quota', 'quota', 'warning', 'CPUQuota'))},
     'cpu_load': ('warning', 'CPU 1 is busy 97 %', 'cpu plan', lambda c: c.plan['workers'][0].update(busy_pct=97)),
+    'cpu_others': ('warning', 'has', 'taskset', None),  # below
     'cpu_auto': ('note', 'is off', 'cpu auto on', lambda c: c.plan.update(auto=False)),
     'link': ('wrong', 'the link of eth1 is down', 'ip link set eth1 up', lambda c: c.port.update(link=False)),
     'port_driver': ('warning', 'by packet, not AF_XDP: no room', 'restart',
@@ -473,6 +476,52 @@ def test_what_the_file_says_meanwhile(tmp_path):
     assert verdicts(c.run('drift')[1]) == {'drift': 'unknown'}
 
 
+@pytest.mark.parametrize('pid,tid,flags,cpu,busy,verdict', [
+    (500, 501, 0x400040, 1, 40.0, 'warning'), (500, 500, 0x400040, 1, 4.0, 'note'),
+    (500, 501, 0x400040, 0, 40.0, 'ok'),   # no worker's CPU
+    (500, 500, 0x200040, 1, 40.0, 'ok'),   # the kernel's own: what receives for the wire, too
+    (77, 78, 0x400040, 1, 40.0, 'ok'),     # vmqd
+])
+def test_somebody_else_on_a_workers_cpu(tmp_path, pid, tid, flags, cpu, busy, verdict):
+    """A thread named like the hard ones to parse, which is given 60 % of a CPU."""
+    c = Case(tmp_path)
+    c.plan['workers'][0]['busy_pct'] = busy
+    path, began, over = f'{tmp_path}/proc/{pid}/task/{tid}/stat', time.monotonic(), threading.Event()
+    os.makedirs(os.path.dirname(path))
+    c.files[f'proc/{pid}/comm'] = 'cc1'
+
+    def run_on():
+        while not over.wait(0.005):
+            ticks = int((time.monotonic() - began) * 60 * os.sysconf('SC_CLK_TCK') / 100)
+            with open(path + '.new', 'w') as f:
+                f.write(f'{tid} (a) S (9) R 1 1 1 0 -1 {flags} 0 0 0 0 {ticks} 7 0 0 20 0 2 0 99 0 0 1 0 0 0 0 0 0 0 0 0 0 0 0 17 {cpu} 0 0 0\n')
+            os.replace(path + '.new', path)
+
+    def look():
+        [found] = c.run('cpu_others')[1]['checks']
+        return found
+    t = threading.Thread(target=run_on)
+    t.start()
+    try:
+        if verdict != 'ok':
+            procs.wait_for(lambda: look()['verdict'] == verdict, 20, verdict)
+            [f] = procs.wait_for(lambda: look()['findings'], 20, 'a finding')
+            assert re.match(rf"process {pid} \(cc1\) has \d+ % of the time of CPU 1, a worker's", f['text']) and f'taskset -acp OTHER-CPUS {pid};' in f['mend']
+        assert verdict != 'ok' or look()['verdict'] == 'ok'
+    finally:
+        over.set()
+        t.join()
+
+
+@pytest.mark.parametrize('text', ['', '501', '501 (x)', '501 (x) R 1 1', '501 (x) R ' + '9' * 400, '501 (x) R ' + '99999999999999999999999 ' * 60,
+                                  '501 (x) R' + ' 1' * 35 + ' 5000 0'])
+def test_threads_that_cannot_be_read(tmp_path, text):
+    c = Case(tmp_path)
+    c.files['proc/500/task/501/stat'] = text
+    c.files['proc/9x/task/1/stat'] = c.files['proc/self/stat'] = '1 (x) R'
+    assert verdicts(c.run('cpu_others')[1]) == {'cpu_others': 'ok'}
+
+
 def test_without_vmqd(tmp_path):
     """The host is looked at all the same; what needs vmqd is not known, and that is no fault of the host's."""
     c = Case(tmp_path)
@@ -661,6 +710,19 @@ def test_a_full_ring_and_a_full_ring_for_good(lab):
             assert buffers == '' and 'its VM is too slow for them' in slow
     procs.wait_for(lambda: 'its VM takes nothing: ' in fill()[0], 20, 'a VM that has stopped')
     assert 'its VM takes nothing at all' in fill()[1]
+
+
+def test_a_hog_on_a_real_workers_cpu(lab):
+    x = lab(vports=[{'name': 'web1', 'mac': MAC}])
+    hog = procs.Process(['taskset', '-c', str(x.cpus[0]), sys.executable, '-c', 'while True: pass'], 'hog')
+
+    def found():
+        out = json.loads(x.vmqd.vmqctl('doctor', '--json', 'cpu_others', check=False)[1])
+        return [f for c in out['checks'] for f in c['findings'] if f'process {hog.pid} (' in f['text']]
+    [f] = procs.wait_for(found, 30, 'the hog')
+    assert f"of the time of CPU {x.cpus[0]}, a worker's" in f['text']
+    hog.stop()
+    assert not found()
 
 
 def test_a_fallback_is_told(lab):

@@ -58,6 +58,7 @@
 	X(cpu_isolated, check_cpu_isolated, DAEMON, "workers are on isolated CPUs where there are some")              \
 	X(cpu_quota, check_cpu_quota, DAEMON, "the cgroup lets the workers work")                                     \
 	X(cpu_load, check_cpu_load, DAEMON, "no worker is at its limit")                                              \
+	X(cpu_others, check_cpu_others, DAEMON, "nobody else works on the workers' CPUs")                             \
 	X(cpu_auto, check_cpu_auto, DAEMON, "automatic placement is on")                                              \
 	X(link, check_link, DAEMON, "the wire's link is up")                                                          \
 	X(port_driver, check_port_driver, DAEMON, "the best driver for the wire, or why not")                         \
