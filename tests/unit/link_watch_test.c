@@ -4,16 +4,20 @@
  * lost is found out all the same.
  */
 #include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "port/link_watch.h"
+#include "port/netns.h"
 #include "port_net.h"
 
 #define WAIT_MS 5000
@@ -328,6 +332,44 @@ static void test_lost_messages(void **state)
 	link_watch_close(w);
 }
 
+/* Tells the watch about the device as the kernel would. */
+static int forge(void *arg)
+{
+	_Alignas(struct nlmsghdr) char buf[256];
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
+	socklen_t len = sizeof to;
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *info;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	assert_int_equal(getsockname(link_watch_fd(arg), (struct sockaddr *)&to, &len), 0);
+	h->nlmsg_type = RTM_NEWLINK;
+	info = mnl_nlmsg_put_extra_header(h, sizeof *info);
+	info->ifi_index = 4711;
+	mnl_attr_put_strz(h, IFLA_IFNAME, "tap0");
+	mnl_attr_put(h, IFLA_ADDRESS, 6, "\2\0\0\0\0\7");
+	mnl_attr_put_u32(h, IFLA_MTU, 777);
+	mnl_attr_put_u32(h, IFLA_PROMISCUITY, 1);
+	assert_int_equal(sendto(fd, h, h->nlmsg_len, 0, (struct sockaddr *)&to, sizeof to), h->nlmsg_len);
+	close(fd);
+	return 0;
+}
+
+static void test_forged(void **state)
+{
+	struct link_watch *w;
+	struct told t;
+
+	(void)state;
+	make_tap("02:00:00:00:00:01");
+	w = watch("tap0", &t);
+	assert_int_equal(port_in_netns(net.near_path, forge, w, NULL), 0);
+	expect_quiet(w, &t);
+	assert_int_not_equal(link_watch_state(w)->mtu, 777);
+	link_watch_close(w);
+	delete ("tap0");
+}
+
 static void refused(const char *name, const char *netns, int rc, const char *word)
 {
 	struct link_watch *w = NULL;
@@ -382,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_gone_and_back),
 		cmocka_unit_test(test_others_are_not_ours),
 		cmocka_unit_test(test_lost_messages),
+		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_refused),
 	};
 

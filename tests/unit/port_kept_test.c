@@ -3,14 +3,18 @@
  * Ports that are left and gone on with: what waits is received, what was in hand is the kernel's again, a TAP device and an
  * XDP program stay; what does not fit any more is given up. The keeper is played by an array.
  */
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "port/netns.h"
 #include "port_net.h"
 
 #define TEST_TYPE 0x88b5
@@ -190,9 +194,9 @@ static void test_packet_that_does_not_fit(void **state)
 	send_numbers(3, 1);
 	expect_numbers(3, 1, false);
 	leave();
-	/* another device of the name */
+	/* another device of the name, with slots of the same size */
 	far_close(&far);
-	port_net_veth(&net, 1500);
+	port_net_veth(&net, 9000);
 	far_open(&far, net.far_path, "far0");
 	begin("packet");
 	send_numbers(4, 1);
@@ -229,6 +233,43 @@ static void test_tap_stays(void **state)
 	assert_int_equal(nkept, 0);
 	assert_false(shell_ok("ip -n %s link show tap0 2>/dev/null", net.near));
 	assert_int_equal(open_fds(), fds);
+}
+
+/* A TAP device with this name, made where it is called. */
+static int other_tap(void *arg)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	(void)snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", (const char *)arg);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+	return fd;
+}
+
+/* What is kept under the device's name is another one, by its name or by where it is. */
+static void test_tap_that_is_another(void **state)
+{
+	char names[2][IFNAMSIZ] = { "tap1", "tap0" };
+	const char *const where[] = { net.near_path, net.far_path };
+
+	(void)state;
+	for (uint16_t i = 0; i < 2; i++) {
+		int fd = port_in_netns(where[i], other_tap, names[i], NULL);
+
+		assert_true(fd >= 0);
+		begin("tap");
+		leave();
+		assert_true(dup2(fd, kept_fd("tap")) >= 0);
+		begin("tap");
+		assert_int_equal(nkept, 1);
+		far_open(&far, net.near_path, "tap0");
+		send_numbers(10, 3);
+		expect_numbers(10, 3, false);
+		far_close(&far);
+		port_close(current);
+		current = NULL;
+		close(fd);
+	}
 }
 
 /* Whoever waits for a device that is deleted is not woken for ever, although the keeper has the file still. */
@@ -330,7 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_packet_goes_on), CASE(test_packet_place), CASE(test_packet_that_does_not_fit),
-		CASE(test_tap_stays),	   CASE(test_tap_gone),	    CASE(test_xdp_program_stays),
+		CASE(test_tap_stays), CASE(test_tap_that_is_another), CASE(test_tap_gone),	    CASE(test_xdp_program_stays),
 		CASE(test_xdp_napi_thread_is_ours),
 	};
 

@@ -395,6 +395,13 @@ static void lines_in_pieces(void **state)
 	assert_string_equal(take(f, f->fd), COUNTED(1));
 	put(f->fd, COUNT "\n  \r\n" COUNT COUNT);
 	assert_string_equal(take(f, f->fd), COUNTED(2) COUNTED(3) COUNTED(4));
+	/* others have their turn after so many */
+	for (unsigned i = 0; i < 40; i++)
+		put(f->fd, COUNT);
+	assert_int_equal(loop_turn(f->loop, 0), 0);
+	assert_int_equal(calls, 4 + 16);
+	assert_int_equal(loop_turn(f->loop, 0), 0);
+	assert_int_equal(calls, 4 + 32);
 }
 
 #define CALL(name) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" name "\"}\n"

@@ -6,6 +6,7 @@
 #include "vhost_stub.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,6 +63,52 @@ static bool signalled(int fd)
 static void send_fd(uint32_t request, uint64_t v, int fd)
 {
 	front_send(&f, request, 0, &v, sizeof v, &fd, fd >= 0 ? 1 : 0);
+}
+
+/* A size that only a packed ring may have, and then a driver that wants another kind: the ring waits. */
+static void size_of_another_kind(void **state)
+{
+	struct vhost_endpoint_config cfg;
+
+	(void)state;
+	vhost_endpoint_close(f.ep);
+	front_config(&f, &cfg, 1);
+	cfg.features = VHOST_FEATURES_SUPPORTED;
+	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, NULL), 0);
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES | VHOST_FEATURE(RING_PACKED));
+	front_memory(&f);
+	front_ring(&f, 0);
+	front_ring(&f, 1);
+	front_send_state(&f, SET_VRING_NUM, 0, 100);
+	front_send_u64(&f, SET_FEATURES, STUB_FEATURES);
+	front_enable(&f, 0, 1);
+	front_enable(&f, 1, 1);
+	assert_true(status().connected);
+	assert_false(f.nic.q[0].started);
+	assert_string_equal(status().queue[0].reason, "the ring size is not a power of two");
+	front_send_u64(&f, SET_FEATURES, STUB_FEATURES | VHOST_FEATURE(RING_PACKED));
+	assert_true(f.nic.q[0].started);
+}
+
+/* Its descriptors are not inherited, and do not make a worker wait. */
+static void descriptors_are_ours(void **state)
+{
+	int fd[2];
+
+	(void)state;
+	front_run(&f);
+	fd[0] = f.nic.q[0].cfg.rx.kick_fd;
+	fd[1] = f.nic.q[0].cfg.tx.call_fd;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(fcntl(fd[i], F_GETFD), FD_CLOEXEC);
+		assert_true(fcntl(fd[i], F_GETFL) & O_NONBLOCK);
+	}
+	/* as the front-end has it, it waits */
+	fd[0] = eventfd(0, EFD_CLOEXEC);
+	send_fd(SET_VRING_CALL, 1, fd[0]);
+	assert_true(fcntl(f.nic.q[0].cfg.tx.call_fd, F_GETFL) & O_NONBLOCK);
+	close(fd[0]);
 }
 
 /* ---- the handshake ---- */
@@ -328,6 +375,8 @@ static void inflight_region(void **state)
 	f.nic.q[0].cfg.tx.inflight->batch[77] = 4711;
 	/* while rings run it stays */
 	assert_int_equal(front_ack(&f, SET_INFLIGHT_FD, &i, sizeof i, &fd, 1), 1);
+	/* nor can its holder make it shorter under us */
+	assert_int_equal(ftruncate(fd, 0), -1);
 	front_disconnect(&f);
 	front_connect(&f);
 	front_features(&f, STUB_FEATURES);
@@ -831,7 +880,7 @@ int main(void)
 		T(base_in_order),
 		T(base_never_started),
 		T(base_after_crash), T(inflight_region), T(inflight_regions_that_are_wrong),
-		T(packed_base),
+		T(packed_base), T(size_of_another_kind), T(descriptors_are_ours),
 		T(ring_sizes),
 		T(largest_ring),
 		T(disable_and_enable),

@@ -13,13 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "vhost/socket.h"
 
 static struct front f;
 
@@ -38,6 +42,21 @@ static int teardown(void **state)
 	stub_loop_close();
 	return 0;
 }
+
+/* The stub's loop, which remembers the last watch: what it calls when its descriptor is ready. */
+static struct {
+	vhost_fd_cb *cb;
+	void *arg;
+} last_watch;
+
+static int add_watch(void *ctx, int fd, uint32_t events, vhost_fd_cb *cb, void *arg)
+{
+	last_watch.cb = cb;
+	last_watch.arg = arg;
+	return stub_loop.add_fd(ctx, fd, events, cb, arg);
+}
+
+static struct vhost_loop one_watch;
 
 static struct vhost_status status(void)
 {
@@ -107,11 +126,11 @@ static void half_a_message(void **state)
 	front_close(&other);
 }
 
-/* A header that promises a payload, and a descriptor with it; not looked at yet. */
-static void queue_half(int fd)
+/* A part of a header that promises a payload, and a descriptor with it; not looked at yet. */
+static void queue_part(int fd, size_t from, size_t len)
 {
 	struct vhost_msg_header h = { SET_MEM_TABLE, VHOST_MSG_VERSION, 400 };
-	struct iovec iov = { &h, sizeof h };
+	struct iovec iov = { (char *)&h + from, len };
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
@@ -125,7 +144,17 @@ static void queue_half(int fd)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	assert_int_equal(sendmsg(f.sock, &mh, 0), sizeof h);
+	assert_int_equal(sendmsg(f.sock, &mh, 0), len);
+}
+
+static void queue_half(int fd)
+{
+	queue_part(fd, 0, sizeof(struct vhost_msg_header));
+}
+
+static void queue_byte(int fd, size_t at)
+{
+	queue_part(fd, at, 1);
 }
 
 static void send_half(int fd)
@@ -217,6 +246,54 @@ static void files_of_others(void **state)
 	close(fd);
 }
 
+/* Descriptors of a message that comes in pieces: as many as there may be, and then more, which are closed at once. */
+static void surplus_of_a_message(void **state)
+{
+	unsigned fds;
+
+	(void)state;
+	front_connect(&f);
+	fds = stub_open_fds();
+	for (unsigned i = 0; i < 8; i++) {
+		queue_byte(f.memfd, i);
+		stub_loop_turn();
+		assert_true(status().connected);
+	}
+	assert_int_equal(stub_open_fds(), fds + 8);
+	queue_byte(f.memfd, 8);
+	stub_loop_turn();
+	assert_true(front_is_closed(&f));
+	assert_non_null(strstr(status().last_error, "more than 8 descriptors"));
+	assert_int_equal(stub_open_fds(), fds - 1);
+	front_disconnect(&f);
+}
+
+/* A front-end that always has more to say: others have their turn after so many messages. */
+static void others_have_their_turn(void **state)
+{
+	static struct {
+		struct vhost_msg_header h;
+		uint64_t v;
+	} __attribute__((packed)) m[300];
+	struct vhost_endpoint_config cfg;
+
+	(void)state;
+	vhost_endpoint_close(f.ep);
+	front_config(&f, &cfg, 1);
+	one_watch = stub_loop;
+	one_watch.add_fd = add_watch;
+	cfg.loop = &one_watch;
+	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, NULL), 0);
+	front_connect(&f);
+	for (unsigned i = 0; i < 300; i++)
+		m[i].h = (struct vhost_msg_header){ SET_STATUS, VHOST_MSG_VERSION, 8 };
+	assert_int_equal(send(f.sock, m, sizeof m, 0), sizeof m);
+	for (unsigned i = 1; i <= 4; i++) {
+		last_watch.cb(last_watch.arg, EPOLLIN);
+		assert_int_equal(status().messages, 64 * i);
+	}
+}
+
 /* Several messages in one send are several messages, each with its own descriptors. */
 static void messages_in_a_row(void **state)
 {
@@ -300,6 +377,23 @@ static void second_front_end(void **state)
 	assert_false(f.nic.q[0].started);
 }
 
+/* Listening when none is left. */
+static int without_descriptors(struct vmq_err *err)
+{
+	struct rlimit was, few;
+	int top = dup(STDERR_FILENO), rc; /* none is free below it */
+	dev_t dev;
+	ino_t ino;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	few = (struct rlimit){ (rlim_t)top + 1, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	rc = vhost_socket_listen(f.path, 0600, (uid_t)-1, (gid_t)-1, &dev, &ino, err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	close(top);
+	return rc;
+}
+
 static void socket_file(void **state)
 {
 	struct vhost_endpoint_config cfg;
@@ -316,6 +410,17 @@ static void socket_file(void **state)
 	assert_non_null(strstr(err.text, f.path));
 	vhost_endpoint_close(f.ep);
 	assert_int_equal(lstat(f.path, &st), -1);
+	/* Somebody listens there who lets nobody in at the moment: in use. */
+	fd = listen_at(f.path);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_true(vhost_socket_connect(f.path) >= 0);
+	assert_int_equal(vhost_socket_connect(f.path), -EAGAIN);
+	assert_int_equal(vhost_endpoint_open(&cfg, &ep, &err), -EADDRINUSE);
+	close(fd);
+	assert_int_equal(unlink(f.path), 0);
+	/* No descriptor for a socket: the sentence names the path. */
+	assert_int_equal(without_descriptors(&err), -EMFILE);
+	assert_non_null(strstr(err.text, f.path));
 	/* Left over by a process that died: replaced. */
 	close(listen_at(f.path));
 	cfg.mode = 0660;
@@ -500,7 +605,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(message_in_two_halves), T(half_a_message),       T(descriptors_of_half_a_message),
 		T(messages_in_a_row),     T(unread_answers),       T(second_front_end),
-		T(a_socket_that_lingers), T(files_of_others), T(socket_file), T(bad_configuration),    T(client_reconnects),
+		T(a_socket_that_lingers), T(files_of_others), T(surplus_of_a_message), T(others_have_their_turn), T(socket_file), T(bad_configuration),    T(client_reconnects),
 		T(close_while_running),   T(faults_are_bounded),   T(ten_thousand_connections),
 	};
 
