@@ -478,10 +478,12 @@ static void free_endpoint(struct vhost_endpoint *ep, bool leave)
 /* The socket that an earlier process listened at, or a new one. */
 static int listen_on(struct vhost_endpoint *ep, const struct vhost_endpoint_config *cfg, int kept, struct vmq_err *err)
 {
+	const mode_t mode = cfg->mode ? cfg->mode : 0600;
 	struct stat st;
 	int rc;
 
 	if (kept >= 0 && lstat(ep->path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		vhost_socket_own(ep->path, &st, mode, cfg->uid, cfg->gid);
 		ep->listen_fd = kept;
 		ep->sock_dev = st.st_dev;
 		ep->sock_ino = st.st_ino;
@@ -491,7 +493,7 @@ static int listen_on(struct vhost_endpoint *ep, const struct vhost_endpoint_conf
 		close(kept);
 		vhost_session_relisten(ep, -1);
 	}
-	rc = vhost_socket_listen(ep->path, cfg->mode ? cfg->mode : 0600, cfg->uid, cfg->gid, &ep->sock_dev, &ep->sock_ino, err);
+	rc = vhost_socket_listen(ep->path, mode, cfg->uid, cfg->gid, &ep->sock_dev, &ep->sock_ino, err);
 	if (rc < 0)
 		return rc;
 	ep->listen_fd = rc;

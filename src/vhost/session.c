@@ -298,6 +298,7 @@ void vhost_session_save(struct vhost_endpoint *ep)
 		else
 			give_up_kind(ep, "conn");
 	}
+	s->npairs = ep->npairs;
 	s->connected = ep->connected;
 	s->has_features = ep->has_features;
 	s->features = ep->features;
@@ -527,7 +528,6 @@ int vhost_session_resume(struct vhost_endpoint *ep)
 	vhost_forget_session(ep);
 	for (unsigned i = 0; i < 2 * NIC_MAX_QUEUE_PAIRS; i++)
 		memset(ep->vring[i].fresh, 0, sizeof ep->vring[i].fresh);
-	s->npairs = ep->npairs;
 	vhost_session_save(ep);
 	return -1;
 }

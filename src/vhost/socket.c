@@ -2,12 +2,15 @@
 #include "vhost/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 static void address(struct sockaddr_un *a, const char *path)
 {
@@ -87,6 +90,15 @@ int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev
 	*dev = st.st_dev;
 	*ino = st.st_ino;
 	return fd;
+}
+
+void vhost_socket_own(const char *path, const struct stat *st, mode_t mode, uid_t uid, gid_t gid)
+{
+	bool other_owner = (uid != (uid_t)-1 && uid != st->st_uid) || (gid != (gid_t)-1 && gid != st->st_gid);
+
+	if ((other_owner && lchown(path, uid, gid)) ||
+	    ((st->st_mode & 07777) != mode && fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW)))
+		log_error("socket %s: owner, group and mode stay what they were before: %s", path, strerror(errno));
 }
 
 void vhost_socket_unlink(const char *path, dev_t dev, ino_t ino)

@@ -7,6 +7,7 @@
 #define VMQ_VHOST_SOCKET_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -20,6 +21,8 @@
  */
 int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev_t *dev, ino_t *ino,
 			struct vmq_err *err);
+/* Owner, group and mode of the socket file that is there already, `st` as it was seen; logged when it cannot be. */
+void vhost_socket_own(const char *path, const struct stat *st, mode_t mode, uid_t uid, gid_t gid);
 /* Unlinks `path` if it still is that file. */
 void vhost_socket_unlink(const char *path, dev_t dev, ino_t ino);
 /* Connects, non-blocking: the connected descriptor, or -errno (-EAGAIN: the other side's queue is full). */

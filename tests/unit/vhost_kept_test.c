@@ -88,6 +88,7 @@ static struct kept *of_kind(const char *kind)
 }
 
 static uint64_t features; /* that are offered; 0: the usual ones */
+static mode_t mode;	  /* of the socket; 0: 0600 */
 
 static void begin(unsigned pairs)
 {
@@ -96,6 +97,7 @@ static void begin(unsigned pairs)
 	front_config(&f, &cfg, pairs);
 	cfg.keep = &keeper;
 	cfg.features = features;
+	cfg.mode = mode;
 	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, NULL), 0);
 }
 
@@ -118,6 +120,7 @@ static int setup(void **state)
 {
 	(void)state;
 	features = 0;
+	mode = 0;
 	stub_loop_open();
 	front_open(&f, 1);
 	vhost_endpoint_close(f.ep);
@@ -166,6 +169,38 @@ static void goes_on(void **state)
 	leave();
 	go_on(1); /* and again */
 	check_goes_on();
+}
+
+/* The socket that is listened at is the same; who may connect is said anew. */
+static void the_sockets_mode(void **state)
+{
+	static const mode_t modes[] = { 0666, 0660, 0600, 0620 };
+	struct stat st;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		leave();
+		mode = modes[i];
+		go_on(1);
+		assert_int_equal(lstat(f.path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, mode);
+		front_run(&f);
+		assert_true(connected());
+		front_disconnect(&f);
+	}
+}
+
+/* It got another queue pair while it was there. */
+static void more_queue_pairs(void **state)
+{
+	(void)state;
+	front_run(&f);
+	assert_int_equal(vhost_endpoint_set_queue_pairs(f.ep, 2, NULL), 0);
+	leave();
+	go_on(2);
+	assert_true(connected());
+	assert_true(f.nic.q[0].started);
+	assert_int_equal(front_get_u64(&f, GET_QUEUE_NUM), 2);
 }
 
 /* ---- what does not fit ---- */
@@ -353,6 +388,8 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(goes_on),
+		T(the_sockets_mode),
+		T(more_queue_pairs),
 		T(cannot_be_gone_on_with),
 		T(in_the_middle_of_a_message),
 		T(foreign_session_file),
