@@ -231,12 +231,6 @@ static void change(uint64_t was, uint64_t now)
 	(void)munmap(file, size);
 }
 
-static void replace(const char *kind, int fd)
-{
-	assert_true(dup2(fd, of_kind(kind)->fd) >= 0);
-	close(fd);
-}
-
 static void other_queue_pairs(void)
 {
 	begin(2);
@@ -349,38 +343,54 @@ static void in_the_middle_of_a_message(void **state)
 }
 
 /* A session's file that is none of ours: begun anew. */
-static void foreign_session_file(void **state)
+static void check_begun_anew(void)
+{
+	go_on(1);
+	assert_false(connected());
+	assert_false(f.nic.q[0].started);
+}
+
+static void session_of_another_kind(void **state)
 {
 	size_t size;
 	uint8_t *file;
-	int fd;
 
 	(void)state;
 	front_run(&f);
 	leave();
 	file = map_session(&size);
-	file[0] ^= 1; /* another kind */
+	file[0] ^= 1;
 	(void)munmap(file, size);
-	go_on(1);
-	assert_false(connected());
-	front_disconnect(&f);
-	front_run(&f);
-	leave();
-	fd = memfd_create("short", MFD_CLOEXEC);
-	assert_int_equal(ftruncate(fd, 64), 0);
-	replace("session", fd);
-	go_on(1);
-	assert_false(connected());
-	front_disconnect(&f);
+	check_begun_anew();
+}
+
+static void session_of_another_path(void **state)
+{
+	size_t size, at = 0;
+	uint8_t *file;
+
+	(void)state;
 	front_run(&f);
 	leave();
 	file = map_session(&size);
-	for (size_t at = 0; at < 256; at++) /* of another path */
-		if (memcmp(file + at, f.path, strlen(f.path)) == 0)
-			file[at] ^= 1;
+	while (memcmp(file + at, f.path, strlen(f.path)))
+		at++;
+	file[at + 1] ^= 1;
 	(void)munmap(file, size);
-	go_on(1);
-	assert_false(connected());
+	check_begun_anew();
+}
+
+static void session_that_is_short(void **state)
+{
+	int fd = memfd_create("short", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 64), 0);
+	front_run(&f);
+	leave();
+	assert_true(dup2(fd, of_kind("session")->fd) >= 0);
+	close(fd);
+	check_begun_anew();
 }
 
 int main(void)
@@ -392,7 +402,9 @@ int main(void)
 		T(more_queue_pairs),
 		T(cannot_be_gone_on_with),
 		T(in_the_middle_of_a_message),
-		T(foreign_session_file),
+		T(session_of_another_kind),
+		T(session_of_another_path),
+		T(session_that_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
