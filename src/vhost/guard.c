@@ -143,7 +143,7 @@ int vhost_guard_start(const struct vhost_loop *loop, struct vmq_err *err)
 		return vmq_err(err, rc, "the eventfd for lost guest memory cannot be watched: %s", strerror(-rc));
 	}
 	guard_loop = loop;
-	vhost_maps_limit(max_map_count() / 2);
+	vhost_maps_limit(max_map_count() / 2, VHOST_BYTES_MOST);
 	sigemptyset(&sa.sa_mask);
 	(void)sigaction(SIGBUS, &sa, &former);
 	return 0;

@@ -186,10 +186,13 @@ static int map_region(struct vhost_endpoint *ep, const struct vhost_msg_region *
 		      const struct vhost_region *others, uint32_t n, struct vhost_region *r, struct vmq_err *err)
 {
 	int rc = vhost_region_check(mr, others, n, err);
+	struct vhost_has has = { n, 0 };
 
+	for (uint32_t i = 0; i < n; i++)
+		has.bytes += others[i].size;
 	if (rc == 0) {
 		*r = (struct vhost_region){ mr->gpa, mr->size, mr->uva, NULL };
-		r->map = vhost_map_new(fd, mr->offset, mr->size, n, vhost_memory_lost, ep, err);
+		r->map = vhost_map_new(fd, mr->offset, mr->size, has, vhost_memory_lost, ep, err);
 		if (!r->map)
 			rc = -EINVAL;
 	}
@@ -306,7 +309,7 @@ static int set_log_base(struct vhost_endpoint *ep, struct vhost_msg *m, struct v
 				       "log: its %#" PRIx64 " bytes end before the page of guest address %#" PRIx64,
 				       l->size, last);
 	}
-	log = vhost_map_new(m->fds[0], l->offset, l->size, 0, vhost_memory_lost, ep, err);
+	log = vhost_map_new(m->fds[0], l->offset, l->size, vhost_mem_has(ep->mem), vhost_memory_lost, ep, err);
 	if (!log) {
 		vmq_err_prefix(err, "log: ");
 		return -EINVAL;
@@ -371,7 +374,7 @@ static int set_inflight_fd(struct vhost_endpoint *ep, struct vhost_msg *m, struc
 	if (i->mmap_size < (uint64_t)i->num_queues * VQ_INFLIGHT_STRIDE || i->mmap_size > MAX_INFLIGHT_BYTES || i->mmap_offset % 8)
 		return vmq_err(err, -EINVAL, "in-flight region: %#" PRIx64 " bytes from %#" PRIx64 ", %#x for each of %u rings are right",
 			       i->mmap_size, i->mmap_offset, VQ_INFLIGHT_STRIDE, i->num_queues);
-	map = vhost_map_new(m->fds[0], i->mmap_offset, i->mmap_size, ep->mem ? ep->mem->n : 0, vhost_memory_lost, ep, err);
+	map = vhost_map_new(m->fds[0], i->mmap_offset, i->mmap_size, vhost_mem_has(ep->mem), vhost_memory_lost, ep, err);
 	if (!map) {
 		vmq_err_prefix(err, "in-flight region: ");
 		return -EINVAL;

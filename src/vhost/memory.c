@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static unsigned maps_now, maps_most = 32765; /* half of the kernel's usual limit */
+static uint64_t bytes_now, bytes_most = VHOST_BYTES_MOST;
 
 static bool keep_fds;
 
@@ -21,21 +22,37 @@ void vhost_maps_keep_fds(void)
 	keep_fds = true;
 }
 
-void vhost_maps_limit(unsigned most)
+void vhost_maps_limit(unsigned most, uint64_t bytes)
 {
 	maps_most = most;
+	bytes_most = bytes;
 }
 
-static int may_map(unsigned have, struct vmq_err *err)
+/* So many bytes more? */
+static int may_map_bytes(uint64_t has, uint64_t len, struct vmq_err *err)
 {
-	unsigned most = have < VHOST_MAPS_SURE ? maps_most : maps_most / 2;
+	bool sure = len <= bytes_most / VHOST_BYTES_SURE && has <= bytes_most / VHOST_BYTES_SURE - len;
+	uint64_t most = sure ? bytes_most : bytes_most / 2;
+
+	if (len <= most && bytes_now <= most - len)
+		return 0;
+	return vmq_err(err, -ENOSPC,
+		       "this VM has %#" PRIx64 " bytes mapped, all together %#" PRIx64 ", and %#" PRIx64 " more are too many; above %#" PRIx64
+		       " only a VM's first %#" PRIx64 " are possible",
+		       has, bytes_now, len, bytes_most / 2, bytes_most / VHOST_BYTES_SURE);
+}
+
+/* One more, of so many bytes? */
+static int may_map(struct vhost_has has, uint64_t len, struct vmq_err *err)
+{
+	unsigned most = has.maps < VHOST_MAPS_SURE ? maps_most : maps_most / 2;
 
 	if (maps_now < most)
-		return 0;
-	if (have < VHOST_MAPS_SURE)
+		return may_map_bytes(has.bytes, len, err);
+	if (has.maps < VHOST_MAPS_SURE)
 		return vmq_err(err, -ENOSPC, "all VMs together have %u mappings, all that are possible here", maps_now);
 	return vmq_err(err, -ENOSPC, "this VM has %u mappings, all together %u; above %u only a VM's first %u are possible",
-		       have, maps_now, most, VHOST_MAPS_SURE);
+		       has.maps, maps_now, most, VHOST_MAPS_SURE);
 }
 
 /* What offset and length of a mapping must be multiples of: a file of huge pages maps in those. 0: errno says why not.
@@ -76,14 +93,14 @@ static int map_extent(int fd, uint64_t offset, uint64_t size, struct stat *st, u
 	return 0;
 }
 
-struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, unsigned have, void (*lost)(void *arg),
+struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, struct vhost_has has, void (*lost)(void *arg),
 				void *arg, struct vmq_err *err)
 {
 	struct vhost_map *m;
 	struct stat st;
 	uint64_t start = 0, len = 0;
 
-	if (map_extent(fd, offset, size, &st, &start, &len, err) || may_map(have, err))
+	if (map_extent(fd, offset, size, &st, &start, &len, err) || may_map(has, len, err))
 		return NULL;
 	m = malloc(sizeof *m);
 	if (!m) {
@@ -113,6 +130,7 @@ struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, unsigned
 	}
 	m->fd = keep_fds ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	maps_now++;
+	bytes_now += m->len;
 	return m;
 }
 
@@ -130,8 +148,9 @@ void vhost_map_put(struct vhost_map *m)
 	(void)munmap(m->addr, m->len);
 	if (m->fd >= 0)
 		close(m->fd);
-	free(m);
 	maps_now--;
+	bytes_now -= m->len;
+	free(m);
 }
 
 static bool ranges_meet(uint64_t a, uint64_t alen, uint64_t b, uint64_t blen)
@@ -222,6 +241,11 @@ struct vhost_mem *vhost_mem_new(const struct vhost_region *r, uint32_t n, struct
 no_memory:
 	(void)vmq_err(err, -ENOMEM, "no memory here for %u slots", n);
 	return NULL;
+}
+
+struct vhost_has vhost_mem_has(const struct vhost_mem *m)
+{
+	return m ? (struct vhost_has){ m->n, m->bytes } : (struct vhost_has){ 0, 0 };
 }
 
 struct vhost_mem *vhost_mem_get(struct vhost_mem *m)

@@ -18,17 +18,26 @@
 #include "vring/guest_mem.h"
 
 /*
- * The kernel lets a process have so many mappings (vm.max_map_count), and all VMs share them: so many are for VMs
- * altogether, set once before the first is made. A connection that has more than VHOST_MAPS_SURE leaves half of them
- * to the others, so that no few VMs with hundreds of memory slots keep the rest out.
+ * The kernel lets a process have so many mappings (vm.max_map_count) and so many addresses (2^47), and all VMs share them:
+ * so many and so many bytes are for VMs altogether, set once before the first is mapped. A connection that has more than
+ * VHOST_MAPS_SURE, or more than a VHOST_BYTES_SURE of the bytes, leaves half of them to the others, so that no few VMs with
+ * hundreds of memory slots, or with files of terabytes, keep the rest out.
  */
-void vhost_maps_limit(unsigned most);
+void vhost_maps_limit(unsigned most, uint64_t bytes);
 #define VHOST_MAPS_SURE 16u
+#define VHOST_BYTES_MOST (UINT64_C(1) << 46)
+#define VHOST_BYTES_SURE 1024u
+
+/* What a connection has mapped already. */
+struct vhost_has {
+	unsigned maps;
+	uint64_t bytes;
+};
 
 /* From now on mappings keep a copy of their descriptor, so that it can be passed on (session.h). */
 void vhost_maps_keep_fds(void);
 
-/* The most one front-end may have mapped: addresses here are finite (2^47) and belong to all VMs. */
+/* The most one front-end may have mapped. */
 #define VHOST_MEM_MAX_BYTES (UINT64_C(1) << 42)
 
 struct vhost_map {
@@ -45,11 +54,11 @@ struct vhost_map {
 
 /*
  * Maps `size` bytes of the file from `offset`, shared and writable. The file must be a regular one and hold them all.
- * The fd stays the caller's and is not needed afterwards. `have`: how many mappings its connection has already.
+ * The fd stays the caller's and is not needed afterwards. `has`: what its connection has already.
  * `lost(arg)` is called on the control thread when the file was truncated under the mapping. One reference. NULL: the
  * sentence is in err.
  */
-struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, unsigned have, void (*lost)(void *arg),
+struct vhost_map *vhost_map_new(int fd, uint64_t offset, uint64_t size, struct vhost_has has, void (*lost)(void *arg),
 				void *arg, struct vmq_err *err);
 struct vhost_map *vhost_map_get(struct vhost_map *m);
 void vhost_map_put(struct vhost_map *m); /* NULL is allowed */
@@ -79,6 +88,8 @@ bool vhost_region_meets(const struct vhost_region *have, const struct vhost_msg_
 
 /* A table of checked regions; takes references of its own on their mappings. One reference. NULL: sentence in err. */
 struct vhost_mem *vhost_mem_new(const struct vhost_region *r, uint32_t n, struct vmq_err *err);
+/* What it takes; NULL: nothing. */
+struct vhost_has vhost_mem_has(const struct vhost_mem *m);
 struct vhost_mem *vhost_mem_get(struct vhost_mem *m);
 void vhost_mem_put(struct vhost_mem *m); /* NULL is allowed */
 /* Some of it was truncated: it is not the VM's memory any more. */

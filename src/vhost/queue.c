@@ -224,7 +224,7 @@ struct vhost_map *vhost_inflight_new(struct vhost_endpoint *ep, uint16_t queues,
 	if (*fd < 0 || ftruncate(*fd, (off_t)size) || fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
 		(void)vmq_err(err, -errno, "no memory for the in-flight region: %s", strerror(errno));
 	else
-		map = vhost_map_new(*fd, 0, size, ep->mem ? ep->mem->n : 0, vhost_memory_lost, ep, err);
+		map = vhost_map_new(*fd, 0, size, vhost_mem_has(ep->mem), vhost_memory_lost, ep, err);
 	if (!map && *fd >= 0)
 		close(*fd);
 	return map;

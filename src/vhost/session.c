@@ -368,13 +368,13 @@ bool vhost_session_open(struct vhost_endpoint *ep, int *listen_fd)
 }
 
 /* Maps a part of a kept file; NULL: the sentence is in err. */
-static struct vhost_map *map_kept(struct vhost_endpoint *ep, const struct mapped *m, unsigned have, struct vmq_err *err)
+static struct vhost_map *map_kept(struct vhost_endpoint *ep, const struct mapped *m, struct vhost_has has, struct vmq_err *err)
 {
 	for (unsigned i = 0; i < ep->nkept_files; i++) {
 		const struct vhost_kept_file *f = &ep->kept_files[i];
 
 		if (f->dev == m->file.dev && f->ino == m->file.ino)
-			return vhost_map_new(f->fd, m->offset, m->size, have, vhost_memory_lost, ep, err);
+			return vhost_map_new(f->fd, m->offset, m->size, has, vhost_memory_lost, ep, err);
 	}
 	(void)vmq_err(err, -ENOENT, "a file of its memory was not kept");
 	return NULL;
@@ -383,6 +383,7 @@ static struct vhost_map *map_kept(struct vhost_endpoint *ep, const struct mapped
 static int resume_memory(struct vhost_endpoint *ep, const struct vhost_session *s, struct vmq_err *err)
 {
 	struct vhost_region r[GUEST_MEM_MAX_SLOTS] = { 0 };
+	struct vhost_has has = { 0, 0 };
 	uint32_t n = 0;
 	int rc = 0;
 
@@ -397,11 +398,12 @@ static int resume_memory(struct vhost_endpoint *ep, const struct vhost_session *
 		rc = vhost_region_check(&mr, r, n, err);
 		if (rc)
 			break;
-		r[n] = (struct vhost_region){ mr.gpa, mr.size, mr.uva, map_kept(ep, &s->region[n].map, n, err) };
+		r[n] = (struct vhost_region){ mr.gpa, mr.size, mr.uva, map_kept(ep, &s->region[n].map, has, err) };
 		if (!r[n].map) {
 			rc = -ENOENT;
 			break;
 		}
+		has = (struct vhost_has){ n + 1, has.bytes + mr.size };
 	}
 	if (rc == 0) {
 		ep->mem = vhost_mem_new(r, n, err);
@@ -456,10 +458,10 @@ static int resume(struct vhost_endpoint *ep, const struct vhost_session *s, stru
 	ep->mtu = s->mtu;
 	if (resume_memory(ep, s, err))
 		return -ENOENT;
-	if (s->has_log && !(ep->log = map_kept(ep, &s->log, 0, err)))
+	if (s->has_log && !(ep->log = map_kept(ep, &s->log, vhost_mem_has(ep->mem), err)))
 		return -ENOENT;
 	ep->log_size = s->has_log ? s->log.size : 0;
-	if (s->has_inflight && vhost_inflight_use(ep, map_kept(ep, &s->inflight, 0, err), s->inflight.size, s->inflight_queues))
+	if (s->has_inflight && vhost_inflight_use(ep, map_kept(ep, &s->inflight, vhost_mem_has(ep->mem), err), s->inflight.size, s->inflight_queues))
 		return -ENOENT;
 	return resume_rings(ep, s, err);
 }

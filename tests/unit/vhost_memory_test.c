@@ -78,9 +78,14 @@ static struct vhost_msg_slot nth_slot(unsigned i)
 	return (struct vhost_msg_slot){ .region = { STUB_GPA + at, 4096, STUB_UVA + at, (uint64_t)i * 4096 } };
 }
 
+static uint64_t add_to(struct front *x, const struct vhost_msg_slot *s, int fd)
+{
+	return front_ack(x, ADD_MEM_REG, s, sizeof *s, &fd, 1);
+}
+
 static uint64_t add(const struct vhost_msg_slot *s, int fd)
 {
-	return front_ack(&f, ADD_MEM_REG, s, sizeof *s, &fd, 1);
+	return add_to(&f, s, fd);
 }
 
 static uint64_t rem(const struct vhost_msg_slot *s)
@@ -465,7 +470,7 @@ static void mappings_have_a_bound(void **state)
 	assert_int_equal(ftruncate(fd, 509 * 4096), 0);
 	front_open(&g, 1);
 	front_open(&h, 1);
-	vhost_maps_limit(60);
+	vhost_maps_limit(60, VHOST_BYTES_MOST);
 	front_connect(&f);
 	front_features(&f, STUB_FEATURES);
 	assert_int_equal(add_all(&f, fd), 30);
@@ -482,7 +487,44 @@ static void mappings_have_a_bound(void **state)
 	assert_int_equal(add_all(&h, fd), 16);
 	front_close(&h);
 	front_close(&g);
-	vhost_maps_limit(32765);
+	vhost_maps_limit(32765, VHOST_BYTES_MOST);
+	close(fd);
+}
+
+/* Addresses are finite, too: few VMs with huge files leave half of them to the others. */
+static void bytes_have_a_bound(void **state)
+{
+	struct vhost_msg_slot s = { .region = { FAR_GPA, 48 << 20, FAR_UVA, 0 } };
+	int fd = memfd_create("huge", MFD_CLOEXEC);
+	struct front g;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 1 << 30), 0);
+	front_open(&g, 1);
+	vhost_maps_limit(60, 128 << 20); /* of which 128 KiB are sure */
+	front_connect(&f);
+	front_features(&f, STUB_FEATURES);
+	assert_int_equal(add_to(&f, &s, fd), 0);
+	s.region.gpa = s.region.uva = 2 * FAR_GPA;
+	s.region.size = 16 << 20;
+	assert_int_equal(add_to(&f, &s, fd), 0);
+	/* half is gone */
+	front_connect(&g);
+	front_features(&g, STUB_FEATURES);
+	assert_int_equal(add_to(&g, &s, fd), 1);
+	assert_non_null(strstr(last_error(&g), "all together 0x4000000, and 0x1000000 more are too many"));
+	s.region.size = 64 << 10;
+	assert_int_equal(add_to(&g, &s, fd), 0);
+	s.region.gpa = s.region.uva = FAR_GPA;
+	assert_int_equal(add_to(&g, &s, fd), 0);
+	s.region.gpa = s.region.uva = 3 * FAR_GPA;
+	assert_int_equal(add_to(&g, &s, fd), 1);
+	assert_non_null(strstr(last_error(&g), "only a VM's first 0x20000 are possible"));
+	assert_int_equal(add_to(&f, &s, fd), 1);
+	front_disconnect(&f); /* what it had is there for others again */
+	assert_int_equal(add_to(&g, &s, fd), 0);
+	front_close(&g);
+	vhost_maps_limit(32765, VHOST_BYTES_MOST);
 	close(fd);
 }
 
@@ -516,6 +558,7 @@ int main(void)
 		T(rings_at_odd_places),
 		T(empty_table),
 		T(mappings_have_a_bound),
+		T(bytes_have_a_bound),
 		T(memory_that_is_not_shared),
 		T_GUARD(truncated_under_a_worker),
 		T_GUARD(truncated_before_the_start),
