@@ -77,6 +77,7 @@ enum {
 	COMMON_NDIS = 8,    /* NDIS only */
 	COMMON_ANYWHERE = 16, /* answered also when nothing is enabled */
 	COMMON_WHOLE = 32, /* more is read than the structure */
+	COMMON_SAME = 64, /* the driver sees it as it came */
 };
 
 struct common_check {

@@ -233,6 +233,7 @@ static uint32_t ready_query(struct fix *f)
 #define N COMMON_NDIS
 #define A COMMON_ANYWHERE
 #define W COMMON_WHOLE
+#define C COMMON_SAME
 
 const struct common_row common_rows[] = {
 	{ "spec10_4.1_filter_hardware_capabilities",
@@ -275,7 +276,7 @@ const struct common_row common_rows[] = {
 	  ready_complete,
 	  36,
 	  { 20 } },
-	{ "spec10_4.5_free_queue", OID_RECEIVE_FILTER_FREE_QUEUE, S, D | R, start_vmq, ready_free_queue, 0, { 12 } },
+	{ "spec10_4.5_free_queue", OID_RECEIVE_FILTER_FREE_QUEUE, S, D | C | R, start_vmq, ready_free_queue, 0, { 12 } },
 	{ "spec10_4.6_enum_queues",
 	  OID_RECEIVE_FILTER_ENUM_QUEUES,
 	  Q,
@@ -304,12 +305,12 @@ const struct common_row common_rows[] = {
 	{ "spec10_4.9_clear_filter",
 	  OID_RECEIVE_FILTER_CLEAR_FILTER,
 	  S,
-	  D | R,
+	  D | C | R,
 	  start_sriov,
 	  ready_clear_filter,
 	  0,
 	  { 16 } },
-	{ "spec10_4.10_move_filter", OID_RECEIVE_FILTER_MOVE_FILTER, S, D, start_sriov, ready_move_filter, 0, { 24 } },
+	{ "spec10_4.10_move_filter", OID_RECEIVE_FILTER_MOVE_FILTER, S, D | C, start_sriov, ready_move_filter, 0, { 24 } },
 	{ "spec10_4.11_enum_filters",
 	  OID_RECEIVE_FILTER_ENUM_FILTERS,
 	  M,
@@ -345,7 +346,7 @@ const struct common_row common_rows[] = {
 	{ "spec10_5.2_create_switch",
 	  OID_NIC_SWITCH_CREATE_SWITCH,
 	  M,
-	  D | N,
+	  D | C | N,
 	  start_neutral,
 	  ready_switch,
 	  552,
@@ -369,7 +370,7 @@ const struct common_row common_rows[] = {
 	{ "spec10_5.4_delete_switch",
 	  OID_NIC_SWITCH_DELETE_SWITCH,
 	  S,
-	  D | R | N,
+	  D | C | R | N,
 	  start_sriov,
 	  ready_delete_switch,
 	  0,
@@ -400,9 +401,9 @@ const struct common_row common_rows[] = {
 	  ready_enum_vports,
 	  32 + 576,
 	  { 28 } },
-	{ "spec10_5.9_delete_vport", OID_NIC_SWITCH_DELETE_VPORT, S, D, start_sriov, ready_delete_vport, 0, { 12 } },
-	{ "spec10_5.10_allocate_vf", OID_NIC_SWITCH_ALLOCATE_VF, M, D, start_sriov, ready_allocate_vf, 1632, { 1632 } },
-	{ "spec10_5.11_free_vf", OID_NIC_SWITCH_FREE_VF, S, D | R, start_sriov, ready_free_vf, 0, { 10 } },
+	{ "spec10_5.9_delete_vport", OID_NIC_SWITCH_DELETE_VPORT, S, D | C, start_sriov, ready_delete_vport, 0, { 12 } },
+	{ "spec10_5.10_allocate_vf", OID_NIC_SWITCH_ALLOCATE_VF, M, D | C, start_sriov, ready_allocate_vf, 1632, { 1632 } },
+	{ "spec10_5.11_free_vf", OID_NIC_SWITCH_FREE_VF, S, D | C | R, start_sriov, ready_free_vf, 0, { 10 } },
 	{ "spec10_5.12_vf_parameters",
 	  OID_NIC_SWITCH_VF_PARAMETERS,
 	  M,
@@ -460,9 +461,9 @@ const struct common_row common_rows[] = {
 	  ready_config,
 	  0,
 	  { 20 } },
-	{ "spec10_6_reset_vf", OID_SRIOV_RESET_VF, S, D, start_sriov, ready_reset_vf, 0, { 6 } },
-	{ "spec10_6_set_vf_power_state", OID_SRIOV_SET_VF_POWER_STATE, S, D, start_sriov, ready_power, 0, { 13 } },
-	{ "spec10_6_vf_vendor_device_id", OID_SRIOV_VF_VENDOR_DEVICE_ID, M, D, start_sriov, ready_vendor, 10, { 10 } },
+	{ "spec10_6_reset_vf", OID_SRIOV_RESET_VF, S, D | C, start_sriov, ready_reset_vf, 0, { 6 } },
+	{ "spec10_6_set_vf_power_state", OID_SRIOV_SET_VF_POWER_STATE, S, D | C, start_sriov, ready_power, 0, { 13 } },
+	{ "spec10_6_vf_vendor_device_id", OID_SRIOV_VF_VENDOR_DEVICE_ID, M, D | C, start_sriov, ready_vendor, 10, { 10 } },
 	{ "spec10_6_probed_bars", OID_SRIOV_PROBED_BARS, Q, D | N, start_sriov, ready_query, 32, { 0 } },
 	{ "spec10_6_bar_resources", OID_SRIOV_BAR_RESOURCES, M, D | N, start_sriov, ready_bar, 32, { 12 } },
 	{ "spec10_6_pf_luid", OID_SRIOV_PF_LUID, Q, 0, start_sriov, ready_query, 12, { 0 } },
@@ -477,6 +478,7 @@ const struct common_row common_rows[] = {
 #undef N
 #undef A
 #undef W
+#undef C
 
 const size_t common_row_count = sizeof common_rows / sizeof common_rows[0];
 
@@ -608,6 +610,36 @@ static void lengths(struct fix *f, const struct common_row *r)
 	}
 	for (uint32_t i = in > r->out ? in : r->out; i < len; i++)
 		assert_int_equal(f->buf[i], 0xEE);
+}
+
+static bool seen_as_it_came(const struct common_row *r)
+{
+	return r->flags & COMMON_SAME;
+}
+
+/* The driver sees what the requester wrote, but for flags that mean nothing, in the highest revision. */
+static void seen(struct fix *f, const struct common_row *r)
+{
+	uint8_t valid[4096];
+	uint16_t size = r->size[revisions(r) - 1];
+	uint32_t in;
+	bool flags;
+
+	r->start(f);
+	in = r->ready(f);
+	memcpy(valid, f->buf, sizeof valid);
+	flags = f->buf[1] && strstr(r->row, "spec10_6_") == NULL && r->oid != OID_RECEIVE_FILTER_MOVE_FILTER;
+	if (flags)
+		memset(f->buf + 4, 0xFF, 4);
+	assert_status(f, go(f, r, issuer(f, r), in, r->out), NDIS_STATUS_SUCCESS);
+	assert_int_equal(f->m.oid, r->oid);
+	assert_int_equal(f->m.type, r->type);
+	assert_int_equal(f->m.last[0], r->size[0] ? NDIS_OBJECT_TYPE_DEFAULT : 0);
+	assert_int_equal(f->m.last[1], revisions(r));
+	assert_int_equal(f->m.last[2] | f->m.last[3] << 8, size);
+	if (flags)
+		memset(valid + 4, 0, 4);
+	assert_memory_equal(f->m.last + 4, valid + 4, size - 4u);
 }
 
 /* A lower revision is read as such, and answered as such. */
@@ -920,6 +952,7 @@ const struct common_check common_checks[] = {
 	{ "success", all, success },
 	{ "success_lengths", all, lengths },
 	{ "success_lower_revision", has_revisions, lower_revision },
+	{ "success_seen_by_the_driver", seen_as_it_came, seen },
 	{ "success_revision_above_ours", has_input, revision_above },
 	{ "invalid_length_one_byte_short", has_input, one_short },
 	{ "invalid_length_no_header", has_input, empty },

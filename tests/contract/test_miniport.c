@@ -133,7 +133,7 @@ static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 		for (ULONG i = 0; i < a->NumElements; i++)
 			((NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *)(void *)(buf + a->FirstElementOffset +
 										       i * a->ElementSize))
-			    ->CompletionStatus = m->element_status;
+			    ->CompletionStatus = m->completes_pending ? NDIS_STATUS_PENDING : m->element_status;
 		break;
 	}
 	case OID_RECEIVE_FILTER_FREE_QUEUE:
@@ -164,6 +164,13 @@ static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 		memset(buf, 0x5A, n);
 		req->DATA.METHOD_INFORMATION.BytesRead = req->DATA.METHOD_INFORMATION.InputBufferLength + m->says_read;
 		req->DATA.METHOD_INFORMATION.BytesWritten = n + m->says_written;
+	} else if (VMQ_IS_VENDOR_OID(oid) && req->RequestType == NdisRequestQueryInformation) {
+		ULONG n = req->DATA.QUERY_INFORMATION.InformationBufferLength;
+
+		memset(buf, 0x5B, n);
+		req->DATA.QUERY_INFORMATION.BytesWritten = n + m->says_written;
+	} else if (VMQ_IS_VENDOR_OID(oid)) {
+		req->DATA.SET_INFORMATION.BytesRead = req->DATA.SET_INFORMATION.InformationBufferLength + m->says_read;
 	} else if (req->RequestType == NdisRequestMethod) { /* these are the keeper's to know */
 		req->DATA.METHOD_INFORMATION.BytesRead = m->says_read;
 		req->DATA.METHOD_INFORMATION.BytesWritten = m->says_written;
@@ -210,6 +217,10 @@ static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err 
 		do_it(m, req);
 		return status;
 	}
+	if (req->RequestType == NdisRequestMethod)
+		req->DATA.METHOD_INFORMATION.BytesNeeded = m->says_needed;
+	else
+		req->DATA.SET_INFORMATION.BytesNeeded = m->says_needed; /* a query's lies at the same place */
 	return (NDIS_STATUS)vmq_err(err, status, "told to answer %s", ndis_status_name(status));
 }
 

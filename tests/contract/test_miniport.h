@@ -33,6 +33,8 @@ struct test_miniport {
 	bool keeps_it;              /* reset and halt do not give back what it pends; halt writes to it */
 	bool indicates_early;       /* from initialize, before it has registered anything */
 	ULONG says_read, says_written; /* added to the lengths of a vendor request */
+	ULONG says_needed;             /* BytesNeeded of one that is not done */
+	bool completes_pending;        /* QUEUE_ALLOCATION_COMPLETE: elements are left PENDING */
 	int reset_rc;
 
 	/* what happened */
