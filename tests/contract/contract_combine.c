@@ -1046,6 +1046,227 @@ static void config_limits(struct fix *f)
 	assert_status(f, set(f, f->d, OID_SRIOV_WRITE_VF_CONFIG_BLOCK, f->buf, 24), BAD);
 }
 
+/* ---- enumerations ---- */
+
+static const NDIS_OBJECT_HEADER *element(const struct fix *f, uint32_t at)
+{
+	return (const void *)(f->buf + at);
+}
+
+/* Elements have headers of their own, in the order they were made; what is empty is a header. */
+static void elements(struct fix *f)
+{
+	NDIS_RECEIVE_FILTER_INFO_ARRAY filters = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
+	NDIS_NIC_SWITCH_VF_INFO_ARRAY vfs = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
+	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY vports = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
+	NDIS_NIC_SWITCH_VPORT_INFO v[3];
+	NDIS_NIC_SWITCH_VF_INFO vf[2];
+	uint32_t id, vf0;
+
+	start_sriov(f);
+	memset(f->buf, 0xEE, 4096);
+	memcpy(f->buf, &filters, 28);
+	assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_ENUM_FILTERS, 28, 28), OK);
+	assert_int_equal(f->done, 28);
+	memcpy(f->buf, &vfs, 24);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VFS, 24, 24), OK);
+	assert_int_equal(f->done, 24);
+	memcpy(&vfs, f->buf, 24);
+	assert_int_equal(vfs.NumElements, 0);
+	assert_int_equal(vfs.ElementSize, 1632);
+	id = make_filter(f, make_vport(f), 0, mac(1), 0);
+	memcpy(f->buf, &filters, 28);
+	assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_ENUM_FILTERS, 28, 48), OK);
+	assert_memory_equal(element(f, 32), "\x80\x01\x10\x00", 4);
+	assert_int_equal(((const NDIS_RECEIVE_FILTER_INFO *)(const void *)element(f, 32))->FilterId, id);
+	assert_int_equal(((const NDIS_RECEIVE_FILTER_INFO *)(const void *)element(f, 32))->Flags, 0);
+	vf0 = make_vf(f);
+	(void)make_vf(f);
+	(void)make_vf_vport(f, vf0);
+	memcpy(f->buf, &vfs, 24);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VFS, 24, 4096), OK);
+	memcpy(vf, f->buf + 24, sizeof vf);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_memory_equal(&vf[i].Header, "\x80\x01\x60\x06", 4);
+		assert_int_equal(vf[i].VFId, vf0 + i);
+		assert_int_equal(vf[i].RequestorId, NDIS_MAKE_RID(0, 3, vf0 + i));
+	}
+	memcpy(f->buf, &vports, 28);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 4096), OK);
+	assert_int_equal(((const NDIS_NIC_SWITCH_VPORT_INFO_ARRAY *)(const void *)f->buf)->FirstElementOffset, 32);
+	assert_int_equal(((const NDIS_NIC_SWITCH_VPORT_INFO_ARRAY *)(const void *)f->buf)->ElementSize, 576);
+	memcpy(v, f->buf + 32, sizeof v);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_memory_equal(&v[i].Header, "\x80\x01\x40\x02", 4);
+		assert_int_equal(v[i].VPortId, i);
+		assert_int_equal(v[i].SwitchId, 0);
+		assert_int_equal(v[i].LookaheadSize, 0);
+	}
+	/* of one function alone */
+	vports.Flags = NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_ENUM_ON_SPECIFIC_FUNCTION;
+	vports.AttachedFunctionId = (NDIS_SRIOV_FUNCTION_ID)vf0;
+	memcpy(f->buf, &vports, 28);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 576), OK);
+	memcpy(v, f->buf + 32, 576);
+	assert_int_equal(v[0].VPortId, 2);
+	assert_int_equal(v[0].AttachedFunctionId, vf0);
+	vports.AttachedFunctionId = NDIS_PF_FUNCTION_ID;
+	memcpy(f->buf, &vports, 28);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 2 * 576), OK);
+	memcpy(v, f->buf + 32, 2 * 576);
+	assert_int_equal(v[0].VPortId, 0);
+	assert_int_equal(v[1].VPortId, 1);
+	assert_status(f, query(f, f->user, OID_NIC_SWITCH_ENUM_SWITCHES, 4096), OK);
+	assert_memory_equal(f->buf, "\x80\x01\x10\x00", 4);
+	assert_memory_equal(element(f, 16), "\x80\x01\x3C\x02", 4);
+}
+
+/* Each driver's queues, in their order, between another's. */
+static void queue_elements(struct fix *f)
+{
+	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params();
+	NDIS_RECEIVE_QUEUE_INFO i[3];
+
+	start_vmq(f);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, 16), OK);
+	assert_int_equal(f->done, 16);
+	(void)make_queue(f);
+	assert_status(f, method_on(f, f->other, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), OK);
+	(void)make_queue(f);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, 16 + 2 * 1096 - 1), NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(f->done, 16 + 2 * 1096);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, 16 + 2 * 1096), OK);
+	memcpy(i, f->buf + 16, 2 * 1096);
+	assert_memory_equal(&i[0].Header, "\x80\x02\x44\x04", 4);
+	assert_int_equal(i[0].QueueId, 1);
+	assert_int_equal(i[1].QueueId, 3);
+	assert_int_equal(i[0].QueueType, NdisReceiveQueueTypeVMQueue);
+	assert_int_equal(i[0].Flags, 0);
+	assert_status(f, query(f, f->user, OID_RECEIVE_FILTER_ENUM_QUEUES, 4096), OK);
+	memcpy(i, f->buf + 16, sizeof i);
+	assert_int_equal(i[1].QueueId, 2);
+	assert_int_equal(i[2].QueueId, 3);
+}
+
+/* ---- more of what must not be forgotten ---- */
+
+/* The pool of a new switch is whole. */
+static void new_switch(struct fix *f)
+{
+	fix_init(f);
+	f->m.nic_switch.MaxNumVPorts = 3;
+	f->m.nic_switch.MaxNumVFs = 1;
+	fix_start(f);
+	for (int round = 0; round < 3; round++) {
+		NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del;
+
+		for (int i = 0; i < 2; i++) {
+			del = delete_params(make_vport(f));
+			if (i)
+				assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &del, 12), OK);
+		}
+		del.VPortId = del.VPortId == 1 ? 2 : 1;
+		assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &del, 12), OK);
+		assert_status(f, ndis_switch_delete(f->a, &f->err), OK);
+		assert_status(f, ndis_switch_create(f->a, &f->err), OK);
+		assert_int_equal(info(f).num_queue_pairs, 1);
+	}
+}
+
+/* The PF's LUID: not 0, not another's, and the same as long as the adapter lives. */
+static void luids(struct fix *f)
+{
+	NDIS_SRIOV_PF_LUID_INFO i[3];
+	struct fix *g = calloc(1, sizeof *g);
+
+	assert_non_null(g);
+	start_sriov(f);
+	start_sriov(g);
+	for (unsigned k = 0; k < 3; k++) {
+		struct fix *of = k == 1 ? g : f;
+
+		assert_status(of, query(of, of->d, OID_SRIOV_PF_LUID, 12), OK);
+		memcpy(&i[k], of->buf, 12);
+		assert_memory_equal(&i[k].Header, "\x80\x01\x0C\x00", 4);
+	}
+	assert_memory_equal(&i[0], &i[2], 12);
+	assert_memory_not_equal(&i[0], &i[1], 12);
+	assert_true(i[0].Luid.LowPart || i[0].Luid.HighPart);
+	ndis_adapter_destroy(g->a);
+	free(g);
+}
+
+static void vendor_device(struct fix *f)
+{
+	NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 10 } };
+
+	start_sriov(f);
+	(void)make_vf(f);
+	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
+	assert_status(f, method_on(f, f->d, OID_SRIOV_VF_VENDOR_DEVICE_ID, &p, 10), OK);
+	assert_int_equal(((const NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO *)(const void *)f->m.last)->VFId, p.VFId);
+	memcpy(&p, f->buf, 10);
+	assert_int_equal(p.VendorId, 0x1AF4);
+	assert_int_equal(p.DeviceId, 0x1041);
+}
+
+/* A queue's flags change by FLAGS_CHANGED alone. */
+static void queue_flags_stay(struct fix *f)
+{
+	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params(), *seen = (void *)f->m.last;
+
+	start_vmq(f);
+	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION;
+	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), OK);
+	memcpy(&p, f->buf, 1092);
+	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED;
+	assert_status(f, set_queue(f, &p), OK);
+	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED | 1);
+	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED;
+	assert_status(f, set_queue(f, &p), OK);
+	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED);
+	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, &p, 1092), OK);
+	memcpy(&p, f->buf, 1092);
+	assert_int_equal(p.Flags, 0);
+}
+
+/* What the adapter could do says nothing of what exists; fewer queues than there were is a limit for the next. */
+static void indicated_queues(struct fix *f)
+{
+	NDIS_RECEIVE_FILTER_CAPABILITIES c;
+	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params();
+
+	start_vmq(f);
+	for (int i = 0; i < 2; i++)
+		(void)make_queue(f);
+	c = f->m.filter;
+	c.NumQueues = 1;
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_HARDWARE_CAPABILITIES, &c, sizeof c);
+	assert_int_equal(info(f).faults, 0);
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	assert_int_equal(info(f).faults, 1);
+	c.NumQueues = 2;
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	assert_int_equal(info(f).faults, 1);
+	assert_int_equal(info(f).max_queues, 2);
+	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), NDIS_STATUS_RESOURCES);
+	c.NumQueues = 9;
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	assert_int_equal(info(f).faults, 2);
+	/* headers that are none */
+	c.NumQueues = 2;
+	c.Header.Type = 0x81;
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	c.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 1, 84 };
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	c.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 2, 85 };
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	c.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 2, 83 };
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
+	assert_int_equal(info(f).faults, 6);
+	assert_int_equal(f->indications, 2);
+}
+
 const struct contract_case combine_cases[] = {
 	{ "spec10_5_not_supported_in_vmq", switch_requests_without },
 	{ "spec10_5_not_supported_neutral", switch_requests_neutral },
@@ -1081,5 +1302,12 @@ const struct contract_case combine_cases[] = {
 	{ "spec10_2_oid_request_structure_members", request_members },
 	{ "vendor_oids_lengths", vendor_lengths },
 	{ "spec10_6_config_space_limits", config_limits },
+	{ "spec20_5_elements", elements },
+	{ "spec10_4.6_enum_queues_success_elements", queue_elements },
+	{ "spec50_5_new_switch", new_switch },
+	{ "spec10_6_pf_luid_success_unique", luids },
+	{ "spec10_6_vf_vendor_device_id_success_ids", vendor_device },
+	{ "spec10_4.7_queue_parameters_set_success_flags", queue_flags_stay },
+	{ "spec10_8_capabilities_queues", indicated_queues },
 };
 const size_t combine_count = sizeof combine_cases / sizeof combine_cases[0];

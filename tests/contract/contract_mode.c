@@ -170,6 +170,39 @@ static void registration(struct fix *f)
 				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_FUNCTION_SUPPORTED);
 	REFUSE_START("SINGLE_VPORT_POOL",
 		     f->m.nic_switch.NicSwitchCapabilities &= ~(ULONG)NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL);
+	REFUSE_START("Header", f->m.filter.Header.Revision = 1);
+	REFUSE_START("Header", f->m.filter.Header.Size = 83);
+	REFUSE_START("lookahead", f->m.filter.MinLookaheadSplitSize = 1);
+	REFUSE_START("lookahead", f->m.filter.MaxLookaheadSplitSize = 1);
+	REFUSE_START("mandatory", f->m.filter.SupportedFilterTests = 6);
+	REFUSE_START("mandatory", f->m.filter.SupportedMacHeaderFields = 8);
+	REFUSE_START("MaxMacHeaderFilters", f->m.filter.MaxMacHeaderFilters = (1u << 24) + 1);
+	REFUSE_START("Header", f->m.nic_switch.Header.Revision = 1);
+	REFUSE_START("Header", f->m.nic_switch.Header.Size = 131);
+	REFUSE_START("Header", f->m.nic_switch.Header.Type = 0x81);
+	REFUSE_START("MaxNumSwitches", f->m.nic_switch.MaxNumSwitches = 0);
+	REFUSE_START("NumTotalMacAddresses", f->m.nic_switch.NumTotalMacAddresses = 1);
+	REFUSE_START("NumMacAddressesPerPort", f->m.nic_switch.NumMacAddressesPerPort = 1);
+	REFUSE_START("MaxNumVPorts", f->m.nic_switch.MaxNumVPorts = 0x10000);
+	REFUSE_START("MaxNumVPorts", f->m.nic_switch.MaxNumVFs = 0xFFFF);
+	REFUSE_START("power of 2", f->m.nic_switch.MaxNumQueuePairsPerNonDefaultVPort = 0);
+	REFUSE_START("go together", f->m.nic_switch.NicSwitchCapabilities |=
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_TYPE_SUPPORTED |
+				    NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_HASH_KEY_SUPPORTED);
+	REFUSE_START("INDIRECTION_TABLE", f->m.nic_switch.NicSwitchCapabilities &=
+					  ~(ULONG)NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED);
+	REFUSE_START("revision 3", (f->m.nic_switch.Header.Revision = 2, f->m.nic_switch.Header.Size = 116));
+	REFUSE_START("Header", f->m.rss.Header.Type = NDIS_OBJECT_TYPE_DEFAULT);
+	REFUSE_START("Header", f->m.rss.Header.Revision = 1);
+	REFUSE_START("Header", f->m.sriov.Header.Revision = 2);
+	for (unsigned bit = 1; bit <= 4; bit *= 2)
+		REFUSE_START("hardware pointer", f->m.no_hardware = bit);
+	/* VM queues and their number go together */
+	REFUSE_START("go together", (f->cfg.keywords.sriov = 0, f->m.filter.EnabledQueueTypes = 0));
+	REFUSE_START("go together", (f->cfg.keywords.sriov = 0, f->m.filter.NumQueues = 0));
+	REFUSE_START("MaxMacHeaderFilters", (f->cfg.keywords.sriov = 0, f->m.filter.MaxMacHeaderFilters = 7));
+	REFUSE_START("16 bits", (f->cfg.keywords.sriov = 0, f->m.filter.NumQueues = 0xFFFF,
+				 f->m.filter.MaxMacHeaderFilters = 0x10000));
 	REFUSE_START("MaxNumRssCapable", f->m.nic_switch.MaxNumRssCapableNonDefaultPFVPorts = 0);
 	REFUSE_START("MaxNumQueuePairsForDefaultVPort", f->m.nic_switch.MaxNumQueuePairsForDefaultVPort = 6);
 	REFUSE_START("no current", f->m.no_filter = true);

@@ -286,7 +286,14 @@ static void v2_query(struct fix *f)
 	assert_int_equal(out.p.Flags, ON);
 	assert_int_equal(out.p.NumberOfIndirectionTableEntries, 4);
 	assert_int_equal(out.p.NumberOfQueues, 2);
+	assert_int_equal(out.p.HashInformation, 0x301);
+	assert_int_equal(out.p.HashSecretKeySize, 40);
+	assert_int_equal(out.p.HashSecretKeyOffset, 28);
 	assert_int_equal(out.key[0], 0x6d);
+	/* a member without its flag is not looked at */
+	p = v2_params(ON);
+	p.p.HashInformation = p.p.HashSecretKeyOffset = p.p.NumberOfIndirectionTableEntries = p.p.NumberOfQueues = 0xFFFFFFFF;
+	assert_status(f, set_v2(f, &p, 68, v), OK);
 	req.DATA.QUERY_INFORMATION.InformationBufferLength = 67;
 	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), NDIS_STATUS_INVALID_LENGTH);
 	assert_int_equal(req.DATA.QUERY_INFORMATION.BytesNeeded, 68);
@@ -418,6 +425,23 @@ static void v2_entries_request(struct fix *f)
 	REFUSE_ENTRIES(NDIS_STATUS_INVALID_LENGTH, p.NumberOfRssEntries = 3);
 	REFUSE_ENTRIES(BAD, p.Header.Type = 0x80);
 	REFUSE_ENTRIES(OK, p.NumberOfRssEntries = 0);
+	/* room for the answers, too; the statuses have their places in longer elements */
+	memset(f->buf, 0, 128);
+	memcpy(f->buf, &good, 20);
+	assert_status(f, method(f, f->d, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 68, 67), NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(f->done, 68);
+	good.RssEntrySize = 32;
+	good.RssEntryTableOffset = 24;
+	memset(f->buf, 0xEE, 128);
+	memset(f->buf + 24, 0, 20);
+	memset(f->buf + 56, 0, 20);
+	memcpy(f->buf, &good, 20);
+	assert_status(f, method(f, f->d, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 88, 88), OK);
+	assert_int_equal(f->done, 88);
+	assert_int_equal(*(const NDIS_STATUS *)(const void *)(f->buf + 24 + 20), NDIS_STATUS_INVALID_DATA); /* no CPUs */
+	assert_int_equal(*(const NDIS_STATUS *)(const void *)(f->buf + 56 + 20), NDIS_STATUS_INVALID_DATA);
+	assert_int_equal(f->buf[48], 0xEE);
+	assert_int_equal(f->buf[80], 0xEE);
 }
 
 /* Not even then PENDING: the driver is flushed. */
@@ -688,6 +712,7 @@ static void v2_off_and_fewer(struct fix *f)
 	assert_int_equal(query_rss(f, v).p.Flags, 0);
 	assert_int_equal(vport_info(f, v).NumQueuePairs, 2);
 	assert_int_equal(table_seen(f), 1121);
+	assert_int_equal(info(f).faults, 0);
 	assert_status(f, set_v2(f, &p, 68, v), OK);
 	assert_int_equal(vport_info(f, v).NumQueuePairs, 1);
 	assert_int_equal(query_rss(f, v).p.Flags, NDIS_RSS_PARAM_FLAG_DISABLE_RSS);
@@ -771,6 +796,15 @@ static void v2_behind_others(struct fix *f)
 	f->m.answer = NDIS_STATUS_SUCCESS;
 	assert_status(f, set_v2(f, &p, 68, v), OK);
 	assert_int_equal(query_rss(f, v).p.IndirectionTableSize, 32);
+	/* one that cannot be waited for */
+	f->m.pend = f->m.cannot_flush = true;
+	assert_int_equal(ndis_oid_request(f->a, f->async, &req, &f->err), NDIS_STATUS_PENDING);
+	p.p.NumberOfIndirectionTableEntries = 16;
+	assert_status(f, set_v2(f, &p, 68, v), NDIS_STATUS_FAILURE);
+	assert_int_equal(query_rss(f, v).p.IndirectionTableSize, 32);
+	test_miniport_finish(&f->m, OK, NULL);
+	f->m.cannot_flush = false;
+	assert_int_equal(query_rss(f, v).p.IndirectionTableSize, 16);
 	/* the VPort's end */
 	for (int entries = 0; entries < 3; entries++) {
 		v = active_vport(f);

@@ -85,6 +85,12 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	}
 	if (init->mode == MINIPORT_MODE_SRIOV || (m->sriov.SriovCapabilities & NDIS_SRIOV_CAPS_VF_MINIPORT))
 		out->current_sriov = &m->sriov;
+	if (m->no_hardware & 1)
+		out->hardware_filter = NULL;
+	if (m->no_hardware & 2)
+		out->hardware_switch = NULL;
+	if (m->no_hardware & 4)
+		out->hardware_sriov = NULL;
 	return 0;
 }
 
