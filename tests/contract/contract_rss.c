@@ -435,11 +435,12 @@ static void v2_entries_request(struct fix *f)
 	memset(f->buf, 0xEE, 128);
 	memset(f->buf + 24, 0, 20);
 	memset(f->buf + 56, 0, 20);
+	f->buf[24 + 7] = f->buf[56 + 7] = 1; /* VPorts there are not */
 	memcpy(f->buf, &good, 20);
 	assert_status(f, method(f, f->d, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 88, 88), OK);
 	assert_int_equal(f->done, 88);
-	assert_int_equal(*(const NDIS_STATUS *)(const void *)(f->buf + 24 + 20), NDIS_STATUS_INVALID_DATA); /* no CPUs */
-	assert_int_equal(*(const NDIS_STATUS *)(const void *)(f->buf + 56 + 20), NDIS_STATUS_INVALID_DATA);
+	assert_int_equal(*(const NDIS_STATUS *)(const void *)(f->buf + 24 + 20), NDIS_STATUS_INVALID_PORT);
+	assert_int_equal(*(const NDIS_STATUS *)(const void *)(f->buf + 56 + 20), NDIS_STATUS_INVALID_PORT);
 	assert_int_equal(f->buf[48], 0xEE);
 	assert_int_equal(f->buf[80], 0xEE);
 }
