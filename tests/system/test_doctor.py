@@ -14,7 +14,7 @@ import time
 import pytest
 
 from fake_vmqd import Error, FakeVmqd, vmqctl_env
-from vmqtest import daemon, frames, guest, procs, vufront
+from vmqtest import daemon, frames, guest, netns, procs, vufront
 
 ROOT = guest.ROOT
 MAC, FEATURES = '52:54:00:00:00:01', ['VERSION_1', 'MRG_RXBUF', 'EVENT_IDX', 'INDIRECT_DESC', 'GUEST_TSO4']
@@ -476,16 +476,19 @@ def test_what_the_file_says_meanwhile(tmp_path):
     assert verdicts(c.run('drift')[1]) == {'drift': 'unknown'}
 
 
-@pytest.mark.parametrize('pid,tid,flags,cpu,busy,verdict', [
-    (500, 501, 0x400040, 1, 40.0, 'warning'), (500, 500, 0x400040, 1, 4.0, 'note'),
-    (500, 501, 0x400040, 0, 40.0, 'ok'),   # no worker's CPU
-    (500, 500, 0x200040, 1, 40.0, 'ok'),   # the kernel's own: what receives for the wire, too
-    (77, 78, 0x400040, 1, 40.0, 'ok'),     # vmqd
+@pytest.mark.parametrize('pid,tid,flags,cpu,busy,allowed,verdict', [
+    (500, 501, 0x400040, 1, 40.0, '1', 'warning'),           # pinned there
+    (500, 500, 0x400040, 1, 40.0, '0-3', 'note'), (500, 501, 0x400040, 1, 40.0, '', 'note'),  # it may run elsewhere
+    (500, 501, 0x400040, 1, 4.0, '1', 'ok'),        # the worker has little to do
+    (500, 501, 0x400040, 0, 40.0, '1', 'ok'),       # no worker's CPU
+    (500, 500, 0x200040, 1, 40.0, '1', 'ok'),       # the kernel's own: what receives for the wire, too
+    (77, 78, 0x400040, 1, 40.0, '1', 'ok'),         # vmqd
 ])
-def test_somebody_else_on_a_workers_cpu(tmp_path, pid, tid, flags, cpu, busy, verdict):
+def test_somebody_else_on_a_workers_cpu(tmp_path, pid, tid, flags, cpu, busy, allowed, verdict):
     """A thread named like the hard ones to parse, which is given 60 % of a CPU."""
     c = Case(tmp_path)
     c.plan['workers'][0]['busy_pct'] = busy
+    c.files[f'proc/{pid}/task/{tid}/status'] = f'Cpus_allowed_list:\t{allowed}' if allowed else ''
     path, began, over = f'{tmp_path}/proc/{pid}/task/{tid}/stat', time.monotonic(), threading.Event()
     os.makedirs(os.path.dirname(path))
     c.files[f'proc/{pid}/comm'] = 'cc1'
@@ -506,7 +509,11 @@ def test_somebody_else_on_a_workers_cpu(tmp_path, pid, tid, flags, cpu, busy, ve
         if verdict != 'ok':
             procs.wait_for(lambda: look()['verdict'] == verdict, 20, verdict)
             [f] = procs.wait_for(lambda: look()['findings'], 20, 'a finding')
-            assert re.match(rf"process {pid} \(cc1\) has \d+ % of the time of CPU 1, a worker's", f['text']) and f'taskset -acp OTHER-CPUS {pid};' in f['mend']
+            assert re.match(rf"process {pid} \(cc1\) has \d+ % of the time of CPU 1, a worker's that has work: frames wait", f['text']) and f'taskset -acp OTHER-CPUS {pid};' in f['mend']
+            assert ('vcpupin VM VCPU' if verdict == 'warning' else 'CPUAffinity=') in f['mend']
+            c.files[f'{CPU}/online'] = '1'
+            [f] = procs.wait_for(lambda: look()['findings'], 20, 'a finding')
+            assert f['verdict'] == 'note' and f['mend'].startswith('fewer cpus: in vmqd.yaml than the 1 there are')
         assert verdict != 'ok' or look()['verdict'] == 'ok'
     finally:
         over.set()
@@ -712,17 +719,23 @@ def test_a_full_ring_and_a_full_ring_for_good(lab):
     assert 'its VM takes nothing at all' in fill()[1]
 
 
-def test_a_hog_on_a_real_workers_cpu(lab):
-    x = lab(vports=[{'name': 'web1', 'mac': MAC}])
-    hog = procs.Process(['taskset', '-c', str(x.cpus[0]), sys.executable, '-c', 'while True: pass'], 'hog')
+def test_a_hog_on_a_real_workers_cpu(tmp_path):
+    """A wire that never ends keeps the worker busy; whoever is pinned beside it takes its time."""
+    from scapy.utils import wrpcap
+    wrpcap(f'{tmp_path}/in.pcap', [frames.frame(MAC, '02:00:00:00:00:99', i) for i in range(64)])
+    cpu = daemon.cpus()[0]
+    d = daemon.Vmqd({'cpus': [cpu], 'adapters': [{'name': 'ext0', 'port': {'driver': 'pcap', 'in': f'{tmp_path}/in.pcap', 'loop': True},
+                                                  'host': {'device': 'vmq0'}, 'vports': [{'name': 'web1', 'mac': MAC}]}]}, netns=netns.NetNS('hog'))
+    hog = procs.Process(['taskset', '-c', str(cpu), sys.executable, '-c', 'while True: pass'], 'hog')
 
     def found():
-        out = json.loads(x.vmqd.vmqctl('doctor', '--json', 'cpu_others', check=False)[1])
+        out = json.loads(d.vmqctl('doctor', '--json', 'cpu_others', check=False)[1])
         return [f for c in out['checks'] for f in c['findings'] if f'process {hog.pid} (' in f['text']]
     [f] = procs.wait_for(found, 30, 'the hog')
-    assert f"of the time of CPU {x.cpus[0]}, a worker's" in f['text']
+    assert f"of the time of CPU {cpu}, a worker's" in f['text'] and f['verdict'] == ('warning' if os.cpu_count() > 1 else 'note')
     hog.stop()
     assert not found()
+    assert d.stop() == 0
 
 
 def test_a_fallback_is_told(lab):

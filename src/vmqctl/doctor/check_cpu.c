@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The doctor's checks of who is on which CPU: the findings of vmqd's CPU plan, with what mends them (doctor.h). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,10 +64,11 @@ void check_cpu_load(struct doctor *d)
 
 /* ---- who else runs there ---- */
 
-#define LOOK_MS 300u /* between two looks at the threads */
+#define LOOK_MS	 300u /* between two looks at the threads */
+#define HAS_WORK 5    /* percent of its time: with less a worker waits for nobody */
 
 struct user {
-	pid_t pid;
+	pid_t pid, tid; /* the thread is one of those it had the time for */
 	unsigned cpu;
 	unsigned long long ticks; /* in LOOK_MS */
 };
@@ -82,7 +84,8 @@ static struct user busiest(const struct host_threads *before, const struct host_
 		if (t->pid == but || t->cpu != cpu || !was || was->cpu != cpu)
 			continue;
 		if (t->pid != now.pid)
-			now = (struct user){ .pid = t->pid, .cpu = cpu };
+			now = (struct user){ .pid = t->pid, .tid = t->tid, .cpu = cpu };
+		now.tid = t->ticks > was->ticks ? t->tid : now.tid;
 		now.ticks += t->ticks - was->ticks;
 		if (now.ticks > most.ticks)
 			most = now;
@@ -90,18 +93,44 @@ static struct user busiest(const struct host_threads *before, const struct host_
 	return most;
 }
 
-static void tell_user(struct doctor *d, const struct user *u, unsigned passed_ms, double busy)
+/* Somebody put it on the workers' CPUs: it may run on these only, although there are others. */
+static bool is_confined(const struct doctor *d, const struct user *u, const struct host_cpus *online)
+{
+	struct host_cpus allowed;
+	char proc[64];
+
+	(void)snprintf(proc, sizeof proc, "%d/task/%d", (int)u->pid, (int)u->tid);
+	if (!host_allowed(d->root, proc, &allowed))
+		return false;
+	for (unsigned cpu = 0; cpu < HOST_MAX_CPUS; cpu++)
+		if (host_cpus_has(&allowed, cpu) && !host_cpus_has(&d->workers, cpu))
+			return false;
+	return host_cpus_count(&allowed) < host_cpus_count(online);
+}
+
+static void tell_user(struct doctor *d, const struct user *u, unsigned passed_ms)
 {
 	unsigned long long share = u->ticks * 100000u / (unsigned long long)sysconf(_SC_CLK_TCK) / passed_ms;
-	char name[64];
+	struct host_cpus online = { { 0 } };
+	char name[64], list[4096];
+	bool confined;
 
 	if (share < 25)
 		return;
 	if (host_read(name, sizeof name, d->root, "proc/%d/comm", (int)u->pid) < 0)
 		(void)snprintf(name, sizeof name, "?");
-	doctor_say(d, busy >= 5 ? DOCTOR_WARNING : DOCTOR_NOTE, "process %d (%s) has %llu %% of the time of CPU %u, a worker's%s", (int)u->pid, name,
-		   share < 100 ? share : 100, u->cpu, busy >= 5 ? ": frames wait for it" : ", that has little to do now");
-	doctor_mend(d, "taskset -acp OTHER-CPUS %d; a VM of libvirt: virsh vcpupin VM VCPU OTHER-CPUS", (int)u->pid);
+	if (host_read(list, sizeof list, d->root, "sys/devices/system/cpu/online") >= 0)
+		(void)host_cpus_parse(list, &online);
+	confined = is_confined(d, u, &online);
+	doctor_say(d, confined ? DOCTOR_WARNING : DOCTOR_NOTE,
+		   "process %d (%s) has %llu %% of the time of CPU %u, a worker's that has work: frames wait for it", (int)u->pid, name,
+		   share < 100 ? share : 100, u->cpu);
+	if (host_cpus_count(&online) <= host_cpus_count(&d->workers))
+		doctor_mend(d, "fewer cpus: in vmqd.yaml than the %u there are, so that others have some", host_cpus_count(&online));
+	else
+		doctor_mend(d, "taskset -acp OTHER-CPUS %d%s", (int)u->pid,
+			    confined ? "; a VM of libvirt: virsh vcpupin VM VCPU OTHER-CPUS"
+				     : "; for all: CPUAffinity=OTHER-CPUS in /etc/systemd/system.conf, vcpupin or emulatorpin for VMs");
 }
 
 void check_cpu_others(struct doctor *d)
@@ -123,8 +152,8 @@ void check_cpu_others(struct doctor *d)
 		DOCTOR_EACH(d->plan, "workers", w) {
 			struct user u = busiest(&before, &after, (unsigned)doctor_number(w, "cpu"), d->pid);
 
-			if (u.pid && passed)
-				tell_user(d, &u, passed, json_number_value(json_object_get(w, "busy_pct")));
+			if (u.pid && passed && json_number_value(json_object_get(w, "busy_pct")) >= HAS_WORK)
+				tell_user(d, &u, passed);
 		}
 	}
 	free(before.list);
