@@ -131,4 +131,9 @@ struct host_guest {
  * run. -errno: no such process, or not readable. */
 int host_guest_read(const char *root, pid_t pid, struct host_guest *out);
 
+#define HOST_MAC_SIZE 18
+
+/* The address that QEMU's command line gives the network device whose socket this is, as text. 0; -ENOENT: it gives none; -errno. */
+int host_guest_mac(const char *root, pid_t pid, const char *socket, char mac[HOST_MAC_SIZE]);
+
 #endif

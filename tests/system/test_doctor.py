@@ -307,6 +307,40 @@ def test_filters_for_groups_only(tmp_path, macs, verdict):
         assert f'group addresses only ({macs[-1]}): frames for its VM alone' in f['text'] and f['mend'] == 'vmqctl filter add web1 mac MAC'
 
 
+QEMU = ['qemu-system-x86_64', '-chardev', 'socket,id=c1,path=/run/vmq/web10.sock', '-netdev', 'vhost-user,id=n1,chardev=c1', '-device',
+        'virtio-net-pci,netdev=n1,mac=02:00:00:00:00:66', '-chardev', 'socket,id=c0,path=/run/vmq/web1.sock,reconnect=1',
+        '-netdev', 'vhost-user,id=n0,chardev=c0', '-device', 'virtio-net-pci,netdev=n0,mac=%s,vectors=0']
+LIBVIRT = ['/usr/bin/qemu-system-x86_64', '-chardev', 'socket,id=charnet0,path=/run/vmq/web1.sock,reconnect=1',
+           '-netdev', '{"type":"vhost-user","chardev":"charnet0","id":"hostnet0"}',
+           '-device', '{"driver":"virtio-net-pci","netdev":"hostnet0","id":"net0","mac":"%s","bus":"pci.1","addr":"0x0"}']
+
+
+@pytest.mark.parametrize('args', [QEMU, LIBVIRT], ids=['qemu', 'libvirt'])
+@pytest.mark.parametrize('mac,verdict', [
+    ('52:54:00:00:00:0a', 'warning'), (MAC, 'ok'), ('52:54:00:00:00:0B', 'ok'), ('52:54:00:00:00:0', 'ok'), ('52:54:00:00:00:0a0', 'ok'), ('x' * 17, 'ok')])
+def test_a_filter_for_another_address_than_the_vms(tmp_path, args, mac, verdict):
+    c = Case(tmp_path)
+    c.vport.update(macs=[{'mac': m, 'vlan': 10, 'id': 1} for m in (MAC, '52:54:00:00:00:0b')], filters=3)
+    c.files['proc/90/cmdline'] = '\0'.join(a % mac if '%s' in a else a for a in args) + '\0'
+    [found] = c.run('filters')[1]['checks']
+    assert found['verdict'] == verdict, found
+    if verdict == 'warning':
+        [f] = found['findings']
+        assert f"VPort web1 has no filter for {mac}, which is its VM's address" in f['text'] and f['mend'].startswith(f'vmqctl filter add web1 mac {mac}; or mac=')
+        c.vport.update(macs=[], filters=0)
+        assert c.run('filters')[1]['checks'][0]['findings'][0]['mend'] == f'vmqctl filter add web1 mac {mac}'
+
+
+@pytest.mark.parametrize('args', [[], [''], ['socket,id=c0,path=/run/vmq/web1.sock'], ['a,path=/run/vmq/web1.sock'], ['x' * 70000, *QEMU],
+                                  ['a,id=c0,path=/run/vmq/web1.sock', 'b,id=' + 'n' * 500 + ',chardev=c0'], ['{"path":"/run/vmq/web1.sock","id":"c0'],
+                                  ['a,id=c0,path=/run/vmq/web1.sock', 'b,id=n0,chardev=c0', 'c,netdev=n0,mac=']], ids=str)
+def test_command_lines_that_say_nothing(tmp_path, args):
+    c = Case(tmp_path)
+    c.vport.update(macs=[{'mac': MAC, 'vlan': 10, 'id': 1}], filters=2)
+    c.files['proc/90/cmdline'] = '\0'.join(args)
+    assert verdicts(c.run('filters')[1]) == {'filters': 'ok'}
+
+
 def test_a_vport_that_awaits_its_vm(tmp_path):
     """It moves no frame yet, and nothing is wrong with that."""
     c = Case(tmp_path)
@@ -436,6 +470,9 @@ def test_what_the_wire_lost_before(tmp_path):
     status, result = c.run('wire_loss')
     [[f]] = [x['findings'] for x in result['checks']]
     assert status == 0 and f['verdict'] == 'note' and 'wire eth1 lost 2 frames, the last 30 s ago: they were longer' in f['text']
+    assert f['mend'] == 'ethtool -K eth1 gro off lro off, MTU 9000 at most'
+    lost(c.wire, 'tx_dropped', 2, 1, 1, 'port')
+    assert 'tc -s qdisc show dev eth1; tc -s filter show dev eth1 egress; else' in json.dumps(c.run('wire_loss'))
 
 
 @pytest.mark.parametrize('gid,verdict', [(900, 'ok'), (0, 'ok'), (7, 'warning')])

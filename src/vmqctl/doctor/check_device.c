@@ -276,6 +276,20 @@ void check_mtu(struct doctor *d)
 	}
 }
 
+/* DEVICE stands for the device's name. */
+static void mend_device(struct doctor *d, const char *text, const char *device)
+{
+	static const char word[] = "DEVICE";
+	char out[400] = "";
+	const char *at;
+
+	while ((at = strstr(text, word)) != NULL) {
+		(void)snprintf(out + strlen(out), sizeof out - strlen(out), "%.*s%s", (int)(at - text), text, device);
+		text = at + sizeof word - 1;
+	}
+	doctor_mend(d, "%s%s", out, text);
+}
+
 void check_wire_loss(struct doctor *d)
 {
 	static const struct {
@@ -287,8 +301,8 @@ void check_wire_loss(struct doctor *d)
 		  "ethtool -K DEVICE gro off lro off, MTU 9000 at most" },
 		{ "rx_runt", "were shorter than an Ethernet header",
 		  "the device's driver, or what is at the other end" },
-		{ "tx_error", "were refused by the kernel when sent: longer than the MTU, or the device was down",
-		  "one MTU in the VMs and on the wire: ip link set DEVICE mtu N" },
+		{ "tx_error", "were refused by the kernel when sent: longer than the device's MTU, or it was down",
+		  "one MTU in the VMs and on the wire: ip link set DEVICE mtu N, or host_mtu=N at QEMU's device" },
 		{ "tx_dropped", "were dropped by the device itself: its queueing discipline, a tc filter, or a veth's full far end",
 		  "tc -s qdisc show dev DEVICE; tc -s filter show dev DEVICE egress; else what is at the far end is too slow" },
 	};
@@ -303,7 +317,7 @@ void check_wire_loss(struct doctor *d)
 				continue;
 			doctor_say(d, loss.now ? DOCTOR_WARNING : DOCTOR_NOTE, "adapter %s's wire %s lost %s: they %s (%s)",
 				   doctor_text(w, "adapter"), wire_of(sw), loss.text, rows[i].cause, rows[i].counter);
-			doctor_mend(d, "%s", rows[i].mend);
+			mend_device(d, rows[i].mend, wire_of(sw));
 		}
 	}
 }

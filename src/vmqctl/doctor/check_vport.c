@@ -287,24 +287,52 @@ static const char *groups_only(const json_t *vport)
 	return mac;
 }
 
+/* The address that the VM has, says its QEMU; false: that is not known. */
+static bool vm_mac(const struct doctor *d, const json_t *vport, char mac[HOST_MAC_SIZE])
+{
+	pid_t pid = (pid_t)doctor_number(vport, "peer_pid");
+
+	return doctor_true(vport, "connected") && pid > 0 && host_guest_mac(d->root, pid, doctor_text(vport, "socket"), mac) == 0;
+}
+
+static bool has_filter_for(const json_t *vport, const char *mac)
+{
+	const json_t *f;
+
+	DOCTOR_EACH(vport, "macs", f)
+		if (strcasecmp(doctor_text(f, "mac"), mac) == 0)
+			return true;
+	return false;
+}
+
+static void look_at_filters(struct doctor *d, const json_t *vport)
+{
+	const char *name = doctor_text(vport, "name"), *group = groups_only(vport);
+	char mac[HOST_MAC_SIZE];
+	bool known = vm_mac(d, vport, mac);
+
+	if (doctor_number(vport, "filters") == 0)
+		doctor_say(d, DOCTOR_WARNING, "VPort %s has no filter: nothing reaches its VM, and nothing it sends is taken", name);
+	else if (group)
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s has filters for group addresses only (%s): frames for its VM alone do not reach it", name, group);
+	else if (known && json_array_size(json_object_get(vport, "macs")) && !has_filter_for(vport, mac))
+		doctor_say(d, DOCTOR_WARNING,
+			   "VPort %s has no filter for %s, which is its VM's address, says the VM's QEMU: frames for its VM alone do not reach it",
+			   name, mac);
+	else
+		return;
+	doctor_mend(d, "vmqctl filter add %s mac %s%s", name, known ? mac : "MAC",
+		    known && !group && doctor_number(vport, "filters") ? "; or mac= of the filter at QEMU's device" : "");
+}
+
 void check_filters(struct doctor *d)
 {
 	const json_t *v;
 
-	DOCTOR_EACH(d->vports, "vports", v) {
-		const char *name = doctor_text(v, "name"), *group = groups_only(v);
-
-		if (is_default(v) || !json_is_integer(json_object_get(v, "filters")))
-			continue;
-		if (doctor_number(v, "filters") == 0)
-			doctor_say(d, DOCTOR_WARNING, "VPort %s has no filter: nothing reaches its VM, and nothing it sends is taken", name);
-		else if (group)
-			doctor_say(d, DOCTOR_WARNING,
-				   "VPort %s has filters for group addresses only (%s): frames for its VM alone do not reach it", name, group);
-		else
-			continue;
-		doctor_mend(d, "vmqctl filter add %s mac MAC", name);
-	}
+	DOCTOR_EACH(d->vports, "vports", v)
+		if (!is_default(v) && json_is_integer(json_object_get(v, "filters")))
+			look_at_filters(d, v);
 }
 
 void check_orphans(struct doctor *d)

@@ -77,7 +77,7 @@
 	X(vm, check_vm, DAEMON, "VPorts have their VM, and it has what it needs")                                     \
 	X(broken, check_broken, DAEMON, "no VPort is broken")                                                         \
 	X(active, check_active, DAEMON, "VPorts are activated")                                                       \
-	X(filters, check_filters, DAEMON, "VPorts have filters, and not for group addresses only")                    \
+	X(filters, check_filters, DAEMON, "VPorts have filters, and one for their VM's address")                      \
 	X(trunk, check_trunk, DAEMON, "a VPort with several VLANs is a trunk")                                        \
 	X(orphans, check_orphans, DAEMON, "filters have VPorts")                                                      \
 	X(duplicate_mac, check_duplicate_mac, DAEMON, "an address is somebody's alone")                               \
