@@ -475,6 +475,19 @@ def test_what_the_wire_lost_before(tmp_path):
     assert 'tc -s qdisc show dev eth1; tc -s filter show dev eth1 egress; else' in json.dumps(c.run('wire_loss'))
 
 
+@pytest.mark.parametrize('lately,all_,last_s,verdict', [
+    (3000, 6000, 9, 'note'), (3000, 6001, 0, 'ok'), (999, 999, 0, 'ok'), (3000, 3000, 10, 'ok'), (3000, 3000, None, 'ok')])
+def test_what_comes_in_for_nobody(tmp_path, lately, all_, last_s, verdict):
+    """A filter with the wrong VLAN, perhaps."""
+    c = Case(tmp_path)
+    lost(c.wire, 'rx_not_accepted', 9000, lately, last_s)
+    c.wire['lately']['rx_frames'] = all_
+    status, result = c.run('wire_loss')
+    [found] = result['checks']
+    assert (found['verdict'], status) == (verdict, 0)
+    assert [f"adapter ext0: of {all_} frames that eth1 brought in the last 45 s {lately} are for nobody here" in f['text'] for f in found['findings']] == [True] * (verdict != 'ok')
+
+
 @pytest.mark.parametrize('gid,verdict', [(900, 'ok'), (0, 'ok'), (7, 'warning')])
 def test_a_group_that_vmqd_may_not_give_to(tmp_path, gid, verdict):
     """vmqd is user vmq: of its own group, a member of kvm (0 here), and of no other."""

@@ -28,7 +28,8 @@ static void tell(struct doctor *d, const char *check, enum doctor_verdict v, con
 	X(check_cpu_worker, "no_worker", WRONG, PLAN)                                                                  \
 	X(check_cpu_offline, "offline", WRONG, PLAN)                                                                   \
 	X(check_cpu_allowed, "not_allowed", WRONG,                                                                     \
-	  "systemctl set-property vmqd AllowedCPUs=…, or other cpus: in vmqd.yaml")                                    \
+	  "systemctl set-property vmqd AllowedCPUs=…, then systemctl restart vmqd (a taskset on it ends with that, too); or "   \
+	  "other cpus: in vmqd.yaml")                                                                                  \
 	X(check_cpu_vcpu, "vcpu", WARNING, "virsh vcpupin VM VCPU OTHER-CPU; or " PLAN)                                \
 	X(check_cpu_overlap, "overlap", WARNING, PLAN)                                                                 \
 	X(check_cpu_queues, "queues", NOTE, "more cpus: in vmqd.yaml, or fewer queue_pairs")                           \

@@ -290,6 +290,22 @@ static void mend_device(struct doctor *d, const char *text, const char *device)
 	doctor_mend(d, "%s%s", out, text);
 }
 
+/* Most of what comes in is for nobody. With a few VLANs of many, or behind a switch that floods, so it is. */
+static void tell_unwanted(struct doctor *d, const json_t *wire, const char *device)
+{
+	enum { MANY = 1000, GOES_ON = 10 };
+	const json_t *lately = json_object_get(wire, "lately"), *row = json_object_get(json_object_get(lately, "drops"), "rx_not_accepted");
+	long long lost = doctor_number(row, "frames"), all = doctor_number(lately, "rx_frames");
+
+	if (lost < MANY || lost * 2 < all || !json_is_integer(json_object_get(row, "last_s")) || doctor_number(row, "last_s") >= GOES_ON)
+		return;
+	doctor_say(d, DOCTOR_NOTE,
+		   "adapter %s: of %lld frames that %s brought in the last %lld s %lld are for nobody here: no filter has their address and VLAN "
+		   "(rx_not_accepted)",
+		   doctor_text(wire, "adapter"), all, device, (long long)doctor_number(lately, "seconds"), lost);
+	doctor_mend(d, "vmqctl trace from wire -c 5 shows some, vmqctl filter who has what; the right vlan, if they are meant for a VM");
+}
+
 void check_wire_loss(struct doctor *d)
 {
 	static const struct {
@@ -319,6 +335,7 @@ void check_wire_loss(struct doctor *d)
 				   doctor_text(w, "adapter"), wire_of(sw), loss.text, rows[i].cause, rows[i].counter);
 			mend_device(d, rows[i].mend, wire_of(sw));
 		}
+		tell_unwanted(d, w, wire_of(sw));
 	}
 }
 
