@@ -102,8 +102,8 @@ NDIS_STATUS ndis_read(const struct ndis_call *c, const struct ndis_layout *l, vo
 	memcpy(&h, c->buf, sizeof h);
 	if (c->in_len < l->size[0]) {
 		/* too short for any revision, whatever the header says; it still tells which was meant */
-		r = h.Type == l->type && h.Revision >= 1 && h.Revision <= l->revisions ? h.Revision : 1;
-		return too_short(c, c->in_len, l->size[r - 1], l->name);
+		r = h.Revision < l->revisions ? h.Revision : l->revisions;
+		return too_short(c, c->in_len, l->size[h.Type == l->type && r ? r - 1 : 0], l->name);
 	}
 	r = h.Revision < l->revisions ? h.Revision : l->revisions;
 	/* of a header that is right, the buffer's length comes before the header's own size */

@@ -40,6 +40,7 @@ struct fix {
 	unsigned completions, indications, invalidations, faults;
 	NDIS_STATUS completed_with, indicated;
 	NDIS_OID_REQUEST *completed;
+	void (*then)(struct fix *f); /* done in the completion, after that is noted */
 	char sentence[VMQ_ERR_TEXT], fault[VMQ_ERR_TEXT];
 	uint8_t indication[256];
 	ULONG64 mask;
@@ -52,9 +53,9 @@ struct contract_case {
 };
 
 extern const struct contract_case filter_cases[], vport_cases[], queue_cases[], vf_cases[], mode_cases[], rss_cases[],
-	driver_cases[], limit_cases[], stress_cases[], combine_cases[];
+	driver_cases[], limit_cases[], stress_cases[], combine_cases[], answer_cases[];
 extern const size_t filter_count, vport_count, queue_count, vf_count, mode_count, rss_count, driver_count,
-	limit_count, stress_count, combine_count;
+	limit_count, stress_count, combine_count, answer_count;
 
 /* ---- the checks every request gets (contract_common.c) ---- */
 

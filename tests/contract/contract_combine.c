@@ -324,6 +324,18 @@ static void moderation_is_everybodys(struct fix *f)
 	assert_status(f, moderate(f, v, 100), OK);
 }
 
+/* One moderation each: the default VPort's is its own. */
+static void moderation_of_each(struct fix *f)
+{
+	uint32_t v;
+
+	start_sriov(f);
+	v = make_vport(f);
+	assert_status(f, moderate(f, 0, 300), OK);
+	assert_int_equal(vport_info(f, v).InterruptModeration, 1);
+	assert_int_equal(vport_info(f, 0).AttachedFunctionId, NDIS_PF_FUNCTION_ID);
+}
+
 /* Every change at once, on a VPort that has filters; or none of them. */
 static void all_flags_at_once(struct fix *f)
 {
@@ -601,11 +613,13 @@ static void queue_members(struct fix *f)
 	start_vmq(f);
 	p.Flags = 0xFFFFFFFF;
 	p.QueueGroupId = 9;
+	p.MSIXTableEntry = 5;
 	p.ProcessorAffinity.Reserved[0] = 1;
 	p.PortId = 12;
 	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), OK);
 	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION);
 	assert_int_equal(seen->QueueGroupId, 0);
+	assert_int_equal(seen->MSIXTableEntry, 0);
 	assert_int_equal(seen->ProcessorAffinity.Reserved[0], 0);
 	assert_int_equal(seen->QueueId, 1);
 	assert_int_equal(seen->PortId, 12);
@@ -615,6 +629,26 @@ static void queue_members(struct fix *f)
 	assert_int_equal(p.PortId, 12);
 	assert_int_equal(p.Flags, 1);
 	assert_int_equal(p.MSIXTableEntry, 77);
+}
+
+/* A queue's flags change by FLAGS_CHANGED alone. */
+static void queue_flags_stay(struct fix *f)
+{
+	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params(), *seen = (void *)f->m.last;
+
+	start_vmq(f);
+	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION;
+	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), OK);
+	memcpy(&p, f->buf, 1092);
+	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED;
+	assert_status(f, set_queue(f, &p), OK);
+	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED | 1);
+	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED;
+	assert_status(f, set_queue(f, &p), OK);
+	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED);
+	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, &p, 1092), OK);
+	memcpy(&p, f->buf, 1092);
+	assert_int_equal(p.Flags, 0);
 }
 
 /* A queue that a reset did not let go lives on as it was. */
@@ -715,558 +749,6 @@ static void indicated_limits(struct fix *f)
 	}
 }
 
-/* ---- what the driver sees, and what is answered from copies ---- */
-
-struct filter_answer {
-	NDIS_RECEIVE_FILTER_PARAMETERS p;
-	uint32_t pad;
-	NDIS_RECEIVE_FILTER_FIELD_PARAMETERS t[2];
-};
-
-static void check_filter(const struct filter_answer *a, uint32_t id, uint32_t vport, uint32_t queue, const uint8_t address[6],
-			 unsigned vlan)
-{
-	static const NDIS_RECEIVE_FILTER_FIELD_PARAMETERS none;
-	bool two = vlan && vlan != 0xFFFF;
-
-	assert_int_equal(a->p.Header.Revision, 2);
-	assert_int_equal(a->p.Header.Size, 44);
-	assert_int_equal(a->p.FilterType, NdisReceiveFilterTypeVMQueue);
-	assert_int_equal(a->p.Flags, 0);
-	assert_int_equal(a->p.FilterId, id);
-	assert_int_equal(a->p.VPortId, vport);
-	assert_int_equal(a->p.QueueId, queue);
-	assert_int_equal(a->p.FieldParametersArrayOffset, 48);
-	assert_int_equal(a->p.FieldParametersArrayElementSize, 56);
-	assert_int_equal(a->p.FieldParametersArrayNumElements, two ? 2 : 1);
-	assert_int_equal(a->p.RequestedFilterIdBitCount, 0);
-	for (int i = 0; i < (two ? 2 : 1); i++) {
-		assert_int_equal(a->t[i].Header.Type, NDIS_OBJECT_TYPE_DEFAULT);
-		assert_int_equal(a->t[i].Header.Revision, 2);
-		assert_int_equal(a->t[i].Header.Size, 56);
-		assert_int_equal(a->t[i].FrameHeader, NdisFrameHeaderMac);
-		assert_int_equal(a->t[i].ReceiveFilterTest, NdisReceiveFilterTestEqual);
-		assert_int_equal(a->t[i].Flags, vlan ? 0 : NDIS_RECEIVE_FILTER_FIELD_MAC_HEADER_VLAN_UNTAGGED_OR_ZERO);
-	}
-	assert_int_equal(a->t[0].HeaderField.MacHeaderField, NdisMacHeaderFieldDestinationAddress);
-	assert_memory_equal(a->t[0].FieldValue.FieldByteArrayValue, address, 6);
-	if (!two)
-		return;
-	assert_int_equal(a->t[1].HeaderField.MacHeaderField, NdisMacHeaderFieldVlanId);
-	assert_int_equal(a->t[1].FieldValue.FieldByteArrayValue[0] << 8 | a->t[1].FieldValue.FieldByteArrayValue[1], vlan);
-	assert_memory_equal(&a->t[1].ResultValue, &none.ResultValue, sizeof none.ResultValue);
-}
-
-/* A filter of each kind, as the driver gets it and as PARAMETERS tells it, on VPorts and on queues. */
-static void filter_answers(struct fix *f)
-{
-	static const unsigned vlans[] = { 0, 0xFFFF, 1, 0x234, 4094 };
-
-	for (int queues = 0; queues < 2; queues++) {
-		uint32_t on[2] = { 0, 0 };
-
-		memset(f, 0, sizeof *f);
-		if (queues)
-			start_vmq(f);
-		else
-			start_sriov(f);
-		on[1] = queues ? make_queue(f) : make_vport(f);
-		for (size_t i = 0; i < 10; i++) {
-			NDIS_RECEIVE_FILTER_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 44 } };
-			uint32_t v = queues ? 0 : on[i % 2], q = queues ? on[i % 2] : 0;
-			struct filter_answer a;
-
-			p.FilterId = make_filter(f, v, q, mac((unsigned)i), vlans[i / 2]);
-			memcpy(&a, f->m.last, sizeof a);
-			check_filter(&a, p.FilterId, v, q, mac((unsigned)i), vlans[i / 2]);
-			memcpy(f->buf, &p, sizeof p);
-			assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_PARAMETERS, 44, 160), OK);
-			memcpy(&a, f->buf, sizeof a);
-			check_filter(&a, p.FilterId, v, q, mac((unsigned)i), vlans[i / 2]);
-		}
-		if (!queues)
-			ndis_adapter_destroy(f->a);
-	}
-}
-
-/* The members of a set that change, with their flags; the others as they are. */
-static void sets_seen(struct fix *f)
-{
-	NDIS_NIC_SWITCH_PARAMETERS s = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 548 },
-					 .Flags = NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED | 1,
-					 .NumVFs = 99 },
-				   *switch_seen = (void *)f->m.last;
-	NDIS_NIC_SWITCH_VPORT_PARAMETERS v = vport_params(), *vport_seen = (void *)f->m.last;
-
-	start_sriov(f);
-	assert_true(ndis_string_set(&s.SwitchFriendlyName, "blue"));
-	assert_status(f, set(f, f->d, OID_NIC_SWITCH_PARAMETERS, &s, 548), OK);
-	assert_int_equal(f->done, 548);
-	assert_int_equal(switch_seen->Flags, NDIS_NIC_SWITCH_PARAMETERS_SWITCH_NAME_CHANGED);
-	assert_int_equal(switch_seen->NumVFs, 16);
-	assert_int_equal(switch_seen->SwitchType, NdisNicSwitchTypeExternal);
-	assert_memory_equal(&switch_seen->SwitchFriendlyName, &s.SwitchFriendlyName, 10);
-	assert_int_equal(switch_info(f).SwitchType, NdisNicSwitchTypeExternal);
-	v.NumQueuePairs = 3;
-	assert_true(ndis_string_set(&v.VPortName, "one"));
-	assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_CREATE_VPORT, &v, 572), OK);
-	assert_int_equal(vport_seen->VPortId, 1);
-	assert_int_equal(vport_seen->AttachedFunctionId, 0xFFFF);
-	assert_int_equal(vport_seen->NumQueuePairs, 3);
-	assert_int_equal(vport_seen->VPortState, NdisNicSwitchVPortStateDeactivated);
-	assert_int_equal(vport_seen->InterruptModeration, NdisNicSwitchVPortInterruptModerationAdaptive);
-	assert_int_equal(vport_seen->ProcessorAffinity.Mask, 2);
-	memcpy(&v, f->buf, 572);
-	v.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED;
-	v.InterruptModeration = NdisNicSwitchVPortInterruptModerationOff;
-	v.NumQueuePairs = 1;
-	v.VPortName.Length = 0;
-	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &v, 572), OK);
-	assert_int_equal(vport_seen->Flags, NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED);
-	assert_int_equal(vport_seen->InterruptModeration, NdisNicSwitchVPortInterruptModerationOff);
-	assert_int_equal(vport_seen->NumQueuePairs, 3);
-	assert_int_equal(vport_seen->VPortName.Length, 6);
-	/* a name that is none */
-	v.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED;
-	v.VPortName.Length = 5;
-	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &v, 572), BAD);
-	v.VPortName.Length = 514;
-	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &v, 572), BAD);
-	v.VPortName.Length = 512;
-	assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &v, 572), OK);
-}
-
-/* VLAN filters are counted where they are, and no more when they are not. */
-static void vlan_counters(struct fix *f)
-{
-	NDIS_RECEIVE_FILTER_MOVE_FILTER_PARAMETERS m;
-	uint32_t v, a, b;
-
-	start_sriov(f);
-	v = make_vport(f);
-	a = make_filter(f, v, 0, mac(1), 5);
-	b = make_filter(f, v, 0, mac(2), 0xFFFF);
-	m = move_params(a, v, 0);
-	assert_status(f, set(f, f->d, OID_RECEIVE_FILTER_MOVE_FILTER, &m, 24), OK);
-	assert_int_equal(switch_info(f).NumActiveDefaultVPortVlanIds, 1);
-	assert_int_equal(switch_info(f).NumActiveNonDefaultVPortVlanIds, 0);
-	assert_int_equal(switch_info(f).NumActiveDefaultVPortMacAddresses, 1);
-	assert_int_equal(switch_info(f).NumActiveNonDefaultVPortMacAddresses, 1);
-	m = move_params(a, 0, v);
-	assert_status(f, set(f, f->d, OID_RECEIVE_FILTER_MOVE_FILTER, &m, 24), OK);
-	assert_int_equal(switch_info(f).NumActiveDefaultVPortVlanIds, 0);
-	assert_int_equal(switch_info(f).NumActiveNonDefaultVPortVlanIds, 1);
-	clear_filter(f, 0, a);
-	clear_filter(f, 0, b);
-	assert_int_equal(switch_info(f).NumActiveNonDefaultVPortVlanIds, 0);
-	assert_int_equal(switch_info(f).NumActiveNonDefaultVPortMacAddresses, 0);
-}
-
-/* The field array lies behind the structure, also where the structure has nothing that anybody looks at. */
-static void field_array_inside(struct fix *f)
-{
-	NDIS_RECEIVE_FILTER_PARAMETERS p;
-	uint8_t field[56];
-	uint32_t len;
-
-	start_sriov(f);
-	(void)filter_params(f->buf, 0, 0, mac(1), 0xFFFF);
-	memcpy(&p, f->buf, sizeof p);
-	memcpy(field, f->buf + 48, sizeof field);
-	p.FieldParametersArrayOffset = 36; /* MaxCoalescingDelay, which means nothing here, and VPortId */
-	memcpy(f->buf, &p, sizeof p);
-	memcpy(f->buf + 36, field, sizeof field);
-	assert_status(f, method(f, f->d, OID_RECEIVE_FILTER_SET_FILTER, 120, 120), BAD);
-	/* revision 1 ends there */
-	len = filter_params(f->buf, 0, 0, mac(1), 0);
-	memcpy(field, f->buf + 48, sizeof field);
-	p.Header.Revision = 1;
-	p.Header.Size = 36;
-	memcpy(f->buf, &p, 36);
-	memcpy(f->buf + 36, field, sizeof field);
-	assert_status(f, method(f, f->d, OID_RECEIVE_FILTER_SET_FILTER, len, len), OK);
-}
-
-/* What a driver refused has taken no identifier and no place. */
-static void refused_gives_back(struct fix *f)
-{
-	fix_init(f);
-	f->m.filter.MaxMacHeaderFilters = 3;
-	f->m.nic_switch.MaxNumVPorts = 4;
-	f->m.nic_switch.MaxNumVFs = 3;
-	fix_start(f);
-	for (unsigned i = 0; i < 9; i++) {
-		NDIS_NIC_SWITCH_VPORT_PARAMETERS v = vport_params();
-		NDIS_NIC_SWITCH_VF_PARAMETERS vf = vf_params();
-		uint32_t len;
-
-		f->m.answer = NDIS_STATUS_FAILURE;
-		assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_CREATE_VPORT, &v, 572), NDIS_STATUS_FAILURE);
-		f->m.answer = NDIS_STATUS_FAILURE;
-		assert_status(f, method_on(f, f->d, OID_NIC_SWITCH_ALLOCATE_VF, &vf, 1632), NDIS_STATUS_FAILURE);
-		f->m.answer = NDIS_STATUS_FAILURE;
-		len = filter_params(f->buf, 0, 0, mac(i), 0);
-		assert_status(f, method(f, f->d, OID_RECEIVE_FILTER_SET_FILTER, len, len), NDIS_STATUS_FAILURE);
-	}
-	for (unsigned i = 0; i < 3; i++) {
-		(void)make_vport(f);
-		(void)make_vf(f);
-		(void)make_filter(f, 0, 0, mac(i), 0);
-	}
-}
-
-static void refused_gives_back_queues(struct fix *f)
-{
-	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params();
-
-	start_vmq(f);
-	for (int i = 0; i < 20; i++) {
-		f->m.answer = NDIS_STATUS_RESOURCES;
-		assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), NDIS_STATUS_RESOURCES);
-	}
-	for (int i = 0; i < 8; i++)
-		(void)make_queue(f);
-}
-
-/* An element left PENDING is none that was completed. */
-static void completion_pending(struct fix *f)
-{
-	struct {
-		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY a;
-		NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS e;
-	} p = { .a = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
-		       .FirstElementOffset = 20,
-		       .NumElements = 1,
-		       .ElementSize = 16 },
-		.e = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 16 } } };
-
-	start_vmq(f);
-	p.e.QueueId = make_queue(f);
-	(void)make_filter(f, 0, p.e.QueueId, mac(1), 0);
-	f->m.completes_pending = true;
-	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE, &p, sizeof p), OK);
-	assert_int_equal(((NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *)(void *)(f->buf + 20))->CompletionStatus,
-			 NDIS_STATUS_FAILURE);
-	assert_int_equal(info(f).faults, 1);
-	assert_int_equal(queue_info(f, p.e.QueueId).QueueState, NdisReceiveQueueOperationalStatePaused);
-	f->m.completes_pending = false;
-	complete_queue(f, p.e.QueueId);
-	assert_int_equal(queue_info(f, p.e.QueueId).QueueState, NdisReceiveQueueOperationalStateRunning);
-}
-
-/* ---- the request's own structure, vendors' requests ---- */
-
-static void request_members(struct fix *f)
-{
-	static uint8_t big[NDIS_REQUEST_MAX_BYTES + 1];
-	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p;
-	NDIS_OID_REQUEST req;
-
-	start_sriov(f);
-	p = delete_params(make_vport(f));
-	memcpy(big, &p, sizeof p);
-	(void)post(f, &req, NdisRequestQueryInformation, OID_SRIOV_PF_LUID, f->buf, 12);
-	req.PortNumber = 1;
-	req.RequestType = NdisRequestSetInformation;
-	req.DATA.SET_INFORMATION.Oid = OID_NIC_SWITCH_DELETE_VPORT;
-	req.DATA.SET_INFORMATION.InformationBuffer = big;
-	req.DATA.SET_INFORMATION.InformationBufferLength = sizeof big;
-	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), NDIS_STATUS_INVALID_PORT);
-	req.PortNumber = 0;
-	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), BAD);
-	assert_int_equal(info(f).num_vports, 2);
-	req.DATA.SET_INFORMATION.InformationBufferLength = sizeof big - 1;
-	assert_status(f, ndis_oid_request(f->a, f->d, &req, &f->err), OK);
-}
-
-static void vendor_lengths(struct fix *f)
-{
-	static const NDIS_REQUEST_TYPE types[] = { NdisRequestQueryInformation, NdisRequestSetInformation, NdisRequestMethod };
-
-	start_sriov(f);
-	for (size_t i = 0; i < 3; i++) {
-		NDIS_OID_REQUEST req;
-
-		memset(f->buf, 1, 100);
-		assert_status(f, post(f, &req, types[i], 0xFF000001, f->buf, 40), OK);
-		if (types[i] == NdisRequestSetInformation)
-			assert_int_equal(req.DATA.SET_INFORMATION.BytesRead, 40);
-		else if (types[i] == NdisRequestMethod)
-			assert_int_equal(req.DATA.METHOD_INFORMATION.BytesWritten, 40);
-		else
-			assert_int_equal(req.DATA.QUERY_INFORMATION.BytesWritten, 40);
-		assert_int_equal(f->buf[39], types[i] == NdisRequestMethod ? 0x5A : types[i] == NdisRequestQueryInformation ? 0x5B : 1);
-		assert_int_equal(f->buf[40], 1);
-		f->m.answer = NDIS_STATUS_INVALID_LENGTH;
-		f->m.says_needed = 77;
-		assert_status(f, post(f, &req, types[i], 0xFF000001, f->buf, 40), NDIS_STATUS_INVALID_LENGTH);
-		if (types[i] == NdisRequestMethod)
-			assert_int_equal(req.DATA.METHOD_INFORMATION.BytesNeeded, 77);
-		else
-			assert_int_equal(req.DATA.SET_INFORMATION.BytesNeeded, 77);
-		f->m.answer = NDIS_STATUS_FAILURE;
-		req.DATA.METHOD_INFORMATION.BytesNeeded = req.DATA.SET_INFORMATION.BytesNeeded = 5;
-		assert_status(f, ndis_oid_request(f->a, f->async, &req, &f->err), NDIS_STATUS_FAILURE);
-		assert_int_equal(types[i] == NdisRequestMethod ? req.DATA.METHOD_INFORMATION.BytesNeeded
-							       : req.DATA.SET_INFORMATION.BytesNeeded,
-				 5);
-	}
-}
-
-/* Configuration space ends at 4,096 bytes, blocks where their vendor says; data lie right behind the structure. */
-static void config_limits(struct fix *f)
-{
-	NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 20 },
-							 .Offset = 4092,
-							 .Length = 4,
-							 .BufferOffset = 20 },
-						   *space = (void *)f->m.last;
-
-	start_sriov(f);
-	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
-	memcpy(f->buf, &p, 20);
-	assert_status(f, method(f, f->d, OID_SRIOV_READ_VF_CONFIG_SPACE, 20, 24), OK);
-	assert_int_equal(space->VFId, p.VFId);
-	assert_int_equal(space->Offset, 4092);
-	assert_int_equal(space->Length, 4);
-	assert_int_equal(f->buf[20], 0xFC);
-	memcpy(f->buf, &p, 20);
-	assert_status(f, set(f, f->d, OID_SRIOV_WRITE_VF_CONFIG_SPACE, f->buf, 24), OK);
-	p.Offset = 4093;
-	memcpy(f->buf, &p, 20);
-	assert_status(f, set(f, f->d, OID_SRIOV_WRITE_VF_CONFIG_SPACE, f->buf, 24), BAD);
-	p.Offset = 0xFFFFFFFF; /* here a BlockId */
-	memcpy(f->buf, &p, 20);
-	assert_status(f, set(f, f->d, OID_SRIOV_WRITE_VF_CONFIG_BLOCK, f->buf, 24), OK);
-	assert_int_equal(space->Offset, 0xFFFFFFFF);
-	memcpy(f->buf, &p, 20);
-	assert_status(f, method(f, f->d, OID_SRIOV_READ_VF_CONFIG_BLOCK, 20, 24), OK);
-	p.BufferOffset = 19;
-	memcpy(f->buf, &p, 20);
-	assert_status(f, set(f, f->d, OID_SRIOV_WRITE_VF_CONFIG_BLOCK, f->buf, 24), BAD);
-}
-
-/* ---- enumerations ---- */
-
-static const NDIS_OBJECT_HEADER *element(const struct fix *f, uint32_t at)
-{
-	return (const void *)(f->buf + at);
-}
-
-/* Elements have headers of their own, in the order they were made; what is empty is a header. */
-static void elements(struct fix *f)
-{
-	NDIS_RECEIVE_FILTER_INFO_ARRAY filters = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 2, 28 } };
-	NDIS_NIC_SWITCH_VF_INFO_ARRAY vfs = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 24 } };
-	NDIS_NIC_SWITCH_VPORT_INFO_ARRAY vports = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 28 } };
-	NDIS_NIC_SWITCH_VPORT_INFO v[3];
-	NDIS_NIC_SWITCH_VF_INFO vf[2];
-	uint32_t id, vf0;
-
-	start_sriov(f);
-	memset(f->buf, 0xEE, 4096);
-	memcpy(f->buf, &filters, 28);
-	assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_ENUM_FILTERS, 28, 28), OK);
-	assert_int_equal(f->done, 28);
-	memcpy(f->buf, &vfs, 24);
-	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VFS, 24, 24), OK);
-	assert_int_equal(f->done, 24);
-	memcpy(&vfs, f->buf, 24);
-	assert_int_equal(vfs.NumElements, 0);
-	assert_int_equal(vfs.ElementSize, 1632);
-	id = make_filter(f, make_vport(f), 0, mac(1), 0);
-	memcpy(f->buf, &filters, 28);
-	assert_status(f, method(f, f->user, OID_RECEIVE_FILTER_ENUM_FILTERS, 28, 48), OK);
-	assert_memory_equal(element(f, 32), "\x80\x01\x10\x00", 4);
-	assert_int_equal(((const NDIS_RECEIVE_FILTER_INFO *)(const void *)element(f, 32))->FilterId, id);
-	assert_int_equal(((const NDIS_RECEIVE_FILTER_INFO *)(const void *)element(f, 32))->Flags, 0);
-	vf0 = make_vf(f);
-	(void)make_vf(f);
-	(void)make_vf_vport(f, vf0);
-	memcpy(f->buf, &vfs, 24);
-	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VFS, 24, 4096), OK);
-	memcpy(vf, f->buf + 24, sizeof vf);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_memory_equal(&vf[i].Header, "\x80\x01\x60\x06", 4);
-		assert_int_equal(vf[i].VFId, vf0 + i);
-		assert_int_equal(vf[i].RequestorId, NDIS_MAKE_RID(0, 3, vf0 + i));
-	}
-	memcpy(f->buf, &vports, 28);
-	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 4096), OK);
-	assert_int_equal(((const NDIS_NIC_SWITCH_VPORT_INFO_ARRAY *)(const void *)f->buf)->FirstElementOffset, 32);
-	assert_int_equal(((const NDIS_NIC_SWITCH_VPORT_INFO_ARRAY *)(const void *)f->buf)->ElementSize, 576);
-	memcpy(v, f->buf + 32, sizeof v);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_memory_equal(&v[i].Header, "\x80\x01\x40\x02", 4);
-		assert_int_equal(v[i].VPortId, i);
-		assert_int_equal(v[i].SwitchId, 0);
-		assert_int_equal(v[i].LookaheadSize, 0);
-	}
-	/* of one function alone */
-	vports.Flags = NDIS_NIC_SWITCH_VPORT_INFO_ARRAY_ENUM_ON_SPECIFIC_FUNCTION;
-	vports.AttachedFunctionId = (NDIS_SRIOV_FUNCTION_ID)vf0;
-	memcpy(f->buf, &vports, 28);
-	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 576), OK);
-	memcpy(v, f->buf + 32, 576);
-	assert_int_equal(v[0].VPortId, 2);
-	assert_int_equal(v[0].AttachedFunctionId, vf0);
-	vports.AttachedFunctionId = NDIS_PF_FUNCTION_ID;
-	memcpy(f->buf, &vports, 28);
-	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 2 * 576), OK);
-	memcpy(v, f->buf + 32, 2 * 576);
-	assert_int_equal(v[0].VPortId, 0);
-	assert_int_equal(v[1].VPortId, 1);
-	assert_status(f, query(f, f->user, OID_NIC_SWITCH_ENUM_SWITCHES, 4096), OK);
-	assert_memory_equal(f->buf, "\x80\x01\x10\x00", 4);
-	assert_memory_equal(element(f, 16), "\x80\x01\x3C\x02", 4);
-}
-
-/* Each driver's queues, in their order, between another's. */
-static void queue_elements(struct fix *f)
-{
-	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params();
-	NDIS_RECEIVE_QUEUE_INFO i[3];
-
-	start_vmq(f);
-	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, 16), OK);
-	assert_int_equal(f->done, 16);
-	(void)make_queue(f);
-	assert_status(f, method_on(f, f->other, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), OK);
-	(void)make_queue(f);
-	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, 16 + 2 * 1096 - 1), NDIS_STATUS_INVALID_LENGTH);
-	assert_int_equal(f->done, 16 + 2 * 1096);
-	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_ENUM_QUEUES, 16 + 2 * 1096), OK);
-	memcpy(i, f->buf + 16, 2 * 1096);
-	assert_memory_equal(&i[0].Header, "\x80\x02\x44\x04", 4);
-	assert_int_equal(i[0].QueueId, 1);
-	assert_int_equal(i[1].QueueId, 3);
-	assert_int_equal(i[0].QueueType, NdisReceiveQueueTypeVMQueue);
-	assert_int_equal(i[0].Flags, 0);
-	assert_status(f, query(f, f->user, OID_RECEIVE_FILTER_ENUM_QUEUES, 4096), OK);
-	memcpy(i, f->buf + 16, sizeof i);
-	assert_int_equal(i[1].QueueId, 2);
-	assert_int_equal(i[2].QueueId, 3);
-}
-
-/* ---- more of what must not be forgotten ---- */
-
-/* The pool of a new switch is whole. */
-static void new_switch(struct fix *f)
-{
-	fix_init(f);
-	f->m.nic_switch.MaxNumVPorts = 3;
-	f->m.nic_switch.MaxNumVFs = 1;
-	fix_start(f);
-	for (int round = 0; round < 3; round++) {
-		NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS del;
-
-		for (int i = 0; i < 2; i++) {
-			del = delete_params(make_vport(f));
-			if (i)
-				assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &del, 12), OK);
-		}
-		del.VPortId = del.VPortId == 1 ? 2 : 1;
-		assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &del, 12), OK);
-		assert_status(f, ndis_switch_delete(f->a, &f->err), OK);
-		assert_status(f, ndis_switch_create(f->a, &f->err), OK);
-		assert_int_equal(info(f).num_queue_pairs, 1);
-	}
-}
-
-/* The PF's LUID: not 0, not another's, and the same as long as the adapter lives. */
-static void luids(struct fix *f)
-{
-	NDIS_SRIOV_PF_LUID_INFO i[3];
-	struct fix *g = calloc(1, sizeof *g);
-
-	assert_non_null(g);
-	start_sriov(f);
-	start_sriov(g);
-	for (unsigned k = 0; k < 3; k++) {
-		struct fix *of = k == 1 ? g : f;
-
-		assert_status(of, query(of, of->d, OID_SRIOV_PF_LUID, 12), OK);
-		memcpy(&i[k], of->buf, 12);
-		assert_memory_equal(&i[k].Header, "\x80\x01\x0C\x00", 4);
-	}
-	assert_memory_equal(&i[0], &i[2], 12);
-	assert_memory_not_equal(&i[0], &i[1], 12);
-	assert_true(i[0].Luid.LowPart || i[0].Luid.HighPart);
-	ndis_adapter_destroy(g->a);
-	free(g);
-}
-
-static void vendor_device(struct fix *f)
-{
-	NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO p = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 10 } };
-
-	start_sriov(f);
-	(void)make_vf(f);
-	p.VFId = (NDIS_SRIOV_FUNCTION_ID)make_vf(f);
-	assert_status(f, method_on(f, f->d, OID_SRIOV_VF_VENDOR_DEVICE_ID, &p, 10), OK);
-	assert_int_equal(((const NDIS_SRIOV_VF_VENDOR_DEVICE_ID_INFO *)(const void *)f->m.last)->VFId, p.VFId);
-	memcpy(&p, f->buf, 10);
-	assert_int_equal(p.VendorId, 0x1AF4);
-	assert_int_equal(p.DeviceId, 0x1041);
-}
-
-/* A queue's flags change by FLAGS_CHANGED alone. */
-static void queue_flags_stay(struct fix *f)
-{
-	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params(), *seen = (void *)f->m.last;
-
-	start_vmq(f);
-	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_PER_QUEUE_RECEIVE_INDICATION;
-	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), OK);
-	memcpy(&p, f->buf, 1092);
-	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED;
-	assert_status(f, set_queue(f, &p), OK);
-	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_NAME_CHANGED | 1);
-	p.Flags = NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED;
-	assert_status(f, set_queue(f, &p), OK);
-	assert_int_equal(seen->Flags, NDIS_RECEIVE_QUEUE_PARAMETERS_FLAGS_CHANGED);
-	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_QUEUE_PARAMETERS, &p, 1092), OK);
-	memcpy(&p, f->buf, 1092);
-	assert_int_equal(p.Flags, 0);
-}
-
-/* What the adapter could do says nothing of what exists; fewer queues than there were is a limit for the next. */
-static void indicated_queues(struct fix *f)
-{
-	NDIS_RECEIVE_FILTER_CAPABILITIES c;
-	NDIS_RECEIVE_QUEUE_PARAMETERS p = queue_params();
-
-	start_vmq(f);
-	for (int i = 0; i < 2; i++)
-		(void)make_queue(f);
-	c = f->m.filter;
-	c.NumQueues = 1;
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_HARDWARE_CAPABILITIES, &c, sizeof c);
-	assert_int_equal(info(f).faults, 0);
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	assert_int_equal(info(f).faults, 1);
-	c.NumQueues = 2;
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	assert_int_equal(info(f).faults, 1);
-	assert_int_equal(info(f).max_queues, 2);
-	assert_status(f, method_on(f, f->d, OID_RECEIVE_FILTER_ALLOCATE_QUEUE, &p, 1092), NDIS_STATUS_RESOURCES);
-	c.NumQueues = 9;
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	assert_int_equal(info(f).faults, 2);
-	/* headers that are none */
-	c.NumQueues = 2;
-	c.Header.Type = 0x81;
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	c.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 1, 84 };
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	c.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 2, 85 };
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	c.Header = (NDIS_OBJECT_HEADER){ NDIS_OBJECT_TYPE_DEFAULT, 2, 83 };
-	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_CURRENT_CAPABILITIES, &c, sizeof c);
-	assert_int_equal(info(f).faults, 6);
-	assert_int_equal(f->indications, 2);
-}
-
 const struct contract_case combine_cases[] = {
 	{ "spec10_5_not_supported_in_vmq", switch_requests_without },
 	{ "spec10_5_not_supported_neutral", switch_requests_neutral },
@@ -1292,22 +774,7 @@ const struct contract_case combine_cases[] = {
 	{ "spec20_9_sriov_without_switch", sriov_without_switch },
 	{ "spec10_8_capabilities_revision", indicated_revision },
 	{ "spec10_8_capabilities_limits", indicated_limits },
-	{ "spec10_4.12_filter_parameters_success_kinds", filter_answers },
-	{ "spec10_5.7_vport_parameters_set_success_seen", sets_seen },
-	{ "spec20_6_switch_info_vlan_counters", vlan_counters },
-	{ "spec10_4.8_set_filter_invalid_parameter_array_inside", field_array_inside },
-	{ "spec70_Q6_refused_gives_back", refused_gives_back },
-	{ "spec70_Q6_refused_gives_back_queues", refused_gives_back_queues },
-	{ "spec70_Q3_completion_status_pending", completion_pending },
-	{ "spec10_2_oid_request_structure_members", request_members },
-	{ "vendor_oids_lengths", vendor_lengths },
-	{ "spec10_6_config_space_limits", config_limits },
-	{ "spec20_5_elements", elements },
-	{ "spec10_4.6_enum_queues_success_elements", queue_elements },
-	{ "spec50_5_new_switch", new_switch },
-	{ "spec10_6_pf_luid_success_unique", luids },
-	{ "spec10_6_vf_vendor_device_id_success_ids", vendor_device },
 	{ "spec10_4.7_queue_parameters_set_success_flags", queue_flags_stay },
-	{ "spec10_8_capabilities_queues", indicated_queues },
+	{ "spec50_3_moderation_of_each", moderation_of_each },
 };
 const size_t combine_count = sizeof combine_cases / sizeof combine_cases[0];

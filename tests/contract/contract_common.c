@@ -749,6 +749,31 @@ static void revision_above(struct fix *f, const struct common_row *r)
 	}
 	header_at(f, 200, most);
 	assert_status(f, go(f, r, issuer(f, r), in, 4096), NDIS_STATUS_SUCCESS);
+	/* what is answered is of the revision that was understood; two are only added to */
+	if (r->type == NdisRequestMethod && r->oid != OID_RECEIVE_FILTER_SET_FILTER &&
+	    r->oid != OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE && strncmp(r->row, "spec10_6_read", 13) != 0)
+		assert_int_equal(f->buf[1], last);
+}
+
+/* Of a buffer too short for any revision the header still tells which was meant. */
+static void needed_of_revision(struct fix *f, const struct common_row *r)
+{
+	unsigned last = revisions(r);
+
+	r->start(f);
+	(void)r->ready(f);
+	for (unsigned v = 1; v <= last + 1; v++) {
+		header_at(f, v, r->size[v > last ? last - 1 : v - 1]);
+		refused(f, r, issuer(f, r), 5, 4096, NDIS_STATUS_INVALID_LENGTH);
+		assert_int_equal(f->done, r->size[v > last ? last - 1 : v - 1]);
+	}
+	header_at(f, 0, 0);
+	refused(f, r, issuer(f, r), 5, 4096, NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(f->done, r->size[0]);
+	header_at(f, last, r->size[last - 1]);
+	f->buf[0] ^= 1;
+	refused(f, r, issuer(f, r), 5, 4096, NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(f->done, r->size[0]);
 }
 
 static bool has_row(NDIS_OID oid, NDIS_REQUEST_TYPE type)
@@ -956,6 +981,7 @@ const struct common_check common_checks[] = {
 	{ "success_revision_above_ours", has_input, revision_above },
 	{ "invalid_length_one_byte_short", has_input, one_short },
 	{ "invalid_length_no_header", has_input, empty },
+	{ "invalid_length_needed_of_revision", has_input, needed_of_revision },
 	{ "invalid_length_header_size_beyond_buffer", has_input, size_beyond },
 	{ "invalid_length_output", has_output, short_output },
 	{ "invalid_length_every_length", has_input, every_length },

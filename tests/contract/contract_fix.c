@@ -13,6 +13,8 @@ static void on_complete(void *ctx, NDIS_OID_REQUEST *req, NDIS_STATUS status, co
 	f->completed = req;
 	f->completed_with = status;
 	(void)snprintf(f->sentence, sizeof f->sentence, "%s", err->text);
+	if (f->then)
+		f->then(f);
 }
 
 static void on_indicate(void *ctx, NDIS_STATUS code, const void *buf, uint32_t len)

@@ -178,6 +178,7 @@ int main(void)
 	add_all(stress_cases, stress_count);
 	add_all(limit_cases, limit_count);
 	add_all(combine_cases, combine_count);
+	add_all(answer_cases, answer_count);
 	report();
 	return run_groups();
 }

@@ -136,10 +136,14 @@ static void do_it(struct test_miniport *m, NDIS_OID_REQUEST *req)
 	case OID_RECEIVE_FILTER_QUEUE_ALLOCATION_COMPLETE: {
 		const NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_ARRAY *a = (void *)buf;
 
-		for (ULONG i = 0; i < a->NumElements; i++)
-			((NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *)(void *)(buf + a->FirstElementOffset +
-										       i * a->ElementSize))
-			    ->CompletionStatus = m->completes_pending ? NDIS_STATUS_PENDING : m->element_status;
+		for (ULONG i = 0; i < a->NumElements; i++) {
+			NDIS_RECEIVE_QUEUE_ALLOCATION_COMPLETE_PARAMETERS *e =
+			    (void *)(buf + a->FirstElementOffset + i * a->ElementSize);
+
+			e->CompletionStatus = m->completes_pending			   ? NDIS_STATUS_PENDING
+					      : m->failing_queue && e->QueueId == m->failing_queue ? NDIS_STATUS_RESOURCES
+												   : m->element_status;
+		}
 		break;
 	}
 	case OID_RECEIVE_FILTER_FREE_QUEUE:
@@ -193,6 +197,8 @@ static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err 
 	m->requests++;
 	m->oid = req->DATA.QUERY_INFORMATION.Oid;
 	m->type = req->RequestType;
+	m->vport = req->VPortId;
+	m->request_flags = req->Flags;
 	buf = req->DATA.QUERY_INFORMATION.InformationBuffer; /* at the same place in all members of DATA */
 	m->last_len = req->DATA.QUERY_INFORMATION.InformationBufferLength;
 	memcpy(m->last, buf, m->last_len < sizeof m->last ? m->last_len : sizeof m->last);

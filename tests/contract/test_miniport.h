@@ -36,6 +36,7 @@ struct test_miniport {
 	ULONG says_read, says_written; /* added to the lengths of a vendor request */
 	ULONG says_needed;             /* BytesNeeded of one that is not done */
 	bool completes_pending;        /* QUEUE_ALLOCATION_COMPLETE: elements are left PENDING */
+	ULONG failing_queue;           /* … this one's gets RESOURCES */
 	int reset_rc;
 
 	/* what happened */
@@ -46,6 +47,7 @@ struct test_miniport {
 	unsigned initialized, halted, resets, requests;
 	NDIS_OID oid;
 	NDIS_REQUEST_TYPE type;
+	ULONG vport, request_flags; /* beside the buffer */
 	uint8_t last[8192] __attribute__((aligned(8))); /* the buffer as it came */
 	uint32_t last_len;
 	int filters, vports, queues, vfs, switches; /* that exist, by the requests it succeeded */
