@@ -74,15 +74,16 @@ struct user {
 	unsigned long long ticks; /* in LOOK_MS */
 };
 
-/* The process that had most of a CPU between two looks. A thread that went elsewhere meanwhile counts nowhere. */
-static struct user busiest(const struct host_threads *before, const struct host_threads *after, unsigned cpu, pid_t but)
+/* The process that had most of a CPU between two looks, vmqd and this one apart. A thread that went elsewhere meanwhile counts
+ * nowhere. */
+static struct user busiest(const struct host_threads *before, const struct host_threads *after, unsigned cpu, pid_t vmqd)
 {
 	struct user most = { 0 }, now = { 0 };
 
 	for (size_t i = 0; i < after->n; i++) {
 		const struct host_thread *t = &after->list[i], *was = host_thread_find(before, t);
 
-		if (t->pid == but || t->cpu != cpu || !was || was->cpu != cpu)
+		if (t->pid == vmqd || t->pid == getpid() || t->cpu != cpu || !was || was->cpu != cpu)
 			continue;
 		if (t->pid != now.pid)
 			now = (struct user){ .pid = t->pid, .tid = t->tid, .cpu = cpu };
@@ -126,7 +127,7 @@ static void tell_user(struct doctor *d, const struct user *u, unsigned passed_ms
 	doctor_say(d, confined ? DOCTOR_WARNING : DOCTOR_NOTE,
 		   "process %d (%s) has %llu %% of the time of CPU %u, a worker's that has work: frames wait for it", (int)u->pid, name,
 		   share < 100 ? share : 100, u->cpu);
-	if (host_cpus_count(&online) <= host_cpus_count(&d->workers))
+	if (!confined && host_cpus_count(&online) <= host_cpus_count(&d->workers))
 		doctor_mend(d, "fewer cpus: in vmqd.yaml than the %u there are, so that others have some", host_cpus_count(&online));
 	else
 		doctor_mend(d, "taskset -acp OTHER-CPUS %d%s", (int)u->pid,
