@@ -71,6 +71,28 @@ static const char *which_file(const struct session *s)
 	return NULL;
 }
 
+/*
+ * A file that nobody but vmqd names is neither read to it nor replaced unless it is a configuration: who has taken vmqd over
+ * must not choose among all files of whoever runs vmqctl.
+ */
+static int check_named(const struct session *s, const struct config_file *f)
+{
+	if (*text_of(s->params, "file") || json_object_get(f->doc.root, SCHEMA(ROOT, adapters)->key))
+		return CMD_DONE;
+	(void)fputs("vmqctl: ", stderr);
+	text_print(stderr, f->name);
+	(void)fputs(", which vmqd says it was started with, is no configuration of vmqd's: name the file that is meant\n", stderr);
+	return CMD_REFUSED;
+}
+
+/* The file, read. */
+static int read_file(struct session *s, const char *name)
+{
+	int code = config_file_read(name, &s->file);
+
+	return code == CMD_DONE ? check_named(s, &s->file) : code;
+}
+
 static bool is_its_own(const struct session *s)
 {
 	return s->file.path && strcmp(s->file.path, text_of(s->daemon, "config")) == 0;
@@ -240,8 +262,11 @@ static void print_outlook(const struct session *s, bool vports, bool restart)
 
 	if (!is_its_own(s))
 		return;
-	if (*state && vports)
-		(void)printf("# the state store %s keeps what run time changed of VPorts over the file, at the next start, too\n", state);
+	if (*state && vports) {
+		(void)fputs("# the state store ", stdout);
+		text_print(stdout, state);
+		(void)fputs(" keeps what run time changed of VPorts over the file, at the next start, too\n", stdout);
+	}
 	(void)fputs(restart ? "# systemctl restart vmqd: what runs becomes what the file says; until then vmqctl config apply is refused\n"
 			    : "# vmqctl config apply: what runs becomes what the file says; vmqctl config save: the other way round\n",
 		    stdout);
@@ -273,7 +298,7 @@ static int run_diff(const struct cmd_options *opt, const struct cmd_verb *verb, 
 
 	(void)verb;
 	if (code == CMD_DONE)
-		code = name ? config_file_read(name, &s.file) : CMD_REFUSED;
+		code = name ? read_file(&s, name) : CMD_REFUSED;
 	if (code == CMD_DONE)
 		code = call(&s, "config.diff", json_object(), &result);
 	if (result && opt->json)
@@ -320,7 +345,7 @@ static int run_apply(const struct cmd_options *opt, const struct cmd_verb *verb,
 
 	(void)verb;
 	if (code == CMD_DONE)
-		code = name ? config_file_read(name, &s.file) : CMD_REFUSED;
+		code = name ? read_file(&s, name) : CMD_REFUSED;
 	if (code == CMD_DONE) {
 		more = source(&s);
 		/* what is no boolean is vmqd's to refuse */
@@ -425,6 +450,20 @@ static int save(struct session *s, const char *name)
 	return code;
 }
 
+/* The file that is to be written: one that vmqd names is there already. */
+static int look_at_file(struct session *s, const char *name)
+{
+	struct config_file is = { .name = NULL };
+	int code = CMD_DONE;
+
+	if (!*text_of(s->params, "file")) {
+		code = config_file_read(name, &is);
+		code = code == CMD_DONE ? check_named(s, &is) : code;
+		config_file_free(&is);
+	}
+	return code == CMD_DONE ? config_file_look(name, &s->file) : code;
+}
+
 static int run_save(const struct cmd_options *opt, const struct cmd_verb *verb, const char *params)
 {
 	struct session s;
@@ -433,7 +472,7 @@ static int run_save(const struct cmd_options *opt, const struct cmd_verb *verb, 
 
 	(void)verb;
 	if (code == CMD_DONE)
-		code = name ? config_file_look(name, &s.file) : CMD_REFUSED;
+		code = name ? look_at_file(&s, name) : CMD_REFUSED;
 	if (code == CMD_DONE)
 		code = save(&s, name);
 	close_session(&s);

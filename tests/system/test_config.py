@@ -509,6 +509,8 @@ def test_save_keeps_comments(switch):
     with open(d.config_path, 'w') as f:
         f.write('vports: [ # what was that\n')
     status, _, err = d.vmqctl('config', 'save', 'overwrite', 'on', check=False)
+    assert status == 1 and err.startswith(f'vmqctl: {d.config_path}:')  # that nobody named
+    status, _, err = d.vmqctl('config', 'save', d.config_path, 'overwrite', 'on', check=False)
     assert status == 0 and err == f'vmqctl: {d.config_path}: its comments could not be kept\n'
     with open(d.config_path) as f:
         assert f.read() == d.vmqctl('config')

@@ -478,6 +478,25 @@ def test_nothing_from_the_daemon_steers_the_terminal():
         assert complete(d.path, 'vport', 'del', '') == ['web1']
 
 
+@pytest.mark.parametrize('verb', ['diff', 'apply', 'save'])
+@pytest.mark.parametrize('content', ['clusters: [{name: k8s, token: s3cret}]\n', '- s3cret\n', 'PATH=s3cret\n', None])
+def test_the_daemon_does_not_choose_among_our_files(tmp_path, verb, content):
+    """Which file it was started with, vmqd says; one that is no configuration is neither read to it nor written."""
+    path = tmp_path / 'file'
+    if content:
+        path.write_text(content)
+    stamp = os.stat(path) if content else None
+    answers = {'daemon.show': {'config': str(path), 'config_stamp': stamp and
+                               f'{stamp.st_ino}-{stamp.st_size}-{int(stamp.st_mtime)}.{stamp.st_mtime_ns % 10**9:09}'},
+               'config.show': {'config': {'x: $(id)': 1}}, 'config.diff': {'same': True, 'changes': []},
+               'config.apply': {'steps': []}}
+    with FakeVmqd(answers) as d:
+        p = run(d.path, 'config', verb)
+        assert p.returncode == 1 and str(path) in p.stderr
+        assert 's3cret' not in json.dumps(d.requests)
+    assert path.read_text() == content if content else not path.exists()
+
+
 @pytest.mark.parametrize('command', ['vport', '-d vport', 'filter', 'queue', '-d -s queue', 'switch', '-s stats',
                                      '-d explain from a dst b', 'version', 'vport add x', 'filter move 1 to x'])
 @pytest.mark.parametrize('answer', [
