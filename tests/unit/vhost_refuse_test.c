@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,7 +45,7 @@ static struct vhost_status status(void)
 	return st;
 }
 
-enum fd_kind { NO_FD, EVENT, MEMORY, OTHER_MEMORY, SPARSE, PIPE, READ_ONLY, EPOLL };
+enum fd_kind { NO_FD, EVENT, MEMORY, OTHER_MEMORY, SPARSE, PIPE, READ_ONLY, EPOLL, UNWATCHABLE };
 
 struct refusal {
 	const char *name;
@@ -131,6 +132,7 @@ static const struct refusal refusals[] = {
 	{ "kick that is none with one", SET_VRING_KICK, U64(0x100), EVENT, 1, false, "1 descriptors" },
 	{ "kick by a file", SET_VRING_KICK, U64(0), MEMORY, 1, false, "not an eventfd" },
 	{ "kick by an epoll set", SET_VRING_KICK, U64(0), EPOLL, 1, false, "not an eventfd" },
+	{ "kick by what cannot be waited for", SET_VRING_KICK, U64(0), UNWATCHABLE, 1, false, "not an eventfd" },
 	{ "call by an epoll set", SET_VRING_CALL, U64(0), EPOLL, 1, false, "not an eventfd" },
 	{ "call of no ring", SET_VRING_CALL, U64(255), EVENT, 1, false, "ring 255" },
 	{ "call by a pipe", SET_VRING_CALL, U64(0), PIPE, 1, false, "not an eventfd" },
@@ -207,6 +209,7 @@ static const struct refusal refusals[] = {
 
 static int open_fd(enum fd_kind kind)
 {
+	const uint64_t rules = 1; /* about one right to files, of no file type as an eventfd is */
 	char path[64];
 	int p[2];
 
@@ -225,6 +228,11 @@ static int open_fd(enum fd_kind kind)
 		p[0] = memfd_create("sparse", MFD_CLOEXEC);
 		assert_int_equal(ftruncate(p[0], 1ll << 46), 0);
 		return p[0];
+	case UNWATCHABLE: /* where there are no rules for files: the next one */
+		p[0] = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+		if (p[0] >= 0)
+			return p[0];
+		/* fall through */
 	case EPOLL:
 		return epoll_create1(EPOLL_CLOEXEC);
 	case READ_ONLY:
