@@ -409,6 +409,12 @@ static void elements(struct fix *f)
 	memcpy(v, f->buf + 32, 2 * 576);
 	assert_int_equal(v[0].VPortId, 0);
 	assert_int_equal(v[1].VPortId, 1);
+	assert_int_equal(make_vport(f), 3); /* behind the VF's */
+	memcpy(f->buf, &vports, 28);
+	assert_status(f, method(f, f->user, OID_NIC_SWITCH_ENUM_VPORTS, 28, 32 + 3 * 576), OK);
+	memcpy(v, f->buf + 32, sizeof v);
+	assert_int_equal(v[2].VPortId, 3);
+	assert_int_equal(v[2].AttachedFunctionId, NDIS_PF_FUNCTION_ID);
 	assert_status(f, query(f, f->user, OID_NIC_SWITCH_ENUM_SWITCHES, 4096), OK);
 	assert_memory_equal(f->buf, "\x80\x01\x10\x00", 4);
 	assert_memory_equal(element(f, 16), "\x80\x01\x3C\x02", 4);
@@ -885,6 +891,118 @@ static void vendor_bytes(struct fix *f)
 	assert_int_equal(f->m.last_len, 50);
 }
 
+/* Identifiers: one given back is found among many, and one that is wished for is given if it can be. */
+static void identifiers(struct fix *f)
+{
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS p = delete_params(150);
+
+	fix_init(f);
+	f->m.nic_switch.MaxNumVPorts = 200;
+	f->m.nic_switch.MaxNumQueuePairs = 200;
+	f->m.nic_switch.MaxNumMacAddresses = 200;
+	fix_start(f);
+	ndis_adapter_next_id(f->a, NDIS_ID_VPORT, 0);
+	ndis_adapter_next_id(f->a, NDIS_ID_VPORT, 200); /* the last is 199 */
+	for (uint32_t i = 1; i < 200; i++)
+		assert_int_equal(make_vport(f), i);
+	for (int round = 0; round < 2; round++) {
+		assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &p, 12), OK);
+		assert_int_equal(make_vport(f), 150);
+	}
+	for (p.VPortId = 20; p.VPortId < 30; p.VPortId += 3)
+		assert_status(f, set(f, f->d, OID_NIC_SWITCH_DELETE_VPORT, &p, 12), OK);
+	ndis_adapter_next_id(f->a, NDIS_ID_VPORT, 26);
+	assert_int_equal(make_vport(f), 26);
+	ndis_adapter_next_id(f->a, NDIS_ID_VPORT, 21);
+	assert_int_equal(make_vport(f), 23); /* the first free one behind */
+	ndis_adapter_next_id(f->a, NDIS_ID_VPORT, 199);
+	assert_int_equal(make_vport(f), 20); /* and round */
+	assert_int_equal(make_vport(f), 29);
+}
+
+/* What the hardware could do is indicated and asked for apart from what is on. */
+static void indicated_hardware(struct fix *f)
+{
+	NDIS_RECEIVE_FILTER_CAPABILITIES c;
+	NDIS_NIC_SWITCH_CAPABILITIES s;
+
+	start_sriov(f);
+	(void)make_filter(f, make_vport(f), 0, mac(1), 0);
+	(void)make_filter(f, 0, 0, mac(2), 0);
+	c = f->m.filter;
+	s = f->m.nic_switch;
+	c.MaxMacHeaderFilters = 1; /* below what exists, which is no matter here */
+	s.MaxNumVPorts = 1;
+	s.MaxNumVFs = 0;
+	f->m.up->indicate(f->a, NDIS_STATUS_RECEIVE_FILTER_HARDWARE_CAPABILITIES, &c, 84);
+	f->m.up->indicate(f->a, NDIS_STATUS_NIC_SWITCH_HARDWARE_CAPABILITIES, &s, 132);
+	assert_int_equal(info(f).faults, 0);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_HARDWARE_CAPABILITIES, 84), OK);
+	assert_memory_equal(f->buf, &c, 84);
+	assert_status(f, query(f, f->d, OID_NIC_SWITCH_HARDWARE_CAPABILITIES, 132), OK);
+	assert_memory_equal(f->buf, &s, 132);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_CURRENT_CAPABILITIES, 84), OK);
+	assert_memory_equal(f->buf, &f->m.filter, 84);
+	assert_status(f, query(f, f->d, OID_NIC_SWITCH_CURRENT_CAPABILITIES, 132), OK);
+	assert_memory_equal(f->buf, &f->m.nic_switch, 132);
+}
+
+static void spoil_name(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+{
+	p->VPortName.Length = 1;
+}
+
+static void spoil_moderation(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+{
+	p->InterruptModeration = 99;
+}
+
+static void spoil_state(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+{
+	p->VPortState = NdisNicSwitchVPortStateUndefined;
+}
+
+static void spoil_affinity(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+{
+	p->ProcessorAffinity.Mask = 0;
+}
+
+static void spoil_pairs(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p)
+{
+	p->NumQueuePairs = 0;
+}
+
+/* A member that is wrong is refused whatever else is right, and not looked at without its flag. */
+static void one_wrong_of_many(struct fix *f)
+{
+	static const struct {
+		ULONG flag;
+		void (*spoil)(NDIS_NIC_SWITCH_VPORT_PARAMETERS *p);
+	} rows[] = { { NDIS_NIC_SWITCH_VPORT_PARAMS_NAME_CHANGED, spoil_name },
+		     { NDIS_NIC_SWITCH_VPORT_PARAMS_INT_MOD_CHANGED, spoil_moderation },
+		     { NDIS_NIC_SWITCH_VPORT_PARAMS_STATE_CHANGED, spoil_state },
+		     { NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED, spoil_affinity },
+		     { NDIS_NIC_SWITCH_VPORT_PARAMS_NUM_QUEUE_PAIRS_CHANGED, spoil_pairs } };
+	const ULONG all = 0x9E0000;
+	uint32_t v;
+
+	start_sriov(f);
+	v = make_vport(f);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		NDIS_NIC_SWITCH_VPORT_PARAMETERS p = vport_params();
+
+		p.VPortId = v;
+		p.VPortState = NdisNicSwitchVPortStateActivated;
+		rows[i].spoil(&p);
+		for (ULONG flags = 0; flags <= all; flags += 0x20000) {
+			if ((flags & all) != flags)
+				continue;
+			p.Flags = flags;
+			assert_status(f, set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572), flags & rows[i].flag ? BAD : OK);
+		}
+	}
+}
+
 const struct contract_case answer_cases[] = {
 	{ "spec10_4.12_filter_parameters_success_kinds", filter_answers },
 	{ "spec10_5.7_vport_parameters_set_success_seen", sets_seen },
@@ -914,5 +1032,8 @@ const struct contract_case answer_cases[] = {
 	{ "spec10_5.10_allocate_vf_failure_number", vf_numbers },
 	{ "spec10_8_receive_queue_state_values", queue_state_values },
 	{ "vendor_oids_bytes", vendor_bytes },
+	{ "spec70_Q53_identifiers", identifiers },
+	{ "spec10_8_capabilities_hardware", indicated_hardware },
+	{ "spec70_Q56_one_wrong_of_many", one_wrong_of_many },
 };
 const size_t answer_count = sizeof answer_cases / sizeof answer_cases[0];

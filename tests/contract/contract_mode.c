@@ -58,6 +58,9 @@ static void keywords(struct fix *f)
 	assert_int_equal(ndis_keyword_set(&kw, "SRIOV", 1, &f->err), -ENOENT);
 	assert_int_equal(kw.sriov, 1);
 	assert_int_equal(ndis_mode_choose(&kw, NULL), MINIPORT_MODE_SRIOV);
+	ndis_keywords_for_switch(&kw);
+	assert_int_equal(kw.sriov_preferred, 1);
+	assert_int_equal(kw.rss_or_vmq_preference, 1);
 }
 
 static void neutral_to_switch(struct fix *f)
@@ -123,11 +126,28 @@ static void queues_with_sriov(struct fix *f)
 	assert_int_equal(c.EnabledFilterTypes, 1);
 }
 
+/* An adapter that has none of it says so, whatever is on. */
+static void nothing_at_all(struct fix *f)
+{
+	fix_init(f);
+	f->cfg.keywords.sriov = f->cfg.keywords.vmq = 0;
+	f->m.no_filter = f->m.no_switch = true;
+	fix_start(f);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_HARDWARE_CAPABILITIES, 84), NDIS_STATUS_NOT_SUPPORTED);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_GLOBAL_PARAMETERS, 16), NDIS_STATUS_NOT_SUPPORTED);
+	assert_status(f, query(f, f->d, OID_NIC_SWITCH_HARDWARE_CAPABILITIES, 132), NDIS_STATUS_NOT_SUPPORTED);
+	assert_status(f, query(f, f->d, OID_SRIOV_HARDWARE_CAPABILITIES, 12), NDIS_STATUS_NOT_SUPPORTED);
+}
+
 static void off_but_hardware(struct fix *f)
 {
 	start_off(f);
 	assert_status(f, query(f, f->d, OID_NIC_SWITCH_HARDWARE_CAPABILITIES, 132), OK);
+	assert_memory_equal(f->buf, &f->m.nic_switch, 132);
+	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_HARDWARE_CAPABILITIES, 84), OK);
+	assert_memory_equal(f->buf, &f->m.filter, 84);
 	assert_status(f, query(f, f->d, OID_SRIOV_HARDWARE_CAPABILITIES, 12), OK);
+	assert_memory_equal(f->buf, &f->m.sriov, 12);
 	assert_status(f, query(f, f->d, OID_SRIOV_CURRENT_CAPABILITIES, 12), NDIS_STATUS_NOT_SUPPORTED);
 	assert_status(f, query(f, f->d, OID_RECEIVE_FILTER_GLOBAL_PARAMETERS, 16), OK);
 	assert_int_equal(((NDIS_RECEIVE_FILTER_GLOBAL_PARAMETERS *)(void *)f->buf)->EnabledFilterTypes, 0);
@@ -197,6 +217,11 @@ static void registration(struct fix *f)
 	REFUSE_START("Header", f->m.sriov.Header.Revision = 2);
 	for (unsigned bit = 1; bit <= 4; bit *= 2)
 		REFUSE_START("hardware pointer", f->m.no_hardware = bit);
+	/* what the adapter could do is checked where nothing is on, too */
+	REFUSE_START("mandatory", (f->cfg.keywords.sriov = f->cfg.keywords.vmq = 0, f->m.filter.SupportedHeaders = 0));
+	REFUSE_START("MaxNumSwitches", (f->cfg.keywords.sriov = f->cfg.keywords.vmq = 0, f->m.nic_switch.MaxNumSwitches = 2));
+	REFUSE_START("Header", (f->cfg.keywords.sriov = f->cfg.keywords.vmq = 0, f->m.sriov.Header.Size = 11));
+	REFUSE_START("current must be NULL", (f->cfg.keywords.sriov = 0, f->m.sriov_on = true));
 	/* VM queues and their number go together */
 	REFUSE_START("go together", (f->cfg.keywords.sriov = 0, f->m.filter.EnabledQueueTypes = 0));
 	REFUSE_START("go together", (f->cfg.keywords.sriov = 0, f->m.filter.NumQueues = 0));
@@ -273,6 +298,7 @@ const struct contract_case mode_cases[] = {
 	{ "spec30_2_switch_without_iov", switch_at_start },
 	{ "spec70_Q40_queues_with_sriov", queues_with_sriov },
 	{ "spec60_2_hardware_always_in_full", off_but_hardware },
+	{ "spec10_4.1_filter_hardware_capabilities_not_supported", nothing_at_all },
 	{ "spec50_6_registration", registration },
 	{ "spec20_9_initialize_fails", initialize_fails },
 	{ "spec20_9_create_switch_fails", create_switch_fails },

@@ -347,6 +347,8 @@ static void free_without_indication(struct fix *f)
 	assert_status(f, ev_free(f, make_queue(f)), OK);
 	assert_int_equal(info(f).faults, 1);
 	assert_int_equal(f->indications, 1); /* the keeper makes up for it */
+	assert_memory_equal(f->indication, "\x80\x01\x10\x00\0\0\0\0\1\0\0\0\3\0\0\0", 16);
+	assert_int_equal(ndis_driver_close(f->d, &f->err), 0); /* and nothing of it is left */
 }
 
 static void free_default(struct fix *f)

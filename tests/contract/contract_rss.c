@@ -299,6 +299,25 @@ static void v2_query(struct fix *f)
 	assert_int_equal(req.DATA.QUERY_INFORMATION.BytesNeeded, 68);
 }
 
+/* A request about a VPort, asked for by `d`. */
+static NDIS_STATUS on_vport(struct fix *f, struct ndis_driver *d, NDIS_REQUEST_TYPE type, NDIS_OID oid, uint32_t vport,
+			    uint32_t len, uint32_t *done)
+{
+	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
+				 .RequestType = type,
+				 .VPortId = vport,
+				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
+	NDIS_STATUS status;
+
+	req.DATA.QUERY_INFORMATION.Oid = oid;
+	req.DATA.QUERY_INFORMATION.InformationBuffer = f->buf;
+	req.DATA.QUERY_INFORMATION.InformationBufferLength = len;
+	status = ndis_oid_request(f->a, d, &req, &f->err);
+	*done = status == NDIS_STATUS_INVALID_LENGTH ? req.DATA.QUERY_INFORMATION.BytesNeeded
+						     : req.DATA.QUERY_INFORMATION.BytesWritten;
+	return status;
+}
+
 static void v2_refused(struct fix *f)
 {
 	struct v2 p;
@@ -313,6 +332,9 @@ static void v2_refused(struct fix *f)
 		assert_status(f, set_v2(f, &p, 68, v), status);                                                        \
 	} while (0)
 	REFUSE_V2(NDIS_STATUS_INVALID_LENGTH, ON | INFO | KEY, p.p.HashSecretKeySize = 39);
+	assert_status(f, on_vport(f, f->d, NdisRequestSetInformation, OID_GEN_RECEIVE_SCALE_PARAMETERS_V2, v, 68, &f->done),
+		      NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(f->done, 68);
 	REFUSE_V2(NDIS_STATUS_INVALID_LENGTH, ON | INFO | KEY, p.p.HashSecretKeyOffset = 29);
 	REFUSE_V2(NDIS_STATUS_INVALID_LENGTH, ON | INFO | KEY, p.p.HashSecretKeyOffset = 0xFFFFFFFF);
 	REFUSE_V2(NDIS_STATUS_INVALID_LENGTH, ON | INFO | KEY, p.p.HashSecretKeyOffset = 0);
@@ -387,6 +409,9 @@ static void v2_entries_each(struct fix *f)
 	move_entries(
 	    f, (struct entry[]){ { v, 0, 1, 2, NDIS_STATUS_NO_QUEUES }, { v, 0, 2, 3, NDIS_STATUS_NO_QUEUES } }, 2);
 	move_entries(f, (struct entry[]){ { v, DEFAULT, 0xFFFF, 2, OK } }, 1);
+	assert_int_equal(((const NDIS_RECEIVE_SCALE_PARAMETERS *)(const void *)f->m.last)->DefaultProcessorNumber.Number, 2);
+	move_entries(f, (struct entry[]){ { v, 0, 1, 63, NDIS_STATUS_INVALID_DATA } }, 1);
+	move_entries(f, (struct entry[]){ { v, 0, 1, 64, BAD } }, 1);
 	move_entries(f, (struct entry[]){ { v, DEFAULT, 0xFFFE, 2, BAD } }, 1);
 	move_entries(f, (struct entry[]){ { v, PRIMARY, 0xFFFF, 2, BAD } }, 1);
 	move_entries(f, (struct entry[]){ { v, PRIMARY | DEFAULT, 0, 2, BAD } }, 1);
@@ -430,6 +455,11 @@ static void v2_entries_request(struct fix *f)
 	memcpy(f->buf, &good, 20);
 	assert_status(f, method(f, f->d, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 68, 67), NDIS_STATUS_INVALID_LENGTH);
 	assert_int_equal(f->done, 68);
+	assert_status(f, method(f, f->d, OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES, 67, 68), NDIS_STATUS_INVALID_LENGTH);
+	assert_int_equal(f->done, 68);
+	REFUSE_ENTRIES(OK, p.NumberOfRssEntries = p.RssEntrySize = p.RssEntryTableOffset = 0);
+	assert_int_equal(f->done, 20);
+	memcpy(f->buf, &good, 20);
 	good.RssEntrySize = 32;
 	good.RssEntryTableOffset = 24;
 	memset(f->buf, 0xEE, 128);
@@ -501,25 +531,6 @@ static NDIS_STATUS set_mask(struct fix *f, uint32_t vport, ULONG_PTR mask)
 	p.Flags = NDIS_NIC_SWITCH_VPORT_PARAMS_PROCESSOR_AFFINITY_CHANGED;
 	p.ProcessorAffinity.Mask = mask;
 	return set(f, f->d, OID_NIC_SWITCH_VPORT_PARAMETERS, &p, 572);
-}
-
-/* A request about a VPort, asked for by `d`. */
-static NDIS_STATUS on_vport(struct fix *f, struct ndis_driver *d, NDIS_REQUEST_TYPE type, NDIS_OID oid, uint32_t vport,
-			    uint32_t len, uint32_t *done)
-{
-	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
-				 .RequestType = type,
-				 .VPortId = vport,
-				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
-	NDIS_STATUS status;
-
-	req.DATA.QUERY_INFORMATION.Oid = oid;
-	req.DATA.QUERY_INFORMATION.InformationBuffer = f->buf;
-	req.DATA.QUERY_INFORMATION.InformationBufferLength = len;
-	status = ndis_oid_request(f->a, d, &req, &f->err);
-	*done = status == NDIS_STATUS_INVALID_LENGTH ? req.DATA.QUERY_INFORMATION.BytesNeeded
-						     : req.DATA.QUERY_INFORMATION.BytesWritten;
-	return status;
 }
 
 /* What OID_GEN_RECEIVE_SCALE_PARAMETERS answers about a VPort. */

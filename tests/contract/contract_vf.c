@@ -374,6 +374,10 @@ static void power(struct fix *f)
 		assert_status(f, set(f, f->d, OID_SRIOV_SET_VF_POWER_STATE, &p, 13), s >= 1 && s <= 4 ? OK : BAD);
 		p.WakeEnable = 1;
 		assert_status(f, set(f, f->d, OID_SRIOV_SET_VF_POWER_STATE, &p, 13), s >= 2 && s <= 4 ? OK : BAD);
+		p.WakeEnable = 0xFE; /* a BOOLEAN: the driver sees 1 */
+		assert_status(f, set(f, f->d, OID_SRIOV_SET_VF_POWER_STATE, &p, 13), s >= 2 && s <= 4 ? OK : BAD);
+		if (!remote && s >= 2 && s <= 4)
+			assert_int_equal(f->m.last[12], 1);
 	}
 }
 
@@ -387,6 +391,12 @@ static void bars(struct fix *f)
 	assert_status(f, method(f, f->ndis, OID_SRIOV_BAR_RESOURCES, 12, 32), BAD);
 	assert_status(f, query(f, f->ndis, OID_SRIOV_PROBED_BARS, 32), OK);
 	assert_int_equal(((NDIS_SRIOV_PROBED_BARS_INFO *)(void *)f->buf)->BaseRegisterValuesOffset, 8);
+	assert_memory_equal(f->buf, "\x80\x01\x08\x00", 4);
+	p.BarIndex = 5;
+	memcpy(f->buf, &p, 12);
+	assert_status(f, method(f, f->ndis, OID_SRIOV_BAR_RESOURCES, 12, 32), OK);
+	assert_int_equal(((NDIS_SRIOV_BAR_RESOURCES_INFO *)(void *)f->buf)->BarResourcesOffset, 12);
+	assert_int_equal(((NDIS_SRIOV_BAR_RESOURCES_INFO *)(void *)f->m.last)->BarIndex, 5);
 }
 
 static void invalidate(struct fix *f)
@@ -424,6 +434,10 @@ static void vf_adapter(struct fix *f)
 	assert_status(f, method_on(f, f->ndis, OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK, &p, 16), OK);
 	assert_status(f, set(f, f->ndis, OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK, &p, 16), OK);
 	assert_int_equal(f->m.oid, OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK);
+	assert_int_equal(f->done, 16);
+	assert_int_equal(((const NDIS_SRIOV_VF_INVALIDATE_CONFIG_BLOCK_INFO *)(const void *)f->m.last)->BlockMask, 6);
+	assert_memory_equal(&s.Header, "\x80\x01\x08\x00", 4);
+	assert_int_equal(f->m.up->enable_virtualization(f->a, 1, 0, 0, 1), NDIS_STATUS_NOT_SUPPORTED);
 	assert_status(f, set(f, f->ndis, OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK, &p, 15), NDIS_STATUS_INVALID_LENGTH);
 	assert_status(f, query(f, f->d, OID_SRIOV_PF_LUID, 12), NDIS_STATUS_NOT_SUPPORTED);
 }

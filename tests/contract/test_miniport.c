@@ -83,7 +83,7 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 		out->current_filter = out->hardware_filter;
 		out->current_switch = m->switch_off ? NULL : out->hardware_switch;
 	}
-	if (init->mode == MINIPORT_MODE_SRIOV || (m->sriov.SriovCapabilities & NDIS_SRIOV_CAPS_VF_MINIPORT))
+	if (init->mode == MINIPORT_MODE_SRIOV || m->sriov_on || (m->sriov.SriovCapabilities & NDIS_SRIOV_CAPS_VF_MINIPORT))
 		out->current_sriov = &m->sriov;
 	if (m->no_hardware & 1)
 		out->hardware_filter = NULL;

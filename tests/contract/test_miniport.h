@@ -17,6 +17,7 @@ struct test_miniport {
 	uint32_t mac_addresses_per_target, vlans_per_target;
 	bool no_filter, no_switch, no_rss; /* nothing registered, not even hardware */
 	unsigned no_hardware;              /* bits: filters 1, switch 2, SR-IOV 4 are registered as current alone */
+	bool sriov_on;                     /* current SR-IOV whatever the mode */
 	bool sriov_alone;                  /* with no_switch: SR-IOV is registered all the same */
 	bool switch_off;                   /* current switch NULL (mode VMQ without NIC_SWITCH_WITHOUT_IOV) */
 	int initialize_rc;
