@@ -79,7 +79,7 @@ static uint32_t interface_of(struct capture *c, uint32_t vport)
 		(void)snprintf(description, sizeof description, "physical port of adapter %s", c->adapter);
 	else
 		(void)snprintf(description, sizeof description, "VPort %u of adapter %s", vport, c->adapter);
-	pcapng_interface(c->file, tap_vport(&c->tap, vport), description, c->tap.header->snaplen);
+	pcapng_interface(c->file, tap_vport(&c->tap, vport), description, c->tap.header.snaplen);
 	return i;
 }
 

@@ -12,9 +12,9 @@
 /* Is this what <vmq/tap.h> says? */
 static bool layout_is_right(const struct tap_session *s)
 {
-	const struct vmq_tap_header *h = s->header;
+	const struct vmq_tap_header *h = &s->header;
 
-	return s->memory_size >= sizeof *h && h->magic == VMQ_TAP_MAGIC && h->ring_size &&
+	return h->magic == VMQ_TAP_MAGIC && h->ring_size &&
 	       (h->ring_size & (h->ring_size - 1)) == 0 && h->ring_size <= s->memory_size &&
 	       h->ring_stride >= VMQ_TAP_DATA + h->ring_size && h->ring_stride <= s->memory_size &&
 	       h->ring_offset <= s->memory_size && h->rings <= (s->memory_size - h->ring_offset) / h->ring_stride;
@@ -55,7 +55,7 @@ static int begin(struct tap_session *s, const struct cmd_options *opt, const cha
 		return failed(s, "the memory that vmqd shares cannot be mapped");
 	}
 	s->memory_size = (size_t)size;
-	s->header = (const struct vmq_tap_header *)s->memory;
+	memcpy(&s->header, s->memory, s->memory_size < sizeof s->header ? s->memory_size : sizeof s->header);
 	return layout_is_right(s)
 		   ? CMD_DONE
 		   : failed(s, "vmqd shares memory of another layout: are its version and vmqctl's the same?");
@@ -73,13 +73,13 @@ int tap_try(struct tap_session *s, const struct cmd_options *opt, const char *me
 
 static struct vmq_tap_ring *ring_at(const struct tap_session *s, uint32_t i)
 {
-	return (struct vmq_tap_ring *)(s->memory + s->header->ring_offset + i * s->header->ring_stride);
+	return (struct vmq_tap_ring *)(s->memory + s->header.ring_offset + i * s->header.ring_stride);
 }
 
 /* The next record of a ring that is none of padding; NULL: none. */
 static const struct vmq_tap_record *peek(const struct tap_session *s, struct vmq_tap_ring *ring)
 {
-	uint64_t mask = s->header->ring_size - 1;
+	uint64_t mask = s->header.ring_size - 1;
 
 	for (;;) {
 		uint64_t here = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) - ring->head, at = ring->head & mask;
@@ -102,7 +102,7 @@ void tap_drain(struct tap_session *s, bool (*each)(void *arg, const struct vmq_t
 		uint64_t lost = 0;
 		bool more;
 
-		for (uint32_t i = 0; i < s->header->rings; i++) {
+		for (uint32_t i = 0; i < s->header.rings; i++) {
 			struct vmq_tap_ring *ring = ring_at(s, i);
 			const struct vmq_tap_record *r = peek(s, ring);
 

@@ -19,7 +19,7 @@ struct tap_session {
 	json_t *words; /* the answer to the start: adapter, vports, drops */
 	uint8_t *memory;
 	size_t memory_size;
-	const struct vmq_tap_header *header;
+	struct vmq_tap_header header; /* as it was checked: vmqd may write there still */
 	uint64_t lost; /* records */
 	bool gone;     /* vmqd closed the connection: nothing more will come */
 };

@@ -7,6 +7,8 @@ import re
 import shlex
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import xml.etree.ElementTree
 
@@ -476,6 +478,56 @@ def test_nothing_from_the_daemon_steers_the_terminal():
     # Nor does a name come to a command line that is none.
     with FakeVmqd({'vport.show': {'vports': [{'name': n} for n in (evil, '$(id)', 'a b', 'web1')]}}) as d:
         assert complete(d.path, 'vport', 'del', '') == ['web1']
+
+
+TAP_MAGIC = int(re.search(r'VMQ_TAP_MAGIC\s+(?:UINT64_C\()?(0x[0-9a-fA-F]+)', open(f'{ROOT}/include/vmq/tap.h').read())[1], 16)
+
+
+def tap_memory(record=b'', tail=None, size=1 << 16, magic=TAP_MAGIC, rings=1, offset=4096, stride=8192, ring_size=4096):
+    """What vmqd shares with a capture: one ring, with one record in it."""
+    fd = os.memfd_create('vmqt-tap')
+    os.ftruncate(fd, size)
+    os.pwrite(fd, struct.pack('<QIIQQQ', magic, rings, 262, offset, stride, ring_size)[:size], 0)
+    data = int(re.search(r'VMQ_TAP_DATA\s+(\d+)', open(f'{ROOT}/include/vmq/tap.h').read())[1])
+    os.pwrite(fd, struct.pack('<Q', len(record) if tail is None else tail), 4096)
+    os.pwrite(fd, record, 4096 + data)
+    return fd
+
+
+def tap_record(size=128, captured=60, type=1):
+    return struct.pack('<IHHQQIIIIIHHHBBBBH', size, type, 0, 1, 1, 60, captured, 1, 1, *[0] * 9).ljust(128, b'\0')
+
+
+def capture_of(fd):
+    """vmqctl capture of that memory, by a daemon that says nothing more."""
+    def start(conn, request):
+        line = json.dumps({'jsonrpc': '2.0', 'id': request['id'], 'result': {'adapter': 'ext0', 'vports': [], 'drops': []}})
+        socket.send_fds(conn, [line.encode() + b'\n'], [fd])
+        conn.shutdown(socket.SHUT_RDWR)
+    try:
+        with FakeVmqd({'capture.start': start}) as d:
+            return run(d.path, 'capture')
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize('memory', [
+    {'size': 8}, {'size': 40}, {'magic': 1}, {'ring_size': 0}, {'ring_size': 4095}, {'ring_size': 1 << 63}, {'stride': 0},
+    {'stride': 4096}, {'stride': 1 << 63}, {'offset': 1 << 63}, {'offset': 1 << 16}, {'rings': 9}, {'rings': 0xffffffff}], ids=str)
+def test_a_capture_of_another_layout(memory):
+    p = capture_of(tap_memory(**memory))
+    assert p.returncode == 3 and 'another layout' in p.stderr
+
+
+@pytest.mark.parametrize('memory', [
+    {'record': tap_record(size=0)}, {'record': tap_record(size=4)}, {'record': tap_record(size=136)},
+    {'record': tap_record(size=0xfffffff8, captured=0xffffff00), 'tail': 1 << 40}, {'record': tap_record(size=4104), 'tail': 8192},
+    {'record': tap_record(size=8)}, {'record': tap_record(captured=128)}, {'record': tap_record(captured=0xffffffff)},
+    {'record': tap_record(size=0, type=0)}], ids=lambda m: str({**m, 'record': m['record'][:4].hex()}))
+def test_a_capture_of_wrong_records(memory):
+    p = capture_of(tap_memory(**memory))
+    assert p.returncode == 0 and p.stderr.startswith('0 frames captured')
+    assert capture_of(tap_memory(tap_record())).stderr.startswith('1 frames captured')
 
 
 @pytest.mark.parametrize('verb', ['diff', 'apply', 'save'])

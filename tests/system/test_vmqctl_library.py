@@ -221,14 +221,19 @@ def test_descriptors_nobody_asked_for_are_closed():
     """As many as there is room for beside a line, with each answer."""
     def with_two(conn, request):
         line = json.dumps({'jsonrpc': '2.0', 'id': request['id'], 'result': 1}) + '\n'
-        socket.send_fds(conn, [line.encode()], [0, 0])
+        socket.send_fds(conn, [line.encode()], [own, own])
 
-    with FakeVmqd({'a': with_two}) as d, Client(d.path) as k:
-        assert k.call('a') == (0, 1)
-        before = len(os.listdir('/proc/self/fd'))
-        for _ in range(5):
-            assert k.call('a') == (0, 1)
-        assert len(os.listdir('/proc/self/fd')) == before
+    def have_it():
+        return sum(os.path.sameopenfile(own, int(fd)) for fd in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{fd}'))
+
+    own = os.memfd_create('vmqt-passed')
+    try:
+        with FakeVmqd({'a': with_two}) as d, Client(d.path) as k:
+            for _ in range(5):
+                assert k.call('a') == (0, 1)
+                assert have_it() == 2  # ours, and one that could be asked for
+    finally:
+        os.close(own)
 
 
 def test_timeout_closes():
