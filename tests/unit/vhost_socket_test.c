@@ -126,6 +126,26 @@ static void half_a_message(void **state)
 	front_close(&other);
 }
 
+/* A whole message that brings a table of memory; not looked at yet. */
+static void queue_table(void)
+{
+	struct {
+		struct vhost_msg_header h;
+		uint32_t n, padding;
+		struct vhost_msg_region region;
+	} __attribute__((packed)) m = { { SET_MEM_TABLE, VHOST_MSG_VERSION, 40 }, 1, 0, front_region() };
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec iov = { &m, sizeof m };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+
+	*CMSG_FIRSTHDR(&mh) = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&mh)), &f.memfd, sizeof f.memfd);
+	assert_int_equal(sendmsg(f.sock, &mh, 0), sizeof m);
+}
+
 /* A part of a header that promises a payload, and a descriptor with it; not looked at yet. */
 static void queue_part(int fd, size_t from, size_t len)
 {
@@ -291,6 +311,15 @@ static void others_have_their_turn(void **state)
 	for (unsigned i = 1; i <= 4; i++) {
 		last_watch.cb(last_watch.arg, EPOLLIN);
 		assert_int_equal(status().messages, 64 * i);
+	}
+	/* and after each other table of memory */
+	stub_loop_turn();
+	assert_int_equal(status().messages, 300);
+	for (unsigned i = 0; i < 3; i++)
+		queue_table();
+	for (unsigned i = 1; i <= 3; i++) {
+		last_watch.cb(last_watch.arg, EPOLLIN);
+		assert_int_equal(status().messages, 300 + i);
 	}
 }
 
