@@ -48,6 +48,28 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 		.MaxNumQueuePairsPerNonDefaultVPort = 1,
 		.MaxNumMacAddresses = STUB_MAX_FILTERS,
 	};
+	static const NDIS_NIC_SWITCH_CAPABILITIES vmmq = {
+		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_NIC_SWITCH_CAPABILITIES_REVISION_3, sizeof vmmq },
+		.NicSwitchCapabilities = NDIS_NIC_SWITCH_CAPS_SINGLE_VPORT_POOL |
+					 NDIS_NIC_SWITCH_CAPS_RSS_ON_PF_VPORTS_SUPPORTED |
+					 NDIS_NIC_SWITCH_CAPS_ASYMMETRIC_QUEUE_PAIRS_FOR_NONDEFAULT_VPORT_SUPPORTED |
+					 NDIS_NIC_SWITCH_CAPS_RSS_PER_PF_VPORT_INDIRECTION_TABLE_SUPPORTED,
+		.MaxNumSwitches = 1,
+		.MaxNumVPorts = STUB_MAX_VPORTS,
+		.MaxNumQueuePairs = 2 * STUB_MAX_VPORTS,
+		.MaxNumQueuePairsPerNonDefaultVPort = 2,
+		.MaxNumMacAddresses = STUB_MAX_FILTERS,
+		.MaxNumRssCapableNonDefaultPFVPorts = STUB_MAX_VPORTS - 1,
+		.NumberOfIndirectionTableEntriesForDefaultVPort = 1,
+		.NumberOfIndirectionTableEntriesPerNonDefaultPFVPort = 64,
+		.MaxNumQueuePairsForDefaultVPort = 1,
+	};
+	static const NDIS_RECEIVE_SCALE_CAPABILITIES rss = {
+		.Header = { NDIS_OBJECT_TYPE_RSS_CAPABILITIES, NDIS_RECEIVE_SCALE_CAPABILITIES_REVISION_2,
+			    NDIS_SIZEOF_RECEIVE_SCALE_CAPABILITIES_REVISION_2 },
+		.CapabilitiesFlags = NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV4 | NDIS_RSS_CAPS_HASH_TYPE_TCP_IPV6 |
+				     NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV4 | NDIS_RSS_CAPS_HASH_TYPE_UDP_IPV6,
+	};
 	static const NDIS_SRIOV_CAPABILITIES sriov = {
 		.Header = { NDIS_OBJECT_TYPE_DEFAULT, NDIS_SRIOV_CAPABILITIES_REVISION_1, sizeof sriov },
 		.SriovCapabilities = NDIS_SRIOV_CAPS_SRIOV_SUPPORTED | NDIS_SRIOV_CAPS_PF_MINIPORT,
@@ -62,8 +84,9 @@ static int initialize(void *ctx, const struct miniport_init *init, struct minipo
 	filter.NumQueues = queues ? STUB_MAX_QUEUES : 0;
 	*out = (struct miniport_attributes){ .hardware_filter = &filter,
 					     .current_filter = queues || sriov_on ? &filter : NULL,
-					     .hardware_switch = &sw,
-					     .current_switch = queues || sriov_on ? &sw : NULL,
+					     .rss = s->vmmq ? &rss : NULL,
+					     .hardware_switch = s->vmmq ? &vmmq : &sw,
+					     .current_switch = s->vmmq ? &vmmq : queues || sriov_on ? &sw : NULL,
 					     .hardware_sriov = &sriov,
 					     .current_sriov = sriov_on ? &sriov : NULL };
 	return 0;
@@ -144,6 +167,11 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 		break;
 	case OID_NIC_SWITCH_VPORT_PARAMETERS:
 		note(s->log, sizeof s->log, "VPORT_PARAMETERS", vport->VPortId);
+		break;
+	case OID_GEN_RECEIVE_SCALE_PARAMETERS:
+		memcpy(s->rss, buf, sizeof(NDIS_RECEIVE_SCALE_PARAMETERS));
+		memcpy(s->rss, buf, ((const NDIS_RECEIVE_SCALE_PARAMETERS *)(void *)s->rss)->HashSecretKeyOffset + 40);
+		note(s->log, sizeof s->log, "RSS", ((const NDIS_RECEIVE_SCALE_PARAMETERS *)(void *)s->rss)->Flags);
 		break;
 	case OID_NIC_SWITCH_DELETE_VPORT:
 		note(s->log, sizeof s->log, "DELETE_VPORT", del->VPortId);
@@ -264,7 +292,22 @@ void stub_start(struct stub *s)
 	stub_start_with(s, &kw);
 }
 
+static void start(struct stub *s, const struct miniport_keywords *kw, bool vmmq);
+
 void stub_start_with(struct stub *s, const struct miniport_keywords *kw)
+{
+	start(s, kw, false);
+}
+
+void stub_start_vmmq(struct stub *s)
+{
+	struct miniport_keywords kw;
+
+	ndis_keywords_for_switch(&kw);
+	start(s, &kw, true);
+}
+
+static void start(struct stub *s, const struct miniport_keywords *kw, bool vmmq)
 {
 	static const struct stack_ops stack_ops = {
 		.open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event
@@ -276,6 +319,7 @@ void stub_start_with(struct stub *s, const struct miniport_keywords *kw)
 	struct stack_error e;
 
 	memset(s, 0, sizeof *s);
+	s->vmmq = vmmq;
 	ac.keywords = *kw;
 	if (ndis_adapter_create(&ops, s, &ac, &s->ndis, &err) < 0)
 		fail_msg("%s", err.text);

@@ -33,6 +33,8 @@ struct stub {
 	VMQ_VF_CPUS cpus;                           /* of the last OID_VMQ_VF_CPUS */
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS created; /* of the last CREATE_VPORT */
 	NDIS_RECEIVE_QUEUE_PARAMETERS allocated;  /* of the last ALLOCATE_QUEUE */
+	uint8_t rss[2048] __attribute__((aligned(8))); /* the last OID_GEN_RECEIVE_SCALE_PARAMETERS */
+	bool vmmq;
 	NDIS_STATUS element_status;               /* what becomes of a QUEUE_ALLOCATION_COMPLETE's element */
 	const struct miniport_up *up;
 	struct ndis_adapter *up_adapter;
@@ -41,6 +43,8 @@ struct stub {
 
 /* An adapter "ext0" with workers on CPUs 2, 3 and 70. */
 void stub_start(struct stub *s);
+/* The same over an adapter that spreads: two queue pairs a VPort, and RSS on VPorts. */
+void stub_start_vmmq(struct stub *s);
 /* The same in the mode that these keywords choose. */
 void stub_start_with(struct stub *s, const struct miniport_keywords *kw);
 void stub_stop(struct stub *s);

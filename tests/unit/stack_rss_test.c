@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A VPort's frames spread over its queue pairs, by the stack over the real keeper and a driver that takes notes: the contract's
+ * parameters that a wish becomes, and in which order with the VPort's others; what is the VPort's for its life.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "stack_stub.h"
+
+#define ALL                                                                                                            \
+	(NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_UDP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_TCP_IPV6 | NDIS_HASH_UDP_IPV6)
+
+static const uint8_t customary[4] = { 0x6d, 0x5a, 0x56, 0xda };
+
+static struct stub s;
+static struct stack_error e;
+
+static int setup(void **state)
+{
+	(void)state;
+	stub_start_vmmq(&s);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	stub_stop(&s);
+	return 0;
+}
+
+static struct stack_vport *add(const struct stack_rss *rss, unsigned pairs)
+{
+	struct stack_vport_want w = { .name = "a", .socket = "/run/a.sock", .queue_pairs = pairs, .moderation = 1, .cpu_given = true, .cpu = 2 };
+	struct stack_vport *v;
+
+	if (rss)
+		w.rss = *rss;
+	if (stack_vport_add(s.adapter, &w, &v, &e) < 0)
+		fail_msg("%s: %s", e.field ? e.field : "", e.err.text);
+	return v;
+}
+
+/* What the driver was told last: RSS on, with these hash types, this key, and CPUs in turn. */
+static void expect_on(uint32_t types, const uint8_t *key, size_t n, const unsigned *cpus, unsigned ncpus)
+{
+	const NDIS_RECEIVE_SCALE_PARAMETERS *p = (const void *)s.rss;
+	const PROCESSOR_NUMBER *t = (const void *)(s.rss + p->IndirectionTableOffset);
+
+	assert_int_equal(p->Flags, 0);
+	assert_int_equal(p->HashInformation, types | NdisHashFunctionToeplitz);
+	assert_int_equal(p->IndirectionTableSize, 64 * 4);
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(t[i].Group * 64 + t[i].Number, cpus[i % ncpus]);
+	assert_int_equal(p->DefaultProcessorNumber.Group * 64 + p->DefaultProcessorNumber.Number, cpus[0]);
+	assert_memory_equal(s.rss + p->HashSecretKeyOffset, key, n);
+}
+
+static void expect_off(void)
+{
+	assert_int_equal(((const NDIS_RECEIVE_SCALE_PARAMETERS *)(const void *)s.rss)->Flags, NDIS_RSS_PARAM_FLAG_DISABLE_RSS);
+}
+
+static void by_itself(void **state)
+{
+	(void)state;
+	(void)add(NULL, 2);
+	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) TUNING(1) VPORT_PARAMETERS(1) RSS(0)");
+	assert_int_equal(s.created.ProcessorAffinity.Mask, 0xC);
+	expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 2, 3 }, 2);
+}
+
+static void one_pair(void **state)
+{
+	(void)state;
+	(void)add(NULL, 1);
+	assert_string_equal(s.log, "CREATE_VPORT(1) POLICY(1) TUNING(1) VPORT_PARAMETERS(1)");
+	assert_int_equal(s.created.ProcessorAffinity.Mask, 4);
+}
+
+static void as_asked(void **state)
+{
+	struct stack_rss r = { .types = NDIS_HASH_IPV4, .cpus = { 3, 2 }, .ncpus = 2, .has_key = true };
+
+	(void)state;
+	memset(r.key, 0x42, sizeof r.key);
+	(void)add(&r, 2);
+	expect_on(NDIS_HASH_IPV4, r.key, sizeof r.key, (const unsigned[]){ 2, 3 }, 2);
+}
+
+static int set_rss(struct stack_vport *v, const struct stack_rss *r)
+{
+	struct stack_vport_change c = { .set_rss = true, .rss = *r };
+
+	s.log[0] = 0;
+	return stack_vport_set(v, &c, &e);
+}
+
+static void off_and_on(void **state)
+{
+	struct stack_vport *v = add(NULL, 2);
+	struct stack_rss off = { .off = true }, on = { 0 }, out;
+
+	(void)state;
+	assert_int_equal(set_rss(v, &off), 0);
+	expect_off();
+	assert_int_equal(set_rss(v, &on), 0);
+	expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 2, 3 }, 2);
+	/* as it is: nobody is asked for it */
+	assert_int_equal(set_rss(v, &on), 0);
+	assert_null(strstr(s.log, "RSS"));
+	stack_vport_rss(v, &out);
+	assert_false(out.off);
+}
+
+static void refused(struct stack_vport *v, const struct stack_rss *r, const char *field)
+{
+	uint8_t before[sizeof s.rss];
+	struct stack_rss out;
+
+	memcpy(before, s.rss, sizeof before);
+	assert_int_equal(set_rss(v, r), -1);
+	assert_string_equal(e.field, field);
+	assert_non_null(strstr(e.err.text, "for its life"));
+	assert_int_equal(e.oid, OID_GEN_RECEIVE_SCALE_PARAMETERS);
+	assert_int_equal(e.status, NDIS_STATUS_INVALID_PARAMETER);
+	assert_memory_equal(before, s.rss, sizeof before);
+	stack_vport_rss(v, &out);
+	assert_true(out.types == 0 && !out.has_key);
+}
+
+static void for_life(void **state)
+{
+	struct stack_rss types = { .types = NDIS_HASH_IPV4 }, key = { .has_key = true, .key = { 1 } };
+	struct stack_vport *v = add(NULL, 2);
+
+	(void)state;
+	refused(v, &types, "rss_hash");
+	refused(v, &key, "rss_key");
+	/* the key it has, said */
+	key.key[0] = 0;
+	memcpy(key.key, s.rss + ((const NDIS_RECEIVE_SCALE_PARAMETERS *)(const void *)s.rss)->HashSecretKeyOffset, sizeof key.key);
+	assert_int_equal(set_rss(v, &key), 0);
+}
+
+/* As long as nothing was spread there is nothing for life. */
+static void before_anything_was_spread(void **state)
+{
+	struct stack_rss key = { .has_key = true, .key = { 9 } };
+	struct stack_vport *v = add(NULL, 1);
+	struct stack_vport_change more = { .set_queue_pairs = true, .queue_pairs = 2 };
+
+	(void)state;
+	assert_int_equal(set_rss(v, &key), 0);
+	assert_null(strstr(s.log, "RSS"));
+	assert_int_equal(stack_vport_set(v, &more, &e), 0);
+	expect_on(ALL, key.key, sizeof key.key, (const unsigned[]){ 2, 3 }, 2);
+}
+
+/* Fewer queue pairs: RSS uses no more of them first (spec/50 §7). */
+static void fewer_pairs(void **state)
+{
+	struct stack_vport *v = add(NULL, 2);
+	struct stack_vport_change fewer = { .set_queue_pairs = true, .queue_pairs = 1 };
+
+	(void)state;
+	s.log[0] = 0;
+	assert_int_equal(stack_vport_set(v, &fewer, &e), 0);
+	assert_string_equal(s.log, "RSS(16) VPORT_PARAMETERS(1)");
+	expect_off();
+}
+
+static void not_here(void **state)
+{
+	struct stack_rss far = { .cpus = { 2, 70 }, .ncpus = 2 }, none = { .cpus = { 5 }, .ncpus = 1 };
+	struct stack_vport *v = add(NULL, 2);
+
+	(void)state;
+	assert_int_equal(set_rss(v, &far), -1); /* of different groups of 64 */
+	assert_string_equal(e.field, "rss_cpus");
+	assert_int_equal(set_rss(v, &none), -1); /* no worker's */
+	assert_string_equal(e.field, "rss_cpus");
+	assert_string_equal(s.log, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(by_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_pair, setup, teardown),
+		cmocka_unit_test_setup_teardown(as_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(off_and_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(for_life, setup, teardown),
+		cmocka_unit_test_setup_teardown(before_anything_was_spread, setup, teardown),
+		cmocka_unit_test_setup_teardown(fewer_pairs, setup, teardown),
+		cmocka_unit_test_setup_teardown(not_here, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
