@@ -639,6 +639,9 @@ static void xdp_tx_flush(struct port *port)
 
 		if (sendto(p->queues[0].fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
 			break;
+		/* The kernel's word for one frame that it took from the ring and the device dropped: a veth's far end is full, say. */
+		if (errno == EBUSY && !p->zero_copy)
+			port_count(&p->counts.tx_dropped);
 		waiting = xdp_tx_waiting(p);
 		if (waiting == 0 || waiting == before)
 			break;

@@ -752,6 +752,49 @@ static void test_packet_device_queue_full(void **state)
 	teardown(&b);
 }
 
+/* A veth's far end takes some frames and refuses others: each of these is counted, and the others of its burst arrive. */
+static void far_end_refuses(struct bench *b)
+{
+	enum { N = 8 };
+	static uint8_t frames[N][LONG];
+	struct port_tx_frame tx[N];
+	struct iovec iov[N][2];
+	struct port_counters c;
+
+	shell("ip -n %s link set far0 mtu 1000", net.far);
+	for (unsigned i = 0; i < N; i++) {
+		make_frame(frames[i], LONG, (uint16_t)i, TEST_TYPE);
+		tx[i] = one_piece(iov[i], frames[i], i % 2 ? LONG : 60);
+	}
+	for (unsigned round = 1; round <= 3; round++) {
+		assert_int_equal(b->port->ops->tx_burst(b->port, tx, N), N);
+		b->port->ops->tx_flush(b->port);
+		for (unsigned i = 0; i < N; i += 2)
+			expect_at_far(b, frames[i], 60);
+		b->port->ops->counters(b->port, &c);
+		assert_int_equal(c.tx_dropped, round * N / 2);
+		assert_int_equal(c.tx_error, 0);
+	}
+}
+
+static void test_far_end_refuses(void **state)
+{
+	struct bench b = setup(*state);
+
+	far_end_refuses(&b);
+	teardown(&b);
+}
+
+/* The same where AF_XDP itself sends: before Linux 6.6, or with the program taken off. */
+static void test_xdp_far_end_refuses(void **state)
+{
+	struct bench b = setup(*state);
+
+	(void)egress_detach();
+	far_end_refuses(&b);
+	teardown(&b);
+}
+
 static int net_up(void **state)
 {
 	(void)state;
@@ -811,6 +854,9 @@ static const struct {
 	{ "packet: filter at the egress", test_egress_filter, &wires[1] },
 	{ "packet: device's queue full", test_packet_device_queue_full, &wires[1] },
 	{ "xdp: program taken off", test_xdp_program_taken_off, &wires[3] },
+	{ "xdp: far end refuses", test_far_end_refuses, &wires[3] },
+	{ "xdp, program taken off: far end refuses", test_xdp_far_end_refuses, &wires[3] },
+	{ "packet: far end refuses", test_far_end_refuses, &wires[1] },
 	{ "packet: queue full", test_packet_queue_full, &wires[1] },
 };
 
