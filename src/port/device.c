@@ -21,9 +21,16 @@
 /* More features than any kernel has: 64 today. */
 #define FEATURES_MAX 1024u
 
+/* Asks about the device that was opened, whatever it is called now, and about no other that got its name. */
 static int device_ioctl(const struct device *d, unsigned long request, struct ifreq *ifr)
 {
-	memcpy(ifr->ifr_name, d->name, sizeof ifr->ifr_name);
+	struct ifreq now = { .ifr_ifindex = d->index };
+
+	if (d->index == 0) /* not found yet */
+		memcpy(now.ifr_name, d->name, sizeof now.ifr_name);
+	else if (ioctl(d->ctl, SIOCGIFNAME, &now) < 0)
+		return -errno;
+	memcpy(ifr->ifr_name, now.ifr_name, sizeof ifr->ifr_name);
 	/* Some requests answer with a positive number. */
 	return ioctl(d->ctl, request, ifr) >= 0 ? 0 : -errno;
 }

@@ -14,8 +14,8 @@
 
 struct device {
 	int ctl; /* a socket in the device's network namespace, for ioctl; -1: not open */
-	int index;
-	char name[IFNAMSIZ];
+	int index;	     /* which device it is, as long as it is there */
+	char name[IFNAMSIZ]; /* by which it was opened; it may have another one since */
 };
 
 /* Finds the Ethernet device `name` in the calling thread's network namespace, which `netns` names for the sentences
@@ -23,6 +23,8 @@ struct device {
  * with the sentence in `err`, and then there is nothing to close. */
 int device_open(struct device *d, const char *name, const char *netns, struct vmq_err *err);
 void device_close(struct device *d);
+
+/* Gone means: deleted, or moved to another network namespace, also when another device has its name now. */
 
 /* The MTU in bytes, without the Ethernet header; 0 when the device is gone. */
 unsigned device_mtu(const struct device *d);

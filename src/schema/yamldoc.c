@@ -11,6 +11,9 @@
 
 #define PATH_SIZE 512
 
+/* Who comes to one of these limits has listed filters. */
+#define INSTEAD "; a trunk's list of VLANs says in one value what takes a filter each, and filters can be added at run time"
+
 struct walk {
 	yaml_document_t *doc;
 	struct yamldoc *out;
@@ -132,6 +135,8 @@ static json_t *mapping(struct walk *w, const yaml_node_t *n, char *path, unsigne
 	return obj;
 }
 
+_Static_assert(YAMLDOC_MAX_VALUES == 1000000, "the sentence says so");
+
 static json_t *convert(struct walk *w, int index, char *path, unsigned depth)
 {
 	const yaml_node_t *n = yaml_document_get_node(w->doc, index);
@@ -139,7 +144,7 @@ static json_t *convert(struct walk *w, int index, char *path, unsigned depth)
 	if (depth > YAMLDOC_MAX_DEPTH)
 		return fail(w, -E2BIG, n, path, "lies too deep");
 	if (++w->values > YAMLDOC_MAX_VALUES)
-		return fail(w, -E2BIG, n, path, "there are too many values");
+		return fail(w, -E2BIG, n, path, "there are more than 1,000,000 values" INSTEAD);
 	switch (n->type) {
 	case YAML_SCALAR_NODE:
 		return scalar(w, n, path);
@@ -173,7 +178,7 @@ int yamldoc_parse(const char *text, size_t size, struct yamldoc *out, struct vmq
 
 	*out = (struct yamldoc){ 0 };
 	if (size > YAMLDOC_MAX_BYTES)
-		return vmq_err(err, -E2BIG, "1: the file is larger than %u bytes", YAMLDOC_MAX_BYTES);
+		return vmq_err(err, -E2BIG, "1: the file is larger than %u bytes" INSTEAD, YAMLDOC_MAX_BYTES);
 	if (!yaml_parser_initialize(&parser))
 		return vmq_err(err, -ENOMEM, "1: out of memory");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);

@@ -46,25 +46,40 @@ static void host_changed(void *ctx, const struct link_state *s)
 		log_warn("adapter %s: host device %s is gone", a->cfg->name, device);
 }
 
+/* What has the wire's name now need not be the device that the port has opened: that one may be gone, or have another name. */
+static void log_wire(struct adapter *a, const char *device, const struct link_state *s)
+{
+	char mac[MAC_TEXT_SIZE];
+	unsigned mtu;
+	uint8_t own[6];
+	bool there = a->wire->ops->address(a->wire, own, &mtu);
+
+	mac_format(s->mac, mac);
+	if (s->present && there)
+		log_info("adapter %s: port %s: link %s, address %s, MTU %u", a->cfg->name, device,
+			 s->up ? "up" : "down", mac, s->mtu);
+	else if (there)
+		log_warn("adapter %s: port %s has another name now; it goes on, until vmqd is started anew", a->cfg->name, device);
+	else if (s->present)
+		log_warn("adapter %s: port %s is another device now than the one that was opened, which is gone: nothing goes out or "
+			 "comes in until vmqd is restarted",
+			 a->cfg->name, device);
+	else
+		log_warn("adapter %s: port %s is gone", a->cfg->name, device);
+}
+
 static void wire_changed(void *ctx, const struct link_state *s)
 {
 	struct adapter *a = ctx;
 	const char *device = a->cfg->port.device;
 	struct link_state was = a->wire_state;
-	char mac[MAC_TEXT_SIZE];
 
 	a->wire_state = *s;
 	if (was.present == s->present && was.up == s->up && was.mtu == s->mtu && memcmp(was.mac, s->mac, 6) == 0)
 		return; /* a capture on it began or ended, which concerns nothing here */
 	events_wire(a, device, s);
-	if (!may_log(a, device))
-		return;
-	mac_format(s->mac, mac);
-	if (s->present)
-		log_info("adapter %s: port %s: link %s, address %s, MTU %u", a->cfg->name, device,
-			 s->up ? "up" : "down", mac, s->mtu);
-	else
-		log_warn("adapter %s: port %s is gone", a->cfg->name, device);
+	if (may_log(a, device))
+		log_wire(a, device, s);
 }
 
 static void watch_turn(void *arg, uint32_t events)

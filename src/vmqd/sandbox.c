@@ -192,7 +192,7 @@ static const int deadly[] = {
 };
 
 /* What control asks of a port's device while it runs. */
-static const unsigned long ioctls[] = { SIOCGIFINDEX, SIOCGIFHWADDR, SIOCGIFMTU, SIOCGIFFLAGS };
+static const unsigned long ioctls[] = { SIOCGIFINDEX, SIOCGIFNAME, SIOCGIFHWADDR, SIOCGIFMTU, SIOCGIFFLAGS };
 
 static int add_rules(scmp_filter_ctx f)
 {

@@ -41,6 +41,11 @@ static int fail(const struct store *s, struct vmq_err *err)
 
 	if ((rc & 0xff) == SQLITE_BUSY)
 		return vmq_err(err, -1, "state %s: another process uses it", s->path);
+	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
+		return vmq_err(err, -1,
+			       "state %s: %s: it is damaged, and left as it is; move it away, and vmqd starts with what the configuration "
+			       "file declares",
+			       s->path, sqlite3_errmsg(s->db));
 	return vmq_err(err, -1, "state %s: %s", s->path, sqlite3_errmsg(s->db));
 }
 

@@ -91,6 +91,16 @@ def test_a_bad_file_is_refused_with_file_line_and_key(switch_ns, title, change, 
     assert 'vmq0' not in switch_ns.links() and not os.path.exists(d + '/ctl') and not os.path.exists(d + '/web1.sock')
 
 
+@pytest.mark.parametrize('more, says', [('#' * (16 << 20), 'larger than 16777216 bytes'),
+                                        ('more: [' + '0,' * 1000001 + ']', 'more than 1,000,000 values')], ids=['bytes', 'values'])
+def test_a_file_that_is_too_much(switch_ns, more, says):
+    """The limit is named, and what to do."""
+    _, path, p = start_with(GOOD + more + '\n', switch_ns)
+    assert p.popen.wait(20) > 0
+    said = p.log()
+    assert said.startswith(f'vmqd: {path}:') and says in said and "a trunk's list" in said and 'at run time' in said
+
+
 def test_a_missing_file(switch_ns):
     p = procs.Process([daemon.program('vmqd'), '--config', '/nowhere/vmqd.yaml'], 'missing', netns=switch_ns)
     assert p.popen.wait(10) > 0

@@ -385,13 +385,15 @@ def test_more_of_what_a_check_sees(tmp_path):
     c.files['proc/77/status'] = 'Uid:\t900\t900\nSeccomp:\t0'
     lost(c.stats, 'rx_too_long', 3, 3)
     state(c.stats, 'interrupted', False, 60)
+    c.port.update(link=False)
+    del c.port['mac']
     c.vport.update(status='connected', moderation='off', waits_for='its driver to be ready')
     c.filters[0]['mac'] = '02:00:00:00:00:98'
     del c.files['proc/90/maps']
     del c.files['etc/vmq/vmqd.yaml']
     _, result = c.run()
     text = ' '.join(f['text'] for x in result['checks'] for f in x['findings'])
-    for says in ('Seccomp: 0', 'without Landlock', 'would not start again',
+    for says in ('Seccomp: 0', 'without Landlock', 'would not start again', 'the device eth1 that vmqd has opened is gone',
                  'longer than its VM', 'its moderation is off', 'its driver to be ready', 'of the device vmq0', "web1: its VM's process is not to be seen"):
         assert says in text, says
 

@@ -3,6 +3,8 @@
 unplugged, and moved to another host."""
 import xml.etree.ElementTree as ET
 
+import pytest
+
 import test_docs
 from vmqtest import daemon, frames, guest, libvirt, migration, netns, procs, vufront
 
@@ -88,6 +90,17 @@ def test_a_domain():
     assert virt.qemu_uid() == procs.run([*virt.inside, 'id', '-u', 'libvirt-qemu']).strip()
     vm = libvirt.Domain(virt, 'web1')
     file = virt.write('/run/interface.xml', interface)
+    vmqd.vmqctl('vport', 'add', 'web2', 'mac', NEAR)
+    second = virt.write('/run/second.xml', vmqd.vmqctl('vport', 'show', 'web2', '--libvirt'))
+    procs.run([*virt.inside, 'chgrp', 'root', '/run/vmq/web2.sock'])
+    for says in ('Permission denied', 'No such file'):  # a plug that QEMU's user has no right to; one where vmqd does not listen
+        with pytest.raises(RuntimeError, match=f"Failed to connect to '/run/vmq/web2.sock': {says}"):
+            virt.virsh('attach-device', 'web1', second, '--live')
+        assert virt.virsh('domstate', 'web1').strip() == 'running'
+        assert virt.virsh('domiflist', 'web1').count('vhostuser') == 1
+        wait_answer(net)
+        if says == 'Permission denied':
+            vmqd.vmqctl('vport', 'del', 'web2')
     virt.virsh('detach-device', 'web1', file, '--live')
     procs.wait_for(lambda: vmqd.vport('web1')['status'] == 'no VM' and not vm.sh('ls -d /sys/class/net/eth* 2>/dev/null', check=False),
                    20, 'the interface to be gone')
@@ -135,5 +148,17 @@ def test_moved_by_virsh():
     vm.sh('md5sum -c /tmp/still.md5')
     assert not vm.sh('dmesg | grep -i -e BUG: -e oops -e "general protection" || true')
     near.close()
-    b.virt.virsh('destroy', 'web1')
+    # Back, without a VPort there: virsh waits until the import.
+    back = procs.Process(['virsh', '--connect', b.virt.uri, 'migrate', '--live', 'web1', a.virt.uri, '--migrateuri', 'tcp://10.0.0.1'],
+                         'virsh-back')
+    procs.wait_for(lambda: 'No such file' in a.virt.qemu_log('web1'), 60, 'QEMU to wait for the VPort')
+    assert back.alive() and a.virt.virsh('domstate', 'web1', '--reason').strip() == 'paused (starting up)'
+    wait_answer(net)
+    a.vmqd.call('migrate.import', vport=b.vmqd.call('migrate.export', name='web1'))
+    procs.wait_for(lambda: not back.alive(), 60, 'virsh migrate to end')
+    assert back.stop() == 0
+    b.vmqd.vmqctl('vport', 'del', 'web1')
+    assert a.vmqd.vport('web1')['status'] == 'running'
+    wait_answer(net)
+    a.virt.virsh('destroy', 'web1')
     assert [host.vmqd.stop() for host in (a, b)] == [0, 0]

@@ -197,6 +197,90 @@ def test_bursts_to_a_veth_go_out_by_a_program_at_its_egress():
     assert wire.recv(5) == foreign
 
 
+def test_a_veth_whose_far_end_is_full():
+    """Each frame arrives or is counted, and the doctor says where: the device's loss, or of driver packet the sender's."""
+    if len(daemon.cpus()) < 2:
+        pytest.skip('two CPUs are needed')
+    first, second = daemon.cpus()
+    for driver in ('auto', 'packet'):
+        sw, far = netns.NetNS('sw'), netns.NetNS('far')
+        device = f'{driver[0]}f{os.getpid()}'
+        netns.veth(sw, 'n0', far, device)
+        # The far end is emptied by a kernel thread, whose CPU somebody else has.
+        far.run('ethtool', '-K', device, 'gro', 'on')
+        far.run('unshare', '--mount', 'sh', '-c', f'mount -t sysfs sysfs /sys && echo 1 > /sys/class/net/{device}/threaded')
+        [thread] = procs.run(['pgrep', f'^napi/{device}-']).split()
+        os.sched_setaffinity(int(thread), {second})
+        wire = netns.RawPort(far, device)
+        d = daemon.Vmqd({'cpus': [first], 'adapters': [{'name': 'ext0', 'port': {'driver': driver, 'device': 'n0'}, 'vports': VPORTS}]},
+                        netns=sw)
+        by_driver = driver == 'packet' or 'bursts sent by tc' not in d.call('switch.show')['switches'][0]['port']['describe']
+        a = vufront.VuFront(d.path('a'))
+        d.wait_running('a')
+        # The kernel itself ends it: nobody else on that CPU could.
+        hog = procs.Process(['taskset', '-c', str(second), 'chrt', '--fifo', '50', 'prlimit', '--rttime=500000:600000',
+                             'sh', '-c', 'while :; do :; done'], 'hog')
+        sent = 0
+        while hog.alive():
+            a.send([frame(FAR, A, n) for n in range(sent, sent + 50)], timeout=30)
+            sent += 50
+        a.sent(30)
+        arrived = [frames.number(f) for f in wire.drain(1)]
+        assert arrived == sorted(set(arrived)) and wire.lost() == 0
+
+        def counted():
+            port, drops = d.wire()['port'], d.stats('a')['drops']
+            return port['tx_dropped'] + drops['tx_wire_full']
+        procs.soon_equal(counted, sent - len(arrived))
+        assert counted() > 0 and d.wire()['port']['tx_error'] == 0
+        _, said, _ = d.vmqctl('doctor', 'wire_loss', 'drops', check=False)
+        assert ('tx_wire_full' in said) if by_driver else ("a veth's full far end (tx_dropped)" in said), said
+        a.close()
+        assert d.stop() == 0
+
+
+@pytest.mark.parametrize('driver', ['auto', 'packet'])
+def test_a_device_that_is_renamed_or_made_anew(driver):
+    """By another name it is the same; by the same name another is another, whatever its link, and the doctor says so."""
+    sw, far = netns.NetNS('sw'), netns.NetNS('far')
+    netns.veth(sw, 'n0', far, 'w0')
+    d = daemon.Vmqd({'adapters': [{'name': 'ext0', 'port': {'driver': driver, 'device': 'n0'}, 'vports': VPORTS}]}, netns=sw)
+    a = vufront.VuFront(d.path('a'))
+    d.wait_running('a')
+
+    def exchange():
+        wire = netns.RawPort(far, 'w0')
+        f = frame(A, FAR, 1)
+        wire.send(f)
+        assert a.recv(1) == [f]
+        f = frame(FAR, A, 2)
+        a.send([f])
+        assert wire.recv(5) == f
+        assert d.vmqctl('doctor', 'link').strip() == 'checks: 1 ok, 0 note, 0 warning, 0 wrong'
+
+    def link():
+        return d.call('switch.show')['switches'][0]['port']['link']
+    exchange()
+    sw.run('ip', 'link', 'set', 'n0', 'down', 'name', 'other0')
+    procs.wait_for(lambda: not link(), 5, 'the link down')
+    sw.run('ip', 'link', 'set', 'other0', 'up')
+    procs.wait_for(link, 5, 'the link up')
+    exchange()
+    procs.wait_for(lambda: 'port n0 has another name now; it goes on' in d.proc.log(), 5, 'the line about the name')
+    sw.run('ip', 'link', 'del', 'other0')
+    netns.veth(sw, 'n0', far, 'w0')
+    procs.wait_for(lambda: 'port n0 is another device now' in d.proc.log(), 5, 'the line about the other device')
+    status, said, _ = d.vmqctl('doctor', 'link', check=False)
+    assert status == 5 and 'the device n0 that vmqd has opened is gone' in said and 'systemctl restart vmqd' in said
+    assert not link() and 'link down' in d.vmqctl('switch')
+    a.close()
+    assert d.stop() == 0
+    d.start()
+    a = vufront.VuFront(d.path('a'))
+    d.wait_running('a')
+    exchange()
+
+
 def threads_of(device):
     """How many kernel threads receive for it."""
     return len(procs.run(['sh', '-c', f"pgrep '^napi/{device}-' || true"]).split())

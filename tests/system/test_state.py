@@ -253,6 +253,29 @@ def test_another_database_is_left_alone(kept):
     assert "not vmqd's" in k.vmqd.proc.log()
 
 
+def test_a_damaged_store(kept):
+    """It is refused and left as it is; without it vmqd starts with the file."""
+    k = kept(FILE)
+    k.start()
+    k.vmqd.call('vport.add', name='new1', mac=MAC % (1, 1))
+    k.vmqd.stop()
+    with open(k.db, 'rb') as f:
+        good = f.read()
+    for damaged in (good[:3000], good[:4096] + bytes(len(good) - 4096), bytes(range(256)) * 32):
+        with open(k.db, 'wb') as f:
+            f.write(damaged)
+        with pytest.raises(RuntimeError):
+            k.vmqd.start()
+        said = k.vmqd.proc.log().splitlines()[-1]
+        assert f'state {k.db}: ' in said and 'it is damaged' in said and 'move it away' in said
+        with open(k.db, 'rb') as f:
+            assert f.read() == damaged
+    os.rename(k.db, k.db + '.old')
+    k.vmqd.start()
+    assert not {'new1'} & set(seen(k.vmqd)[0])
+    k.vmqd.stop()
+
+
 # ---- killed at random ----
 
 class Model:

@@ -548,6 +548,48 @@ static void test_deleted(void **state)
 	teardown(&b);
 }
 
+/* One that gets its name is another: what is said is said of the one that was opened. */
+static void test_made_anew(void **state)
+{
+	struct bench b = setup(*state);
+	bool tap = strcmp(b.wire->driver, "tap") == 0;
+	unsigned mtu;
+	uint8_t mac[6];
+
+	shell("ip -n %s link del %s", net.near, tap ? "tap0" : "near0");
+	(void)drain(&b);
+	if (tap) {
+		shell("ip -n %s tuntap add tap0 mode tap", net.near);
+		shell("ip -n %s link set tap0 up", net.near);
+	} else {
+		port_net_veth(&net, b.wire->mtu);
+	}
+	assert_false(b.port->ops->address(b.port, mac, &mtu));
+	assert_false(b.port->ops->link_up(b.port));
+	teardown(&b);
+	if (tap)
+		shell("ip -n %s link del tap0", net.near);
+}
+
+/* With another name it is the same device. */
+static void test_renamed(void **state)
+{
+	struct bench b = setup(*state);
+	const char *name = strcmp(b.wire->driver, "tap") == 0 ? "tap0" : "near0";
+	unsigned mtu;
+	uint8_t mac[6], renamed[6];
+
+	assert_true(b.port->ops->address(b.port, mac, &mtu));
+	shell("ip -n %s link set %s down name other0", net.near, name);
+	shell("ip -n %s link set other0 up", net.near);
+	assert_true(link_becomes(b.port, true));
+	assert_true(b.port->ops->address(b.port, renamed, &mtu));
+	assert_memory_equal(mac, renamed, 6);
+	assert_int_equal(mtu, b.wire->mtu);
+	shell("ip -n %s link set other0 down name %s", net.near, name);
+	teardown(&b);
+}
+
 /* The program that sends bursts has to do with our frames only: what others send on the device goes out as it is. */
 static void test_xdp_others_send(void **state)
 {
@@ -839,6 +881,8 @@ static const struct {
 	{ "link and address", test_link_and_address },
 	{ "down and up", test_down_and_up },
 	{ "deleted", test_deleted },
+	{ "made anew", test_made_anew },
+	{ "renamed", test_renamed },
 };
 
 /* What one driver has. */

@@ -54,8 +54,18 @@ void check_link(struct doctor *d)
 	const json_t *s;
 
 	DOCTOR_EACH(d->switches, "switches", s) {
-		if (!json_is_false(json_object_get(json_object_get(s, "port"), "link")))
+		const json_t *port = json_object_get(s, "port");
+
+		if (!json_is_false(json_object_get(port, "link")))
 			continue;
+		if (!json_object_get(port, "mac")) {
+			doctor_say(d, DOCTOR_WRONG,
+				   "adapter %s: the device %s that vmqd has opened is gone (deleted, made anew, or moved to another "
+				   "network namespace): nothing goes out or comes in",
+				   doctor_text(s, "adapter"), wire_of(s));
+			doctor_mend(d, "systemctl restart vmqd, once there is a device %s", wire_of(s));
+			continue;
+		}
 		doctor_say(d, DOCTOR_WRONG, "adapter %s: the link of %s is down: nothing goes out or comes in",
 			   doctor_text(s, "adapter"), wire_of(s));
 		doctor_mend(d, "ip link set %s up; then the cable and the other side", wire_of(s));

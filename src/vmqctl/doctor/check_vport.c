@@ -573,7 +573,7 @@ static const struct {
 	  "vmqctl vport set ", " trunk VLANS, if its VM has VLAN devices; else a VPort of its own for that VLAN" },
 	{ "tx_storm", "its VM sends more broadcasts than its limit",
 	  "vmqctl vport set ", " max_group_frames_per_s N; or look into the VM" },
-	{ "tx_wire_full", "the wire takes no more", "a faster card; max_tx_bytes_per_s of the VPorts that send most", NULL },
+	{ "tx_wire_full", "the wire takes no more", "a faster card, or what is at a veth's far end; max_tx_bytes_per_s of the VPorts that send most", NULL },
 	{ "tx_no_reference", "too many of its frames wait for other CPUs", "vmqctl cpu plan check", NULL },
 };
 

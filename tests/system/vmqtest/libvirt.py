@@ -95,6 +95,11 @@ class Libvirt:
         return procs.run(['nsenter', f'--target={self.pid}', '--mount', '--pid', '--', 'sh', '-c',
                           "sed -n 's/^Uid:\\t\\([0-9]*\\).*/\\1/p' $(grep -l qemu-system /proc/[0-9]*/comm | sed 's/comm$/status/')"]).strip()
 
+    def qemu_log(self, name):
+        """What libvirt keeps of the output of the QEMU that was started last for a domain."""
+        with open(self.path(f'/var/log/libvirt/qemu/{name}.log')) as f:
+            return f.read().rpartition(': starting up libvirt version')[2]
+
     def write(self, inside, text):
         with open(self.path(inside), 'w') as f:
             f.write(text)
