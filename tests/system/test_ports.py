@@ -171,7 +171,7 @@ def test_what_the_device_drops_has_a_name():
     a.sent()
     procs.wait_for(lambda: d.wire()['port']['tx_dropped'] > 40, 10, 'dropped frames')
     _, said, _ = d.vmqctl('doctor', 'wire_loss', check=False)
-    assert d.wire()['port']['tx_error'] == 0 and "ext0's wire n0 lost" in said and '(tx_dropped)' in said and 'tc -s qdisc show dev DEVICE' in said
+    assert d.wire()['port']['tx_error'] == 0 and "ext0's wire n0 lost" in said and '(tx_dropped)' in said and 'tc -s qdisc show dev n0' in said
 
 
 def test_bursts_to_a_veth_go_out_by_a_program_at_its_egress():
