@@ -208,15 +208,17 @@ unsigned virtqueue_recover(struct virtqueue *vq)
 	if (vq->order) {
 		give_back_in_order(vq, buffers);
 	} else {
-		unsigned left = buffers;
-
-		for (uint32_t id = 0; id < ids(vq) && left; id++) {
+		for (uint32_t id = 0; id < ids(vq) && entries && !vq->broken; id++) {
 			uint16_t ndesc = get_taken(f, (uint16_t)id);
 
 			if (!ndesc)
 				continue;
+			if (vq->packed && ndesc > entries) { /* it was less when it was counted */
+				virtqueue_break(vq, "the in-flight region changes while it is read");
+				break;
+			}
 			give_back(vq, (uint16_t)id, ndesc);
-			left--;
+			entries -= vq->packed ? ndesc : 1;
 		}
 	}
 	if (!vq->broken)

@@ -5,6 +5,7 @@
  * given back exactly once, whatever the instruction was. VMQ_INFLIGHT_EVERY: at how many of them (default: each 7th, which
  * takes seconds; 1: all, a minute).
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -327,11 +328,52 @@ static void hostile_region(void **state)
 	}
 }
 
+/* A buffer's size in the region, to and fro, until it is told to end. */
+static void *change_region(void *arg)
+{
+	const bool *end = arg;
+
+	while (!__atomic_load_n(end, __ATOMIC_RELAXED)) {
+		for (unsigned i = 0; i < 40; i++)
+			__atomic_store_n(&m->inflight.taken[3], 1, __ATOMIC_RELAXED);
+		for (unsigned i = 0; i < 10; i++)
+			__atomic_store_n(&m->inflight.taken[3], 30000, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* The front-end changes it between what is counted and what is given back: the ring goes on inside its bounds, or is broken. */
+static void region_changes(void **state)
+{
+	const struct kind k = { .packed = true };
+	bool end = false;
+	pthread_t other;
+
+	(void)state;
+	assert_int_equal(pthread_create(&other, NULL, change_region, &end), 0);
+	for (unsigned i = 0; i < 300000; i++) {
+		struct virtqueue vq;
+
+		memset(m, 0, sizeof m->ring);
+		m->inflight.magic = VQ_INFLIGHT_MAGIC;
+		m->inflight.format = VQ_INFLIGHT_FORMAT;
+		m->inflight.size = SIZE;
+		m->inflight.word = PACKED_WRAP | (uint64_t)PACKED_WRAP << 16;
+		vq = begin(&k);
+		if ((vq.used_idx & 0x7FFFu) >= SIZE)
+			fail_msg("round %u: used position %u of a ring of %u", i, vq.used_idx & 0x7FFFu, SIZE);
+		virtqueue_fini(&vq);
+	}
+	__atomic_store_n(&end, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(other, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(split_transmit), cmocka_unit_test(split_in_order), cmocka_unit_test(packed_transmit),
 		cmocka_unit_test(packed_in_order), cmocka_unit_test(packed_receive), cmocka_unit_test(hostile_region),
+		cmocka_unit_test(region_changes),
 	};
 	struct guest_mem_slot slot;
 
