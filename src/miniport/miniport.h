@@ -172,7 +172,9 @@ struct miniport_init {
  *   filters: SupportedQueueProperties lacks MSI_X, VM_QUEUE, DYNAMIC_PROCESSOR_AFFINITY_CHANGE or
  *   INTERRUPT_VECTOR_COALESCING, or has LOOKAHEAD_SPLIT; the test Equal on the MAC header's destination address is not
  *   there; MaxMacHeaderFilters is 0, below NumQueues or above 2^24; NumQueues is above 65,534; of current ones
- *   VMQ_FILTERS_ENABLED is missing, or VM_QUEUES_ENABLED and NumQueues do not go together;
+ *   VMQ_FILTERS_ENABLED is missing, or VM_QUEUES_ENABLED and NumQueues do not go together; packet coalescing with less than 5
+ *   tests a filter or 10 filters, but some;
+ *   SR-IOV: SRIOV_SUPPORTED is missing;
  *   switch: MaxNumSwitches is not 1; NumTotalMacAddresses, NumMacAddressesPerPort or NumVlansPerPort is not 0;
  *   MaxNumVPorts is not MaxNumVFs + 1 … 65,535; MaxNumQueuePairs or MaxNumMacAddresses is below MaxNumVPorts;
  *   MaxNumQueuePairsPerNonDefaultVPort is no power of 2; some but not all of the RSS_PER_PF_VPORT_HASH flags are set;

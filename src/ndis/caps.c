@@ -62,6 +62,12 @@ bool ndis_filter_caps_ok(const struct ndis_adapter *a, const NDIS_RECEIVE_FILTER
 			   c->MaxMacHeaderFilters, c->NumQueues);
 	if (c->NumQueues > 0xFFFE)
 		return bad(err, "%s: NumQueues is %u; a QueueId has 16 bits beside a frame", name, c->NumQueues);
+	if ((c->MaxFieldTestsPerPacketCoalescingFilter && c->MaxFieldTestsPerPacketCoalescingFilter < 5) ||
+	    (c->MaxPacketCoalescingFilters && c->MaxPacketCoalescingFilters < 10))
+		return bad(err,
+			   "%s: MaxFieldTestsPerPacketCoalescingFilter is %u and MaxPacketCoalescingFilters %u; 0, or at "
+			   "least 5 and 10 are right",
+			   name, c->MaxFieldTestsPerPacketCoalescingFilter, c->MaxPacketCoalescingFilters);
 	if (!current)
 		return true;
 	if (!(c->EnabledFilterTypes & NDIS_RECEIVE_FILTER_VMQ_FILTERS_ENABLED))
@@ -129,6 +135,19 @@ bool ndis_switch_caps_ok(const NDIS_NIC_SWITCH_CAPABILITIES *c, struct vmq_err *
 	return true;
 }
 
+/* PF and VF alike say that there is SR-IOV (spec/70 Q46). */
+static bool sriov_caps_ok(const NDIS_SRIOV_CAPABILITIES *c, struct vmq_err *err)
+{
+	const char *name = "NDIS_SRIOV_CAPABILITIES";
+
+	if (!header_ok(&c->Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_SRIOV_CAPABILITIES_REVISION_1,
+		       NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1, name, err))
+		return false;
+	if (!(c->SriovCapabilities & NDIS_SRIOV_CAPS_SRIOV_SUPPORTED))
+		return bad(err, "%s: SriovCapabilities is 0x%X; SRIOV_SUPPORTED is mandatory", name, c->SriovCapabilities);
+	return true;
+}
+
 int ndis_register(struct ndis_adapter *a, const struct miniport_attributes *at, struct vmq_err *err)
 {
 	const char *sriov = "NDIS_SRIOV_CAPABILITIES";
@@ -176,16 +195,13 @@ int ndis_register(struct ndis_adapter *a, const struct miniport_attributes *at, 
 		a->has_cur_switch = true;
 	}
 	if (at->hardware_sriov) {
-		if (!header_ok(&at->hardware_sriov->Header, NDIS_OBJECT_TYPE_DEFAULT,
-			       NDIS_SRIOV_CAPABILITIES_REVISION_1, NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1, sriov,
-			       err))
+		if (!sriov_caps_ok(at->hardware_sriov, err))
 			return -EINVAL;
 		ndis_copy_revision(&a->hw_sriov, sizeof a->hw_sriov, at->hardware_sriov);
 		a->has_hw_sriov = true;
 	}
 	if (at->current_sriov) {
-		if (!header_ok(&at->current_sriov->Header, NDIS_OBJECT_TYPE_DEFAULT, NDIS_SRIOV_CAPABILITIES_REVISION_1,
-			       NDIS_SIZEOF_SRIOV_CAPABILITIES_REVISION_1, sriov, err))
+		if (!sriov_caps_ok(at->current_sriov, err))
 			return -EINVAL;
 		ndis_copy_revision(&a->cur_sriov, sizeof a->cur_sriov, at->current_sriov);
 		a->has_cur_sriov = true;

@@ -197,6 +197,10 @@ static void registration(struct fix *f)
 	REFUSE_START("mandatory", f->m.filter.SupportedFilterTests = 6);
 	REFUSE_START("mandatory", f->m.filter.SupportedMacHeaderFields = 8);
 	REFUSE_START("MaxMacHeaderFilters", f->m.filter.MaxMacHeaderFilters = (1u << 24) + 1);
+	for (ULONG n = 1; n < 5; n++)
+		REFUSE_START("MaxFieldTestsPerPacketCoalescingFilter", f->m.filter.MaxFieldTestsPerPacketCoalescingFilter = n);
+	REFUSE_START("MaxPacketCoalescingFilters", f->m.filter.MaxPacketCoalescingFilters = 9);
+	REFUSE_START("SRIOV_SUPPORTED", f->m.sriov.SriovCapabilities = NDIS_SRIOV_CAPS_PF_MINIPORT);
 	REFUSE_START("Header", f->m.nic_switch.Header.Revision = 1);
 	REFUSE_START("Header", f->m.nic_switch.Header.Size = 131);
 	REFUSE_START("Header", f->m.nic_switch.Header.Type = 0x81);
