@@ -55,7 +55,7 @@ struct port_tx_frame {
 	X(rx_too_long)	/* longer than PORT_MAX_FRAME or cut by the kernel */                                         \
 	X(rx_no_buffer) /* lost by the kernel or the device for want of a buffer (as far as it tells) */              \
 	X(tx_error)	/* refused by the kernel for another reason than a full queue */                              \
-	X(tx_dropped)	/* taken, and dropped by the device: its queueing discipline, a tc filter, a veth's full far end */
+	X(tx_dropped)	/* taken, and dropped by the device: its queueing discipline, a tc filter, a veth's far end: full, or of a smaller MTU */
 
 struct port_counters {
 #define X(name) uint64_t name;

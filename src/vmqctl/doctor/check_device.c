@@ -329,7 +329,9 @@ void check_wire_loss(struct doctor *d)
 		  "the device's driver, or what is at the other end" },
 		{ "tx_error", "were refused by the kernel when sent: longer than the device's MTU, or it was down",
 		  "one MTU in the VMs and on the wire: ip link set DEVICE mtu N, or host_mtu=N at QEMU's device" },
-		{ "tx_dropped", "were dropped by the device itself: its queueing discipline, a tc filter, or a veth's full far end",
+		{ "tx_dropped",
+		  "were dropped by the device itself: its queueing discipline, a tc filter, or a veth's far end that is full or has "
+		  "a smaller MTU",
 		  "tc -s qdisc show dev DEVICE; tc -s filter show dev DEVICE egress; else what is at the far end is too slow" },
 	};
 	const json_t *w, *sw;
