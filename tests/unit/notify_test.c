@@ -100,9 +100,34 @@ static void test_each_in_its_time(void **state)
 	end();
 }
 
+/* What a driver wanted is noted for the next time (moderate.h). */
+static void test_declined(void **state)
+{
+	struct worker *w = stub_engine()->w[0];
+	struct ring *r = &ring[0];
+
+	(void)state;
+	begin();
+	r->avail.flags = VRING_AVAIL_F_NO_INTERRUPT;
+	for (unsigned i = 1; i <= 3; i++) {
+		r->q.rx.used_public++;
+		notify_rx(w, &r->q, w->now);
+		notify_flush(w, false);
+		assert_int_equal(calls(r), 0);
+		assert_int_equal(r->q.mod.declined, i);
+	}
+	r->avail.flags = 0;
+	r->q.rx.used_public++;
+	notify_rx(w, &r->q, w->now);
+	notify_flush(w, false);
+	assert_int_equal(calls(r), 1);
+	assert_int_equal(r->q.mod.declined, 0);
+	end();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_each_in_its_time) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_each_in_its_time), cmocka_unit_test(test_declined) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
