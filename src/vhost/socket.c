@@ -71,7 +71,7 @@ int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev
 	address(&a, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+		return vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
 	/* The file gets the descriptor's mode. A mode set by the path would be that of whatever somebody has put there
 	 * meanwhile. Nobody can connect before listen(). */
 	mask = umask(0);
@@ -79,10 +79,10 @@ int vhost_socket_listen(const char *path, mode_t mode, uid_t uid, gid_t gid, dev
 	(void)umask(mask);
 	if (rc) {
 		close(fd);
-		return vmq_err(err, rc, "socket %s: %s", path, strerror(-rc));
+		return vmq_err(err, rc, "socket %s: %s", a.sun_path, strerror(-rc));
 	}
 	if (((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid)) || lstat(path, &st) || listen(fd, 16)) {
-		rc = vmq_err(err, -errno, "socket %s: %s", path, strerror(errno));
+		rc = vmq_err(err, -errno, "socket %s: %s", a.sun_path, strerror(errno));
 		(void)unlink(path);
 		close(fd);
 		return rc;

@@ -45,7 +45,7 @@ static struct stack_vport *add(const struct stack_rss *rss, unsigned pairs)
 	if (rss)
 		w.rss = *rss;
 	if (stack_vport_add(s.adapter, &w, &v, &e) < 0)
-		fail_msg("%s: %s", e.field ? e.field : "", e.err.text);
+		fail_msg("%s: %s", e.field, e.err.text);
 	return v;
 }
 
