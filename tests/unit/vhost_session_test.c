@@ -65,12 +65,11 @@ static void send_fd(uint32_t request, uint64_t v, int fd)
 	front_send(&f, request, 0, &v, sizeof v, &fd, fd >= 0 ? 1 : 0);
 }
 
-/* A size that only a packed ring may have, and then a driver that wants another kind: the ring waits. */
-static void size_of_another_kind(void **state)
+/* A driver with packed rings that all is known of; the first has a size that no split one may have. */
+static void packed_session(void)
 {
 	struct vhost_endpoint_config cfg;
 
-	(void)state;
 	vhost_endpoint_close(f.ep);
 	front_config(&f, &cfg, 1);
 	cfg.features = VHOST_FEATURES_SUPPORTED;
@@ -81,6 +80,13 @@ static void size_of_another_kind(void **state)
 	front_ring(&f, 0);
 	front_ring(&f, 1);
 	front_send_state(&f, SET_VRING_NUM, 0, 100);
+}
+
+/* A size that only a packed ring may have, and then a driver that wants another kind: the ring waits. */
+static void size_of_another_kind(void **state)
+{
+	(void)state;
+	packed_session();
 	front_send_u64(&f, SET_FEATURES, STUB_FEATURES);
 	front_enable(&f, 0, 1);
 	front_enable(&f, 1, 1);
@@ -428,19 +434,9 @@ static void inflight_regions_that_are_wrong(void **state)
 static void packed_base(void **state)
 {
 	struct vhost_msg_addr a = front_ring_addr(0);
-	struct vhost_endpoint_config cfg;
 
 	(void)state;
-	vhost_endpoint_close(f.ep);
-	front_config(&f, &cfg, 1);
-	cfg.features = VHOST_FEATURES_SUPPORTED;
-	assert_int_equal(vhost_endpoint_open(&cfg, &f.ep, NULL), 0);
-	front_connect(&f);
-	front_features(&f, STUB_FEATURES | VHOST_FEATURE(RING_PACKED));
-	front_memory(&f);
-	front_ring(&f, 0);
-	front_ring(&f, 1);
-	front_send_state(&f, SET_VRING_NUM, 0, 100); /* any size will do for a packed ring */
+	packed_session();
 	front_send_state(&f, SET_VRING_BASE, 0, 0x8000);
 	front_send_state(&f, SET_VRING_BASE, 1, 0x80058005u);
 	front_enable(&f, 0, 1);
