@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The address that QEMU gives a VM's network device, as its command line says (host.h). Any thread. */
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,31 +11,43 @@
 
 #define ARG_MAX_LEN 65536
 
-/* The value of a member of a word like "socket,id=c0,path=/x" or {"id":"c0","path":"/x"}. */
-static bool member(const char *arg, const char *key, char *out, size_t size)
+/* Behind ",key=" in a word like "socket,id=c0,path=/x", up to the next comma. */
+static bool member_of_list(const char *arg, const char *key, char *out, size_t size)
 {
-	char quoted[64];
+	char before[64];
 	const char *at;
 	size_t len;
 
-	(void)snprintf(quoted, sizeof quoted, "\"%s\":\"", key);
-	at = arg[0] == '{' ? strstr(arg, quoted) : NULL;
-	if (at) {
-		at += strlen(quoted);
-		len = strcspn(at, "\"");
-	} else {
-		(void)snprintf(quoted, sizeof quoted, ",%s=", key);
-		at = arg[0] == '{' ? NULL : strstr(arg, quoted);
-		if (!at)
-			return false;
-		at += strlen(quoted);
-		len = strcspn(at, ",");
-	}
+	(void)snprintf(before, sizeof before, ",%s=", key);
+	at = strstr(arg, before);
+	if (!at)
+		return false;
+	at += strlen(before);
+	len = strcspn(at, ",");
 	if (!len || len >= size)
 		return false;
 	memcpy(out, at, len);
 	out[len] = '\0';
 	return true;
+}
+
+/* The string that is a member of a word like {"id":"c0","path":"/x"}. */
+static bool member_of_object(const char *arg, const char *key, char *out, size_t size)
+{
+	json_t *object = json_loads(arg, 0, NULL);
+	const char *value = json_string_value(json_object_get(object, key));
+	const size_t len = value ? strlen(value) : 0;
+	const bool fits = len && len < size;
+
+	if (fits)
+		memcpy(out, value, len + 1);
+	json_decref(object);
+	return fits;
+}
+
+static bool member(const char *arg, const char *key, char *out, size_t size)
+{
+	return (arg[0] == '{' ? member_of_object : member_of_list)(arg, key, out, size);
 }
 
 static bool is_mac(const char *s)
