@@ -85,9 +85,11 @@ static struct user busiest(const struct host_threads *before, const struct host_
 
 		if (t->pid == vmqd || t->pid == getpid() || t->cpu != cpu || !was || was->cpu != cpu)
 			continue;
+		if (t->ticks <= was->ticks) /* nothing, or another thread with the number */
+			continue;
 		if (t->pid != now.pid)
-			now = (struct user){ .pid = t->pid, .tid = t->tid, .cpu = cpu };
-		now.tid = t->ticks > was->ticks ? t->tid : now.tid;
+			now = (struct user){ .pid = t->pid, .cpu = cpu };
+		now.tid = t->tid;
 		now.ticks += t->ticks - was->ticks;
 		if (now.ticks > most.ticks)
 			most = now;
