@@ -107,6 +107,9 @@ NDIS_STATUS query(struct fix *f, struct ndis_driver *d, NDIS_OID oid, uint32_t l
 NDIS_STATUS set(struct fix *f, struct ndis_driver *d, NDIS_OID oid, const void *p, uint32_t len);
 NDIS_STATUS method(struct fix *f, struct ndis_driver *d, NDIS_OID oid, uint32_t in, uint32_t out); /* on f->buf */
 NDIS_STATUS method_on(struct fix *f, struct ndis_driver *d, NDIS_OID oid, const void *p, uint32_t len); /* copied to f->buf */
+/* A query or set about a VPort with the first `len` bytes of f->buf; *req tells the rest. */
+NDIS_STATUS request_on_vport(struct fix *f, struct ndis_driver *d, NDIS_OID_REQUEST *req, NDIS_REQUEST_TYPE type, NDIS_OID oid,
+			     uint32_t vport, uint32_t len);
 /* An asynchronous request by f->async. */
 NDIS_STATUS post(struct fix *f, NDIS_OID_REQUEST *req, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *p, uint32_t len);
 

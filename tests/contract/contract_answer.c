@@ -620,16 +620,9 @@ static void batch_offsets(struct fix *f)
 static NDIS_STATUS rss_request(struct fix *f, struct ndis_driver *d, NDIS_REQUEST_TYPE type, NDIS_OID oid, uint32_t vport,
 			       uint32_t len, uint32_t *read)
 {
-	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
-				 .RequestType = type,
-				 .VPortId = vport,
-				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
-	NDIS_STATUS status;
+	NDIS_OID_REQUEST req;
+	NDIS_STATUS status = request_on_vport(f, d, &req, type, oid, vport, len);
 
-	req.DATA.SET_INFORMATION.Oid = oid;
-	req.DATA.SET_INFORMATION.InformationBuffer = f->buf;
-	req.DATA.SET_INFORMATION.InformationBufferLength = len;
-	status = ndis_oid_request(f->a, d, &req, &f->err);
 	if (read)
 		*read = req.DATA.SET_INFORMATION.BytesRead;
 	return status;

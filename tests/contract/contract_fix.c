@@ -136,6 +136,19 @@ NDIS_STATUS method_on(struct fix *f, struct ndis_driver *d, NDIS_OID oid, const 
 	return method(f, d, oid, len, len);
 }
 
+NDIS_STATUS request_on_vport(struct fix *f, struct ndis_driver *d, NDIS_OID_REQUEST *req, NDIS_REQUEST_TYPE type, NDIS_OID oid,
+			     uint32_t vport, uint32_t len)
+{
+	*req = (NDIS_OID_REQUEST){ .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
+				   .RequestType = type,
+				   .VPortId = vport,
+				   .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
+	req->DATA.SET_INFORMATION.Oid = oid;
+	req->DATA.SET_INFORMATION.InformationBuffer = f->buf;
+	req->DATA.SET_INFORMATION.InformationBufferLength = len;
+	return ndis_oid_request(f->a, d, req, &f->err);
+}
+
 NDIS_STATUS post(struct fix *f, NDIS_OID_REQUEST *req, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *p, uint32_t len)
 {
 	memset(req, 0, sizeof *req);

@@ -303,16 +303,9 @@ static void v2_query(struct fix *f)
 static NDIS_STATUS on_vport(struct fix *f, struct ndis_driver *d, NDIS_REQUEST_TYPE type, NDIS_OID oid, uint32_t vport,
 			    uint32_t len, uint32_t *done)
 {
-	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, 2, NDIS_SIZEOF_OID_REQUEST_REVISION_2 },
-				 .RequestType = type,
-				 .VPortId = vport,
-				 .Flags = NDIS_OID_REQUEST_FLAGS_VPORT_ID_VALID };
-	NDIS_STATUS status;
+	NDIS_OID_REQUEST req;
+	NDIS_STATUS status = request_on_vport(f, d, &req, type, oid, vport, len);
 
-	req.DATA.QUERY_INFORMATION.Oid = oid;
-	req.DATA.QUERY_INFORMATION.InformationBuffer = f->buf;
-	req.DATA.QUERY_INFORMATION.InformationBufferLength = len;
-	status = ndis_oid_request(f->a, d, &req, &f->err);
 	*done = status == NDIS_STATUS_INVALID_LENGTH ? req.DATA.QUERY_INFORMATION.BytesNeeded
 						     : req.DATA.QUERY_INFORMATION.BytesWritten;
 	return status;
