@@ -224,38 +224,31 @@ void check_features(struct doctor *d)
 }
 
 /* Frames are finished for `who`: a VPort, or the wire of an adapter. */
-static void tell_finished(struct doctor *d, const json_t *who, const char *kind, const char *name, bool wire)
+static bool tell_finished(struct doctor *d, const json_t *who, const char *kind, const char *name, bool wire)
 {
 	struct doctor_state s;
 
 	if (!doctor_state(who, "finished", &s))
-		return;
+		return false;
 	doctor_say(d, s.now && !wire ? DOCTOR_WARNING : DOCTOR_NOTE,
 		   "%s %s %s what its senders leave to it: %lld checksums and %lld long frames were finished in software, of %lld "
 		   "frames %s",
 		   kind, name, s.now ? "does not take" : "did not take", (long long)doctor_number(s.counted, "sw_checksums"),
 		   (long long)doctor_number(s.counted, "sw_segmented"),
 		   (long long)doctor_number(s.counted, wire ? "tx_frames" : "rx_frames"), s.text);
+	return true;
 }
 
 void check_offloads(struct doctor *d)
 {
 	const json_t *v;
 
-	DOCTOR_EACH(d->stats, "vports", v) {
-		size_t before = json_array_size(d->findings);
-
-		tell_finished(d, v, "VPort", doctor_text(v, "name"), false);
-		if (json_array_size(d->findings) > before)
+	DOCTOR_EACH(d->stats, "vports", v)
+		if (tell_finished(d, v, "VPort", doctor_text(v, "name"), false))
 			doctor_mend(d, "guest_csum=on,guest_tso4=on,guest_tso6=on at QEMU's device, and a driver that takes them");
-	}
-	DOCTOR_EACH(d->stats, "wires", v) {
-		size_t before = json_array_size(d->findings);
-
-		tell_finished(d, v, "the wire of adapter", doctor_text(v, "adapter"), true);
-		if (json_array_size(d->findings) > before)
+	DOCTOR_EACH(d->stats, "wires", v)
+		if (tell_finished(d, v, "the wire of adapter", doctor_text(v, "adapter"), true))
 			doctor_mend(d, "for a wire by AF_XDP that is so (man vmqd.yaml: port driver packet takes them)");
-	}
 }
 
 void check_bypass(struct doctor *d)
@@ -431,6 +424,13 @@ void check_duplicate_mac(struct doctor *d)
 
 /* ---- rings ---- */
 
+/* A row of queue.show, and the VPort in any list. */
+static bool is_queue_of(const json_t *queue, const json_t *vport)
+{
+	return strcmp(doctor_text(queue, "vport"), doctor_text(vport, "name")) == 0 &&
+	       strcmp(doctor_text(queue, "adapter"), doctor_text(vport, "adapter")) == 0;
+}
+
 /* This queue of a VM has no receive buffer free, and that is not only so at this moment: with traffic that fills each buffer as
  * soon as it is posted, one would have been filled just now. */
 static bool takes_nothing(const json_t *q, const json_t *stats)
@@ -448,8 +448,7 @@ static bool has_such_a_queue(const struct doctor *d, const json_t *stats)
 	const json_t *q;
 
 	DOCTOR_EACH(d->queues, "queues", q)
-		if (strcmp(doctor_text(q, "vport"), doctor_text(stats, "name")) == 0 &&
-		    strcmp(doctor_text(q, "adapter"), doctor_text(stats, "adapter")) == 0 && takes_nothing(q, stats))
+		if (is_queue_of(q, stats) && takes_nothing(q, stats))
 			return true;
 	return false;
 }
@@ -519,8 +518,7 @@ void check_buffers(struct doctor *d)
 
 	DOCTOR_EACH(d->queues, "queues", q)
 		DOCTOR_EACH(d->stats, "vports", v)
-			if (strcmp(doctor_text(q, "vport"), doctor_text(v, "name")) == 0 &&
-			    strcmp(doctor_text(q, "adapter"), doctor_text(v, "adapter")) == 0 && takes_nothing(q, v))
+			if (is_queue_of(q, v) && takes_nothing(q, v))
 				tell_stuck(d, q, v);
 }
 
@@ -584,9 +582,7 @@ static unsigned running_pairs(const struct doctor *d, const json_t *vport)
 	const json_t *q;
 
 	DOCTOR_EACH(d->queues, "queues", q)
-		n += strcmp(doctor_text(q, "vport"), doctor_text(vport, "name")) == 0 &&
-		     strcmp(doctor_text(q, "adapter"), doctor_text(vport, "adapter")) == 0 &&
-		     strcmp(doctor_text(q, "state"), "running") == 0;
+		n += is_queue_of(q, vport) && strcmp(doctor_text(q, "state"), "running") == 0;
 	return n;
 }
 
@@ -603,8 +599,7 @@ static void frames_by_pair(const struct doctor *d, const json_t *vport, const st
 	DOCTOR_EACH(s->now ? NULL : d->queues, "queues", v) {
 		long long rx = doctor_number(v, "rx_frames");
 
-		if (strcmp(doctor_text(v, "vport"), doctor_text(vport, "name")) != 0 ||
-		    strcmp(doctor_text(v, "adapter"), doctor_text(vport, "adapter")) != 0)
+		if (!is_queue_of(v, vport))
 			continue;
 		*all += rx;
 		*most = rx > *most ? rx : *most;
