@@ -4,8 +4,10 @@
 
 #include <unistd.h>
 
-#define X(name, fn) { name, fn },
-const struct rpc_method methods[] = { METHODS(X){ NULL, NULL } };
+#define X(name, fn) { name, fn, false },
+#define ALONE(name, fn) { name, fn, true },
+const struct rpc_method methods[] = { METHODS_ALONE(ALONE) METHODS(X){ NULL, NULL, false } };
+#undef ALONE
 #undef X
 
 int method_version(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)

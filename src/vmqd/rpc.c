@@ -60,7 +60,7 @@ static json_t *fault_answer(const json_t *id, const struct stack_error *e)
 	return error_answer(id, e->code, sentence, data);
 }
 
-/* `commit`: what it changes is to be kept before it is answered; else that is the caller's. */
+/* `commit`: what it changes is to be kept before it is answered; else that is the caller's, a batch's. */
 static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char *method, const json_t *args,
 		    const json_t *id, bool commit)
 {
@@ -77,6 +77,10 @@ static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char
 		(void)snprintf(sentence, sizeof sentence, "there is no method \"%.64s\"", method);
 		return error_answer(id, NO_METHOD, sentence, NULL);
 	}
+	if (m->alone && !commit) {
+		(void)snprintf(sentence, sizeof sentence, "method: %s has no place in a batch: it is all or nothing by itself", m->name);
+		return error_answer(id, BAD_REQUEST, sentence, NULL);
+	}
 	if (args && !json_is_object(args))
 		return error_answer(id, BAD_PARAMS, "params: is not an object; parameters are given by name", NULL);
 	params_open(&p, args, "", &e);
@@ -89,6 +93,8 @@ static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char
 	}
 	return envelope(id, "result", result ? result : json_object());
 }
+
+_Static_assert(RPC_MAX_ID == 128, "the sentence says so");
 
 /* The answer to one request; *silent when the request wants none. */
 static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_t *req, bool commit, bool *silent)
@@ -103,6 +109,8 @@ static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_
 		return error_answer(NULL, BAD_REQUEST, "a request is an object", NULL);
 	if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
 		return error_answer(NULL, BAD_REQUEST, "id: is neither text nor a number", NULL);
+	if (json_string_length(id) > RPC_MAX_ID)
+		return error_answer(NULL, BAD_REQUEST, "id: is longer than 128 bytes", NULL);
 	if (!version || strcmp(version, "2.0") != 0)
 		return error_answer(id, BAD_REQUEST, "jsonrpc: is not \"2.0\"", NULL);
 	if (!method)
@@ -158,10 +166,22 @@ static char *dump(json_t *v, size_t *len)
 	return line;
 }
 
+#define TOO_LONG_MAX 1024u /* bytes of this answer, its id with 6 for each byte */
+_Static_assert(RPC_MAX_ID * 6 + 200 < TOO_LONG_MAX && RPC_MAX_BATCH * TOO_LONG_MAX < RPC_MAX_ANSWER / 2, "an answer of them alone fits");
+_Static_assert(RPC_MAX_BATCH == 4096 && RPC_MAX_ANSWER == 32u << 20, "the sentences say so");
+
 static char *too_long(const json_t *id, size_t *len)
 {
 	return dump(error_answer(id, STACK_LIMIT, "the answer is longer than 32 MiB; ask for less at a time", NULL),
 		    len);
+}
+
+/* The request's id, if it is one: what an answer that is not the request's own repeats. */
+static const json_t *id_of(const json_t *req)
+{
+	const json_t *id = json_object_get(req, "id");
+
+	return json_is_number(id) || (json_is_string(id) && json_string_length(id) <= RPC_MAX_ID) ? id : NULL;
 }
 
 /* One fault for all of a batch's requests that want an answer. */
@@ -170,10 +190,10 @@ static char *batch_refused(const json_t *list, const struct stack_error *e, size
 	json_t *answers = json_array();
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *id = json_object_get(json_array_get(list, i), "id");
+		const json_t *req = json_array_get(list, i);
 
-		if (id)
-			(void)json_array_append_new(answers, fault_answer(id, e));
+		if (json_object_get(req, "id"))
+			(void)json_array_append_new(answers, fault_answer(id_of(req), e));
 	}
 	return dump(answers, len);
 }
@@ -188,17 +208,21 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *req = json_array_get(list, i);
+		/* that of all the rest can be said that it has none */
+		const size_t room = RPC_MAX_ANSWER - (json_array_size(list) - i) * TOO_LONG_MAX;
 		size_t n = 0;
 		char *a, *more;
 		bool silent;
 
-		if (len > RPC_MAX_ANSWER - RPC_MAX_ANSWER / 32)
-			a = too_long(json_object_get(req, "id"), &n), silent = false;
-		else
+		if (len + RPC_MAX_ANSWER / 32 > room) {
+			silent = json_is_object(req) && !json_object_get(req, "id");
+			a = silent ? NULL : too_long(id_of(req), &n);
+		} else {
 			a = dump(one(rpc, client, req, false, &silent), &n);
-		if (a && len + n > RPC_MAX_ANSWER - 256) {
+		}
+		if (a && len + n > room) {
 			free(a);
-			a = too_long(json_object_get(req, "id"), &n);
+			a = too_long(id_of(req), &n);
 		}
 		if (silent)
 			continue;
@@ -260,13 +284,15 @@ char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *l
 		(void)snprintf(sentence, sizeof sentence, "not JSON: %s at byte %d", bad.text, bad.position);
 		return rpc_error_line(BAD_JSON, sentence, out_len);
 	}
-	if (json_is_array(req) && json_array_size(req) > 0) {
+	if (json_array_size(req) > RPC_MAX_BATCH) {
+		out = rpc_error_line(BAD_REQUEST, "a batch has more than 4,096 requests: send several", out_len);
+	} else if (json_array_size(req) > 0) {
 		out = batch(rpc, client, req, out_len);
 	} else {
 		out = dump(one(rpc, client, req, true, &silent), out_len);
 		if (out && *out_len > RPC_MAX_ANSWER) {
 			free(out);
-			out = too_long(json_object_get(req, "id"), out_len);
+			out = too_long(id_of(req), out_len);
 		}
 	}
 	json_decref(req);

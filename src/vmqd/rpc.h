@@ -6,6 +6,7 @@
 #define VMQ_VMQD_RPC_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "stack/stack_error.h"
@@ -14,6 +15,8 @@
 #define RPC_MAX_REQUEST (16u << 20) /* bytes of a line, its newline included: a configuration file as long as one may be */
 #define RPC_MAX_VALUES	1000000u    /* in a line, likewise */
 #define RPC_MAX_ANSWER  (32u << 20) /* likewise; of a batch in all */
+#define RPC_MAX_BATCH	4096u	    /* requests of a batch: all of it is one turn of the control thread, in which others wait */
+#define RPC_MAX_ID	128u	    /* bytes of an id, which each answer repeats */
 
 struct rpc_client; /* who asks; opaque here */
 
@@ -23,6 +26,7 @@ struct rpc_client; /* who asks; opaque here */
 struct rpc_method {
 	const char *name;
 	int (*fn)(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e);
+	bool alone; /* not in a batch: when it fails it takes back what changed since the last commit, which was others' there */
 };
 
 struct rpc {

@@ -20,7 +20,7 @@
 #include "base/rate.h"
 #include "vmqd/listen.h"
 
-#define LINES_A_TURN 16 /* then other clients have their turn */
+#define LINES_A_TURN 16 /* then other clients have their turn; and after a batch */
 #define READ_STEP    65536u
 
 struct rpc_client {
@@ -208,15 +208,17 @@ static bool fill(struct rpc_client *c)
 	return true;
 }
 
-static bool blank(const char *s, size_t len)
+/* The first character that is not blank; a newline, which no line holds: there is none. */
+static char first_of(const char *s, size_t len)
 {
 	while (len && (*s == ' ' || *s == '\t' || *s == '\r'))
 		s++, len--;
-	return len == 0;
+	return len ? *s : '\n';
 }
 
-/* Answers the first line that is complete; at the end of input also what has no newline. false: there is none. */
-static bool answer_line(struct rpc_client *c)
+/* Answers the first line that is complete; at the end of input also what has no newline. false: there is none. *batch: it
+ * has several requests. */
+static bool answer_line(struct rpc_client *c, bool *batch)
 {
 	char *line = c->in + c->in_pos, *nl = NULL, *answer;
 	size_t len, n;
@@ -232,7 +234,8 @@ static bool answer_line(struct rpc_client *c)
 	}
 	c->in_pos += len + (nl ? 1 : 0);
 	c->in_scanned = c->in_pos;
-	if (blank(line, len))
+	*batch = first_of(line, len) == '[';
+	if (first_of(line, len) == '\n')
 		return true;
 	answer = rpc_answer(&c->server->rpc, c, line, len, &n);
 	if (answer && !enqueue(c, answer, n))
@@ -260,7 +263,7 @@ static void rearm(struct rpc_client *c, bool more_lines)
 static void client_turn(void *arg, uint32_t events)
 {
 	struct rpc_client *c = arg;
-	bool more = true;
+	bool more = true, batch = false;
 
 	if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN)) {
 		client_free(c);
@@ -270,8 +273,8 @@ static void client_turn(void *arg, uint32_t events)
 		client_free(c);
 		return;
 	}
-	for (unsigned i = 0; i < LINES_A_TURN && more && c->out_len == 0 && !c->closing; i++) {
-		more = answer_line(c);
+	for (unsigned i = 0; i < LINES_A_TURN && more && !batch && c->out_len == 0 && !c->closing; i++) {
+		more = answer_line(c, &batch);
 		if (!flush(c)) {
 			client_free(c);
 			return;

@@ -113,9 +113,9 @@ static int release(void *ctx, struct rpc_client *client, struct params *p, json_
 }
 
 static const struct rpc_method table[] = {
-	{ "hold", hold }, { "release", release },
-	{ "count", count }, { "refused", refused }, { "large", large },
-	{ "nothing", nothing }, { "monitor", monitor }, { NULL, NULL },
+	{ "hold", hold, false }, { "release", release, false },
+	{ "count", count, false }, { "refused", refused, false }, { "large", large, false },
+	{ "nothing", nothing, false }, { "monitor", monitor, false }, { "alone", count, true }, { NULL, NULL, false },
 };
 static const struct rpc rpc = { .methods = table };
 
@@ -165,6 +165,9 @@ static const struct exchange {
 	{ "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"},{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"},"
 	  "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"nothing\"}]",
 	  "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}]\n" },
+	{ "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"alone\"},{\"jsonrpc\":\"2.0\",\"method\":\"alone\"}]",
+	  "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600,\"message\":\"method: alone has no place in a batch: it is all or "
+	  "nothing by itself\"}}]\n" },
 	{ "[{\"jsonrpc\":\"2.0\",\"method\":\"nothing\"}]", NULL },
 };
 
@@ -313,6 +316,98 @@ static void answers_are_bounded(void **state)
 	free(a);
 }
 
+/* A batch of n requests `one`; free() it. */
+static char *batch_of(const char *one, unsigned n)
+{
+	char *line = malloc(n * (strlen(one) + 1) + 3), *at = line;
+
+	for (unsigned i = 0; i < n; i++)
+		at += sprintf(at, "%c%s", i ? ',' : '[', one);
+	(void)sprintf(at, "]");
+	return line;
+}
+
+/* All of a batch is one turn: one that is too long is refused as a whole, whether or not it wants answers. */
+static void batches_are_bounded(void **state)
+{
+	static const char *const requests[] = { COUNT_AS("1"), "{\"jsonrpc\":\"2.0\",\"method\":\"count\"}" };
+	size_t len;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		char *line = batch_of(requests[i], RPC_MAX_BATCH + 1), *a;
+
+		calls = 0;
+		a = rpc_answer(&rpc, NULL, line, strlen(line), &len);
+		assert_string_equal(a, ERR("null", "-32600", "a batch has more than 4,096 requests: send several"));
+		assert_int_equal(calls, 0);
+		free(a);
+		free(line);
+		line = batch_of(requests[i], RPC_MAX_BATCH);
+		a = rpc_answer(&rpc, NULL, line, strlen(line), &len);
+		assert_true((a == NULL) == (i == 1));
+		assert_int_equal(calls, RPC_MAX_BATCH);
+		free(a);
+		free(line);
+	}
+	calls = 0;
+}
+
+static void ids_are_bounded(void **state)
+{
+	char line[RPC_MAX_ID + 128], id[RPC_MAX_ID + 4];
+	size_t len;
+
+	(void)state;
+	for (unsigned more = 0; more < 2; more++) {
+		char *a;
+
+		(void)snprintf(id, sizeof id, "\"%0*d\"", (int)(RPC_MAX_ID + more), 7);
+		(void)snprintf(line, sizeof line, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"nothing\"}", id);
+		a = rpc_answer(&rpc, NULL, line, strlen(line), &len);
+		if (more)
+			assert_string_equal(a, ERR("null", "-32600", "id: is longer than 128 bytes"));
+		else
+			assert_non_null(strstr(a, id));
+		free(a);
+	}
+}
+
+/* However long the ids, and whatever is no request: all that has no room any more is said to have none, within the bound. */
+static void answers_of_a_batch_are_bounded(void **state)
+{
+	char id[2 * RPC_MAX_ID], one[2 * RPC_MAX_ID + 128], last[64], *line, *at, *a;
+	const unsigned n = RPC_MAX_BATCH;
+	size_t len, large = 0, refusals = 0, i;
+	json_t *answers, *v;
+
+	(void)state;
+	for (i = 0; i < RPC_MAX_ID / 2; i++) /* which is answered with 6 bytes for 2 */
+		memcpy(id + 2 * i, "ü", 2);
+	id[RPC_MAX_ID] = '\0';
+	(void)snprintf(one, sizeof one, "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"large\",\"params\":{\"bytes\":1000000}}", id);
+	line = batch_of(one, n);
+	/* the last but one is no request, and one wants no answer, and is not done either */
+	(void)snprintf(last, sizeof last, ",{\"jsonrpc\":\"2.0\",\"method\":\"count\"},7]");
+	at = line + strlen(line) - 1 - 2 * (strlen(one) + 1);
+	(void)strcpy(at, last);
+	calls = 0;
+	a = rpc_answer(&rpc, NULL, line, strlen(line), &len);
+	assert_in_range(len, 20000000, RPC_MAX_ANSWER);
+	answers = json_loads(a, 0, NULL);
+	assert_int_equal(json_array_size(answers), n - 1);
+	json_array_foreach(answers, i, v) {
+		large += json_object_get(v, "result") != NULL;
+		refusals += json_integer_value(json_object_get(json_object_get(v, "error"), "code")) == STACK_LIMIT;
+	}
+	assert_in_range(large, 20, 33);
+	assert_int_equal(large + refusals, n - 1);
+	assert_int_equal(calls, 0);
+	json_decref(answers);
+	free(a);
+	free(line);
+}
+
 /* ---- clients ---- */
 
 struct fixture {
@@ -402,6 +497,24 @@ static void lines_in_pieces(void **state)
 	assert_int_equal(calls, 4 + 16);
 	assert_int_equal(loop_turn(f->loop, 0), 0);
 	assert_int_equal(calls, 4 + 32);
+}
+
+/* After a batch others have their turn. */
+static void batches_in_turn(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f->fd, " \t[" COUNT_AS("1") "]\n [" COUNT_AS("2") "]\n" COUNT COUNT);
+	for (unsigned i = 1; i <= 2; i++) {
+		assert_int_equal(loop_turn(f->loop, 0), 0);
+		assert_int_equal(calls, i);
+	}
+	assert_int_equal(loop_turn(f->loop, 0), 0);
+	assert_int_equal(calls, 4);
+	/* a zero byte is no blank */
+	assert_int_equal(write(f->fd, "\0\n", 2), 2);
+	settle(f);
+	assert_non_null(strstr(take(f, f->fd), "not JSON"));
 }
 
 #define CALL(name) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" name "\"}\n"
@@ -766,8 +879,12 @@ int main(void)
 		cmocka_unit_test(values_are_bounded),
 		cmocka_unit_test(cut_characters),
 		cmocka_unit_test(answers_are_bounded),
+		cmocka_unit_test(batches_are_bounded),
+		cmocka_unit_test(ids_are_bounded),
+		cmocka_unit_test(answers_of_a_batch_are_bounded),
 		cmocka_unit_test(commit_before_the_answer),
 		cmocka_unit_test_setup_teardown(lines_in_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(batches_in_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_ends_with_its_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_long_a_line, setup, teardown),
