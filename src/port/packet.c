@@ -59,6 +59,7 @@
 #define LARGE_HEADROOM 64u
 #define LARGE_SIZE 65664u
 #define VNET_LEN sizeof(struct virtio_net_hdr)
+#define TAG_LEN 4u
 #define KEPT_SOCKET "packet"
 #define KEPT_PLACE  "packet-place"
 
@@ -196,11 +197,12 @@ struct packet_args {
 	const struct port_config *cfg;
 	struct packet_port *p;
 	struct vmq_err *err;
-	int fd, place_fd; /* kept by the process before; then those to be kept. -1: none */
+	int fd;		  /* kept by the process before; -1: none, or it is the port's */
+	int place_fd;	  /* likewise; then the one to be kept */
 	bool kept;
 };
 
-/* A socket that an earlier process had on this device, with a ring as it is to be today. */
+/* A socket that an earlier process had on this device, with a ring as it is to be today: the port's from now on. */
 static bool packet_kept(struct packet_args *a)
 {
 	struct packet_port *p = a->p;
@@ -215,8 +217,10 @@ static bool packet_kept(struct packet_args *a)
 	if (p->place->slot_size == p->slot_size && p->place->block < RING_SIZE / RING_BLOCK &&
 	    p->place->slot < p->per_block) {
 		p->fd = a->fd;
-		if (packet_map(p, NULL) == 0)
+		if (packet_map(p, NULL) == 0) {
+			a->fd = -1;
 			return true;
+		}
 		p->fd = -1;
 	}
 	(void)munmap(p->place, sizeof *p->place);
@@ -294,8 +298,6 @@ static int packet_setup(void *arg)
 		packet_mend(p);
 		return 0;
 	}
-	if (a->fd >= 0)
-		(void)close(a->fd);
 	if (a->place_fd >= 0)
 		(void)close(a->place_fd);
 	a->place_fd = -1;
@@ -335,6 +337,8 @@ static int packet_open(const struct port_config *cfg, struct port **out, struct 
 	rc = port_in_netns(cfg->netns, packet_setup, &args, err);
 	if (rc == 0)
 		packet_keep(p, &args);
+	if (args.fd >= 0) /* it was of no use */
+		(void)close(args.fd);
 	if (args.place_fd >= 0)
 		(void)close(args.place_fd);
 	if (rc) {
@@ -352,11 +356,19 @@ static int packet_rx_fd(const struct port *port)
 	return ((const struct packet_port *)port)->fd;
 }
 
+/* The protocol of the tag that lies beside the frame; 0: there is none. */
+static uint16_t tag_of(const struct tpacket2_hdr *h, uint32_t status)
+{
+	if (!(status & TP_STATUS_VLAN_VALID))
+		return 0;
+	return status & TP_STATUS_VLAN_TPID_VALID ? h->tp_vlan_tpid : ETH_P_8021Q;
+}
+
 /* Puts a tag back into the bytes, into the room before each frame, header included: for outer tags other than 802.1Q,
  * which PORT_FRAME_VLAN cannot tell. */
 static void packet_insert_tag(struct port_frame *f, struct virtio_net_hdr *vnet, uint16_t tpid, uint16_t tci)
 {
-	uint16_t tag[2] = { htons(tpid), htons(tci) };
+	uint16_t tag[TAG_LEN / 2] = { htons(tpid), htons(tci) };
 
 	if (vnet->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		vnet->csum_start = (uint16_t)(vnet->csum_start + sizeof tag);
@@ -393,6 +405,8 @@ static bool packet_read_large(struct packet_port *p, struct port_frame *f)
 static bool packet_take(struct packet_port *p, struct tpacket2_hdr *h, uint32_t status, struct port_frame *f)
 {
 	struct virtio_net_hdr *vnet;
+	uint16_t tpid;
+	uint32_t most;
 
 	*f = (struct port_frame){ .data = (uint8_t *)h + h->tp_mac, .len = h->tp_len, .cookie = (uintptr_t)h };
 	if (status & TP_STATUS_COPY) {
@@ -403,22 +417,20 @@ static bool packet_take(struct packet_port *p, struct tpacket2_hdr *h, uint32_t 
 		return false;
 	}
 	vnet = (struct virtio_net_hdr *)(void *)(f->data - VNET_LEN);
-	if (f->len < ETH_HLEN || f->len > (vnet->gso_type ? OFFLOAD_MAX_FRAME : PORT_MAX_FRAME)) {
+	tpid = tag_of(h, status);
+	most = (vnet->gso_type ? OFFLOAD_MAX_FRAME : PORT_MAX_FRAME) - (tpid ? TAG_LEN : 0); /* whoever puts the tag back */
+	if (f->len < ETH_HLEN || f->len > most) {
 		port_count(f->len < ETH_HLEN ? &p->counts.rx_runt : &p->counts.rx_too_long);
 		if (f->cookie & 1)
 			p->nlarge++;
 		return false;
 	}
-	if (status & TP_STATUS_VLAN_VALID) {
-		uint16_t tpid = status & TP_STATUS_VLAN_TPID_VALID ? h->tp_vlan_tpid : ETH_P_8021Q;
-
-		if (tpid == ETH_P_8021Q) {
-			f->vlan_tci = h->tp_vlan_tci;
-			f->flags = PORT_FRAME_VLAN;
-		} else {
-			packet_insert_tag(f, vnet, tpid, h->tp_vlan_tci);
-			vnet = (struct virtio_net_hdr *)(void *)(f->data - VNET_LEN);
-		}
+	if (tpid == ETH_P_8021Q) {
+		f->vlan_tci = h->tp_vlan_tci;
+		f->flags = PORT_FRAME_VLAN;
+	} else if (tpid) {
+		packet_insert_tag(f, vnet, tpid, h->tp_vlan_tci);
+		vnet = (struct virtio_net_hdr *)(void *)(f->data - VNET_LEN);
 	}
 	if (vnet->flags || vnet->gso_type)
 		f->vnet = vnet;

@@ -203,6 +203,31 @@ static void test_packet_that_does_not_fit(void **state)
 	expect_numbers(4, 1, false);
 }
 
+/* The device, then its namespace, is gone: nothing that was kept stays open. */
+static void test_packet_without_its_device(void **state)
+{
+	struct port_config cfg = { .driver = "packet", .ifname = "near0", .netns = net.near_path, .fds = &keeper };
+	struct vmq_err err = { "" };
+	unsigned fds = open_fds();
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		port_net_veth(&net, 1500);
+		begin("packet");
+		leave();
+		assert_int_equal(nkept, 2);
+		if (i == 0)
+			shell("ip -n %s link del near0", net.near);
+		else
+			shell("ip netns del %s", net.near);
+		assert_true(port_open(&cfg, &current, &err) < 0);
+		assert_null(current);
+		assert_int_equal(nkept, 0);
+		assert_int_equal(open_fds(), fds);
+	}
+	port_net_up(&net);
+}
+
 static void test_tap_stays(void **state)
 {
 	unsigned fds = open_fds();
@@ -370,7 +395,7 @@ static int end_case(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_packet_goes_on), CASE(test_packet_place), CASE(test_packet_that_does_not_fit),
+		CASE(test_packet_goes_on), CASE(test_packet_place), CASE(test_packet_that_does_not_fit), CASE(test_packet_without_its_device),
 		CASE(test_tap_stays), CASE(test_tap_that_is_another), CASE(test_tap_gone),	    CASE(test_xdp_program_stays),
 		CASE(test_xdp_napi_thread_is_ours),
 	};

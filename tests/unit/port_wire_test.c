@@ -277,6 +277,34 @@ static void test_tags_beside_the_bytes(void **state)
 	teardown(&b);
 }
 
+/* A frame and the tag beside it are together no longer than a frame may be. */
+static void test_packet_tag_makes_too_long(void **state)
+{
+	struct bench b = setup(*state);
+	static const uint16_t tpids[] = { ETH_P_8021Q, ETH_P_8021AD };
+	static uint8_t frame[PORT_MAX_FRAME + 4];
+	struct port_counters c;
+
+	shell("ip -n %s link set near0 mtu 9300", net.near);
+	shell("ip -n %s link set far0 mtu 9300", net.far);
+	for (uint16_t p = 0; p < 2; p++) {
+		far_tag(&b.far, tpids[p], 5);
+		make_frame(frame, PORT_MAX_FRAME - 3, (uint16_t)(2 * p), TEST_TYPE);
+		far_send(&b.far, frame, PORT_MAX_FRAME - 3);
+		make_frame(frame, PORT_MAX_FRAME - 4, (uint16_t)(2 * p + 1), TEST_TYPE);
+		far_send(&b.far, frame, PORT_MAX_FRAME - 4);
+		(void)tagged(frame, PORT_MAX_FRAME - 4, tpids[p], 5);
+		expect_from_port(&b, frame, PORT_MAX_FRAME);
+		far_untag(&b.far);
+		b.port->ops->counters(b.port, &c);
+		assert_int_equal(c.rx_too_long, p + 1);
+	}
+	make_frame(frame, PORT_MAX_FRAME, 9, TEST_TYPE);
+	far_send(&b.far, frame, PORT_MAX_FRAME);
+	expect_from_port(&b, frame, PORT_MAX_FRAME);
+	teardown(&b);
+}
+
 static void check_frame(const struct port_frame *f, uint16_t seq, size_t len)
 {
 	uint8_t want[512];
@@ -902,6 +930,7 @@ static const struct {
 	{ "xdp, program taken off: far end refuses", test_xdp_far_end_refuses, &wires[3] },
 	{ "packet: far end refuses", test_far_end_refuses, &wires[1] },
 	{ "packet: queue full", test_packet_queue_full, &wires[1] },
+	{ "packet: a tag makes it too long", test_packet_tag_makes_too_long, &wires[2] },
 };
 
 #define WIRES (sizeof wires / sizeof wires[0])
