@@ -269,7 +269,7 @@ static void remember(struct port_kept *kept, bool before, bool now)
 	(void)close(fd);
 }
 
-/* A thread is there a moment after it was asked for. */
+/* A thread is there a moment after it was asked for. All of the device's NAPIs, or none. */
 static int make(struct napi *n)
 {
 	const struct timespec nap = { .tv_nsec = START_NAP_MS * 1000000L };
@@ -282,6 +282,12 @@ static int make(struct napi *n)
 		rc = look(n);
 	}
 	n->made = rc == 0 && n->thread;
+	if (n->made || rc == -EOPNOTSUPP)
+		return rc;
+	(void)look(n);
+	(void)set(n, false);
+	(void)look(n);
+	n->thread = n->thread && n->setting < 0; /* an older kernel's stays, asleep */
 	return rc;
 }
 

@@ -38,7 +38,7 @@ int port_in_netns(const char *path, int (*fn)(void *arg), void *arg, struct vmq_
 
 	if (!path)
 		return fn(arg);
-	v.ns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	v.ns_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* whatever the path names: nobody is waited for */
 	if (v.ns_fd < 0) {
 		rc = -errno;
 		return vmq_err(err, rc, "network namespace %s cannot be opened: %s", path, strerror(-rc));

@@ -55,7 +55,9 @@
 #include "port/tc_send.h"
 #include "port/xdp_prog.h"
 
-/* Rings as long as there are frames: none can overflow, so filling one never fails. */
+/* Rings that we fill are twice as long as there are frames: the kernel tells that it took an entry later than what became of the
+ * frame, which may be back while its entry counts yet. None can overflow, so filling one never fails. */
+#define TAKEN_LATE  2u
 #define RX_FRAMES   2048u /* of one queue; fewer when the queues are many, so that all together have RX_TOTAL at most */
 #define RX_TOTAL    16384u
 #define TX_FRAMES   1024u
@@ -110,6 +112,7 @@ struct xdp_port {
 	int promisc_fd;
 	bool restore[TAG_OFFLOADS]; /* tag_offloads[i] was on and is to be turned on at close */
 	bool zero_copy;
+	bool tx_told; /* the kernel says at once what it took to send; in copy mode not before Linux 6.17 when the call fails */
 	bool napi_thread; /* the device's, perhaps on the worker's CPU */
 	unsigned stream_looks; /* so often it is let go first, yet, before the stream has ended */
 	struct napi napi;
@@ -233,10 +236,10 @@ static int xdp_tags(struct xdp_port *p, bool *veth, struct vmq_err *err)
 
 static int xdp_socket_try(struct xdp_port *p, unsigned queue, __u16 bind_flags)
 {
-	struct xsk_umem_config umem = { .fill_size = p->rx_frames, .comp_size = TX_FRAMES, .frame_size = p->chunk };
+	struct xsk_umem_config umem = { .fill_size = TAKEN_LATE * p->rx_frames, .comp_size = TX_FRAMES, .frame_size = p->chunk };
 	struct xsk_socket_config sock = {
 		.rx_size = p->rx_frames,
-		.tx_size = TX_FRAMES,
+		.tx_size = TAKEN_LATE * TX_FRAMES,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = (__u16)(bind_flags | XDP_USE_NEED_WAKEUP),
 	};
@@ -348,7 +351,7 @@ static int xdp_sockets(struct xdp_port *p, struct vmq_err *err)
 	if (rc)
 		return vmq_err(err, rc, "device %s: its queues cannot be watched: %s", p->dev.name, strerror(-rc));
 	(void)setsockopt(p->queues[0].fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
-	(void)setsockopt(p->queues[0].fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof budget);
+	p->tx_told = setsockopt(p->queues[0].fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof budget) == 0 || p->zero_copy;
 	for (uint32_t i = 0; i < TX_FRAMES; i++)
 		p->tx_free[i] = (p->rx_frames + TX_FRAMES - 1 - i) * p->chunk;
 	p->tx_nfree = TX_FRAMES;
@@ -636,12 +639,16 @@ static void xdp_tx_flush(struct port *port)
 	/* One call is enough unless the kernel sends fewer frames a call than we have, or one frame of them failed. */
 	for (unsigned kick = 0; kick < KICKS_MAX; kick++) {
 		uint32_t before = waiting;
+		bool dropped;
 
 		if (sendto(p->queues[0].fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
 			break;
 		/* The kernel's word for one frame that it took from the ring and the device dropped: a veth's far end is full, say. */
-		if (errno == EBUSY && !p->zero_copy)
+		dropped = errno == EBUSY && !p->zero_copy;
+		if (dropped)
 			port_count(&p->counts.tx_dropped);
+		if (!p->tx_told && (dropped || errno == EAGAIN))
+			continue;
 		waiting = xdp_tx_waiting(p);
 		if (waiting == 0 || waiting == before)
 			break;

@@ -117,6 +117,12 @@ static void test_no_namespace(void **state)
 		refused(&cfg, -ENOENT, "network namespace /run/netns/vmqt-port-none", "No such file");
 		cfg.netns = "/dev/null";
 		refused(&cfg, -EINVAL, "network namespace /dev/null", "cannot be entered");
+		shell("rm -f /tmp/vmqt-port-fifo && mkfifo /tmp/vmqt-port-fifo");
+		cfg.netns = "/tmp/vmqt-port-fifo"; /* to which nobody writes */
+		(void)alarm(20);
+		refused(&cfg, -EINVAL, "network namespace /tmp/vmqt-port-fifo", "cannot be entered");
+		(void)alarm(0);
+		shell("rm /tmp/vmqt-port-fifo");
 	}
 }
 
