@@ -221,26 +221,15 @@ static int do_kind(struct plan *p, enum plan_kind kind, struct stack_error *e)
 	return 0;
 }
 
-/* The settings are no VPort's: they come last, and those that were changed are changed back here. */
-static void undo_settings(const struct plan *p, const struct nic_worker_stats *w, unsigned n)
-{
-	for (size_t i = 0; i < p->nsteps; i++) {
-		for (unsigned k = 0; k < n; k++) {
-			if (p->steps[i].kind != PLAN_WORKER || !p->steps[i].done || w[k].cpu != p->steps[i].cpu)
-				continue;
-			(void)nic_engine_set_policy(p->d->engine, w[k].cpu, w[k].policy);
-			(void)nic_engine_set_light_sleep(p->d->engine, w[k].cpu, w[k].light_sleep);
-		}
-	}
-}
-
 int plan_carry_out(struct plan *p, struct stack_error *e)
 {
-	struct nic_worker_stats w[NIC_MAX_WORKERS];
-	unsigned n = nic_engine_stats(p->d->engine, w, NIC_MAX_WORKERS), failed;
 	struct stack_error why;
+	unsigned failed;
 	int rc = 0;
 
+	/* what is done already, by automatic placement, is not undone with it */
+	if (state_commit(p->d, e) < 0 || state_settings(p->d, e) < 0)
+		return -1;
 	for (int kind = 0; kind < PLAN_KINDS && rc == 0; kind++) {
 		rc = do_kind(p, (enum plan_kind)kind, e);
 		if (rc == 0 && kind == PLAN_CLEAR)
@@ -248,7 +237,6 @@ int plan_carry_out(struct plan *p, struct stack_error *e)
 	}
 	if (rc == 0)
 		return 0;
-	undo_settings(p, w, n);
 	why = *e;
 	failed = state_undo(p->d);
 	if (failed)

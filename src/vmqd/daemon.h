@@ -28,6 +28,7 @@
 struct daemon;
 struct fdstore;
 struct lately;
+struct settings;
 struct sleep_files;
 struct state;
 struct store;
@@ -57,6 +58,7 @@ struct daemon {
 	const struct config *declared; /* what the file says: cfg, or `adopted` */
 	struct config *adopted;        /* applied or saved since the start; NULL: none */
 	struct config *proposed;       /* see state_propose */
+	struct settings *settings;     /* see state_settings; NULL: none were changed */
 	struct loop *loop;
 	struct vhost_loop vhost_loop;
 	bool guard;

@@ -5,6 +5,7 @@
 
 #include "vmqd/host_json.h"
 #include "vmqd/methods.h"
+#include "vmqd/state.h"
 
 #define PLAN_MARGIN 15u /* thousandths of a CPU: more than one silent VPort more, less than two */
 
@@ -270,11 +271,10 @@ int method_cpu_auto_set(void *ctx, struct rpc_client *client, struct params *p, 
 	bool on = false;
 
 	(void)client;
-	(void)e;
 	if (!params_has(p, "on"))
 		(void)params_fault(p, "on", "is missing");
 	(void)params_bool(p, "on", &on);
-	if (params_close(p) < 0)
+	if (params_close(p) < 0 || state_settings(d, e) < 0)
 		return -1;
 	placement_set_auto(d->placement, on);
 	*result = auto_json(d->placement);

@@ -4,6 +4,7 @@
 
 #include "vmqd/methods.h"
 #include "vmqd/sleep_files.h"
+#include "vmqd/state.h"
 #include "vmqd/text.h"
 
 /* Percent with one digit behind the point. */
@@ -102,7 +103,7 @@ int method_worker_set(void *ctx, struct rpc_client *client, struct params *p, js
 	set_light = params_choice(p, "light_sleep", light_sleep_names, &light);
 	if (!set_policy && !set_light)
 		(void)params_fault(p, "policy", "is missing, and so is light_sleep");
-	if (params_close(p) < 0)
+	if (params_close(p) < 0 || state_settings(d, e) < 0)
 		return -1;
 	if (set_policy)
 		rc = nic_engine_set_policy(d->engine, cpu, (enum nic_policy)policy);

@@ -80,7 +80,7 @@ void plan_free(struct plan *p);
 /* A list of {"step", "text", "adapter"?, "vport"?}. */
 json_t *plan_json(const struct plan *p);
 
-/* apply.c: all of it, or what was done is undone and the error says so. */
+/* apply.c: all of it, or what was done is undone and the error says so. What was done before is committed. */
 int plan_carry_out(struct plan *p, struct stack_error *e);
 
 #endif

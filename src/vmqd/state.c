@@ -265,32 +265,95 @@ static int go_back(struct adapter *a, enum step step, uint32_t id, struct stack_
 	return rc;
 }
 
-/* How many steps of it failed. */
-static unsigned undo(struct adapter *a)
+/* How many of the adapter's VPorts failed. */
+static unsigned undo(struct adapter *a, enum step step)
 {
 	struct state *s = a->state;
 	struct stack_error e;
 	unsigned failed = 0;
 
 	s->restoring = true;
-	for (int step = 0; step < STEPS; step++)
-		for (size_t i = 0; i < s->ndirty; i++)
-			if (go_back(a, (enum step)step, s->dirty[i], &e) < 0) {
-				failed++;
-				log_error("adapter %s: a refused change of VPort %u could not be undone: %s", a->cfg->name,
-					  s->dirty[i], e.err.text);
-			}
+	for (size_t i = 0; i < s->ndirty; i++)
+		if (go_back(a, step, s->dirty[i], &e) < 0) {
+			failed++;
+			log_error("adapter %s: a refused change of VPort %u could not be undone: %s", a->cfg->name, s->dirty[i],
+				  e.err.text);
+		}
 	s->restoring = false;
-	s->ndirty = 0;
+	if (step == STEPS - 1)
+		s->ndirty = 0;
 	return failed;
 }
 
+/* ---- settings that are no VPort's ---- */
+
+struct settings {
+	bool cpu_auto;
+	unsigned n;
+	struct {
+		enum nic_policy policy;
+		enum nic_light_sleep light_sleep;
+	} worker[NIC_MAX_WORKERS]; /* in the order of nic_engine_stats */
+};
+
+int state_settings(struct daemon *d, struct stack_error *e)
+{
+	struct nic_worker_stats w[NIC_MAX_WORKERS];
+	struct settings *s;
+
+	if (d->settings)
+		return 0;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
+	s->cpu_auto = placement_auto(d->placement);
+	s->n = nic_engine_stats(d->engine, w, NIC_MAX_WORKERS);
+	for (unsigned i = 0; i < s->n; i++) {
+		s->worker[i].policy = w[i].policy;
+		s->worker[i].light_sleep = w[i].light_sleep;
+	}
+	d->settings = s;
+	return 0;
+}
+
+static void forget_settings(struct daemon *d)
+{
+	free(d->settings);
+	d->settings = NULL;
+}
+
+/* Those that are otherwise now: a worker that does not answer is waited for. */
+static unsigned undo_settings(struct daemon *d)
+{
+	const struct settings *s = d->settings;
+	struct nic_worker_stats w[NIC_MAX_WORKERS];
+	unsigned failed = 0, n = nic_engine_stats(d->engine, w, NIC_MAX_WORKERS);
+
+	if (!s)
+		return 0;
+	placement_set_auto(d->placement, s->cpu_auto);
+	for (unsigned i = 0; i < n && i < s->n; i++) {
+		int rc = w[i].policy == s->worker[i].policy ? 0 : nic_engine_set_policy(d->engine, w[i].cpu, s->worker[i].policy);
+
+		if (rc == 0 && w[i].light_sleep != s->worker[i].light_sleep)
+			rc = nic_engine_set_light_sleep(d->engine, w[i].cpu, s->worker[i].light_sleep);
+		if (rc == 0)
+			continue;
+		failed++;
+		log_error("the worker of CPU %u: a refused change could not be undone: it did not answer", w[i].cpu);
+	}
+	forget_settings(d);
+	return failed;
+}
+
+/* Step by step, because a name or a socket may have gone from one adapter to another. */
 unsigned state_undo(struct daemon *d)
 {
-	unsigned failed = 0;
+	unsigned failed = undo_settings(d);
 
-	for (size_t i = 0; i < d->nadapters; i++)
-		failed += d->adapters[i].state ? undo(&d->adapters[i]) : 0;
+	for (int step = 0; step < STEPS; step++)
+		for (size_t i = 0; i < d->nadapters; i++)
+			failed += d->adapters[i].state ? undo(&d->adapters[i], (enum step)step) : 0;
 	return failed;
 }
 
@@ -369,6 +432,7 @@ int state_commit(void *ctx, struct stack_error *e)
 		free(parts[i].u);
 	}
 	free(parts);
+	forget_settings(d);
 	if (rc == 0 && d->proposed)
 		daemon_declare(d, d->proposed);
 	else
@@ -404,6 +468,7 @@ int state_open(struct daemon *d, struct vmq_err *err)
 
 void state_close(struct daemon *d)
 {
+	forget_settings(d);
 	store_close(d->store);
 	d->store = NULL;
 }

@@ -31,6 +31,10 @@ void state_changed(void *ctx, struct stack_vport *v);
 /* A request is done: all that changed is in the store now. -1 with the error filled: it is undone. */
 int state_commit(void *ctx, struct stack_error *e);
 
+/* Before settings are changed that are no VPort's (how workers sleep, automatic placement): how they are is what state_undo goes
+ * back to, until the next commit. -1 with the error filled: out of memory. */
+int state_settings(struct daemon *d, struct stack_error *e);
+
 /* What changed since the last commit is as it was then. How many steps of it failed; each is logged. */
 unsigned state_undo(struct daemon *d);
 

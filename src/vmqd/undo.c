@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "vmqd/undo.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,14 +89,39 @@ int undo_set(struct stack_vport *v, const struct wish_vport *w, struct stack_err
 	return stack_vport_set(v, &c, e);
 }
 
+/* A name that is not the wish's may be another's, and so may be queue pairs beyond it. */
+static int let_go(struct stack_vport *v, const struct stack_vport_want *now, const struct stack_vport_want *w, struct stack_error *e)
+{
+	struct stack_vport_change c = {
+		.set_queue_pairs = now->queue_pairs > w->queue_pairs,
+		.queue_pairs = w->queue_pairs,
+		.set_name = strcmp(now->name, w->name) != 0,
+	};
+	unsigned n = 0;
+	int rc = 0;
+
+	if (stack_vport_id(v) == 0 || (!c.set_queue_pairs && !c.set_name))
+		return 0;
+	do {
+		(void)snprintf(c.name, sizeof c.name, "%u-%u", stack_vport_id(v), n++);
+		rc = stack_vport_set(v, &c, e);
+	} while (rc < 0 && e->code == STACK_EXISTS); /* somebody may be called so */
+	return rc;
+}
+
 int undo_take(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e)
 {
 	struct wish_vport now;
-	bool renew;
+	int rc;
 
 	if (document_wish(v, &now, e) < 0)
 		return -1;
-	renew = stack_vport_id(v) != 0 && wish_needs_renewal(&now, w);
+	if (stack_vport_id(v) != 0 && wish_needs_renewal(&now, w))
+		rc = stack_vport_del(v, e);
+	else if (take_filters(v, w, e) < 0)
+		rc = -1;
+	else
+		rc = let_go(v, &now.want, &w->want, e);
 	wish_free(&now);
-	return renew ? stack_vport_del(v, e) : take_filters(v, w, e);
+	return rc;
 }

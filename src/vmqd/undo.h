@@ -10,7 +10,7 @@
 #include "stack/stack.h"
 #include "vmqd/wish.h"
 
-/* Filters that the wish does not have go; or the whole VPort, when it can become the wish only by being made anew. */
+/* Filters that the wish does not have go, a name that is not its, and queue pairs beyond it; or the whole VPort, when it can become the wish only by being made anew. */
 int undo_take(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e);
 /* All but the filters. */
 int undo_set(struct stack_vport *v, const struct wish_vport *w, struct stack_error *e);

@@ -3,6 +3,7 @@
 
 VMQ_STATE_KILLS: how many times the daemon is killed in the middle of changes (default 30; 1,000 takes some minutes).
 """
+import json
 import os
 import random
 import shutil
@@ -215,6 +216,95 @@ def test_a_store_that_cannot_be_written(kept):
     d.stop()
     procs.not_at_end(unmount)
     subprocess.run(['umount', '-l', folder], check=True)
+
+
+@pytest.fixture
+def full(kept):
+    """A vmqd whose store has room for very little more."""
+    made = []
+
+    def make(*args, **kw):
+        k = kept(*args, **kw)
+        folder = os.path.dirname(k.db)
+        os.mkdir(folder)
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=128k', 'none', folder], check=True)
+        made.append((k, folder, procs.at_end(lambda: subprocess.run(['umount', '-l', folder], check=True))))
+        k.start()
+        with open(folder + '/filler', 'wb', buffering=0) as f:
+            with pytest.raises(OSError):
+                while True:
+                    f.write(bytes(4096))
+        return k
+    yield make
+    for k, folder, unmount in made:
+        k.vmqd.stop()
+        procs.not_at_end(unmount)
+        subprocess.run(['umount', '-l', folder], check=True)
+
+
+BIG = {'format': 1, 'name': 'big', 'features': [], 'filters': [{'mac': MAC % (2, i)} for i in range(200)]}
+
+
+def refused_batch(d, *requests):
+    """A batch that the store cannot take, because of the last of it."""
+    requests = [*requests, ('migrate.import', {'vport': BIG, 'adapter': 'ext0'})]
+    answers = d.client.raw(json.dumps([{'jsonrpc': '2.0', 'id': i, 'method': m, 'params': p}
+                                       for i, (m, p) in enumerate(requests)]).encode() + b'\n')
+    assert [a['id'] for a in answers] == list(range(len(requests)))
+    for a in answers:
+        assert a['error']['code'] == 5 and 'nothing was changed, because it could not be stored' in a['error']['message'], a
+
+
+def test_what_went_from_one_to_another_comes_back(full):
+    """Names and queue pairs that a refused batch gave to others, on another adapter, too; also where a name that nobody should have is taken."""
+    k = full(adapters=[{'name': 'ext0', 'port': {'driver': 'pcap'}, 'host': {'device': 'vmq0'}, 'limits': {'vports': 8, 'vfs': 0, 'queue_pairs': 10},
+                        'vports': [{'name': 'a', 'mac': MAC % (0, 1), 'queue_pairs': 4}, {'name': 'b', 'mac': MAC % (0, 2)},
+                                   {'name': '1-0'}, {'name': '2-0'}, {'name': 'd', 'mac': MAC % (0, 4)}]},
+                       {'name': 'ext1', 'port': {'driver': 'pcap'}, 'host': {'device': 'vmq1'},
+                        'vports': [{'name': 'c', 'mac': MAC % (0, 3)}]}])
+    d, before = k.vmqd, seen(k.vmqd)
+    assert [before[0][n]['id'] for n in 'ab'] == [1, 2]
+    refused_batch(d, ('vport.set', {'name': 'a', 'queue_pairs': 1}), ('vport.set', {'name': 'b', 'queue_pairs': 4}))
+    assert seen(d) == before
+    refused_batch(d, *[('vport.set', {'name': n, 'new_name': to}) for n, to in (('a', 'x'), ('b', 'a'), ('x', 'b'))])
+    assert seen(d) == before
+    refused_batch(d, ('vport.del', {'name': 'a'}), ('vport.set', {'name': 'b', 'new_name': 'a', 'queue_pairs': 4}))
+    assert seen(d) == before
+    refused_batch(d, ('vport.del', {'name': 'd'}), ('vport.set', {'name': 'c', 'new_name': 'd'}))
+    assert seen(d) == before
+    assert 'could not be undone' not in d.proc.log()
+    os.unlink(os.path.dirname(k.db) + '/filler')
+    d.call('vport.set', name='a', new_name='e')
+    before = seen(d)
+    assert seen(k.again(kill=True)) == before
+
+
+def test_settings_that_could_not_be_stored_with_the_rest(full):
+    """How workers sleep and automatic placement are in no store; what is refused as a whole leaves them as they were, too."""
+    k = full(FILE)
+    d = k.vmqd
+
+    def settings():
+        return [(w['cpu'], w['policy'], w['light_sleep']) for w in d.call('worker.show')['workers']], d.call('cpu.auto.show')['auto']
+    was, before = settings(), seen(d)
+    cpus = [c for c, _, _ in was[0]]
+    config = d.call('config.show')['config']
+    config['cpus'] = [{'cpu': c, 'policy': 'interrupt', 'light_sleep': 'off'} for c in cpus]
+    config['cpu_auto'] = not was[1]
+    config['adapters'][0]['vports'] += [{k: BIG[k] for k in ('name', 'filters')}]
+    with pytest.raises(rpc.RpcError, match='could not be stored'):
+        d.call('config.apply', config=config)
+    assert settings() == was and seen(d) == before
+    refused_batch(d, ('worker.set', {'cpu': cpus[-1], 'policy': 'poll', 'light_sleep': 'always'}), ('cpu.auto.set', {'on': not was[1]}))
+    assert settings() == was and seen(d) == before
+    # as soon as there is room, all of it
+    os.unlink(os.path.dirname(k.db) + '/filler')
+    d.call('config.apply', config=config)
+    assert settings() == ([(c, 'interrupt', 'off') for c in cpus], not was[1])
+    # and what was stored is what a later refusal goes back to
+    with pytest.raises(rpc.RpcError, match='no worker runs'):
+        d.call('worker.set', cpu=9999, policy='poll')
+    assert settings() == ([(c, 'interrupt', 'off') for c in cpus], not was[1])
 
 
 def test_versions(kept):
