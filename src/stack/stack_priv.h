@@ -37,6 +37,8 @@ struct stack_vport {
 	unsigned queue_pairs;
 	struct stack_rss rss;
 	bool spread; /* RSS is on */
+	bool hashed; /* it was, once: the contract has `hash`, types and key, for the VPort's life */
+	struct stack_rss hash;
 	bool awaits_vm; /* not activated yet, and RSS not asked for: the contract has it for active VPorts only */
 	bool on_vf;
 	uint16_t vf;
@@ -178,6 +180,13 @@ void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsign
 bool stack_rss_default(const struct stack_rss *r);
 /* Hash types and key, which a VPort keeps for its life. */
 bool stack_rss_same_hash(const struct stack_rss *a, const struct stack_rss *b);
+/* What they are, said or not: bits of the contract, and STACK_RSS_KEY bytes. */
+uint32_t stack_rss_types(const struct stack_rss *r);
+const uint8_t *stack_rss_key(const struct stack_rss *r);
+/* The refusal of other ones than the VPort's: the member's name, and why. */
+int stack_rss_for_life(const struct stack_vport *v, const struct stack_rss *r, enum stack_code code, struct stack_error *e);
+/* Are they the VPort's, as far as it has any? */
+bool stack_rss_keeps_hash(const struct stack_vport *v, const struct stack_rss *r);
 /* By what they say; what they do not use is nobody's. */
 bool stack_rss_same(const struct stack_rss *a, const struct stack_rss *b);
 /* Is it possible on this adapter, and are the CPUs workers'? */

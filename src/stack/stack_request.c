@@ -124,23 +124,14 @@ int stack_req_delete_vport(struct stack_adapter *a, uint32_t id, struct stack_er
 }
 
 #define SPREAD_ENTRIES 64u
-#define SPREAD_KEY STACK_RSS_KEY
-#define SPREAD_HASHES                                                                                                  \
-	(NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_TCP_IPV6 | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6)
 
 int stack_req_spread(struct stack_adapter *a, uint32_t id, const struct stack_rss *r, const uint16_t *cpus, unsigned n,
 		     struct stack_error *e)
 {
-	/* any key will do; this one is the field's customary one, so that hashes can be compared */
-	static const uint8_t key[SPREAD_KEY] = {
-		0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
-		0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
-		0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
-	};
 	struct {
 		NDIS_RECEIVE_SCALE_PARAMETERS p;
 		PROCESSOR_NUMBER table[SPREAD_ENTRIES];
-		uint8_t key[SPREAD_KEY];
+		uint8_t key[STACK_RSS_KEY];
 	} b = { .p.Header = { NDIS_OBJECT_TYPE_RSS_PARAMETERS, NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_3,
 			      NDIS_SIZEOF_RECEIVE_SCALE_PARAMETERS_REVISION_3 } };
 	NDIS_OID_REQUEST req = { .Header = { NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_2, sizeof req },
@@ -152,12 +143,12 @@ int stack_req_spread(struct stack_adapter *a, uint32_t id, const struct stack_rs
 	if (n == 0) {
 		b.p.Flags = NDIS_RSS_PARAM_FLAG_DISABLE_RSS;
 	} else {
-		b.p.HashInformation = NdisHashFunctionToeplitz | (r->types ? r->types : SPREAD_HASHES);
+		b.p.HashInformation = NdisHashFunctionToeplitz | stack_rss_types(r);
 		b.p.IndirectionTableSize = sizeof b.table;
 		b.p.IndirectionTableOffset = (uint32_t)((uint8_t *)b.table - (uint8_t *)&b);
-		b.p.HashSecretKeySize = sizeof key;
+		b.p.HashSecretKeySize = sizeof b.key;
 		b.p.HashSecretKeyOffset = (uint32_t)(b.key - (uint8_t *)&b);
-		memcpy(b.key, r->has_key ? r->key : key, sizeof key);
+		memcpy(b.key, stack_rss_key(r), sizeof b.key);
 		for (unsigned i = 0; i < SPREAD_ENTRIES; i++)
 			b.table[i] = (PROCESSOR_NUMBER){ .Group = (USHORT)(cpus[i % n] / 64), .Number = (UCHAR)(cpus[i % n] % 64) };
 		b.p.DefaultProcessorNumber = b.table[0];

@@ -10,6 +10,9 @@
 #include "stack/cpu_plan.h"
 #include "stack/stack_priv.h"
 
+#define EACH_HASH                                                                                                      \
+	(NDIS_HASH_IPV4 | NDIS_HASH_TCP_IPV4 | NDIS_HASH_IPV6 | NDIS_HASH_TCP_IPV6 | NDIS_HASH_UDP_IPV4 | NDIS_HASH_UDP_IPV6)
+
 static bool listed(const struct stack_rss *r, unsigned cpu)
 {
 	for (unsigned i = 0; i < r->ncpus; i++)
@@ -42,6 +45,35 @@ void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsign
 bool stack_rss_same_hash(const struct stack_rss *a, const struct stack_rss *b)
 {
 	return a->types == b->types && a->has_key == b->has_key && (!a->has_key || memcmp(a->key, b->key, sizeof a->key) == 0);
+}
+
+uint32_t stack_rss_types(const struct stack_rss *r)
+{
+	return r->types ? r->types : EACH_HASH;
+}
+
+const uint8_t *stack_rss_key(const struct stack_rss *r)
+{
+	/* any key will do; this one is the field's customary one, so that hashes can be compared */
+	static const uint8_t customary[STACK_RSS_KEY] = {
+		0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+		0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,
+		0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+	};
+
+	return r->has_key ? r->key : customary;
+}
+
+bool stack_rss_keeps_hash(const struct stack_vport *v, const struct stack_rss *r)
+{
+	return !v->hashed || (stack_rss_types(r) == stack_rss_types(&v->hash) &&
+			      memcmp(stack_rss_key(r), stack_rss_key(&v->hash), STACK_RSS_KEY) == 0);
+}
+
+int stack_rss_for_life(const struct stack_vport *v, const struct stack_rss *r, enum stack_code code, struct stack_error *e)
+{
+	return stack_fail(e, code, r->types != v->rss.types ? "rss_hash" : "rss_key",
+			  "is the VPort's for its life, by the contract, once its frames were spread: make it anew for another");
 }
 
 bool stack_rss_same(const struct stack_rss *a, const struct stack_rss *b)
@@ -97,6 +129,9 @@ int stack_rss_apply(struct stack_vport *v, const struct stack_rss *r, unsigned c
 	if (stack_req_spread(v->adapter, v->id, r, cpus, r->off || queue_pairs < 2 ? 0 : n, e) < 0)
 		return -1;
 	v->spread = !r->off && queue_pairs > 1;
+	if (v->spread && !v->hashed)
+		v->hash = *r;
+	v->hashed |= v->spread;
 	return 0;
 }
 

@@ -356,6 +356,10 @@ static int prepare_rss(struct stack_vport *v, const struct place *to, bool *earl
 	struct stack_rss now = to->rss;
 	int rc = 0;
 
+	*early = false;
+	/* whoever had another one off would find out only when he has it on again */
+	if ((to->rss.off || to->queue_pairs < 2) && !stack_rss_same_hash(&to->rss, &v->rss) && !stack_rss_keeps_hash(v, &to->rss))
+		return stack_rss_for_life(v, &to->rss, STACK_REFUSED, e);
 	*early = !v->awaits_vm && ((v->on_vf && to->cpu != v->cpu) || to->queue_pairs < v->queue_pairs || (to->spreads && !to->rss.off && to->queue_pairs > 1));
 	if (!*early)
 		return 0;
@@ -368,9 +372,7 @@ static int prepare_rss(struct stack_vport *v, const struct place *to, bool *earl
 	if (rc < 0 && !stack_rss_same_hash(&to->rss, &v->rss)) {
 		struct stack_error said = *e;
 
-		(void)stack_fail(e, said.code, to->rss.types != v->rss.types ? "rss_hash" : "rss_key",
-				 "is the VPort's for its life, by the contract, once its frames were spread: make it anew for "
-				 "another");
+		(void)stack_rss_for_life(v, &to->rss, said.code, e);
 		e->oid = said.oid;
 		e->status = said.status;
 	}

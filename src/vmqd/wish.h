@@ -20,7 +20,8 @@ int wish_vport_read(struct params *p, const char *run_dir, size_t more, struct w
 /* The default VPort's: takes what it may have of a VPort's members (schema HOST) but cpu. It is called so; there is no socket.
  * There is room for `filters` filters. On success wish_free() it. */
 int wish_host_read(struct params *p, size_t filters, struct wish_vport *out);
-/* Can the one become the other only by being made anew? A VF is born with its queue pairs and its address. */
+/* Can the one become the other only by being made anew? A VF is born with its queue pairs and its address; what spreads frames
+ * over queue pairs is a VPort's for its life. */
 bool wish_needs_renewal(const struct wish_vport *now, const struct wish_vport *want);
 void wish_free(struct wish_vport *w);
 

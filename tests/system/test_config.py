@@ -354,6 +354,30 @@ def test_each_member_is_applied_and_taken_back(switch, schema, whose):
             assert diff(d)['same'], name
 
 
+def test_what_is_for_life_is_made_anew(switch):
+    """Of a VPort whose frames are spread: what diff calls made anew is made anew, and not refused."""
+    s = switch([{'name': 'a', 'mac': MAC % (0, 1), 'queue_pairs': 2}])
+    d = s.start()
+    a, config = d.vport('a'), s.read()
+    for key, value in (('rss_hash', 'ipv4,udp4'), ('rss_key', '01' * 40)):
+        config['adapters'][0]['vports'][0][key] = value
+        s.write(config)
+        assert {c['path']: c['change'] for c in diff(d)['changes']} == {f'adapters[ext0].vports[a].{key}': 'renew'}
+        assert d.vmqctl('config', 'apply') == 'remove VPort a, to make it anew: its VM is disconnected\nadd VPort a\n'
+        assert diff(d)['same']
+        assert d.vport('a')[key] == value and d.vport('a')['id'] == a['id']
+
+
+def test_apply_is_alone(switch):
+    """In a batch it would take back what others of it did."""
+    s = switch(VPORTS)
+    d = s.start()
+    answers = d.client.raw(json.dumps([{'jsonrpc': '2.0', 'id': 1, 'method': 'vport.add', 'params': {'name': 'more'}},
+                                       {'jsonrpc': '2.0', 'id': 2, 'method': 'config.apply', 'params': {'config': s.read()}}]).encode() + b'\n')
+    assert answers[0]['result']['name'] == 'more' and d.vport('more')
+    assert answers[1]['error'] == {'code': -32600, 'message': 'method: config.apply has no place in a batch: it is all or nothing by itself'}
+
+
 def test_apply_where_there_is_no_room_on_the_way(switch):
     """Limits forbid what would disturb least; it is done all the same. What does not fit in the end is refused before."""
     few = {'vports': 4, 'vfs': 0, 'queue_pairs': 5, 'mac_addresses': 4, 'mac_addresses_per_vport': 1}

@@ -363,6 +363,8 @@ def test_rss_refused(lab):
     refused('rss_key', 'for its life', rss_key='01' * 40, moderation='low')
     x.vmqd.call('vport.set', name='b', rss=False)
     refused('rss_hash', 'for its life', rss_hash='ipv4', rss=True)
+    refused('rss_hash', 'for its life', rss_hash='ipv4')
+    refused('rss_key', 'for its life', rss_key='01' * 40)
     assert x.vmqd.vport('b')['rss'] is False and not {'rss_hash', 'rss_key'} & set(x.vmqd.vport('b'))
     x.vmqd.call('vport.set', name='b', rss=True)
     refused('rss', 'guest', name='f', rss=False)

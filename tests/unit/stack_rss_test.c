@@ -151,6 +151,38 @@ static void for_life(void **state)
 	assert_int_equal(set_rss(v, &key), 0);
 }
 
+/* Also while it is off, or there is nothing to spread over: or he who has it on again would be refused. */
+static void for_life_while_off(void **state)
+{
+	struct stack_vport *v = add(NULL, 2);
+	struct stack_vport_change fewer = { .set_queue_pairs = true, .queue_pairs = 1 }, more = { .set_queue_pairs = true, .queue_pairs = 2 };
+	struct stack_rss off = { .off = true }, out;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct stack_rss types = { .off = i == 0, .types = NDIS_HASH_IPV4 }, key = { .off = i == 0, .has_key = true, .key = { 1 } };
+		const struct stack_rss *wrong[] = { &types, &key };
+
+		assert_int_equal(i == 0 ? set_rss(v, &off) : stack_vport_set(v, &fewer, &e), 0);
+		for (unsigned k = 0; k < 2; k++) {
+			assert_int_equal(set_rss(v, wrong[k]), -1);
+			assert_int_equal(e.code, STACK_REFUSED);
+			assert_string_equal(e.field, k == 0 ? "rss_hash" : "rss_key");
+			assert_non_null(strstr(e.err.text, "for its life"));
+			assert_string_equal(s.log, "");
+			stack_vport_rss(v, &out);
+			assert_true(out.off == (i == 0) && out.types == 0 && !out.has_key);
+		}
+		/* what it has, said */
+		types.types = ALL;
+		assert_int_equal(set_rss(v, &types), 0);
+		types = (struct stack_rss){ 0 };
+		assert_int_equal(set_rss(v, &types), 0);
+		assert_int_equal(stack_vport_set(v, &more, &e), 0);
+		expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 2, 3 }, 2);
+	}
+}
+
 /* As long as nothing was spread there is nothing for life. */
 static void before_anything_was_spread(void **state)
 {
@@ -199,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(as_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(off_and_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(for_life, setup, teardown),
+		cmocka_unit_test_setup_teardown(for_life_while_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(before_anything_was_spread, setup, teardown),
 		cmocka_unit_test_setup_teardown(fewer_pairs, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_here, setup, teardown),
