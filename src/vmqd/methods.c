@@ -6,7 +6,7 @@
 
 #define X(name, fn) { name, fn, false },
 #define ALONE(name, fn) { name, fn, true },
-const struct rpc_method methods[] = { METHODS_ALONE(ALONE) METHODS(X){ NULL, NULL, false } };
+const struct rpc_method methods[] = { METHODS(X, ALONE){ NULL, NULL, false } };
 #undef ALONE
 #undef X
 

@@ -12,9 +12,8 @@
 
 extern const struct rpc_method methods[];
 
-/* Those that are alone (rpc.h), and the others. */
-#define METHODS_ALONE(X) X("config.apply", method_config_apply)
-#define METHODS(X)                                                                                                    \
+/* ALONE: as rpc.h has it. */
+#define METHODS(X, ALONE)                                                                                             \
 	X("version", method_version)                                                                                  \
 	X("drain", method_drain)                                                                                      \
 	X("daemon.show", method_daemon_show)                                                                          \
@@ -50,14 +49,14 @@ extern const struct rpc_method methods[];
 	X("cpu.auto.undo", method_cpu_auto_undo)                                                                      \
 	X("config.show", method_config_show)                                                                          \
 	X("config.diff", method_config_diff)                                                                          \
+	ALONE("config.apply", method_config_apply)                                                                    \
 	X("migrate.export", method_migrate_export)                                                                    \
 	X("migrate.check", method_migrate_check)                                                                      \
 	X("migrate.import", method_migrate_import)
 
 #define X(name, fn)                                                                                                   \
 	int fn(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e);
-METHODS_ALONE(X)
-METHODS(X)
+METHODS(X, X)
 #undef X
 
 /* ---- methods_select.c: which adapters and VPorts a request is about ---- */

@@ -421,7 +421,7 @@ def test_indications():
 
 
 def test_rpc_methods():
-    methods = re.findall(r'X\("([\w.]+)", method_', read('src/vmqd/methods.h'))
+    methods = re.findall(r'\t(?:X|ALONE)\("([\w.]+)", method_', read('src/vmqd/methods.h'))
     assert first_column('docs/rpc.md', 'method') == methods
     for page in PAGES:
         for name in re.findall(r'`((?:vport|filter|queue|switch|stats|worker|monitor|oid|migrate|cpu|config|capture|trace|bypass)\.[a-z]+)`', prose(page)):
