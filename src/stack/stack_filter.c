@@ -76,6 +76,12 @@ static int clear_broadcast(struct stack_vport *v, struct stack_broadcast *b, str
 	return 0;
 }
 
+static void give_broadcast(struct stack_broadcast *b, struct stack_vport *to)
+{
+	LIST_REMOVE(b, link);
+	LIST_INSERT_HEAD(&to->broadcasts, b, link);
+}
+
 /* One MAC filter less counts on `b`; the last one takes it away. */
 static int release_broadcast(struct stack_vport *v, struct stack_broadcast *b, struct stack_error *e)
 {
@@ -248,6 +254,8 @@ int stack_filter_del(struct stack_adapter *a, uint32_t id, struct stack_error *e
 			b = companion_gone ? make_broadcast(v, &f.vlan, companion.id, &undo) : b;
 			if (b)
 				b->users++;
+			else
+				a->counted[id] = false;
 		}
 		return -1;
 	}
@@ -273,8 +281,7 @@ static int move_broadcast(struct stack_adapter *a, struct stack_broadcast *b, st
 		return stack_fail(e, STACK_EXISTS, "to", "%s has this filter already: %u", to->name, there->id);
 	if (stack_req_move_filter(a, b->id, from->id, to->id, e) < 0)
 		return -1;
-	LIST_REMOVE(b, link);
-	LIST_INSERT_HEAD(&to->broadcasts, b, link);
+	give_broadcast(b, to);
 	return 0;
 }
 
@@ -303,19 +310,24 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 	if (stack_req_move_filter(a, id, from->id, to->id, e) < 0)
 		goto undo;
 	if (carried) {
-		LIST_REMOVE(src, link);
-		LIST_INSERT_HEAD(&to->broadcasts, src, link);
+		give_broadcast(src, to);
 		return 0;
 	}
 	if (release_broadcast(from, src, e) < 0) {
-		(void)stack_req_move_filter(a, id, to->id, from->id, &undo);
+		if (stack_req_move_filter(a, id, to->id, from->id, &undo) < 0) {
+			src->users--; /* it stays there and counts on none */
+			a->counted[id] = false;
+		}
 		goto undo;
 	}
 	dst->users++;
 	return 0;
 undo:
-	if (carried)
-		(void)stack_req_move_filter(a, src->id, to->id, from->id, &undo);
+	if (carried && stack_req_move_filter(a, src->id, to->id, from->id, &undo) < 0) {
+		give_broadcast(src, to);
+		src->users--;
+		a->counted[id] = false;
+	}
 	if (made)
 		(void)clear_broadcast(to, dst, &undo);
 	return -1;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The CPU plan over hosts that don't exist: eight CPUs on two nodes with hyper-threads, and what a person or a kernel
- * can do wrong with them. And the reading of such a host from files.
- */
+/* The CPU plan over hosts that don't exist (cpu_fixture.h): what a person or a kernel can do wrong with them, and better places. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,76 +9,8 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "stack/cpu_auto.h"
-
-/* CPU n and n + 4 are one core; CPUs 0, 1, 4, 5 are on node 0. */
-static struct host_topology host;
-static struct cpu_item items[16];
-static struct cpu_vcpu vcpus[4];
-static struct cpu_plan plan;
-static char somebody; /* stands for a VPort of the stack */
-
-static int setup(void **state)
-{
-	(void)state;
-	memset(&host, 0, sizeof host);
-	memset(items, 0, sizeof items);
-	memset(vcpus, 0, sizeof vcpus);
-	host.ncpus = 8;
-	host.nnodes = 2;
-	for (unsigned c = 0; c < 8; c++)
-		host.cpu[c] = (struct host_cpu){ .present = true, .online = true, .core = (uint16_t)(c % 4),
-						 .node = (uint16_t)(c % 4 / 2) };
-	host.distance[0][0] = host.distance[1][1] = 10;
-	host.distance[0][1] = host.distance[1][0] = 21;
-	plan = (struct cpu_plan){ .host = &host, .items = items, .vcpus = vcpus };
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	cpu_plan_free(&plan);
-	return 0;
-}
-
-static void worker(unsigned cpu, unsigned load)
-{
-	plan.worker[plan.nworkers++] = (struct cpu_plan_worker){ .cpu = (uint16_t)cpu, .load = load };
-}
-
-static struct cpu_item *item(const char *name, unsigned cpu, unsigned load)
-{
-	struct cpu_item *i = &items[plan.nitems++];
-
-	*i = (struct cpu_item){ .kind = CPU_ITEM_VPORT, .vport = (struct stack_vport *)&somebody, .queue_pairs = 1,
-				.load = load, .device_node = -1, .memory_node = -1, .cpu = cpu, .to = cpu };
-	(void)snprintf(i->name, sizeof i->name, "%s", name);
-	(void)snprintf(i->adapter, sizeof i->adapter, "ext0");
-	return i;
-}
-
-static struct cpu_item *wire(const char *adapter, unsigned cpu, unsigned load)
-{
-	struct cpu_item *i = item("eth1", cpu, load);
-
-	i->kind = CPU_ITEM_WIRE;
-	i->vport = NULL;
-	i->chosen = true;
-	(void)snprintf(i->adapter, sizeof i->adapter, "%s", adapter);
-	return i;
-}
-
-static void vcpu(const char *cpus)
-{
-	struct cpu_vcpu *v = &vcpus[plan.nvcpus++];
-
-	*v = (struct cpu_vcpu){ .vport = "vm", .vcpu = 3 };
-	assert_true(host_cpus_parse(cpus, &v->cpus));
-}
+#include "cpu_fixture.h"
 
 /* The only finding of a kind; NULL: none. */
 static const struct cpu_finding *finding(enum cpu_check check)
@@ -215,6 +144,9 @@ static void isolated(void **state)
 	expect(CPU_CHECK_NOT_ISOLATED, false, 1, "isolcpus");
 	host.cpu[1].isolated = true;
 	assert_null(finding(CPU_CHECK_NOT_ISOLATED));
+	worker(8, 0); /* no such CPU */
+	item("b", 8, 0);
+	assert_null(finding(CPU_CHECK_NOT_ISOLATED));
 }
 
 static void quota(void **state)
@@ -264,6 +196,65 @@ static void overlap_of_busy_vports(void **state)
 	expect(CPU_CHECK_OVERLAP, false, 1, "while CPU 2 has time to spare");
 }
 
+/* Where the loads say so, to a thousandth; two of them on the busy one. */
+static void busy_and_free(void **state)
+{
+	static const struct {
+		unsigned hot, cool;
+		bool alone, found;
+	} rows[] = {
+		{ 901, 499, false, true }, { 900, 499, false, false }, { 901, 500, false, false }, { 901, 499, true, false },
+	};
+
+	for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+		(void)cpu_setup(state);
+		worker(1, rows[r].hot);
+		worker(2, rows[r].cool);
+		item("a", 1, 500);
+		item("b", rows[r].alone ? 2 : 1, 400);
+		item("c", 2, 90);
+		if (rows[r].found)
+			expect(CPU_CHECK_OVERLAP, false, 1, "several share CPU 1");
+		else
+			assert_null(finding(CPU_CHECK_OVERLAP));
+		cpu_plan_free(&plan);
+	}
+}
+
+/* Each is said of the one that moves there, if one does; what stands there already is no refusal. */
+static void of_whom_it_is_said(void **state)
+{
+	(void)state;
+	worker(1, 0);
+	worker(2, 0);
+	item("stands", 2, 0);
+	item("moves", 1, 0)->to = 2;
+	item("moves-too", 1, 0)->to = 2;
+	item("nowhere", 6, 0)->queue_pairs = 2; /* as it is: a warning; and on no other CPU */
+	host.cpu[1].online = host.cpu[2].online = false;
+	expect(CPU_CHECK_OFFLINE, true, 2, "CPU 2, where VPort moves is");
+	assert_int_equal(finding(CPU_CHECK_OFFLINE)->item, 1);
+	assert_false(finding(CPU_CHECK_NO_WORKER)->refused);
+	assert_int_equal(finding(CPU_CHECK_NO_WORKER)->item, 3);
+	host.cpu[1].online = true;
+	items[1].to = items[2].to = 1;
+	assert_int_equal(cpu_plan_check(&plan), 0);
+	assert_false(plan.refused);
+	assert_int_equal(finding(CPU_CHECK_OFFLINE)->item, 0);
+	host.cpu[2].online = true;
+	host.allowed_known = true;
+	host_cpus_add(&host.allowed, 2);
+	items[1].cpu = items[2].cpu = 2;
+	items[1].to = items[2].to = 2;
+	assert_null(finding(CPU_CHECK_NOT_ALLOWED));
+	vcpu("2");
+	expect(CPU_CHECK_VCPU, false, 2, "CPU 2, where VPort stands is");
+	(void)wire("ext0", 2, 0);
+	items[4].to = 1;
+	items[4].cpu = 1;
+	expect(CPU_CHECK_NOT_ALLOWED, false, 1, "CPU 1, where the wire eth1 is");
+}
+
 /* ---- better places ---- */
 
 static void silent_vports_are_spread(void **state)
@@ -309,7 +300,130 @@ static void a_reason_for_each_move(void **state)
 	items[2].asked = true;
 	cpu_plan_reason(&plan, 2, why, sizeof why);
 	assert_string_equal(why, "somebody asked for it");
+	items[2].asked = false;
+	host.cpu[1].online = false;
+	cpu_plan_reason(&plan, 2, why, sizeof why);
+	assert_string_equal(why, "CPU 1 is offline");
+	items[2].to = 6;
+	cpu_plan_reason(&plan, 2, why, sizeof why);
+	assert_string_equal(why, "CPU 6 has no worker");
+	items[2].cpu = 7;
+	cpu_plan_reason(&plan, 2, why, sizeof why);
+	assert_string_equal(why, "CPU 7 has no worker");
 }
+
+/* Half a percent is rounded up; what shows no difference is no reason. */
+static void reasons_to_a_percent(void **state)
+{
+	static const struct {
+		unsigned here, there;
+		const char *why;
+	} rows[] = {
+		{ 15, 14, "CPU 1 is busy 2 % of its time, 30 % with this VPort; CPU 2 1 %" },
+		{ 14, 5, "CPU 2 suits it better: nearer, quieter, or a core of its own" },
+		{ 700, 704, "CPU 2 suits it better: nearer, quieter, or a core of its own" },
+		{ 700, 705, "CPU 2 suits it better: nearer, quieter, or a core of its own" },
+	};
+	char why[160];
+
+	(void)state;
+	worker(1, 0);
+	worker(2, 0);
+	item("a", 1, 295)->to = 2;
+	item("b", 2, 300);
+	for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+		plan.worker[0].load = rows[r].here;
+		plan.worker[1].load = rows[r].there;
+		cpu_plan_reason(&plan, 0, why, sizeof why);
+		assert_string_equal(why, rows[r].why);
+	}
+	vcpu("1");
+	cpu_plan_compute(&plan, 2000, false); /* finds out whose it is */
+	items[0].to = 2;
+	cpu_plan_reason(&plan, 0, why, sizeof why);
+	assert_string_equal(why, "virtual processor 3 of vm's VM is pinned to CPU 1");
+}
+
+/* What each thing that makes a CPU worse weighs, in thousandths of load that would be as bad; a margin of one less moves. */
+static void what_a_place_costs(void **state)
+{
+	enum { LOAD, SIBLING, FAR_DEVICE, FAR_MEMORY, NOT_ISOLATED, HOUSEKEEPING, SHARED, PINNED, CASES };
+	static const unsigned costs[CASES] = { [LOAD] = 410, [SIBLING] = 205, [FAR_DEVICE] = 110, [FAR_MEMORY] = 165,
+					       [NOT_ISOLATED] = 100, [HOUSEKEEPING] = 50, [SHARED] = 200, [PINNED] = 2000 };
+
+	for (unsigned one = 0; one < CASES; one++) {
+		for (unsigned less = 0; less < 2; less++) {
+			const unsigned here = one == HOUSEKEEPING ? 0 : 1;
+			struct cpu_item *i;
+
+			(void)cpu_setup(state);
+			worker(here, 0);
+			worker(2, 0);
+			i = item("a", here, 300);
+			if (one == LOAD)
+				(void)wire("ext0", 1, 400);
+			if (one == SIBLING)
+				worker(5, 0), (void)wire("ext0", 5, 400);
+			if (one == FAR_DEVICE)
+				i->device_node = 1;
+			if (one == FAR_MEMORY)
+				i->memory_node = 1;
+			if (one == NOT_ISOLATED)
+				host.cpu[2].isolated = true;
+			if (one == SHARED || one == PINNED)
+				vcpu(one == SHARED ? "1,4" : "1");
+			cpu_plan_compute(&plan, costs[one] + 1 - less, false);
+			assert_int_equal(i->to, less ? 2 : here);
+		}
+	}
+}
+
+/* Whom the plan asks first: the heaviest, of equals the first; and where to, of equal places the first. */
+static void whose_turn_it_is(void **state)
+{
+	(void)state;
+	worker(1, 0);
+	worker(2, 0);
+	item("s1", 1, 200);
+	item("s2", 1, 200);
+	item("big", 1, 400);
+	cpu_plan_compute(&plan, 15, false);
+	assert_true(items[0].to == 1 && items[1].to == 1 && items[2].to == 2);
+	plan.nitems = 0;
+	item("a", 1, 0);
+	item("b", 1, 0);
+	cpu_plan_compute(&plan, 5, false);
+	assert_true(items[0].to == 2 && items[1].to == 1);
+	worker(3, 0);
+	items[0].to = 1;
+	cpu_plan_compute(&plan, 5, false);
+	assert_true(items[0].to == 2 && items[1].to == 1);
+}
+
+/* The queue pairs of one VPort weigh where they are, together what one would; a person's list is where they may be. */
+static void several_pairs(void **state)
+{
+	static const uint16_t list[] = { 1, 3 };
+
+	(void)state;
+	worker(1, 0);
+	worker(2, 0);
+	worker(3, 0);
+	item("a", 1, 400)->queue_pairs = 2; /* on 1 and 2 */
+	items[0].chosen = true;
+	item("b", 2, 300);
+	cpu_plan_compute(&plan, 15, false);
+	assert_int_equal(items[0].to, 1);
+	assert_int_equal(items[1].to, 3); /* nothing there; on 1 and 2 are 205 */
+	items[0].list = list;
+	items[0].nlist = 2;
+	items[1].to = 3;
+	cpu_plan_compute(&plan, 15, false);
+	assert_int_equal(items[1].to, 2);
+	items[0].queue_pairs = 5;
+	expect(CPU_CHECK_QUEUES, false, 1, "5 queue pairs for 2 workers");
+}
+
 
 static void the_heavy_ones_part(void **state)
 {
@@ -400,323 +514,7 @@ static void queue_sets(void **state)
 	assert_int_equal(out[1], 70);
 }
 
-/* ---- automatic ---- */
-
-static bool hold_all, hold_none;
-
-static bool held(void *ctx, size_t i)
-{
-	(void)i;
-	return *(const bool *)ctx;
-}
-
-static void moves_after_a_while(void **state)
-{
-	struct cpu_auto a = { .back = false };
-
-	(void)state;
-	worker(1, 950);
-	worker(2, 100);
-	item("a", 1, 600);
-	item("b", 1, 300);
-	for (unsigned i = 1; i < CPU_AUTO_STEPS; i++)
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	/* b, because 650 and 400 are better than 350 and 700 */
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
-	assert_int_equal(items[1].to, 2);
-	items[1].to = 1;
-	for (unsigned i = 0; i < CPU_AUTO_TRIAL + CPU_AUTO_STEPS - 1; i++) /* the trial, and all begins anew */
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
-}
-
-/* A step is worth its plan only while somebody is busy or a move is on trial; being busy begins anew after a rest. */
-static void no_plan_without_need(void **state)
-{
-	struct cpu_auto a = { .back = false };
-	unsigned load[2] = { CPU_AUTO_HIGH, 0 };
-
-	(void)state;
-	worker(1, 950);
-	worker(2, 100);
-	item("a", 1, 600);
-	item("b", 1, 300);
-	for (unsigned i = 1; i < CPU_AUTO_STEPS; i++) {
-		assert_true(cpu_auto_due(&a, load, 2));
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	}
-	load[0]--;
-	assert_false(cpu_auto_due(&a, load, 2));
-	for (unsigned i = 1; i < CPU_AUTO_STEPS; i++)
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 1);
-	assert_true(cpu_auto_due(&a, load, 2)); /* on trial */
-}
-
-/* A VPort that was moved, with so many frames of a thousand and the worker it left this busy; what becomes of it. */
-static int tried(uint64_t frames, unsigned load, bool chosen)
-{
-	struct cpu_auto a = { .back = false };
-	int moved = -1;
-
-	plan.nworkers = 0;
-	plan.nitems = 0;
-	worker(1, 950);
-	worker(2, 100);
-	item("a", 1, 600)->id = 1;
-	item("b", 1, 300)->id = 2;
-	items[1].frames = 1000;
-	for (unsigned i = 0; i < CPU_AUTO_STEPS; i++)
-		moved = cpu_auto_step(&a, &plan, held, &hold_none, false);
-	assert_int_equal(moved, 1);
-	assert_false(a.back);
-	items[1].cpu = items[1].to;
-	items[1].frames = frames;
-	items[1].chosen = chosen;
-	plan.worker[0].load = load;
-	for (unsigned i = 0; i < CPU_AUTO_TRIAL - 1; i++)
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	moved = cpu_auto_step(&a, &plan, held, &hold_none, false);
-	assert_int_equal(a.back, moved >= 0);
-	return moved;
-}
-
-static void what_does_not_pay_goes_back(void **state)
-{
-	(void)state;
-	assert_int_equal(tried(500, 950, false), 1);
-	assert_int_equal(items[1].to, 1);
-	assert_int_equal(tried(500, 950, true), -1); /* somebody chose its CPU meanwhile */
-	assert_int_equal(tried(900, 950, false), -1); /* about as many */
-	assert_int_equal(tried(500, 400, false), -1); /* less traffic: the worker is relieved */
-}
-
-static void a_short_burst_moves_nothing(void **state)
-{
-	struct cpu_auto a = { .back = false };
-
-	(void)state;
-	worker(1, 950);
-	worker(2, 100);
-	item("a", 1, 600);
-	item("b", 1, 300);
-	for (unsigned i = 0; i < 100; i++) {
-		plan.worker[0].load = i % CPU_AUTO_STEPS ? 950 : 700;
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	}
-}
-
-static void what_gains_little_stays(void **state)
-{
-	struct cpu_auto a = { .back = false };
-
-	(void)state;
-	worker(1, 900);
-	worker(2, 500);
-	item("a", 1, 850); /* alone: elsewhere it is as busy */
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, true), -1);
-	item("b", 1, 60);
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, true), -1);
-	plan.worker[1].load = 100;
-	items[0].load = 500;
-	items[1].load = 400;
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, true), 1);
-}
-
-static void not_all_may_be_moved(void **state)
-{
-	struct cpu_auto a = { .back = false };
-
-	(void)state;
-	worker(1, 950);
-	worker(2, 0);
-	item("chosen", 1, 300)->chosen = true;
-	item("several", 1, 300)->queue_pairs = 2;
-	item("silent", 1, 0);
-	wire("ext0", 1, 300);
-	for (unsigned i = 0; i < 2 * CPU_AUTO_STEPS; i++)
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), -1);
-	item("held", 1, 300);
-	hold_all = true;
-	for (unsigned i = 0; i < 2 * CPU_AUTO_STEPS; i++)
-		assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_all, false), -1);
-	vcpu("2"); /* the only other place is a VM's own */
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, true), -1);
-	plan.nvcpus = 0;
-	assert_int_equal(cpu_auto_step(&a, &plan, held, &hold_none, false), 4);
-}
-
-/* Two equal VPorts and a worker that reports what its VPorts need: however long it runs, one move settles it. */
-static void it_does_not_flap(void **state)
-{
-	struct cpu_auto a = { .back = false };
-	unsigned moves = 0;
-
-	(void)state;
-	worker(1, 0);
-	worker(2, 0);
-	for (int i = 0; i < 3; i++)
-		item("x", 1, 0);
-	for (unsigned second = 0; second < 600; second++) {
-		unsigned need[3] = { 600, 500, 400 + second % 7 * 50 }; /* together more than one CPU, nearly two */
-		int moved;
-
-		for (unsigned w = 0; w < 2; w++) {
-			unsigned sum = 0;
-
-			for (int i = 0; i < 3; i++)
-				sum += items[i].cpu == plan.worker[w].cpu ? need[i] : 0;
-			plan.worker[w].load = sum < 1000 ? sum : 1000;
-			for (int i = 0; i < 3; i++)
-				if (items[i].cpu == plan.worker[w].cpu)
-					items[i].load = sum ? plan.worker[w].load * need[i] / sum : 0;
-		}
-		moved = cpu_auto_step(&a, &plan, held, &hold_none, false);
-		if (moved >= 0) {
-			items[moved].cpu = items[moved].to;
-			moves++;
-		}
-	}
-	assert_in_range(moves, 1, 2);
-}
-
-static void holds_grow(void **state)
-{
-	(void)state;
-	assert_int_equal(cpu_auto_hold(1), CPU_AUTO_HOLD);
-	assert_int_equal(cpu_auto_hold(2), 2 * CPU_AUTO_HOLD);
-	assert_int_equal(cpu_auto_hold(1000), CPU_AUTO_HOLD_MAX);
-}
-
-/* ---- sets of CPUs, and a host from files ---- */
-
-static void cpu_lists(void **state)
-{
-	static const char *const wrong[] = { "x",    "1-",    "-1", "3-1", "1,", "1 2", "1024", "0-99999999999",
-					     "1,,2", "(null)" };
-	struct host_cpus s;
-	char text[64];
-
-	(void)state;
-	assert_true(host_cpus_parse("0-3,8,1023", &s));
-	assert_int_equal(host_cpus_count(&s), 6);
-	host_cpus_format(&s, text, sizeof text);
-	assert_string_equal(text, "0-3,8,1023");
-	assert_true(host_cpus_parse("", &s));
-	assert_int_equal(host_cpus_count(&s), 0);
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-		assert_false(host_cpus_parse(wrong[i], &s));
-	assert_true(host_cpus_parse("100-104", &s));
-	host_cpus_format(&s, text, 5);
-	assert_string_equal(text, "100-");
-}
-
-static char root[64];
-
-static void put(const char *path, const char *text)
-{
-	char full[256];
-	FILE *f;
-
-	(void)snprintf(full, sizeof full, "%s/%s", root, path);
-	for (char *p = full + strlen(root) + 1; (p = strchr(p, '/')) != NULL; p++) {
-		*p = '\0';
-		(void)mkdir(full, 0755);
-		*p = '/';
-	}
-	f = fopen(full, "w");
-	assert_non_null(f);
-	(void)fputs(text, f);
-	(void)fclose(f);
-}
-
-static int make_tree(void **state)
-{
-	(void)state;
-	(void)snprintf(root, sizeof root, "/tmp/vmqt-host-XXXXXX");
-	return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_tree(void **state)
-{
-	char command[128];
-
-	(void)state;
-	(void)snprintf(command, sizeof command, "rm -rf %s", root);
-	return system(command);
-}
-
-static void a_host_from_files(void **state)
-{
-	static struct host_topology t;
-
-	(void)state;
-	put("sys/devices/system/cpu/present", "0-3\n");
-	put("sys/devices/system/cpu/online", "0-2\n");
-	put("sys/devices/system/cpu/isolated", "2\n");
-	put("sys/devices/system/cpu/nohz_full", "(null)\n");
-	put("sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0,2\n");
-	put("sys/devices/system/cpu/cpu2/topology/thread_siblings_list", "0,2\n");
-	put("sys/devices/system/node/online", "0-1\n");
-	put("sys/devices/system/node/node0/cpulist", "0,2\n");
-	put("sys/devices/system/node/node1/cpulist", "1,3\n");
-	put("sys/devices/system/node/node0/distance", "10 32\n");
-	put("sys/class/net/eth1/device/numa_node", "1\n");
-	put("sys/fs/cgroup/a/cpu.max", "250000 100000\n");
-	put("sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
-	put("proc/77/cgroup", "0::/a/b\n");
-	put("proc/77/status", "Name:\tvmqd\nCpus_allowed_list:\t1-2\nMems_allowed_list:\t0\n");
-	host_topology_read(root, 77, &t);
-	assert_int_equal(t.ncpus, 4);
-	assert_true(t.cpu[2].isolated && !t.cpu[1].isolated && !t.cpu[1].nohz_full);
-	assert_true(host_online(&t, 2) && !host_online(&t, 3) && !host_online(&t, 9));
-	assert_int_equal(t.cpu[2].core, 0);
-	assert_int_equal(t.cpu[3].core, 3);
-	assert_int_equal(t.cpu[3].node, 1);
-	assert_int_equal(host_distance(&t, 0, 1), 32);
-	assert_int_equal(host_distance(&t, 1, 0), 20); /* not said */
-	assert_int_equal(host_distance(&t, -1, 0), 10);
-	assert_int_equal(t.quota_pct, 250);
-	assert_true(t.allowed_known && host_cpus_count(&t.allowed) == 2);
-	assert_int_equal(host_device_node(root, "eth1"), 1);
-	assert_int_equal(host_device_node(root, "../eth1"), -1);
-	put("proc/78/cgroup", "3:cpu,cpuacct:/x\n0::/\n");
-	put("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "50000\n");
-	put("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n");
-	host_topology_read(root, 78, &t);
-	assert_int_equal(t.quota_pct, 50);
-	assert_false(t.allowed_known);
-	put("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "9000000000000000000\n");
-	put("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "1000000000000000\n");
-	host_topology_read(root, 78, &t);
-	assert_int_equal(t.quota_pct, 0);
-}
-
-static void a_guest_from_files(void **state)
-{
-	static struct host_guest g;
-
-	(void)state;
-	put("proc/90/task/90/comm", "qemu-system-x86\n");
-	put("proc/90/task/90/status", "Cpus_allowed_list:\t0-7\n");
-	put("proc/90/task/91/comm", "CPU 1/KVM\n");
-	put("proc/90/task/91/status", "Cpus_allowed_list:\t3\n");
-	put("proc/90/task/92/comm", "CPU 65536/KVM\n"); /* a name that is none of QEMU's */
-	put("proc/90/task/92/status", "Cpus_allowed_list:\t4\n");
-	put("proc/90/task/93/comm", "CPU 4294967295/\n");
-	put("proc/90/task/93/status", "Cpus_allowed_list:\t4\n");
-	put("proc/90/numa_maps", "7f00 default file=/memfd:x N0=10 N1=512 kernelpagesize_kB=4\n7f11 default anon=1 "
-				 "N1=1 kernelpagesize_kB=2048\n");
-	assert_int_equal(host_guest_read(root, 90, &g), 0);
-	assert_int_equal(g.nvcpus, 1);
-	assert_int_equal(g.vcpu[0].vcpu, 1);
-	assert_true(host_cpus_has(&g.vcpu[0].cpus, 3));
-	assert_int_equal(g.node, 1);
-	assert_true(host_guest_read(root, 91, &g) < 0);
-}
-
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-#define F(fn) cmocka_unit_test_setup_teardown(fn, make_tree, remove_tree)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, cpu_setup, cpu_teardown)
 
 int main(void)
 {
@@ -734,23 +532,18 @@ int main(void)
 		T(queues),
 		T(overlap_of_adapters),
 		T(overlap_of_busy_vports),
+		T(busy_and_free),
+		T(of_whom_it_is_said),
 		T(silent_vports_are_spread),
 		T(a_reason_for_each_move),
+		T(reasons_to_a_percent),
+		T(what_a_place_costs),
+		T(whose_turn_it_is),
+		T(several_pairs),
 		T(the_heavy_ones_part),
 		T(a_place_is_chosen_by_the_topology),
 		T(a_big_host),
 		T(queue_sets),
-		T(moves_after_a_while),
-		T(no_plan_without_need),
-		T(what_does_not_pay_goes_back),
-		T(a_short_burst_moves_nothing),
-		T(what_gains_little_stays),
-		T(not_all_may_be_moved),
-		T(it_does_not_flap),
-		T(holds_grow),
-		cmocka_unit_test(cpu_lists),
-		F(a_host_from_files),
-		F(a_guest_from_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,8 +196,10 @@ static void what_a_queue_is_not(void **state)
 	assert_string_equal(e.field, "queue_pairs");
 	assert_int_equal(e.code, STACK_REFUSED);
 	w.queue_pairs = 1;
+	w.id = 3; /* as wished */
 	w.moderation = NdisNicSwitchVPortInterruptModerationUndefined; /* as adaptive: it is allocated */
 	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_int_equal(stack_vport_id(v), 3);
 	assert_int_equal(stack_vport_del(v, &e), 0);
 	s.log[0] = '\0';
 	w.moderation = 100;
@@ -211,11 +213,21 @@ static void what_a_queue_is_not(void **state)
 	assert_int_equal(stack_filter_move(s.adapter, 1, a, &f, &e), 0); /* it is there */
 	assert_int_equal(stack_vport_del(stack_vport_by_id(s.adapter, 0), &e), -1);
 	assert_string_equal(e.err.text, "the default queue stays as long as its adapter");
+	c = (struct stack_vport_change){ .set_queue_pairs = true, .queue_pairs = 2 };
+	assert_int_equal(stack_vport_set(a, &c, &e), -1);
+	assert_string_equal(e.field, "queue_pairs");
+	c.queue_pairs = 1;
+	assert_int_equal(stack_vport_set(a, &c, &e), 0);
+	c = (struct stack_vport_change){ .set_rss = true, .rss.off = true };
+	assert_int_equal(stack_vport_set(a, &c, &e), -1);
+	assert_string_equal(e.field, "rss");
 	c = (struct stack_vport_change){ .set_cpu = true, .cpu = 3 };
 	assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, 0), &c, &e), -1);
 	assert_string_equal(e.field, "cpu");
 	c.cpu = 2; /* where it is */
+	s.events[0] = '\0';
 	assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, 0), &c, &e), 0);
+	assert_string_equal(s.events, "");
 	assert_string_equal(s.log, "");
 	assert_string_equal(filters(), "1:01/7 1:ff/7* 2:02/7 2:ff/7*");
 }
@@ -326,12 +338,23 @@ static void neutral(void **state)
 	v = add("web1", 1, 0);
 	assert_int_equal(stack_switch_add(s.adapter, &e), -1);
 	assert_int_equal(e.status, NDIS_STATUS_NOT_SUPPORTED);
+	assert_int_equal(e.oid, OID_NIC_SWITCH_CREATE_SWITCH);
+	assert_int_equal(e.code, STACK_REFUSED);
+	assert_string_equal(e.field, "adapter");
 	assert_int_equal(stack_switch_info(s.adapter, &i, &e), 0);
 	assert_int_equal(i.num_queues, 1);
 	assert_int_equal(i.max_queues, STUB_MAX_QUEUES);
 	assert_int_equal(i.num_filters, 2);
 	assert_int_equal(stack_vport_del(v, &e), 0);
+	/* the default VPort is where the default queue was, or there is no switch */
+	s.refuse_at = 1;
+	assert_int_equal(stack_switch_add(s.adapter, &e), -1);
+	assert_int_equal(stack_adapter_model(s.adapter), STACK_MODEL_QUEUES);
+	s.log[0] = '\0';
 	assert_int_equal(stack_switch_add(s.adapter, &e), 0);
+	assert_string_equal(s.log, "VPORT_PARAMETERS(0)");
+	assert_int_equal(s.set.ProcessorAffinity.Mask, 1 << 2);
+	assert_false(stack_vport_cpu_chosen(stack_vport_by_id(s.adapter, 0)));
 	assert_int_equal(stack_adapter_model(s.adapter), STACK_MODEL_SWITCH);
 	s.log[0] = '\0';
 	v = add("web1", 0, 0);
@@ -374,6 +397,27 @@ static void the_switch_of_sriov_stays(void **state)
 	assert_int_equal(e.code, STACK_REFUSED);
 	assert_non_null(strstr(e.err.text, "*SRIOV is 1"));
 	assert_int_equal(stack_switch_add(s.adapter, &e), -1);
+	assert_non_null(strstr(e.err.text, "*SRIOV is 1"));
+}
+
+/* There are no VFs where there is no switch, which is no error; asked for one, that is what is missing. */
+static void no_vfs(void **state)
+{
+	struct stack_vport_want w = want_vport("web1");
+	struct stack_vf_info *list;
+	struct stack_vport *v;
+	struct stack_error e;
+	size_t n = 1;
+
+	(void)state;
+	assert_int_equal(stack_vf_list(s.adapter, &list, &n, &e), 0);
+	assert_int_equal(n, 0);
+	assert_non_null(list);
+	free(list);
+	w.on_vf = true;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
+	assert_string_equal(e.field, "function");
+	assert_int_equal(e.oid, OID_NIC_SWITCH_ALLOCATE_VF);
 }
 
 /* What another driver allocated is shown, and stays its own. */
@@ -409,6 +453,7 @@ int main(void)
 		T(exhausted),
 		T(neutral),
 		T(other_drivers_queues),
+		T(no_vfs),
 		cmocka_unit_test_setup_teardown(neither, setup_none, teardown),
 		cmocka_unit_test_setup_teardown(the_switch_of_sriov_stays, setup_sriov, teardown),
 	};

@@ -223,6 +223,69 @@ static void not_here(void **state)
 	assert_string_equal(s.log, "");
 }
 
+/* The VPort's own CPU is one of the list, or becomes its first when nobody said which. */
+static void own_cpu(void **state)
+{
+	struct stack_vport_want w = { .name = "a", .socket = "/run/a.sock", .queue_pairs = 2, .moderation = 1, .rss = { .cpus = { 3, 2 }, .ncpus = 2 } };
+	struct stack_rss one = { .cpus = { 2 }, .ncpus = 1 }, same = { .cpus = { 2, 3, 70 }, .ncpus = 1 };
+	struct stack_vport *v;
+	struct stack_rss out;
+
+	(void)state;
+	w.cpu_given = true;
+	w.cpu = 70;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
+	assert_string_equal(e.field, "cpu");
+	assert_string_equal(e.err.text, "70 is not among rss_cpus, where the queue pairs are");
+	assert_string_equal(s.log, "");
+	w.cpu_given = false;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 3, 2 }, 2);
+	stack_vport_rss(v, &out);
+	assert_int_equal(out.ncpus, 2);
+	/* another list, which its CPU is not in: it moves */
+	assert_int_equal(set_rss(v, &one), 0);
+	expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 2 }, 1);
+	assert_int_equal(s.set.ProcessorAffinity.Mask, 4);
+	stack_vport_rss(v, &out);
+	assert_int_equal(out.ncpus, 1);
+	assert_int_equal(out.cpus[0], 2);
+	/* what lies behind the list says nothing */
+	assert_int_equal(set_rss(v, &same), 0);
+	assert_string_equal(s.log, "");
+	/* refused by the adapter, and not because of what is for life */
+	s.refuse_at = 1;
+	one.cpus[0] = 3;
+	assert_int_equal(set_rss(v, &one), -1);
+	assert_string_equal(e.field, "");
+	assert_string_equal(e.err.text, "the stub says no");
+	assert_int_equal(stack_vport_set(v, &(struct stack_vport_change){ .set_cpu = true, .cpu = 3 }, &e), -1);
+	assert_string_equal(e.field, "cpu");
+}
+
+/* By itself it may fail, and the VPort is there without; asked for it may not. */
+static void adapter_refuses(void **state)
+{
+	struct stack_vport_want w = { .name = "a", .socket = "/run/a.sock", .queue_pairs = 2, .moderation = 1, .cpu_given = true, .cpu = 2,
+				      .rss.types = NDIS_HASH_IPV4 };
+	struct stack_vport_change one = { .set_queue_pairs = true, .queue_pairs = 1 };
+	struct stack_vport *v;
+
+	(void)state;
+	s.refuse_at = 5;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
+	assert_int_equal(e.oid, OID_GEN_RECEIVE_SCALE_PARAMETERS);
+	assert_null(stack_vport_find(s.stack, NULL, "a", &e));
+	s.refuse_at = 5;
+	v = add(NULL, 2);
+	s.log[0] = 0;
+	assert_int_equal(stack_vport_set(v, &one, &e), 0); /* nothing was spread: nobody is asked to end it */
+	assert_string_equal(s.log, "VPORT_PARAMETERS(2)");
+	one.queue_pairs = 2;
+	assert_int_equal(stack_vport_set(v, &one, &e), 0);
+	expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 2, 3 }, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +298,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(before_anything_was_spread, setup, teardown),
 		cmocka_unit_test_setup_teardown(fewer_pairs, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_here, setup, teardown),
+		cmocka_unit_test_setup_teardown(own_cpu, setup, teardown),
+		cmocka_unit_test_setup_teardown(adapter_refuses, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

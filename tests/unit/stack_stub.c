@@ -167,6 +167,7 @@ static NDIS_STATUS handle(struct stub *s, NDIS_OID oid, void *buf)
 		break;
 	case OID_NIC_SWITCH_VPORT_PARAMETERS:
 		note(s->log, sizeof s->log, "VPORT_PARAMETERS", vport->VPortId);
+		s->set = *vport;
 		break;
 	case OID_GEN_RECEIVE_SCALE_PARAMETERS:
 		memcpy(s->rss, buf, sizeof(NDIS_RECEIVE_SCALE_PARAMETERS));
@@ -219,6 +220,8 @@ static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err 
 
 	if (oid == OID_NIC_SWITCH_CREATE_SWITCH || oid == OID_NIC_SWITCH_DELETE_SWITCH)
 		return NDIS_STATUS_SUCCESS;
+	if (s->refuse_reads && (oid == OID_VMQ_VPORT_POLICY || oid == OID_VMQ_VPORT_TUNING) && req->RequestType == NdisRequestMethod)
+		return refusal(oid);
 	if (oid == OID_VMQ_VPORT_POLICY && req->RequestType == NdisRequestMethod) {
 		VMQ_VPORT_POLICY *p = buf;
 
@@ -237,8 +240,19 @@ static NDIS_STATUS oid_request(void *ctx, NDIS_OID_REQUEST *req, struct vmq_err 
 		req->DATA.METHOD_INFORMATION.BytesRead = sizeof *t;
 		return NDIS_STATUS_SUCCESS;
 	}
+	if (oid == OID_VMQ_VF_CPUS && req->RequestType == NdisRequestMethod) {
+		VMQ_VF_CPUS *c = buf;
+
+		c->NumCpus = 1;
+		c->Cpu[0] = 70;
+		req->DATA.METHOD_INFORMATION.BytesWritten = sizeof *c;
+		req->DATA.METHOD_INFORMATION.BytesRead = sizeof *c;
+		return NDIS_STATUS_SUCCESS;
+	}
 	s->requests++;
 	if (s->refuse_at && --s->refuse_at == 0) {
+		s->refuse_at = s->refuse_more ? 1 : 0;
+		s->refuse_more -= s->refuse_at;
 		note(s->log, sizeof s->log, "refused", s->requests);
 		(void)vmq_err(err, 0, "the stub says no");
 		return refusal(oid);
@@ -284,6 +298,13 @@ static void event(void *ctx, const char *name, struct stack_vport *v, const stru
 	note(s->events, sizeof s->events, name, f ? f->id : stack_vport_id(v));
 }
 
+static void changed(void *ctx, struct stack_vport *v)
+{
+	struct stub *s = ctx;
+
+	note(s->changed, sizeof s->changed, "changed", stack_vport_id(v));
+}
+
 void stub_start(struct stub *s)
 {
 	struct miniport_keywords kw;
@@ -307,26 +328,52 @@ void stub_start_vmmq(struct stub *s)
 	start(s, &kw, true);
 }
 
-static void start(struct stub *s, const struct miniport_keywords *kw, bool vmmq)
+/* The keeper over the driver above. */
+static void create(struct stub *s, const struct miniport_keywords *kw, bool vmmq)
 {
-	static const struct stack_ops stack_ops = {
-		.open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event
-	};
-	static const uint16_t cpus[] = { 2, 3, 70 };
-	struct stack_config cfg = { .cpus = cpus, .ncpus = 3, .ops = &stack_ops, .ctx = s };
 	struct ndis_adapter_config ac = { .switch_name = "Test Switch" };
 	struct vmq_err err = { "" };
-	struct stack_error e;
 
 	memset(s, 0, sizeof *s);
 	s->vmmq = vmmq;
 	ac.keywords = *kw;
 	if (ndis_adapter_create(&ops, s, &ac, &s->ndis, &err) < 0)
 		fail_msg("%s", err.text);
+}
+
+static void start(struct stub *s, const struct miniport_keywords *kw, bool vmmq)
+{
+	static const struct stack_ops stack_ops = {
+		.open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event, .changed = changed
+	};
+	static const uint16_t cpus[] = { 2, 3, 70 };
+	struct stack_config cfg = { .cpus = cpus, .ncpus = 3, .ops = &stack_ops, .ctx = s };
+	struct stack_error e;
+
+	create(s, kw, vmmq);
 	assert_int_equal(stack_create(&cfg, &s->stack, &e), 0);
 	if (stack_adapter_add(s->stack, "ext0", s->ndis, cpus[0], s, &s->adapter, &e) < 0)
 		fail_msg("%s", e.err.text);
 	s->log[0] = '\0';
+}
+
+void stub_join(struct stub *s, struct stub *with, const char *name)
+{
+	struct miniport_keywords kw;
+	struct stack_error e;
+
+	ndis_keywords_for_switch(&kw);
+	create(s, &kw, false);
+	s->stack = with->stack;
+	if (stack_adapter_add(s->stack, name, s->ndis, 3, s, &s->adapter, &e) < 0)
+		fail_msg("%s", e.err.text);
+	s->log[0] = '\0';
+}
+
+void stub_part(struct stub *s)
+{
+	stack_adapter_remove(s->adapter);
+	ndis_adapter_destroy(s->ndis);
 }
 
 void stub_stop(struct stub *s)

@@ -24,7 +24,9 @@ struct stub {
 	char log[8192];     /* requests the driver got, a word each: "CREATE_VPORT(1) …" */
 	unsigned requests;  /* setting ones so far */
 	unsigned refuse_at; /* the refuse_at-th from now is refused; 0: none */
+	unsigned refuse_more; /* and then so many behind it */
 	bool refuse_endpoint;
+	bool refuse_reads;  /* of policies and tuning */
 	int endpoints;      /* open ones */
 	uint32_t policy[STUB_MAX_VPORTS];
 	VMQ_VPORT_TUNING tuning[STUB_MAX_VPORTS];
@@ -32,6 +34,7 @@ struct stub {
 	NDIS_NIC_SWITCH_VF_PARAMETERS allocated_vf; /* of the last ALLOCATE_VF */
 	VMQ_VF_CPUS cpus;                           /* of the last OID_VMQ_VF_CPUS */
 	NDIS_NIC_SWITCH_VPORT_PARAMETERS created; /* of the last CREATE_VPORT */
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS set;     /* of the last OID_NIC_SWITCH_VPORT_PARAMETERS */
 	NDIS_RECEIVE_QUEUE_PARAMETERS allocated;  /* of the last ALLOCATE_QUEUE */
 	uint8_t rss[2048] __attribute__((aligned(8))); /* the last OID_GEN_RECEIVE_SCALE_PARAMETERS */
 	bool vmmq;
@@ -39,6 +42,7 @@ struct stub {
 	const struct miniport_up *up;
 	struct ndis_adapter *up_adapter;
 	char events[4096];
+	char changed[4096]; /* VPorts that are said to be other than they were: "changed(1) …" */
 };
 
 /* An adapter "ext0" with workers on CPUs 2, 3 and 70. */
@@ -47,6 +51,9 @@ void stub_start(struct stub *s);
 void stub_start_vmmq(struct stub *s);
 /* The same in the mode that these keywords choose. */
 void stub_start_with(struct stub *s, const struct miniport_keywords *kw);
+/* Another adapter, on CPU 3, of the stack that `with` has: its callbacks are those of `with`. stub_part before `with` stops. */
+void stub_join(struct stub *s, struct stub *with, const char *name);
+void stub_part(struct stub *s);
 void stub_stop(struct stub *s);
 
 #endif

@@ -171,6 +171,7 @@ static void awaits_its_vm(void **state)
 	assert_int_equal(stack_vport_info(v, &info, &e), 0);
 	assert_false(info.active);
 	assert_int_equal(stack_vport_set(v, &elsewhere, &e), 0);
+	assert_true(stack_vport_awaits_vm(v));
 	s.log[0] = '\0';
 	assert_int_equal(stack_vport_set(v, &here, &e), 0);
 	assert_string_equal(s.log, "VPORT_PARAMETERS(1)");
@@ -691,7 +692,7 @@ static void plan_all_or_nothing(void **state)
 
 static void plan_undone(void **state)
 {
-	static const struct stack_vport_change by_hand = { .set_cpu = true, .cpu = 3 };
+	static const struct stack_vport_change by_hand = { .set_cpu = true, .cpu = 3 }, another = { .set_moderation = true, .moderation = 2 };
 	struct cpu_plan p = plan_of_three(), now = { .nitems = 0 };
 	struct stack_error e;
 
@@ -700,6 +701,7 @@ static void plan_undone(void **state)
 	p.items[2].asked = true;
 	assert_int_equal(cpu_apply(&p, &e), 0);
 	assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, 1), &by_hand, &e), 0);
+	assert_int_equal(stack_vport_set(stack_vport_by_id(s.adapter, 2), &another, &e), 0); /* no matter */
 	assert_int_equal(cpu_items(s.adapter, &now.items, &now.nitems, &e), 0);
 	assert_true(now.items[1].chosen); /* by hand: it stays */
 	assert_true(now.items[2].chosen);

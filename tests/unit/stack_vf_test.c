@@ -121,6 +121,7 @@ static void undone(void **state)
 		assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
 		assert_int_equal(s.refuse_at, 0);
 		assert_non_null(strstr(e.err.text, "the stub says no"));
+		assert_string_equal(e.field, ""); /* of no member in particular */
 		expect(1, 0);
 		assert_string_equal(s.events, "");
 	}
@@ -137,12 +138,13 @@ static void made_address(void **state)
 {
 	struct stack_vport_want w = want("web1", &group, 1);
 	struct stack_vport *v;
+	static const uint8_t made[6] = { 0x42, 0x40, 0xea, 0x19, 0xf6, 0x3d }; /* of the next version, too */
 	uint8_t first[6];
 
 	(void)state;
 	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
 	memcpy(first, s.allocated_vf.CurrentMacAddress, 6);
-	assert_int_equal(first[0] & 3, 2);
+	assert_memory_equal(first, made, 6);
 	assert_int_equal(stack_vport_del(v, &e), 0);
 	w.nfilters = 0;
 	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
@@ -188,9 +190,70 @@ static void another_cpu(void **state)
 	assert_int_equal(stack_vport_info(v, &info, &e), 0);
 	assert_int_equal(info.cpu, 70);
 	assert_int_equal(info.moderation, 100);
+	s.log[0] = '\0';
+	c = (struct stack_vport_change){ .set_moderation = true, .moderation = 200 };
+	assert_int_equal(stack_vport_set(v, &c, &e), 0);
+	assert_string_equal(s.log, "VPORT_PARAMETERS(1)");
 	c = (struct stack_vport_change){ .set_queue_pairs = true, .queue_pairs = 1 };
 	assert_int_equal(stack_vport_set(v, &c, &e), -1);
 	assert_string_equal(e.field, "queue_pairs");
+}
+
+/* A VF that cannot be reset is freed all the same; one that cannot be freed is left behind, and its VPort is gone. */
+static void not_given_back(void **state)
+{
+	struct stack_vport *v = add("web1", 1);
+
+	(void)state;
+	s.log[0] = '\0';
+	s.refuse_at = 3;
+	assert_int_equal(stack_vport_del(v, &e), 0);
+	assert_string_equal(s.log, "CLEAR_FILTER(1) DELETE_VPORT(1) refused(9) FREE_VF(0)");
+	expect(1, 0);
+	v = add("web1", 1);
+	s.refuse_at = 4;
+	assert_int_equal(stack_vport_del(v, &e), 0);
+	expect(1, 1);
+	assert_null(stack_vport_find(s.stack, NULL, "web1", &e));
+	s.vf[0] = false; /* it goes with the adapter */
+}
+
+/* Who goes without a VF takes nobody else's along. */
+static void another_ones(void **state)
+{
+	struct stack_vport_want w = want("pf", NULL, 0);
+	struct stack_vport *v;
+
+	(void)state;
+	(void)add("web1", 1);
+	w.on_vf = false;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	s.log[0] = '\0';
+	assert_int_equal(stack_vport_del(v, &e), 0);
+	assert_string_equal(s.log, "DELETE_VPORT(2)");
+	expect(2, 1);
+}
+
+/* What the guest decides itself, or what its VPort is born with, is nothing to ask for. */
+static void not_on_a_vf(void **state)
+{
+	struct stack_vport_want w = want("web1", &own, 1);
+	struct stack_vport_change c = { .set_rss = true, .rss.off = true };
+	struct stack_vport *v;
+
+	(void)state;
+	w.awaits_vm = true; /* active from its birth */
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_false(stack_vport_awaits_vm(v));
+	assert_int_equal(stack_vport_set(v, &c, &e), -1);
+	assert_string_equal(e.field, "rss");
+	assert_int_equal(e.code, STACK_REFUSED);
+	w = want("web2", NULL, 0);
+	w.rss.off = true;
+	s.log[0] = '\0';
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
+	assert_string_equal(e.field, "rss");
+	assert_string_equal(s.log, "");
 }
 
 /* What is listed of each, whoever allocated it. */
@@ -203,6 +266,13 @@ static void listed(void **state)
 					    .VFId = 0xFFFF,
 					    .RequestorId = 0xFFFFFFFF };
 	NDIS_NIC_SWITCH_FREE_VF_PARAMETERS gone = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, 10 }, .VFId = 1 };
+	NDIS_NIC_SWITCH_VPORT_PARAMETERS theirs = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof theirs },
+						    .AttachedFunctionId = 1,
+						    .NumQueuePairs = 1,
+						    .InterruptModeration = NdisNicSwitchVPortInterruptModerationAdaptive,
+						    .VPortState = NdisNicSwitchVPortStateActivated };
+	NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS gone_vport = { .Header = { NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof gone_vport } };
+	struct stack_vport_info *vports;
 	struct ndis_driver_config d = { .name = "somebody" };
 	struct ndis_driver *other = ndis_driver_open(s.ndis, &d);
 	struct stack_vf_info *vf;
@@ -227,6 +297,18 @@ static void listed(void **state)
 	assert_int_equal(vf[2].state, STACK_VF_ATTACHED);
 	assert_int_equal(vf[2].mac[5], 2);
 	free(vf);
+	/* a VPort that somebody else made on his VF: its CPU is asked for */
+	assert_int_equal(ndis_method(other, OID_NIC_SWITCH_CREATE_VPORT, &theirs, sizeof theirs, sizeof theirs, NULL, NULL),
+			 NDIS_STATUS_SUCCESS);
+	assert_int_equal(stack_vport_list(s.adapter, &vports, &n, &e), 0);
+	assert_int_equal(n, 4);
+	assert_true(vports[3].active && !vports[3].on_pf);
+	assert_int_equal(vports[3].vf, 1);
+	assert_int_equal(vports[3].cpu, 70);
+	assert_int_equal(vports[1].cpu, 3);
+	free(vports);
+	gone_vport.VPortId = theirs.VPortId;
+	assert_int_equal(ndis_set(other, OID_NIC_SWITCH_DELETE_VPORT, &gone_vport, sizeof gone_vport, NULL, NULL), NDIS_STATUS_SUCCESS);
 	assert_int_equal(ndis_set(other, OID_NIC_SWITCH_FREE_VF, &gone, 10, NULL, NULL), NDIS_STATUS_SUCCESS);
 	assert_int_equal(ndis_driver_close(other, NULL), 0);
 }
@@ -235,7 +317,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(there_and_back), T(undone), T(made_address), T(as_many_as_there_are), T(another_cpu), T(listed),
+		T(there_and_back), T(undone), T(made_address), T(as_many_as_there_are), T(another_cpu), T(not_given_back), T(another_ones), T(not_on_a_vf), T(listed),
 	};
 
 	return cmocka_run_group_tests_name("stack_vf", tests, NULL, NULL);
