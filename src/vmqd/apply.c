@@ -65,7 +65,8 @@ static int add(const struct plan *p, const struct plan_step *s, struct stack_err
 			filters[n++] = want.filters[i];
 	want.filters = filters;
 	want.nfilters = n;
-	want.id = s->v->there ? s->v->id : 0; /* made anew it is the same one */
+	want.id = s->v->there ? s->v->id : 0; /* made anew it is the same one, */
+	want.awaits_vm = s->v->there && s->v->now.want.awaits_vm; /* and waits for its VM if it did */
 	rc = stack_vport_add(s->v->adapter->stack, &want, &v, e);
 	free(filters);
 	return rc;

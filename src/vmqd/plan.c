@@ -651,6 +651,12 @@ static void members_text(const json_t *members, char *out, size_t size)
 		(void)snprintf(out + strlen(out), size - strlen(out), "%s%s", i ? ", " : "", json_string_value(m));
 }
 
+static const char *goes_why(const struct plan_vport *v)
+{
+	return v->renew ? ", to make it anew: its VM is disconnected" :
+	       v->now.want.awaits_vm ? ", which waits for a VM that moves here: one that comes all the same has no network" : "";
+}
+
 static json_t *step_text(const struct plan_step *s)
 {
 	const char *name = s->v ? s->v->name : "";
@@ -663,7 +669,7 @@ static json_t *step_text(const struct plan_step *s)
 		return json_sprintf("move filter %s from %s to %s", filter, s->from->name, name);
 	case PLAN_REMOVE_EARLY:
 	case PLAN_REMOVE:
-		return json_sprintf(s->v->renew ? "remove VPort %s, to make it anew: its VM is disconnected" : "remove VPort %s", name);
+		return json_sprintf("remove VPort %s%s", name, goes_why(s->v));
 	case PLAN_CLEAR_EARLY:
 	case PLAN_CLEAR:
 		return json_sprintf("remove filter %s of %s", filter, name);

@@ -131,18 +131,21 @@ static int make_default(struct adapter *a, struct vmq_err *err)
 static int make_declared(struct adapter *a, size_t i, struct vmq_err *err)
 {
 	struct wish_vport *w = &a->cfg->vports[i];
+	struct stack_vport_want want;
 	struct stack_error e;
 	struct stack_vport *v;
 	struct kept *k;
 
-	old_ids(a->state, kept_find_declared(a->state, w->want.name), w);
-	if (stack_vport_add(a->stack, &w->want, &v, &e) < 0) {
+	k = kept_find_declared(a->state, w->want.name);
+	old_ids(a->state, k, w);
+	want = w->want;
+	want.awaits_vm = k && json_is_true(json_object_get(k->doc, "awaits_vm")); /* no file says so: imported, and saved into it */
+	if (stack_vport_add(a->stack, &want, &v, &e) < 0) {
 		*err = e.err;
 		config_blame(a->daemon->cfg, err, "adapters[%zu].vports[%zu]%s%s", (size_t)(a - a->daemon->adapters), i,
 			     e.field[0] ? "." : "", e.field);
 		return -1;
 	}
-	k = kept_find_declared(a->state, w->want.name);
 	if (!k)
 		k = kept_add(a->state, stack_vport_id(v));
 	if (!k)

@@ -6,8 +6,9 @@ import os
 import subprocess
 
 import pytest
+import yaml
 
-from vmqtest import frames
+from vmqtest import frames, vufront
 from vmqtest.daemon import program
 from vmqtest.rpc import RpcError
 
@@ -72,6 +73,71 @@ def test_until_its_vm_is_there_the_vport_claims_nothing(two, lab):
     assert there['state'] == 'activated' and 'awaits_vm' not in there
     db.send([frame])
     assert b.everywhere(1) == {'web': [frame]}
+
+
+@pytest.fixture
+def waiting(two, lab):
+    """A switch with a store, where VPort web waits for its VM and the file has it, too."""
+    b = lab(vports=[{'name': 'db', 'mac': OTHER, 'vlan': 100}], start=False)
+    b.vmqd.configure(state=b.vmqd.dir + '/state.db')
+    b.start()
+    b.vmqd.call('migrate.import', vport={**two[0].call('migrate.export', name='web'), 'trunk': False})
+    b.vmqd.vmqctl('config', 'save')
+    return b.vmqd
+
+
+def waits(d):
+    v = d.vport('web')
+    return v['state'], v.get('awaits_vm'), v['origin']
+
+
+def test_saved_into_the_file_it_waits_on(waiting):
+    """Also over a restart, and made anew for another socket, though the file does not say that it waits; an apply that fails
+    and is undone leaves it waiting."""
+    d, still = waiting, ('deactivated', True, 'file')
+    assert waits(d) == still
+    d.kill()
+    d.start()
+    assert waits(d) == still
+    with open(d.config_path) as f:
+        c = yaml.safe_load(f)
+    [web] = [v for v in c['adapters'][0]['vports'] if v['name'] == 'web']
+    web['socket'] = d.path('other')
+
+    def apply(check=True):
+        with open(d.config_path, 'w') as f:
+            yaml.safe_dump(c, f)
+        return d.vmqctl('config', 'apply', check=check)
+    assert 'remove VPort web, to make it anew' in apply()
+    assert waits(d) == still and d.vport('web')['socket'] == d.path('other')
+    web['socket'] = d.path('web')
+    c['adapters'][0]['vports'].append({'name': 'x', 'socket': '/nowhere/x.sock'})
+    status, _, said = apply(check=False)
+    assert status == 1 and 'what had been done is undone' in said
+    assert waits(d) == still and d.vport('web')['socket'] == d.path('other')
+    web['socket'] = d.path('other')
+    c['adapters'][0]['vports'].pop()
+    assert apply() == ''
+    web = vufront.VuFront(d.path('other'), pairs=2)
+    d.wait_running('web')
+    assert waits(d) == ('activated', None, 'file')
+    d.kill()
+    d.start()
+    assert waits(d) == ('activated', None, 'file')
+    web.close()
+
+
+def test_who_takes_it_away_is_told(waiting):
+    d = waiting
+    with open(d.config_path) as f:
+        c = yaml.safe_load(f)
+    c['adapters'][0]['vports'] = [v for v in c['adapters'][0]['vports'] if v['name'] != 'web']
+    with open(d.config_path, 'w') as f:
+        yaml.safe_dump(c, f)
+    said = 'remove VPort web, which waits for a VM that moves here: one that comes all the same has no network\n'
+    assert d.vmqctl('config', 'apply', '--dry-run') == said and waits(d)[0] == 'deactivated'
+    assert d.vmqctl('config', 'apply') == said
+    assert [v['name'] for v in d.call('vport.show')['vports']] == ['default', 'db']
 
 
 def test_what_may_be_said_otherwise(two):
