@@ -20,6 +20,8 @@
 #include "vmqd/member.h"
 #include "vmqd/text.h"
 
+#define DEFAULT_SOCKET "/run/vmq/vmqd.sock"
+
 const char *const config_drivers[] = { "auto", "xdp", "packet", "tap", "pcap", NULL };
 enum { DRIVER_AUTO, DRIVER_XDP, DRIVER_PACKET, DRIVER_TAP, DRIVER_PCAP };
 
@@ -461,7 +463,7 @@ static void read_config(struct reader *r)
 	c->socket_mode = c->vport_socket_mode = 0660;
 	c->socket_group_name = c->vport_socket_group_name = "root";
 	c->cpu_auto = true;
-	(void)snprintf(c->socket, sizeof c->socket, "/run/vmq/vmqd.sock");
+	(void)snprintf(c->socket, sizeof c->socket, DEFAULT_SOCKET);
 	(void)snprintf(c->run_dir, sizeof c->run_dir, "/run/vmq");
 	read_all(r, c->doc.root);
 }
@@ -517,48 +519,76 @@ out:
 	return rc;
 }
 
-int config_load(const char *file, struct config **out, struct vmq_err *err)
+/* All of a file, and what it was then. *text is to be freed, also after an error. */
+static int read_file(const char *file, char **text, size_t *size, struct stat *st, struct vmq_err *err)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC), rc = -1;
-	size_t size = 0, room = 65536;
-	struct stat st = { 0 };
-	char *text = malloc(room), *more;
+	int fd = open(file, O_RDONLY | O_CLOEXEC), rc = 0;
+	size_t room = 65536;
 	ssize_t n = 0;
+	char *more;
 
-	if (fd < 0) {
-		rc = vmq_err(err, -1, "%s: cannot be opened: %s", file, strerror(errno));
-		goto out;
-	}
-	while (text && size <= YAMLDOC_MAX_BYTES) {
-		n = read(fd, text + size, room - size);
+	*size = 0;
+	*text = malloc(room);
+	if (fd < 0)
+		return vmq_err(err, -1, "%s: cannot be opened: %s", file, strerror(errno));
+	while (*text && *size <= YAMLDOC_MAX_BYTES) {
+		n = read(fd, *text + *size, room - *size);
 		if (n <= 0)
 			break;
-		size += (size_t)n;
-		if (size == room) {
-			more = realloc(text, room * 2);
+		*size += (size_t)n;
+		if (*size == room) {
+			more = realloc(*text, room * 2);
 			if (!more)
 				break;
-			text = more;
+			*text = more;
 			room *= 2;
 		}
 	}
 	if (n < 0)
 		rc = vmq_err(err, -1, "%s: cannot be read: %s", file, strerror(errno));
-	else if (!text || size == room)
+	else if (!*text || *size == room)
 		rc = vmq_err(err, -1, "%s: there is no memory for it", file);
-	else
+	else if (fstat(fd, st) < 0)
+		*st = (struct stat){ 0 };
+	(void)close(fd);
+	return rc;
+}
+
+int config_load(const char *file, struct config **out, struct vmq_err *err)
+{
+	struct stat st = { 0 };
+	size_t size;
+	char *text;
+	int rc = read_file(file, &text, &size, &st, err);
+
+	if (rc == 0)
 		rc = config_parse(file, text, size, out, err);
 	if (rc == 0) {
 		(*out)->path = realpath(file, NULL);
-		if (fstat(fd, &st) == 0) {
-			(*out)->modified = st.st_mtime;
-			(*out)->stamp = stamp_of(&st);
-		}
+		(*out)->modified = st.st_mtime;
+		(*out)->stamp = stamp_of(&st);
 	}
-out:
 	free(text);
-	if (fd >= 0)
-		(void)close(fd);
+	return rc;
+}
+
+int config_load_socket(const char *file, char out[STACK_PATH_SIZE], struct vmq_err *err)
+{
+	struct yamldoc doc = { 0 };
+	const char *named;
+	struct stat st;
+	size_t size;
+	char *text;
+	int rc = read_file(file, &text, &size, &st, err);
+
+	if (rc == 0 && yamldoc_parse(text, size, &doc, err) < 0) {
+		vmq_err_prefix(err, "%s:", file);
+		rc = 1;
+	}
+	named = json_string_value(json_object_get(json_object_get(doc.root, "control"), "socket"));
+	(void)snprintf(out, STACK_PATH_SIZE, "%s", named && named[0] == '/' && strlen(named) < STACK_PATH_SIZE ? named : DEFAULT_SOCKET);
+	yamldoc_free(&doc);
+	free(text);
 	return rc;
 }
 

@@ -84,6 +84,9 @@ extern const char *const config_drivers[];
 int config_read(const struct config *running, json_t *root, struct config **out, struct stack_error *e);
 /* Reads and checks a file. 0, or -1 with a sentence "FILE:LINE: KEY: …" (or "FILE: …" when it cannot be read). */
 int config_load(const char *file, struct config **out, struct vmq_err *err);
+/* The control socket that a file names, which need not be right in anything else; the default where it names none. 0; or with a
+ * sentence: 1 when it is not to be found out, and the default is taken; -1 when the file cannot be read. */
+int config_load_socket(const char *file, char out[STACK_PATH_SIZE], struct vmq_err *err);
 /* The same of text in memory; `file` is for the sentences. */
 int config_parse(const char *file, const char *text, size_t size, struct config **out, struct vmq_err *err);
 void config_free(struct config *c); /* NULL is allowed */

@@ -188,17 +188,20 @@ static int run(const struct config *cfg)
 	return rc;
 }
 
-/* Not while a vmqd runs: the record is its own. */
-static int release_cpus(const struct config *cfg)
+/* Not while a vmqd runs: the record is its own. A file that is wrong in whatever may be why none runs. */
+static int release_cpus(const char *file)
 {
-	char record[STACK_PATH_SIZE + 8];
+	char socket[STACK_PATH_SIZE], record[STACK_PATH_SIZE + 8];
 	struct vmq_err err = { "" };
+	int rc = config_load_socket(file, socket, &err);
 
-	if (listen_make_free(cfg->socket, &err) < 0) {
+	if (rc > 0)
+		log_warn("%s; its control socket is taken for %s", err.text, socket);
+	if (rc < 0 || listen_make_free(socket, &err) < 0) {
 		(void)fprintf(stderr, "vmqd: %s\n", err.text);
 		return FAILED;
 	}
-	sleep_files_record(cfg->socket, record, sizeof record);
+	sleep_files_record(socket, record, sizeof record);
 	return sleep_files_put_back("", record) < 0 ? FAILED : DONE;
 }
 
@@ -212,6 +215,8 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	vmq_log_init(o.level);
+	if (o.release_cpus)
+		return release_cpus(o.config);
 	if (config_load(o.config, &cfg, &err) < 0) {
 		(void)fprintf(stderr, "vmqd: %s\n", err.text);
 		return FAILED;
@@ -220,11 +225,6 @@ int main(int argc, char **argv)
 		(void)printf("%s: right\n", o.config);
 		config_free(cfg);
 		return DONE;
-	}
-	if (o.release_cpus) {
-		rc = release_cpus(cfg);
-		config_free(cfg);
-		return rc;
 	}
 	raise_limits();
 	rc = run(cfg);

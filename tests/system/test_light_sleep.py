@@ -150,8 +150,8 @@ def test_killed_and_started_again_on_another_cpu(x):
     assert value() == DEEP
 
 
-def release(x):
-    p = subprocess.run([daemon.program('vmqd'), '--config', x.vmqd.config_path, '--release-cpus'], capture_output=True, text=True, timeout=30)
+def release(x, wrapper=()):
+    p = subprocess.run([*wrapper, daemon.program('vmqd'), '--config', x.vmqd.config_path, '--release-cpus'], capture_output=True, text=True, timeout=30)
     return p.returncode, p.stderr
 
 
@@ -165,6 +165,26 @@ def test_killed_and_not_started_again(x):
     status, said = release(x)  # while it runs it is refused, and nothing happens
     assert status == 1 and 'another process listens' in said
     assert value() != DEEP
+
+
+def test_given_back_by_a_configuration_that_is_wrong(x):
+    """Which may be why no vmqd follows. Of the file its control socket counts alone."""
+    killed_in_light_sleep(x)
+    with open(x.vmqd.config_path) as f:
+        right = f.read()
+    with open(x.vmqd.config_path, 'a') as f:
+        f.write('no: such key\n')
+    p = subprocess.run([daemon.program('vmqd'), '--config', x.vmqd.config_path], capture_output=True, text=True, timeout=30)
+    assert p.returncode == 1 and 'no: is not known here' in p.stderr and value() != DEEP
+    status, said = release(x)
+    assert (status, value()) == (0, DEEP) and f'CPU {CPU} was left in light sleep and is given back' in said
+    with open(x.vmqd.config_path, 'w') as f:
+        f.write(right + '- no YAML')
+    status, said = release(x, ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs tmpfs /run && exec "$@"', 'sh'])
+    assert status == 0 and 'not YAML' in said and 'its control socket is taken for /run/vmq/vmqd.sock' in said
+    os.unlink(x.vmqd.config_path)
+    status, said = release(x)
+    assert status == 1 and 'cannot be opened' in said
 
 
 def test_release_and_check_are_one_or_the_other(x):
