@@ -405,8 +405,13 @@ def test_asleep_it_moves_nothing(one):
     x.vms['p'].send(frame(V, P, 2))
     procs.wait_for(lambda: x.vmqd.stats('v')['drops'].get('rx_not_connected') == 2, 20, 'both frames counted')
     assert x.everywhere() == {}
-    assert power(x, 0, 0) == SUCCESS
+    # the doctor's command wakes it
+    status, said, _ = x.vmqd.vmqctl('doctor', 'vm', check=False)
+    assert status == 4 and 'VPort v: its VF 0 is asleep' in said and 'modprobe' not in said
+    wake = said.split('mend: vmqctl ')[1].splitlines()[0]
+    x.vmqd.vmqctl(*wake.split())
     x.vmqd.wait_running('v')
+    assert x.vmqd.vmqctl('doctor', 'vm').strip() == 'checks: 1 ok, 0 note, 0 warning, 0 wrong'
     exchange(x)
     # a reset wakes it; a VM that comes while it sleeps waits
     assert power(x, 0, 1) == SUCCESS

@@ -43,6 +43,11 @@ void check_vm(struct doctor *d)
 			doctor_say(d, DOCTOR_NOTE, "VPort %s has no VM: nobody is connected to %s", name,
 				   doctor_text(v, "socket"));
 			doctor_mend(d, "start the VM with what vmqctl vport show %s --libvirt prints (QEMU by hand: --qemu)", name);
+		} else if (strstr(waits, "its function sleeps")) {
+			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VF %lld is asleep, and moves no frame until somebody wakes it", name,
+				   (long long)doctor_number(v, "function"));
+			doctor_mend(d, "vmqctl oid OID_SRIOV_SET_VF_POWER_STATE VFId=%lld PowerState=NdisDeviceStateD0 adapter %s",
+				    (long long)doctor_number(v, "function"), doctor_text(v, "adapter"));
 		} else if (strcmp(doctor_text(v, "status"), "connected") == 0) {
 			doctor_say(d, DOCTOR_WARNING, "VPort %s: its VM is connected and does not run its queues%s%s",
 				   name, *waits ? ": " : "", waits);
