@@ -20,6 +20,7 @@ struct question {
 	const char *from; /* "wire" or the VPort's name */
 	struct nic_explain_in in;
 	uint8_t frame[MAX_FRAME];
+	char elsewhere[STACK_NAME_SIZE + 64]; /* said behind "no filter claims it" */
 };
 
 /* The sender's own address, as far as it has one; group addresses are nobody's. */
@@ -174,6 +175,40 @@ static const char *rule_words(const struct nic_explain_step *s)
 					    "no filter claims it, and the default VPort's device does not take it";
 }
 
+/* Is it a filter for the frame's address, and not for its VLAN? */
+static bool is_of_another_vlan(const struct question *q, const struct stack_filter_info *f, unsigned vlan)
+{
+	return memcmp(f->mac, q->in.dst, sizeof f->mac) == 0 && f->vlan.kind != STACK_VLAN_ANY &&
+	       (f->vlan.kind == STACK_VLAN_ID ? f->vlan.id : 0u) != vlan;
+}
+
+/* No filter claims the frame: is its address a VPort's in another VLAN? That two talk past each other is seen nowhere else. */
+static int look_elsewhere(struct question *q, const struct nic_explain_step *step, unsigned n, struct stack_error *e)
+{
+	const struct nic_explain_step *look = NULL, *rule = NULL;
+	struct stack_filter_info *f;
+	size_t nfilters, found = 0;
+	char vlan[20];
+
+	for (unsigned i = 0; i < n && !rule; i++) {
+		look = look || step[i].what != NIC_STEP_FILTER ? look : &step[i];
+		rule = step[i].what == NIC_STEP_RULE ? &step[i] : NULL;
+	}
+	if (!look || !rule)
+		return 0;
+	if (stack_filter_list(q->adapter->stack, NULL, &f, &nfilters, e) < 0)
+		return -1;
+	for (size_t i = 0; i < nfilters; i++) {
+		if (!is_of_another_vlan(q, &f[i], look->vlan) || found++)
+			continue;
+		(void)snprintf(vlan, sizeof vlan, f[i].vlan.kind == STACK_VLAN_ID ? "in VLAN %u" : "untagged", f[i].vlan.id);
+		(void)snprintf(q->elsewhere, sizeof q->elsewhere, "; its address is %s's, %s (filter %u)",
+			       vport_name_of(q->adapter, f[i].vport), vlan, f[i].id);
+	}
+	free(f);
+	return 0;
+}
+
 static json_t *step_json(const struct question *q, const struct nic_explain_step *s)
 {
 	static const char *const names[] = {
@@ -207,7 +242,7 @@ static json_t *step_json(const struct question *q, const struct nic_explain_step
 		filter_words(q, s, text, sizeof text);
 		break;
 	case NIC_STEP_RULE:
-		(void)snprintf(text, sizeof text, "%s", rule_words(s));
+		(void)snprintf(text, sizeof text, "%s%s", rule_words(s), q->elsewhere);
 		break;
 	case NIC_STEP_STORM:
 		(void)snprintf(text, sizeof text, "%s has a limit for broadcast and multicast: beyond it they are dropped", vport);
@@ -294,6 +329,10 @@ int method_explain(void *ctx, struct rpc_client *client, struct params *p, json_
 		return stack_fail(e, STACK_FAILED, NULL, "out of memory");
 	n = nic_explain(q.adapter->nic, &q.in, dest, MAX_DESTINATIONS);
 	nsteps = nic_explain_steps(q.adapter->nic, &q.in, dest, n, step, MAX_STEPS);
+	if (look_elsewhere(&q, step, nsteps, e) < 0) {
+		free(dest);
+		return -1;
+	}
 	list = json_array();
 	text = json_array();
 	steps = json_array();

@@ -44,6 +44,32 @@ def test_explain_names_filter_queue_and_cpu(switch):
     assert d['tag'] == 'inserted'
 
 
+def rule(x, source, dst, tag):
+    return [s['text'] for s in ask(x, source, dst, tag)['steps'] if s['step'] == 'rule']
+
+
+def test_two_that_talk_past_each_other(switch):
+    """Where a frame goes outside because its address is a VPort's in another VLAN, that is said: no counter shows it. Not of one
+    that was looked at, which is not active."""
+    x = switch.vmqd
+    x.call('vport.add', name='p', mac='52:54:00:00:77:01', vlan=701)
+    x.call('vport.add', name='q', mac='52:54:00:00:77:02', vlan=702)
+    x.call('vport.add', name='u', mac='52:54:00:00:77:03')
+    q, u = (x.call('filter.show', vport=n)['filters'][0]['id'] for n in 'qu')
+    for host in (False, True):  # whether or not the default VPort takes it, too
+        switch.host_ns.run('ip', 'link', 'set', 'vmq0', 'promisc', 'on' if host else 'off')
+        [said] = rule(switch, 'p', '52:54:00:00:77:02', None)
+        assert said.startswith('no filter claims it: outside') and said.endswith(f"; its address is q's, in VLAN 702 (filter {q})")
+    [said] = rule(switch, 'wire', '52:54:00:00:77:03', 701)
+    assert said.endswith(f"; its address is u's, untagged (filter {u})")
+    [said] = rule(switch, 'p', '52:54:00:00:77:04', None)
+    assert said.startswith('no filter claims it: outside') and 'address' not in said
+    assert rule(switch, 'wire', '52:54:00:00:77:02', 702) == []
+    x.call('migrate.import', vport={'format': 1, 'name': 'w', 'features': [], 'filters': [{'mac': '52:54:00:00:77:05', 'vlan': 701}]})
+    [said] = rule(switch, 'p', '52:54:00:00:77:05', None)
+    assert said.startswith('no filter claims it: outside') and 'address' not in said
+
+
 def test_explain_refuses_what_cannot_be(switch):
     for params, field in (({'from': 'nobody', 'dst': MACS['a']}, 'from'), ({'from': 'wire', 'dst': '1'}, 'dst'),
                           ({'from': 'wire', 'dst': MACS['a'], 'vlan': 4095}, 'vlan'), ({'dst': MACS['a']}, 'from')):
