@@ -121,7 +121,7 @@ struct port {
 	bool asks_kernel;  /* tap: rx_burst is a system call, also when there is nothing. Constant after open */
 	unsigned offloads; /* enum offload: what tx_burst takes unfinished; constant after open */
 	unsigned rx_queues; /* xdp: how many of the device's receive queues are served; 0: whatever it has. Constant after open */
-	unsigned mtu_max; /* xdp: the largest MTU of the device whose frames fit its buffers; 0: any. Constant after open */
+	unsigned mtu_max; /* xdp: the MTU that the device had; longer frames are not sent, and may not fit its buffers; 0: any. Constant after open */
 	struct port_kept kept; /* control thread's */
 	char fallback[200]; /* "auto" took it because a better driver was not possible: why; else empty. Constant after open */
 };

@@ -175,15 +175,16 @@ static void xdp_close(struct port *port)
 /* Chunk size by the device's MTU; a later change of it needs the port to be opened again. */
 static int xdp_chunk(struct xdp_port *p, struct vmq_err *err)
 {
-	unsigned mtu = device_mtu(&p->dev);
+	unsigned mtu = device_mtu(&p->dev), most;
 
 	p->chunk = mtu + FRAME_EXTRA <= CHUNK_SMALL - KERNEL_ROOM ? CHUNK_SMALL : CHUNK_LARGE;
 	p->tx_max = mtu + FRAME_EXTRA;
-	p->port.mtu_max = p->chunk - KERNEL_ROOM - FRAME_EXTRA;
-	if (mtu > p->port.mtu_max)
+	p->port.mtu_max = mtu;
+	most = p->chunk - KERNEL_ROOM - FRAME_EXTRA;
+	if (mtu > most)
 		return vmq_err(err, -EOPNOTSUPP,
 			       "device %s has MTU %u; AF_XDP carries up to %u: lower it, or choose driver packet",
-			       p->dev.name, mtu, p->port.mtu_max);
+			       p->dev.name, mtu, most);
 	return 0;
 }
 

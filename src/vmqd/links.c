@@ -60,11 +60,11 @@ static void log_wire(struct adapter *a, const char *device, const struct link_st
 			 s->up ? "up" : "down", mac, s->mtu);
 	else if (there)
 		log_warn("adapter %s: port %s has another name now; it goes on, until vmqd is started anew", a->cfg->name, device);
-	else if (s->present)
+	else if (s->present && s->up) /* down it may be the one that was opened, about to go */
 		log_warn("adapter %s: port %s is another device now than the one that was opened, which is gone: nothing goes out or "
 			 "comes in until vmqd is restarted",
 			 a->cfg->name, device);
-	else
+	else if (!s->present)
 		log_warn("adapter %s: port %s is gone", a->cfg->name, device);
 }
 

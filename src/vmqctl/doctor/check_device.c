@@ -63,7 +63,10 @@ void check_link(struct doctor *d)
 				   "adapter %s: the device %s that vmqd has opened is gone (deleted, made anew, or moved to another "
 				   "network namespace): nothing goes out or comes in",
 				   doctor_text(s, "adapter"), wire_of(s));
-			doctor_mend(d, "systemctl restart vmqd, once there is a device %s", wire_of(s));
+			if (is_driver(s, "tap"))
+				doctor_mend(d, "systemctl restart vmqd, which makes it");
+			else
+				doctor_mend(d, "systemctl restart vmqd, once there is a device %s", wire_of(s));
 			continue;
 		}
 		doctor_say(d, DOCTOR_WRONG, "adapter %s: the link of %s is down: nothing goes out or comes in",
@@ -246,7 +249,7 @@ void check_xdp_mtu(struct doctor *d)
 		if (!most || mtu <= most)
 			continue;
 		doctor_say(d, DOCTOR_WRONG,
-			   "%s has MTU %u now; AF_XDP's buffers were made for %u when vmqd started: longer frames are lost",
+			   "%s has MTU %u now; AF_XDP took the %u that it had when vmqd started: longer frames are lost",
 			   wire_of(s), mtu, most);
 		doctor_mend(d, "systemctl restart vmqd (above MTU 3818 it takes AF_PACKET); or ip link set %s mtu %u",
 			    wire_of(s), most);
