@@ -340,7 +340,7 @@ void vhost_memory_lost(void *arg)
 {
 	struct vhost_endpoint *ep = arg;
 	bool log_lost = ep->log && vhost_guard_lost(ep->log->guard);
-	const char *reason = log_lost ? "the migration log's file was truncated" : "the VM's memory file was truncated";
+	const char *reason = log_lost ? "the migration log's file was truncated" : VHOST_MEM_LOST;
 
 	vhost_fault(ep, reason, "its queues are stopped");
 	for (unsigned qp = 0; qp < ep->npairs; qp++)

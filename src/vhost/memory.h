@@ -92,7 +92,10 @@ struct vhost_mem *vhost_mem_new(const struct vhost_region *r, uint32_t n, struct
 struct vhost_has vhost_mem_has(const struct vhost_mem *m);
 struct vhost_mem *vhost_mem_get(struct vhost_mem *m);
 void vhost_mem_put(struct vhost_mem *m); /* NULL is allowed */
-/* Some of it was truncated: it is not the VM's memory any more. */
+/* Some of it cannot be had, so it is not the VM's memory any more; what is said of it then. A page of a file that is as long as it
+ * should be is missing when its file system has none left, which is so of huge pages that nobody has reserved. */
+#define VHOST_MEM_LOST "a page of the VM's memory is missing: its file was truncated, or no (huge) page was left for it"
+
 bool vhost_mem_lost(const struct vhost_mem *m);
 /* Forgets whom to tell about truncation: the table outlives its endpoint. */
 void vhost_mem_orphan(struct vhost_mem *m);

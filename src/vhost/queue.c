@@ -87,7 +87,7 @@ static const char *ring_lacks(const struct vhost_endpoint *ep, const struct vhos
 	if (!ep->mem)
 		return "the front-end has not shared the VM's memory yet (is its memory backend made with share=on?)";
 	if (vhost_mem_lost(ep->mem))
-		return "the VM's memory file was truncated";
+		return VHOST_MEM_LOST;
 	if (!v->size)
 		return "the guest's driver has not set the ring up yet";
 	if (!is_packed(ep) && (v->size & (v->size - 1)))

@@ -341,6 +341,16 @@ def test_command_lines_that_say_nothing(tmp_path, args):
     assert verdicts(c.run('filters')[1]) == {'filters': 'ok'}
 
 
+@pytest.mark.parametrize('free,reserved,verdict', [(8, 3, 'ok'), (3, 3, 'note'), (0, 0, 'note')])
+def test_huge_pages_that_are_all_taken(tmp_path, free, reserved, verdict):
+    """Reserved ones are free in name only."""
+    c = Case(tmp_path)
+    c.files['proc/meminfo'] = f'HugePages_Total:  16\nHugePages_Free:  {free}\nHugePages_Rsvd:  {reserved}\n'
+    [check] = c.run('hugepages')[1]['checks']
+    assert check['verdict'] == verdict
+    assert (verdict == 'note') == any('16 huge pages, all of them taken' in f['text'] for f in check['findings'])
+
+
 def test_a_vport_that_awaits_its_vm(tmp_path):
     """It moves no frame yet, and nothing is wrong with that."""
     c = Case(tmp_path)

@@ -93,6 +93,20 @@ def truncated_memory(b):
     os.ftruncate(b.slots[0].fd, 4096)
 
 
+def no_page_left(b):
+    """A file that is as long as it should be, where there is no room for its pages; as with huge pages that nobody has reserved."""
+    gpa, size = 0x9_0000_0000, 1 << 20
+    p = procs.Process(['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt && head -c 64k /dev/zero >/mnt/full && '
+                       f'truncate -s {size} /mnt/memory && echo made && exec sleep infinity'], 'full-tmpfs')
+    procs.wait_for(lambda: 'made' in p.log(), 10, 'the file')
+    fd = os.open(f'/proc/{p.pid}/root/mnt/memory', os.O_RDWR)
+    b.message(vufront.ADD_MEM_REG, struct.pack('<QQQQQ', 0, gpa, size, 0x7_0000_0000, 0), [fd])
+    os.close(fd)
+    b.tx.set_desc(0, gpa, 100, 0)
+    b.tx.publish([0])
+    b.tx.kick()
+
+
 def end_of_slot(b):
     s = b.slots[0]
     b.tx.set_desc(0, s.gpa + s.size - 10, 100, 0)
@@ -130,7 +144,11 @@ RING_FAULTS = {
     'indirect in indirect': indirect(16, [('buf', 16, DESC_INDIRECT, 0)]),
     'indirect with next': tx_desc(('buf', 16, DESC_INDIRECT | DESC_NEXT, 1)),
     'memory file truncated': truncated_memory,
+    'no page left for memory': no_page_left,
 }
+
+#: Its memory is gone for good; another VM takes the place.
+FOR_GOOD = {'memory file truncated', 'no page left for memory'}
 
 
 #: No more of a buffer is looked at than a frame needs.
@@ -144,8 +162,8 @@ def test_a_fault_in_a_ring(x, fault):
     if fault not in HARMLESS:
         procs.wait_for(lambda: (lambda s: s['breaks'] or sum(s['drops'].values()))(x.vmqd.stats('b')), 20,
                        'a counter that shows the fault')
-    if fault == 'memory file truncated':
-        # Its memory is gone for good; another VM takes the place.
+    if fault in FOR_GOOD:
+        procs.wait_for(lambda: "broken: a page of the VM's memory is missing" in x.vmqd.vport('b')['status'], 20, 'what it says')
         x.vms['a'].send(frame(B, A, 1))
         others_go_on(x)
         x.vms['b'].disconnect()

@@ -282,7 +282,7 @@ static void truncated_under_a_worker(void **state)
 	assert_false(q->started);
 	assert_true(status().connected);
 	assert_int_equal(status().queue[0].state, VHOST_QUEUE_BROKEN);
-	assert_string_equal(status().queue[0].reason, "the VM's memory file was truncated");
+	assert_string_equal(status().queue[0].reason, VHOST_MEM_LOST);
 	assert_int_equal(stub_count(VHOST_EVENT_BROKEN, 0), 1);
 	assert_int_equal(read(err_fd, &n, sizeof n), sizeof n);
 	/* A new set-up of the ring does not make that memory the VM's again; a new table does. */
@@ -291,7 +291,7 @@ static void truncated_under_a_worker(void **state)
 	front_ring(&f, 0);
 	front_ring(&f, 1);
 	assert_false(q->started);
-	assert_string_equal(status().queue[0].reason, "the VM's memory file was truncated");
+	assert_string_equal(status().queue[0].reason, VHOST_MEM_LOST);
 	assert_int_equal(ftruncate(good, STUB_MEM_BYTES), 0);
 	front_send(&f, SET_MEM_TABLE, 0, &t, 8 + 32, &good, 1);
 	assert_true(q->started);
@@ -328,7 +328,7 @@ static void truncated_before_the_start(void **state)
 	front_enable(&f, 1, 1);
 	stub_loop_turn();
 	assert_false(f.nic.q[0].started);
-	assert_string_equal(status().queue[0].reason, "the VM's memory file was truncated");
+	assert_string_equal(status().queue[0].reason, VHOST_MEM_LOST);
 	assert_int_equal(ftruncate(f.memfd, STUB_MEM_BYTES), 0);
 }
 

@@ -78,7 +78,8 @@ void check_clocksource(struct doctor *d)
 
 void check_hugepages(struct doctor *d)
 {
-	long long total = doctor_line(d, "meminfo", "HugePages_Total");
+	long long total = doctor_line(d, "meminfo", "HugePages_Total"), free = doctor_line(d, "meminfo", "HugePages_Free"),
+		  reserved = doctor_line(d, "meminfo", "HugePages_Rsvd");
 
 	if (total == 0) {
 		doctor_say(d, DOCTOR_NOTE,
@@ -86,6 +87,12 @@ void check_hugepages(struct doctor *d)
 			   "translation, most with many VMs");
 		doctor_mend(d, "sysctl -w vm.nr_hugepages=N, and memory-backend-memfd,hugetlb=on at QEMU (hugepages/ "
 			       "in libvirt's memoryBacking)");
+	} else if (total > 0 && free >= 0 && free <= reserved) {
+		doctor_say(d, DOCTOR_NOTE,
+			   "%lld huge pages, all of them taken: one more VM that is to have some does not start (QEMU: unable to map backing "
+			   "store for guest RAM)",
+			   total);
+		doctor_mend(d, "sysctl -w vm.nr_hugepages=N, if another VM is to come");
 	} else if (total > 0) {
 		doctor_say(d, DOCTOR_OK, "%lld huge pages", total);
 	}
