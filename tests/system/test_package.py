@@ -83,6 +83,7 @@ def test_service(machine):
     assert status['Uid'].split() == 4 * [box.run('id', '-u', 'vmq').strip()]
     assert {int(status[n], 16) for n in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb')} == {0}
     assert (status['NoNewPrivs'], status['Seccomp']) == ('1', '2')
+    assert box.run('cat', f'/proc/{pid}/oom_score_adj').strip() == '-900'
     assert 'files restricted (Landlock), system calls restricted (seccomp), user vmq' in box.journal('vmqd')
 
     # The file is changed and applied to what runs; a wrong one changes nothing.
