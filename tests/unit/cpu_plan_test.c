@@ -59,6 +59,7 @@ static void no_worker(void **state)
 	(void)state;
 	worker(1, 0);
 	item("a", 1, 0)->to = 6;
+	host.quota_pct = 50; /* a warning behind it takes nothing back */
 	expect(CPU_CHECK_NO_WORKER, true, 6, "VPort a cannot be on CPU 6");
 }
 
@@ -86,6 +87,9 @@ static void not_allowed(void **state)
 	host_cpus_add(&host.allowed, 1);
 	item("a", 1, 0)->to = 2;
 	expect(CPU_CHECK_NOT_ALLOWED, true, 2, "AllowedCPUs=");
+	item("b", 1, 700);
+	cpu_plan_compute(&plan, 15, false); /* nobody goes there, and who is there comes back */
+	assert_true(items[0].to == 1 && items[1].to == 1);
 }
 
 static void vcpu_pinned(void **state)
@@ -96,6 +100,9 @@ static void vcpu_pinned(void **state)
 	item("a", 1, 0)->to = 2;
 	vcpu("0-7"); /* pinned nowhere */
 	assert_null(finding(CPU_CHECK_VCPU));
+	vcpu("0-6"); /* to all but one */
+	expect(CPU_CHECK_VCPU, false, 2, "(pinned to 0-6)");
+	plan.nvcpus--;
 	vcpu("2-3");
 	expect(CPU_CHECK_VCPU, false, 2, "virtual processor 3's of vm's VM (pinned to 2-3)");
 	vcpu("2");
@@ -111,6 +118,9 @@ static void siblings(void **state)
 	assert_null(finding(CPU_CHECK_SIBLINGS));
 	item("b", 5, 0);
 	expect(CPU_CHECK_SIBLINGS, false, 5, "CPU 1 and CPU 5 are hyper-threads");
+	plan.worker[0].cpu = 5; /* whichever comes first */
+	plan.worker[1].cpu = 1;
+	expect(CPU_CHECK_SIBLINGS, false, 5, "CPU 1 and CPU 5 are hyper-threads");
 }
 
 static void numa(void **state)
@@ -123,6 +133,12 @@ static void numa(void **state)
 	item("d", 2, 0)->memory_node = 1;
 	expect(CPU_CHECK_NUMA_DEVICE, false, 2, "VPort a is on CPU 2 of node 1, the network device is on node 0");
 	expect(CPU_CHECK_NUMA_MEMORY, false, 2, "VPort b (and 1 more) is on CPU 2");
+	items[0].memory_node = 0;
+	expect(CPU_CHECK_NUMA_MEMORY, false, 2, "VPort a (and 2 more) is on CPU 2");
+	host.distance[0][1] = 11;
+	expect(CPU_CHECK_NUMA_DEVICE, false, 2, "a distance of 11 instead of 10");
+	host.distance[0][1] = 10;
+	assert_null(finding(CPU_CHECK_NUMA_DEVICE));
 }
 
 static void housekeeping(void **state)
@@ -130,6 +146,8 @@ static void housekeeping(void **state)
 	(void)state;
 	worker(0, 0);
 	item("a", 0, 0);
+	expect(CPU_CHECK_HOUSEKEEPING, false, 0, "kernel's own work");
+	host.ncpus = 2;
 	expect(CPU_CHECK_HOUSEKEEPING, false, 0, "kernel's own work");
 	host.ncpus = 1; /* there is no other */
 	assert_null(finding(CPU_CHECK_HOUSEKEEPING));
@@ -140,6 +158,9 @@ static void isolated(void **state)
 	(void)state;
 	worker(1, 0);
 	item("a", 1, 0);
+	host.cpu[0].isolated = true; /* any of them */
+	expect(CPU_CHECK_NOT_ISOLATED, false, 1, "isolcpus");
+	host.cpu[0].isolated = false;
 	host.cpu[3].isolated = true;
 	expect(CPU_CHECK_NOT_ISOLATED, false, 1, "isolcpus");
 	host.cpu[1].isolated = true;
@@ -157,6 +178,8 @@ static void quota(void **state)
 	item("a", 1, 0);
 	host.quota_pct = 200;
 	assert_null(finding(CPU_CHECK_QUOTA));
+	host.quota_pct = 199;
+	expect(CPU_CHECK_QUOTA, false, -1, "may use 1.99 CPUs");
 	host.quota_pct = 150;
 	expect(CPU_CHECK_QUOTA, false, -1, "may use 1.50 CPUs, the 2 workers up to 2");
 }
@@ -183,6 +206,64 @@ static void overlap_of_adapters(void **state)
 	expect(CPU_CHECK_OVERLAP, false, 1, "CPU 2 has nothing to do");
 	items[1].cpu = items[1].to = 2;
 	assert_null(finding(CPU_CHECK_OVERLAP));
+}
+
+/* Only wires count, of two adapters, while a worker has nothing to do; it may be CPU 0, and they need not be the first. */
+static void overlap_of_which(void **state)
+{
+	(void)state;
+	worker(0, 0);
+	worker(1, 0);
+	item("a", 1, 0);
+	wire("ext0", 1, 0);
+	assert_null(finding(CPU_CHECK_OVERLAP)); /* a VPort beside a wire */
+	wire("ext1", 1, 0);
+	expect(CPU_CHECK_OVERLAP, false, 1, "adapter ext0's wire shares CPU 1 with another adapter's, and CPU 0 has nothing to do");
+	item("b", 0, 0);
+	assert_null(finding(CPU_CHECK_OVERLAP));
+	plan.worker[0].load = 950; /* busy, by itself */
+	assert_null(finding(CPU_CHECK_OVERLAP));
+	item("c", 0, 0);
+	expect(CPU_CHECK_OVERLAP, false, 0, "several share CPU 0, which is busy nearly all the time, while CPU 1 has");
+	plan.worker[0].load = 100;
+	plan.worker[1].load = 950;
+	expect(CPU_CHECK_OVERLAP, false, 1, "several share CPU 1, which is busy nearly all the time, while CPU 0 has");
+}
+
+/* Where its other pairs are, too; and the first of those that move. */
+static void of_all_pairs(void **state)
+{
+	(void)state;
+	worker(1, 0);
+	worker(2, 0);
+	host.cpu[2].online = false;
+	item("a", 1, 0)->queue_pairs = 2;
+	expect(CPU_CHECK_OFFLINE, false, 2, "CPU 2, where VPort a is");
+	items[0].queue_pairs = 1;
+	items[0].to = 2;
+	item("b", 1, 0)->to = 2;
+	expect(CPU_CHECK_OFFLINE, true, 2, "CPU 2, where VPort a is");
+}
+
+/* As many findings as there are, and again. */
+static void many_findings(void **state)
+{
+	static struct cpu_item many[100];
+
+	(void)state;
+	worker(1, 0);
+	for (unsigned i = 0; i < 100; i++)
+		many[i] = (struct cpu_item){ .kind = CPU_ITEM_VPORT, .queue_pairs = 1, .device_node = -1, .memory_node = -1, .cpu = 100 + i, .to = 100 + i };
+	plan.items = many;
+	plan.nitems = 100;
+	for (unsigned again = 0; again < 2; again++) {
+		assert_int_equal(cpu_plan_check(&plan), 0);
+		assert_int_equal(plan.nfindings, 100);
+		for (int i = 0; i < 100; i++)
+			assert_true(plan.findings[i].check == CPU_CHECK_NO_WORKER && plan.findings[i].item == i && plan.findings[i].cpu == 100 + i);
+		cpu_plan_free(&plan);
+		assert_int_equal(plan.nfindings, 0);
+	}
 }
 
 static void overlap_of_busy_vports(void **state)
@@ -337,6 +418,16 @@ static void reasons_to_a_percent(void **state)
 		cpu_plan_reason(&plan, 0, why, sizeof why);
 		assert_string_equal(why, rows[r].why);
 	}
+	/* the other way; as many on each are no reason */
+	plan.worker[0].load = 100;
+	plan.worker[1].load = 700;
+	items[1].to = 1;
+	cpu_plan_reason(&plan, 1, why, sizeof why);
+	assert_string_equal(why, "CPU 2 is busy 70 % of its time, 30 % with this VPort; CPU 1 10 %");
+	items[1].to = 2;
+	items[0].load = 300;
+	cpu_plan_reason(&plan, 0, why, sizeof why);
+	assert_string_equal(why, "CPU 2 suits it better: nearer, quieter, or a core of its own");
 	vcpu("1");
 	cpu_plan_compute(&plan, 2000, false); /* finds out whose it is */
 	items[0].to = 2;
@@ -389,6 +480,12 @@ static void whose_turn_it_is(void **state)
 	item("big", 1, 400);
 	cpu_plan_compute(&plan, 15, false);
 	assert_true(items[0].to == 1 && items[1].to == 1 && items[2].to == 2);
+	plan.nitems = 0;
+	item("big", 1, 400);
+	item("s1", 1, 200);
+	item("s2", 1, 200);
+	cpu_plan_compute(&plan, 15, false);
+	assert_true(items[0].to == 2 && items[1].to == 1 && items[2].to == 1);
 	plan.nitems = 0;
 	item("a", 1, 0);
 	item("b", 1, 0);
@@ -531,6 +628,9 @@ int main(void)
 		T(quota),
 		T(queues),
 		T(overlap_of_adapters),
+		T(overlap_of_which),
+		T(of_all_pairs),
+		T(many_findings),
 		T(overlap_of_busy_vports),
 		T(busy_and_free),
 		T(of_whom_it_is_said),

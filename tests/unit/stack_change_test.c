@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "stack/cpu_move.h"
 #include "stack_stub.h"
 
 static struct stub s;
@@ -195,6 +196,39 @@ static void whose_choice(void **state)
 	given.cpu = plan.cpu = 3;
 	assert_true(stack_vport_cpu_chosen(add(&given)));
 	assert_false(stack_vport_cpu_chosen(add(&plan)));
+}
+
+/* All of an adapter go by plan, the default VPort too, and back. */
+static void all_by_plan(void **state)
+{
+	struct stack_vport_want w = want("a");
+	struct cpu_plan p = { .nitems = 0 };
+	struct stack_vport_info info;
+
+	(void)state;
+	w.cpu_given = w.cpu_by_plan = true;
+	w.cpu = 3;
+	(void)add(&w);
+	assert_int_equal(set(stack_vport_by_id(s.adapter, 0), (struct stack_vport_change){ .set_cpu = true, .cpu = 2, .by_plan = true }), 0);
+	assert_int_equal(cpu_items(s.adapter, &p.items, &p.nitems, &e), 0);
+	for (unsigned back = 0; back < 2; back++) {
+		p.items[0].to = p.items[1].to = 70;
+		if (back)
+			cpu_undo_plan(&p);
+		assert_int_equal(p.items[0].to, back ? 2 : 70);
+		assert_int_equal(p.items[1].to, back ? 3 : 70);
+		assert_int_equal(cpu_apply(&p, &e), 0);
+		for (uint32_t id = 0; id < 2; id++) {
+			assert_int_equal(stack_vport_info(stack_vport_by_id(s.adapter, id), &info, &e), 0);
+			assert_int_equal(info.cpu, p.items[id].to);
+			assert_false(stack_vport_cpu_chosen(stack_vport_by_id(s.adapter, id)));
+			p.items[id].cpu = p.items[id].to;
+		}
+	}
+	p.items[0].to = 70;
+	cpu_undo_plan(&p); /* where they were: nothing is to be taken back */
+	assert_int_equal(p.items[0].to, 70);
+	free(p.items);
 }
 
 static unsigned cpu_of(struct stack_vport *v)
@@ -415,7 +449,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(only_what_is_asked), T(one_policy), T(taken_back), T(whose_choice), T(places_are_counted), T(counted_once), T(names), T(as_wished), T(listed),
+		T(only_what_is_asked), T(one_policy), T(taken_back), T(whose_choice), T(all_by_plan), T(places_are_counted), T(counted_once), T(names), T(as_wished), T(listed),
 		cmocka_unit_test_setup_teardown(queue_pairs, setup_vmmq, teardown),
 		cmocka_unit_test_setup_teardown(activated, setup_vmmq, teardown),
 	};

@@ -263,6 +263,33 @@ static void broadcast_moves(void **state)
 	filter(a, OWN, 7, false);
 }
 
+/* An address that is broadcast's but for its last byte is a group's like any other. */
+static void nearly_broadcast(void **state)
+{
+	struct stack_filter_want f = { .mac = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe }, .broadcast = true };
+	struct stack_filter_info made[STACK_FILTERS_MADE];
+	struct stack_vport *a = add("a");
+	unsigned n;
+
+	(void)state;
+	assert_int_equal(stack_filter_add(a, &f, made, &n, &e), 0);
+	assert_int_equal(n, 1);
+	assert_memory_equal(made[0].mac, f.mac, 6);
+	assert_string_equal(filters(), "1:1:fe/0");
+}
+
+/* The broadcast filter that a filter brings is refused: there is neither. */
+static void brings_none(void **state)
+{
+	struct stack_vport *a = add("a");
+
+	(void)state;
+	s.refuse_at = 2;
+	assert_int_equal(try(a, 1, 7, true, 0), -1);
+	assert_string_equal(filters(), "");
+	filter(a, 1, 7, true);
+}
+
 /* What counts on none moves alone, whatever else is there. */
 static void counts_on_none(void **state)
 {
@@ -400,7 +427,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(which_stands_already), T(numbers_given_again), T(uncounted), T(refused_and_counted), T(deletion_refused), T(numbers_stay), T(deletion_told),
-		T(broadcast_moves), T(counts_on_none), T(refused_again_and_again), T(way_back_refused), T(move_refused), T(wanted_stays), T(broadcast_events),
+		T(broadcast_moves), T(nearly_broadcast), T(brings_none), T(counts_on_none), T(refused_again_and_again), T(way_back_refused), T(move_refused), T(wanted_stays), T(broadcast_events),
 	};
 #undef T
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <vmq/ndis_vmq.h>
 
+#include "stack/cpu_move.h"
 #include "stack_stub.h"
 
 static struct stub s;
@@ -314,6 +315,10 @@ static void exhausted(void **state)
 	char name[8];
 
 	(void)state;
+	w.id = 3; /* as wished, not as it comes */
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_int_equal(stack_vport_id(v), 3);
+	assert_int_equal(stack_vport_del(v, &e), 0);
 	for (unsigned i = 1; i <= STUB_MAX_QUEUES; i++) {
 		(void)snprintf(name, sizeof name, "q%u", i);
 		(void)add(name, 0, 0);
@@ -420,6 +425,26 @@ static void no_vfs(void **state)
 	assert_int_equal(e.oid, OID_NIC_SWITCH_ALLOCATE_VF);
 }
 
+/* A plan may move a VM queue, and the default one never. */
+static void as_items(void **state)
+{
+	struct stack_vport *v = add("web1", 1, 0);
+	struct cpu_item *items = NULL;
+	struct stack_error e;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(cpu_items(s.adapter, &items, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_null(items[0].vport);
+	assert_true(items[0].chosen && !items[1].chosen);
+	assert_ptr_equal(items[1].vport, v);
+	assert_int_equal(items[1].queue_pairs, 1);
+	assert_int_equal(items[1].nlist, 0);
+	assert_int_equal(items[1].cpu, 3);
+	free(items);
+}
+
 /* What another driver allocated is shown, and stays its own. */
 static void other_drivers_queues(void **state)
 {
@@ -454,6 +479,7 @@ int main(void)
 		T(neutral),
 		T(other_drivers_queues),
 		T(no_vfs),
+		T(as_items),
 		cmocka_unit_test_setup_teardown(neither, setup_none, teardown),
 		cmocka_unit_test_setup_teardown(the_switch_of_sriov_stays, setup_sriov, teardown),
 	};

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "stack/cpu_move.h"
 #include "stack_stub.h"
 
 #define ALL                                                                                                            \
@@ -263,6 +264,107 @@ static void own_cpu(void **state)
 	assert_string_equal(e.field, "cpu");
 }
 
+/* CPUs are numbered in groups of 64. */
+static void of_the_second_group(void **state)
+{
+	struct stack_rss r = { .cpus = { 70, 127 }, .ncpus = 2 };
+	struct stack_vport_want w = { .name = "a", .socket = "/run/a.sock", .queue_pairs = 2, .moderation = 1, .rss = r };
+	struct stack_vport_info info;
+	struct stack_vport *v;
+
+	(void)state;
+	w.cpu_given = true;
+	w.cpu = 127;
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_int_equal(s.created.ProcessorAffinity.Group, 1);
+	assert_int_equal(s.created.ProcessorAffinity.Mask, 1 << 6 | 1ull << 63);
+	expect_on(ALL, customary, sizeof customary, (const unsigned[]){ 127, 70 }, 2);
+	assert_int_equal(stack_vport_info(v, &info, &e), 0);
+	assert_int_equal(info.cpu, 127);
+	w = (struct stack_vport_want){ .name = "b", .socket = "/run/b.sock", .queue_pairs = 1, .moderation = 1, .cpu_given = true, .cpu = 128 };
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), 0);
+	assert_int_equal(s.created.ProcessorAffinity.Group, 2);
+	assert_int_equal(s.created.ProcessorAffinity.Mask, 1);
+	w = (struct stack_vport_want){ .name = "c", .socket = "/run/c.sock", .queue_pairs = 2, .moderation = 1, .rss = { .cpus = { 127, 128 }, .ncpus = 2 } };
+	assert_int_equal(stack_vport_add(s.adapter, &w, &v, &e), -1);
+	assert_string_equal(e.err.text, "CPUs 127 and 128 are of different groups of 64");
+}
+
+/* Off, all comes by the first pair: only its CPU is the VPort's. What was hashed once is for life, off or on. */
+static void off_from_the_begin(void **state)
+{
+	struct stack_rss off = { .off = true }, ipv4 = { .types = NDIS_HASH_IPV4 }, key = { .types = NDIS_HASH_IPV4, .has_key = true };
+	struct stack_vport *v = add(&off, 2);
+
+	(void)state;
+	assert_int_equal(s.created.ProcessorAffinity.Mask, 4);
+	assert_null(strstr(s.log, "RSS"));
+	assert_int_equal(set_rss(v, &ipv4), 0);
+	expect_on(NDIS_HASH_IPV4, customary, sizeof customary, (const unsigned[]){ 2, 3 }, 2);
+	off.types = NDIS_HASH_IPV4;
+	assert_int_equal(set_rss(v, &off), 0);
+	expect_off();
+	off.types = 0;
+	assert_int_equal(set_rss(v, &off), -1);
+	assert_string_equal(e.field, "rss_hash");
+	key.off = true;
+	assert_int_equal(set_rss(v, &key), -1);
+	assert_string_equal(e.field, "rss_key");
+}
+
+/* A key is another one when a byte of it is; what there is of a key without one is nobody's. */
+static void same_key(void **state)
+{
+	struct stack_rss none = { 0 }, unused = { .key = { 5 } }, key = { .has_key = true, .key = { [39] = 1 } };
+	struct stack_vport *v = add(NULL, 1);
+
+	(void)state;
+	assert_int_equal(set_rss(v, &none), 0);
+	assert_string_equal(s.log, "");
+	assert_int_equal(set_rss(v, &unused), 0);
+	assert_string_equal(s.log, "");
+	assert_int_equal(set_rss(v, &key), 0);
+	assert_string_equal(s.log, "VPORT_PARAMETERS(1)");
+	assert_int_equal(set_rss(v, &key), 0);
+	assert_string_equal(s.log, "");
+	key.key[39] = 2;
+	assert_int_equal(set_rss(v, &key), 0);
+	assert_string_equal(s.log, "VPORT_PARAMETERS(1)");
+}
+
+/* What a plan is told of a VPort with several pairs. */
+static void as_items(void **state)
+{
+	struct stack_rss list = { .cpus = { 3, 2 }, .ncpus = 2 }, off = { .off = true };
+	struct stack_vport *v = add(NULL, 2);
+	struct cpu_item *items = NULL;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(stack_vport_set(v, &(struct stack_vport_change){ .let_plan = true }, &e), 0);
+	assert_int_equal(cpu_items(s.adapter, &items, &n, &e), 0);
+	assert_int_equal(set_rss(v, &list), 0);
+	assert_int_equal(cpu_items(s.adapter, &items, &n, &e), 0); /* appended */
+	assert_int_equal(set_rss(v, &off), 0);
+	assert_int_equal(cpu_items(s.adapter, &items, &n, &e), 0);
+	assert_int_equal(n, 6);
+	for (size_t i = 1; i < n; i += 2) {
+		assert_int_equal(items[i].queue_pairs, i == 5 ? 1 : 2);
+		assert_int_equal(items[i].nlist, i == 3 ? 2 : 0);
+		assert_int_equal(items[i].chosen, i == 3); /* a list is a choice */
+		assert_ptr_equal(items[i].vport, v);
+		assert_int_equal(items[i].cpu, 2);
+		assert_int_equal(items[i].to, 2);
+		assert_int_equal(items[i].id, 1);
+		assert_string_equal(items[i].name, "a");
+		assert_string_equal(items[i].adapter, "ext0");
+		assert_int_equal(items[i].device_node, -1);
+		assert_int_equal(items[i].memory_node, -1);
+	}
+	assert_non_null(items[3].list);
+	free(items);
+}
+
 /* By itself it may fail, and the VPort is there without; asked for it may not. */
 static void adapter_refuses(void **state)
 {
@@ -299,6 +401,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fewer_pairs, setup, teardown),
 		cmocka_unit_test_setup_teardown(not_here, setup, teardown),
 		cmocka_unit_test_setup_teardown(own_cpu, setup, teardown),
+		cmocka_unit_test_setup_teardown(of_the_second_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(off_from_the_begin, setup, teardown),
+		cmocka_unit_test_setup_teardown(same_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(as_items, setup, teardown),
 		cmocka_unit_test_setup_teardown(adapter_refuses, setup, teardown),
 	};
 

@@ -346,8 +346,8 @@ static void start(struct stub *s, const struct miniport_keywords *kw, bool vmmq)
 	static const struct stack_ops stack_ops = {
 		.open_endpoint = open_endpoint, .close_endpoint = close_endpoint, .event = event, .changed = changed
 	};
-	static const uint16_t cpus[] = { 2, 3, 70 };
-	struct stack_config cfg = { .cpus = cpus, .ncpus = 3, .ops = &stack_ops, .ctx = s };
+	static const uint16_t cpus[] = { 2, 3, 70, 127, 128 };
+	struct stack_config cfg = { .cpus = cpus, .ncpus = vmmq ? 5 : 3, .ops = &stack_ops, .ctx = s };
 	struct stack_error e;
 
 	create(s, kw, vmmq);

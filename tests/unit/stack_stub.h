@@ -47,7 +47,7 @@ struct stub {
 
 /* An adapter "ext0" with workers on CPUs 2, 3 and 70. */
 void stub_start(struct stub *s);
-/* The same over an adapter that spreads: two queue pairs a VPort, and RSS on VPorts. */
+/* The same over an adapter that spreads: two queue pairs a VPort, and RSS on VPorts. Workers on CPUs 127 and 128, too. */
 void stub_start_vmmq(struct stub *s);
 /* The same in the mode that these keywords choose. */
 void stub_start_with(struct stub *s, const struct miniport_keywords *kw);

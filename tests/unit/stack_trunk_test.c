@@ -202,6 +202,29 @@ static void turns(void **state)
 	}
 }
 
+/* A VPort of one address, from one VLAN test to another: each is another, any and untagged, too. */
+static void one_address(void **state)
+{
+	static const char *const turns[] = { "any", "u", "4094", "any", "u any", "any", "7" };
+	struct stack_vport *v = add_vport();
+
+	(void)state;
+	add_filter(v, 2, 1, "u", true);
+	for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+		struct stack_filter_info *f;
+		struct stack_vlans is = { .any = false }, to = set_of(turns[i]);
+		size_t n;
+
+		assert_int_equal(turn(v, turns[i]), 0);
+		assert_int_equal(stack_filter_list(s.adapter, v, &f, &n, &e), 0);
+		assert_int_equal(n, 2 * stack_vlans_list(&to, NULL)); /* each with its broadcast filter */
+		for (size_t k = 0; k < n; k++)
+			stack_vlans_put(&is, &f[k].vlan);
+		assert_memory_equal(&is, &to, sizeof is);
+		free(f);
+	}
+}
+
 /* Whichever request is refused, the last of them (another one's) included: all is as it was, the numbers, too. */
 static void turned_back(void **state)
 {
@@ -244,13 +267,14 @@ static void refused(void **state)
 	s.log[0] = '\0';
 	for (uint16_t id = 1; id < 4095; id++)
 		stack_vlans_put(&all, &(struct stack_vlan){ STACK_VLAN_ID, id });
+	all.any = true;
 	c.vlans = all;
-	assert_int_equal(stack_vport_set(v, &c, &e), -1); /* 17 * 4095: more than there are numbers for */
+	assert_int_equal(stack_vport_set(v, &c, &e), -1); /* 17 * 4096: more than there are numbers for */
 	assert_int_equal(e.code, STACK_PARAM);
 	assert_string_equal(e.field, "trunk");
 	assert_string_equal(s.log, "");
 	assert_int_equal(stack_filter_del(s.adapter, 17, &e), 0);
-	assert_int_equal(stack_vport_set(v, &c, &e), -1); /* 16 * 4095: more than this adapter has */
+	assert_int_equal(stack_vport_set(v, &c, &e), -1); /* 16 * 4096: as many as there are numbers, and more than this adapter has */
 	assert_int_equal(e.code, STACK_LIMIT);
 	assert_string_equal(filters(v), "1:01/u 2:02/u 3:03/u 4:04/u 5:05/u 6:06/u 7:07/u 8:08/u 9:09/u 10:0a/u 11:0b/u 12:0c/u 13:0d/u "
 					"14:0e/u 15:0f/u 16:10/u");
@@ -260,7 +284,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets), T(turns), T(turned_back), T(refused),
+		cmocka_unit_test(sets), T(turns), T(one_address), T(turned_back), T(refused),
 	};
 #undef T
 
