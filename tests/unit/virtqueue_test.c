@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "vring/virtqueue.h"
 
@@ -126,6 +128,31 @@ static void negotiated(void **state)
 		assert_int_equal(vq.mergeable, rows[r].mergeable);
 		assert_int_equal(vq.indirect, rows[r].indirect);
 	}
+}
+
+/* The first reason stays, and whoever waits for it is told once; nobody there is no matter. */
+static void broken(void **state)
+{
+	static const char first[] = "first";
+	struct virtqueue_config c = config(0, 4, 0);
+	struct virtqueue vq;
+	uint64_t n = 0;
+
+	(void)state;
+	c.err_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	assert_true(c.err_fd >= 0);
+	assert_int_equal(virtqueue_init(&vq, &c), 0);
+	virtqueue_break(&vq, first);
+	virtqueue_break(&vq, "second");
+	assert_ptr_equal(vq.broken, first);
+	assert_int_equal(read(c.err_fd, &n, sizeof n), sizeof n);
+	assert_int_equal(n, 1);
+	assert_int_equal(vq.err_fd, c.err_fd);
+	(void)close(c.err_fd);
+	assert_int_equal(virtqueue_init(&vq, &c), 0); /* its descriptor is none any more */
+	virtqueue_break(&vq, first);
+	assert_int_equal(vq.err_fd, -1);
+	assert_ptr_equal(vq.broken, first);
 }
 
 /* ---- pages written ---- */
@@ -892,7 +919,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(rings), T(negotiated), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched),
+		T(rings), T(negotiated), T(broken), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched),
 		T(available), T(given_back), T(kicks), T(interrupts), T(in_order),
 		T(another_region), T(left_behind), T(left_behind_in_order), T(packed_left_behind), T(receive_rings), T(noted),
 	};
