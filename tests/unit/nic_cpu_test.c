@@ -314,6 +314,37 @@ static void test_rss_spreads_over_queue_pairs(void **s)
 	vm_fini(&q1);
 }
 
+/* Which tables there can be: of so many entries, of workers' CPUs, of no more of them than there are queue pairs. */
+static void test_rss_tables(void **s)
+{
+	const struct nic_rss_config good = { .types = NIC_RSS_IPV4, .entries = 4, .cpu = { cpu[0], cpu[0], cpu[0], cpu[0] }, .default_cpu = cpu[0] };
+	const unsigned other = cpu[ncpus - 1];
+	struct vmq_err err = { "" };
+
+	(void)s;
+	vport(1, cpu[0]);
+	for (unsigned one = 0; one < 8; one++) {
+		struct nic_rss_config c = good;
+		int expect = -EINVAL;
+
+		if (one < 3)
+			c.entries = (const unsigned[]){ 0, 3, 2 * NIC_RSS_MAX_ENTRIES }[one];
+		else if (one == 3)
+			c.default_cpu = 999;
+		else if (one < 6)
+			c.cpu[one == 4 ? 0 : 3] = 999;
+		else
+			expect = other == cpu[0] ? 0 : -ENOSPC;
+		if (one == 6)
+			c.cpu[3] = (uint16_t)other;
+		if (one == 7)
+			c.default_cpu = (uint16_t)other;
+		assert_int_equal(nic_vport_set_rss(nic, 1, &c, &err), expect);
+	}
+	assert_int_equal(nic_vport_set_rss(nic, 9, &good, &err), -ENOENT);
+	assert_int_equal(nic_vport_set_rss(nic, 1, &good, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +354,7 @@ int main(void)
 		T(test_bypass_changes_under_traffic),
 		T(test_in_order_across_cpus),
 		T(test_rss_spreads_over_queue_pairs),
+		T(test_rss_tables),
 	};
 	int failed = cmocka_run_group_tests_name("split rings", tests, NULL, NULL);
 

@@ -459,6 +459,50 @@ static void fetched(void **state)
 	}
 }
 
+/* Never more than asked for, whatever there is and wherever the ring ends; and of a split ring no head that is none. */
+static void no_more_than_asked(void **state)
+{
+	(void)state;
+	for (unsigned packed = 0; packed < 2; packed++) {
+		for (uint16_t from = 0; from < 4; from++) {
+			for (unsigned n = 0; n <= 4; n++) {
+				struct virtqueue_config c = config(packed ? V1 | PACKED : 0, 4, packed ? PACKED_WRAP | from : from);
+				struct vq_buf b[6];
+				struct virtqueue vq;
+
+				memset(area, 0, sizeof area);
+				memset(b, 0xEE, sizeof b);
+				assert_int_equal(virtqueue_init(&vq, &c), 0);
+				for (unsigned i = 0; i < 4; i++) {
+					const unsigned at = (from + i) % 4;
+
+					if (packed)
+						vq.packed_desc[at] = (struct vring_packed_desc){ GPA_A + i, 10, (uint16_t)i,
+												 from + i < 4 ? PACKED_AVAIL : PACKED_USED };
+					else
+						vq.desc[at] = (struct vring_desc){ GPA_A + i, 10, 0, 0 };
+					if (!packed)
+						vq.avail->ring[at] = (uint16_t)at;
+				}
+				if (!packed)
+					vq.avail->idx = (uint16_t)(from + 4);
+				assert_int_equal(virtqueue_fetch(&vq, b, n, 10, 10), n);
+				for (unsigned i = 0; i < n; i++) {
+					assert_ptr_equal(b[i].ptr, ram[1] + i);
+					assert_int_equal(b[i].id, packed ? i : (from + i) % 4);
+				}
+				assert_int_equal(b[n].id, 0xEEEE);
+				assert_int_equal(vq.last_avail, c.last_avail); /* they are not taken yet */
+				if (packed || n == 0)
+					continue;
+				vq.avail->ring[(from + n - 1) % 4] = 4;
+				assert_int_equal(virtqueue_fetch(&vq, b, n, 10, 10), 0);
+				assert_string_equal(vq.broken, "an available entry names a descriptor beyond the ring");
+			}
+		}
+	}
+}
+
 /* The available index may go on by the ring's size, and never back. */
 static void available(void **state)
 {
@@ -529,6 +573,7 @@ static void given_back(void **state)
 		}
 		if (packed) {
 			assert_int_equal(vq.used_idx, 2 | PACKED_WRAP);
+			assert_int_equal(vq.since_call, 3);
 			assert_string_equal(marked(), "3 5"); /* 0x3F00 + 511 * 16 = 0x5EF0; 0x3F00 … 0x3F20 */
 		} else {
 			assert_int_equal(vq.used->idx, 514);
@@ -776,8 +821,10 @@ static void left_behind(void **state)
 		}
 		n = virtqueue_keep_inflight(&vq, &region, false);
 		assert_null(vq.broken);
-		for (uint16_t at = rows[r].ring; at != vq.used->idx; at++, n--)
+		for (uint16_t at = rows[r].ring; at != vq.used->idx; at++, n--) {
+			assert_int_equal(vq.used->ring[at & 3].len, 0);
 			len += (size_t)snprintf(back + len, sizeof back - len, "%s%u", len ? " " : "", vq.used->ring[at & 3].id);
+		}
 		assert_string_equal(back, rows[r].back);
 		assert_int_equal(n, 0);
 		assert_int_equal(vq.used_idx, rows[r].used_idx);
@@ -863,6 +910,8 @@ static void packed_left_behind(void **state)
 			const unsigned at = (rows[r].published ? rows[r].next : rows[r].used) & 0x7FFFu;
 
 			assert_int_equal(vq.packed_desc[at].id, 40000);
+			assert_int_equal(vq.packed_desc[at].len, 0);
+			assert_int_equal(vq.packed_desc[at].flags, packed_used_flags(rows[r].published ? rows[r].next : rows[r].used, 0));
 		}
 	}
 }
@@ -919,7 +968,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(rings), T(negotiated), T(broken), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched),
+		T(rings), T(negotiated), T(broken), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched), T(no_more_than_asked),
 		T(available), T(given_back), T(kicks), T(interrupts), T(in_order),
 		T(another_region), T(left_behind), T(left_behind_in_order), T(packed_left_behind), T(receive_rings), T(noted),
 	};
