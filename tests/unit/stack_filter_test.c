@@ -151,6 +151,13 @@ static void uncounted(void **state)
 	assert_int_equal(del(3), 0);
 	assert_string_equal(s.events, "filter_cleared(3) filter_cleared(4)");
 	assert_string_equal(filters(), "");
+	/* all of them */
+	filter(a, 1, 7, true);
+	filter(a, 2, 7, true);
+	filter(a, 3, 7, true);
+	assert_string_equal(filters(), "1:5:01/7+ 1:6:ff/7* 1:7:02/7+ 1:8:03/7+");
+	assert_int_equal(del(6), 0);
+	assert_string_equal(filters(), "1:5:01/7 1:7:02/7 1:8:03/7");
 }
 
 /* Refused after the broadcast filter was given up: it has its users, and only them, again. */
@@ -223,9 +230,12 @@ static void deletion_told(void **state)
 	(void)state;
 	filter(a, 1, 7, true);
 	filter(a, OWN, 8, false);
-	s.events[0] = '\0';
+	filter(a, 2, 7, true);
+	s.log[0] = s.events[0] = '\0';
 	assert_int_equal(stack_vport_del(a, &e), 0);
-	assert_string_equal(s.events, "filter_cleared(1) filter_cleared(2) filter_cleared(3) vport_deleted(1)");
+	/* what counts on others before them */
+	assert_string_equal(s.log, "CLEAR_FILTER(1) CLEAR_FILTER(4) CLEAR_FILTER(2) CLEAR_FILTER(3) DELETE_VPORT(1)");
+	assert_string_equal(s.events, "filter_cleared(1) filter_cleared(4) filter_cleared(2) filter_cleared(3) vport_deleted(1)");
 }
 
 /* A broadcast filter of its own moves alone, and belongs to where it is then. */
@@ -288,6 +298,32 @@ static void brings_none(void **state)
 	assert_int_equal(try(a, 1, 7, true, 0), -1);
 	assert_string_equal(filters(), "");
 	filter(a, 1, 7, true);
+}
+
+/* Who adds one is told of what was made, the broadcast filter included; of a refused one, that nothing was. */
+static void what_was_made(void **state)
+{
+	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	struct stack_filter_want f = { .mac = { 2, 1, 3, 1, 4, 1 }, .broadcast = true, .vlan = { STACK_VLAN_ID, 7 } };
+	struct stack_filter_info made[STACK_FILTERS_MADE];
+	struct stack_vport *a = add("a");
+	unsigned n = 9;
+
+	(void)state;
+	for (unsigned at = 1; at <= 2; at++) {
+		s.refuse_at = at;
+		assert_int_equal(stack_filter_add(a, &f, made, &n, &e), -1);
+		assert_int_equal(n, 0);
+	}
+	s.events[0] = '\0';
+	assert_int_equal(stack_filter_add(a, &f, made, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_true(made[0].broadcast && !made[0].companion && !made[1].broadcast && made[1].companion);
+	assert_memory_equal(made[0].mac, f.mac, 6);
+	assert_memory_equal(made[1].mac, everybody, 6);
+	assert_true(made[0].vlan.id == 7 && made[1].vlan.id == 7);
+	assert_true(made[0].vport == 1 && made[1].vport == 1);
+	assert_string_equal(s.events, "filter_set(4) filter_set(5)"); /* numbers of what was refused are not given again at once */
 }
 
 /* What counts on none moves alone, whatever else is there. */
@@ -427,7 +463,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(which_stands_already), T(numbers_given_again), T(uncounted), T(refused_and_counted), T(deletion_refused), T(numbers_stay), T(deletion_told),
-		T(broadcast_moves), T(nearly_broadcast), T(brings_none), T(counts_on_none), T(refused_again_and_again), T(way_back_refused), T(move_refused), T(wanted_stays), T(broadcast_events),
+		T(broadcast_moves), T(what_was_made), T(nearly_broadcast), T(brings_none), T(counts_on_none), T(refused_again_and_again), T(way_back_refused), T(move_refused), T(wanted_stays), T(broadcast_events),
 	};
 #undef T
 

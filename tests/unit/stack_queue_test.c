@@ -218,6 +218,7 @@ static void what_a_queue_is_not(void **state)
 	assert_int_equal(stack_vport_set(a, &c, &e), -1);
 	assert_string_equal(e.field, "queue_pairs");
 	c.queue_pairs = 1;
+	c.moderation = 100; /* not looked at without its flag */
 	assert_int_equal(stack_vport_set(a, &c, &e), 0);
 	c = (struct stack_vport_change){ .set_rss = true, .rss.off = true };
 	assert_int_equal(stack_vport_set(a, &c, &e), -1);
@@ -289,11 +290,14 @@ static void filters_of_queues(void **state)
 	struct stack_filter_info made[STACK_FILTERS_MADE];
 	struct stack_filter_want f = want_filter(9, 0);
 	struct stack_vport *v = add("web1", 0, 0);
+	struct stack_vport_info info;
 	struct stack_error e;
 	unsigned n;
 
 	(void)state;
 	assert_string_equal(queues(), "0 default 2 0 r, 1 web1 3 0"); /* paused: no filter */
+	assert_int_equal(stack_vport_info(v, &info, &e), 0);
+	assert_false(info.active);
 	assert_int_equal(stack_filter_add(v, &f, made, &n, &e), 0);
 	assert_int_equal(made[0].vport, 1);
 	assert_string_equal(queues(), "0 default 2 0 r, 1 web1 3 2 r");
