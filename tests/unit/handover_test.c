@@ -344,6 +344,50 @@ static void test_too_many_under_way(void **state)
 	send_more_than(3, NIC_DROP_TX_NO_REFERENCE, RETURNS_SLOTS - 3);
 }
 
+/* To a VPort that is bypassed frames go as copies: the sender has its buffer back at once, whatever pieces it has and however long
+ * it is; nothing is under way in the end. */
+static void test_copies(void **state)
+{
+	static const uint32_t lengths[][3] = {
+		{ HDR + 60, 0, 0 }, { HDR + 64, 0, 0 }, { HDR + 65, 0, 0 }, { HDR, 100, 0 }, { HDR + 64, 1, 1 }, { HDR + 20, 30, 1000 }, { HDR + 1500, 0, 0 },
+		{ HDR + 100, 2000, 13 }, { HDR + 64, 2048, 0 }, { HDR + 64, 2049, 0 }, { HDR + 9000, 0, 0 },
+	};
+	struct vmq_err err = { "" };
+
+	(void)state;
+	assert_int_equal(nic_vport_set_bypass(nic, 2, true, &err), 0);
+	for (unsigned i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		const uint32_t *l = lengths[i], total = l[0] + l[1] + l[2];
+		uint64_t gpa = vm_alloc(&va, 16384);
+		struct vm_piece p[3];
+		uint8_t whole[16384];
+		const uint8_t *got;
+		unsigned n = 0;
+		uint32_t len;
+
+		for (uint32_t k = 0; k < total; k++)
+			whole[k] = (uint8_t)(k * 7 + i);
+		memset(whole, 0, HDR);
+		memcpy(whole + HDR, "\x52\x54\0\0\0\2\x52\x54\0\0\0\1\x88\xb5", 14);
+		memcpy(vm_ptr(&va, gpa), whole, total);
+		for (uint32_t at = 0; n < 3 && l[n]; at += l[n++])
+			p[n] = (struct vm_piece){ gpa + at, l[n] };
+		vm_offer(&va, &va.tx, p, n, false, false);
+		(void)vm_post(&vb, 16384);
+		stub_worker_turn(0);
+		assert_int_equal(given_back(), 1);
+		memset(vm_ptr(&va, gpa), 0xEE, total); /* it is the sender's again */
+		stub_settle();
+		got = received(&len);
+		assert_non_null(got);
+		assert_int_equal(len, total - HDR);
+		assert_memory_equal(got, whole + HDR, len);
+		for (unsigned w = 0; w < 2; w++)
+			assert_int_equal(stub_engine()->w[w]->under_way, 0);
+	}
+	assert_int_equal(nic_vport_set_bypass(nic, 2, false, &err), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -357,6 +401,7 @@ int main(void)
 		T(test_part_of_a_run_moves_on),
 		T(test_full_inbox),
 		T(test_too_many_under_way),
+		T(test_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

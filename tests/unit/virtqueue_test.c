@@ -584,6 +584,39 @@ static void given_back(void **state)
 	}
 }
 
+/* Of a packed ring's buffers of several entries one is written each, where the buffer begins; behind it goes on. */
+static void chains_given_back(void **state)
+{
+	static const uint16_t id[3] = { 7, 8, 9 }, ndesc[3] = { 2, 1, 3 };
+
+	(void)state;
+	for (unsigned row = 0; row < 2; row++) {
+		struct virtqueue_config c = config(V1 | PACKED, 8, 7);
+		struct virtqueue vq;
+
+		memset(area, 0, sizeof area);
+		assert_int_equal(virtqueue_init(&vq, &c), 0);
+		if (row)
+			virtqueue_done_row(&vq, id, ndesc, 3);
+		for (unsigned i = 0; i < 3 && !row; i++)
+			virtqueue_done(&vq, id[i], ndesc[i]);
+		virtqueue_publish(&vq);
+		assert_int_equal(vq.used_idx, 5 | PACKED_WRAP);
+		assert_int_equal(vq.since_call, 6);
+		assert_int_equal(vq.packed_desc[7].id, 7);
+		assert_int_equal(vq.packed_desc[7].flags, 0);
+		for (unsigned i = 1; i < 3; i++) {
+			assert_int_equal(vq.packed_desc[i].id, id[i]);
+			assert_int_equal(vq.packed_desc[i].flags, PACKED_AVAIL | PACKED_USED);
+		}
+		for (unsigned at = 0; at < 7; at++)
+			if (at != 1 && at != 2)
+				assert_int_equal(vq.packed_desc[at].flags, 0);
+		virtqueue_done_row(&vq, id, ndesc, 0); /* none */
+		assert_int_equal(vq.used_idx, 5 | PACKED_WRAP);
+	}
+}
+
 /* What a driver is told about kicks, and in which words; and when there is something already. */
 static void kicks(void **state)
 {
@@ -969,7 +1002,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(rings), T(negotiated), T(broken), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched), T(no_more_than_asked),
-		T(available), T(given_back), T(kicks), T(interrupts), T(in_order),
+		T(available), T(given_back), T(chains_given_back), T(kicks), T(interrupts), T(in_order),
 		T(another_region), T(left_behind), T(left_behind_in_order), T(packed_left_behind), T(receive_rings), T(noted),
 	};
 #undef T
