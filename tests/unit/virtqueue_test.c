@@ -848,7 +848,7 @@ static void left_behind(void **state)
 		vq = make(0, 4);
 		leave(rows[r].used, rows[r].next, rows[r].nbatch);
 		for (uint16_t id = 0, at = 0; id < 4; id++) {
-			region.taken[id] = rows[r].taken >> id & 1;
+			region.taken[id] = rows[r].taken >> id & 1 ? 2 : 0; /* a chain of two is one entry of a split ring */
 			if (rows[r].batch >> id & 1)
 				region.batch[at++] = id;
 		}
