@@ -122,6 +122,37 @@ static void test_who_polls_is_asked_less_often(void **s)
 	assert_int_equal(m.declined, 0); /* it wanted one */
 }
 
+/* To a frame: what the rate of the last window makes of adaptive, and how long a window is. */
+static void test_adaptive_by_the_window(void **s)
+{
+	static const struct {
+		uint32_t frames;
+		uint64_t us;
+		uint32_t delay;
+	} rows[] = {
+		{ 49, 1000, 0 },
+		{ 50, 1000, MODERATE_LOW_US },
+		{ 399, 1000, MODERATE_LOW_US },
+		{ 400, 1000, MODERATE_MEDIUM_US },
+		{ 999, 1000, MODERATE_MEDIUM_US },
+		{ 1000, 1000, MODERATE_HIGH_US },
+		{ 1000, MODERATE_WINDOW_US - 1, 77 }, /* not a whole one */
+		{ 1000, MODERATE_WINDOW_US, MODERATE_HIGH_US },
+		{ 0, 1000000, 0 },
+	};
+
+	(void)s;
+	for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+		struct moderation m = { .window = 5 * US, .window_frames = rows[r].frames, .delay_us = 77 };
+		const uint64_t now = (5 + rows[r].us) * US;
+
+		moderate_measure(&m, now, US);
+		assert_int_equal(m.delay_us, rows[r].delay);
+		assert_int_equal(m.window, rows[r].delay == 77 ? 5 * US : now);
+		assert_int_equal(m.window_frames, rows[r].delay == 77 ? rows[r].frames : 0);
+	}
+}
+
 static void test_delays_are_sorted_by_length(void **s)
 {
 	const struct moderation m = { .first = 1000 * US };
@@ -143,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_adaptive_has_offs_latency_and_highs_interrupts),
 		cmocka_unit_test(test_numbers_of_its_own),
 		cmocka_unit_test(test_who_polls_is_asked_less_often),
+		cmocka_unit_test(test_adaptive_by_the_window),
 		cmocka_unit_test(test_delays_are_sorted_by_length),
 	};
 

@@ -198,6 +198,51 @@ static void test_groups(void **s)
 	fake_port_free(host);
 }
 
+/* Does VPort 2 get a group's frames of this VLAN? */
+static bool group_reaches(uint16_t vlan)
+{
+	struct nic_explain_in in = { .from_wire = true, .dst = { 0x33, 0x33, 0, 0, 0, 1 }, .tagged = true, .tci = vlan };
+	struct nic_explain_dest d[4];
+	unsigned n = (unsigned)nic_explain(nic, &in, d, 4);
+
+	for (unsigned i = 0; i < n && i < 4; i++)
+		if (d[i].vport == 2)
+			return true;
+	return false;
+}
+
+/* Policy all_multicast is for the VLANs of the VPort's filters, as long as it has one there, whichever was first. */
+static void test_all_groups_follow_the_filters(void **s)
+{
+	const struct nic_vport_policy on = { .all_multicast = true }, off = { .all_multicast = false };
+
+	(void)s;
+	vport(2, cpu[0]);
+	vport(3, cpu[0]);
+	assert_int_equal(nic_vport_set_policy(nic, 2, &on), 0);
+	assert_false(group_reaches(7));
+	filter(1, 2, 1, NIC_VLAN_EQUAL, 7);
+	assert_true(group_reaches(7) && !group_reaches(8));
+	filter(2, 2, 2, NIC_VLAN_EQUAL, 7);
+	assert_int_equal(nic_filter_clear(nic, 1), 0);
+	assert_true(group_reaches(7));
+	filter(3, 2, 3, NIC_VLAN_EQUAL, 8);
+	assert_int_equal(nic_vport_set_policy(nic, 2, &off), 0);
+	assert_true(!group_reaches(7) && !group_reaches(8));
+	assert_int_equal(nic_vport_set_policy(nic, 2, &on), 0);
+	assert_true(group_reaches(7) && group_reaches(8));
+	assert_int_equal(nic_filter_move(nic, 2, 3), 0);
+	assert_true(!group_reaches(7) && group_reaches(8));
+	assert_int_equal(nic_filter_move(nic, 2, 2), 0);
+	assert_true(group_reaches(7) && group_reaches(8));
+	assert_int_equal(nic_filter_clear(nic, 3), 0);
+	assert_true(group_reaches(7) && !group_reaches(8));
+	assert_int_equal(nic_filter_clear(nic, 2), 0);
+	assert_false(group_reaches(7));
+	assert_int_equal(nic_vport_delete(nic, 2), 0);
+	assert_int_equal(nic_vport_delete(nic, 3), 0);
+}
+
 static void test_precedence_and_inactive(void **s)
 {
 	struct nic_explain_in in = { .from_wire = true, .dst = { 0x52, 0x54, 0, 0, 0, 5 } };
@@ -441,6 +486,7 @@ int main(void)
 		T(test_access_port_inserts_the_tag),
 		T(test_unknown_unicast_goes_to_wire_and_default),
 		T(test_groups),
+		T(test_all_groups_follow_the_filters),
 		T(test_precedence_and_inactive),
 		T(test_filter_refusals),
 		T(test_many_filters),
