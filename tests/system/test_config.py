@@ -406,6 +406,64 @@ def test_apply_where_there_is_no_room_on_the_way(switch):
     assert vports
 
 
+@pytest.mark.parametrize('few', [{'vports': 5, 'vfs': 1, 'queue_pairs': 8, 'filters': 8, 'mac_addresses': 8}, {'vfs': 1},
+                                 {'vports': 8, 'vfs': 4, 'filters': 8, 'mac_addresses': 8}], ids=['all', 'vfs', 'filters'])
+def test_apply_fills_what_there_is(switch, few):
+    """To the last filter, VF and queue pair, and then others in their place; one filter more is refused before anything is done."""
+    s = switch(limits=few)
+    d = s.start()
+    config = s.read()
+
+    def fill(n, vf, pairs):
+        """Eight filters: two addresses and their broadcast; one with its own, one without; a group, which brings none; a VF's."""
+        return [{'name': f'a{n}', 'mac': MAC % (n, 1), 'filters': [{'mac': MAC % (n, 2)}], 'queue_pairs': pairs[0]},
+                {'name': f'b{n}', 'mac': MAC % (n, 3), 'vlan': 5, 'filters': [{'mac': MAC % (n, 4), 'vlan': 6, 'broadcast': False},
+                                                                             {'mac': '33:33:00:00:00:01'}], 'queue_pairs': pairs[1]},
+                {'name': vf, 'mac': MAC % (n, 5), 'function': 'vf', 'broadcast': False}]
+
+    def apply(vports):
+        config['adapters'][0]['vports'] = vports
+        s.write(config)
+        d.vmqctl('config', 'apply')
+        assert diff(d)['same']
+    full = [{'num_filters': 8, 'queue_pairs': 8, 'num_vfs': 1}]
+    for vports in (fill(1, 'v1', (2, 4)), fill(1, 'v1', (4, 2)), fill(1, 'v1', (2, 4)), fill(1, 'v2', (2, 4)), fill(2, 'v2', (4, 2))):
+        apply(vports)
+        assert [{k: w[k] for k in full[0]} for w in d.call('switch.show')['switches']] == full
+    if 'filters' not in few:
+        return
+    before = shown(d)
+    config['adapters'][0]['vports'][0]['filters'].append({'mac': MAC % (3, 1)})
+    s.write(config)
+    status, _, err = d.vmqctl('config', 'apply', '--dry-run', check=False)
+    assert status == 1 and 'has room for 8 filters, 0 of them taken by others; 9 are wanted' in err
+    assert shown(d) == before
+
+
+def test_an_address_waits_while_its_vport_goes(switch):
+    """Its new VPort is full yet, and lets its own go later."""
+    s = switch([{'name': 'a', 'mac': MAC % (0, 1)}, {'name': 'b', 'mac': MAC % (0, 2)}], limits={'mac_addresses_per_vport': 1})
+    d = s.start()
+    config = s.read()
+    config['adapters'][0]['vports'] = [{'name': 'a', 'mac': MAC % (0, 2)}]
+    s.write(config)
+    d.vmqctl('config', 'apply')
+    assert diff(d)['same']
+    assert [m['mac'] for m in d.vport('a')['macs']] == [MAC % (0, 2)]
+
+
+def test_a_name_goes_to_another_adapter(switch):
+    s = switch([{'name': 'a', 'mac': MAC % (0, 1)}])
+    config = s.read()
+    config['adapters'].append({'name': 'ext1', 'port': {'driver': 'pcap'}, 'host': {'device': 'vmq1'}})
+    s.write(config)
+    d = s.start()
+    config['adapters'][1]['vports'] = [{**config['adapters'][0].pop('vports')[0], 'socket': d.dir + '/other'}]
+    s.write(config)
+    d.vmqctl('config', 'apply')
+    assert diff(d)['same'] and d.vport('a')['adapter'] == 'ext1'
+
+
 def test_what_fails_in_the_middle_is_undone(switch):
     """A socket that cannot be made is found out when its VPort is added: what was done before is as it was."""
     s = switch(VPORTS)
