@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration file: what is read, and for each kind of mistake the exact sentence. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "port/napi.h"
+#include "schema/yamldoc.h"
 #include "vmqd/config.h"
 #include "vmqd/tuning.h"
 
@@ -155,6 +157,9 @@ static const struct bad {
 	{ "adapters: [\n", "f:2: not YAML: did not find expected node content" },
 	{ "a: b\n---\nc: d\n", "f:3: a second document begins; there may be one" },
 	{ "? [a]\n: b\n", "f:1: a key is no plain word" },
+	{ "\"a\\0b\": 1\n", "f:1: a key is no plain word" },
+	{ "a23456789b123456789c123456789d123456789e123456789f123456789g1234x: 1\n", "f:1: a key is no plain word" },
+	{ HEAD "state: \"/a\\0b\"\n", "f:5: state: holds a zero byte" },
 	{ "run_dir: /a\nrun_dir: /b\n", "f:2: run_dir: is given twice" },
 	{ "control:\n  mode: 0660\n  mode: 0600\n", "f:3: control.mode: is given twice" },
 	{ "a: &x [*x]\n", "f:1: a[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: lies too deep" },
@@ -325,6 +330,13 @@ static const struct bad {
 	{ VPORT("name: a\n        mac: 52:54:00:00:00:01\n        filters:\n          - mac: 52:54:00:00:00:01"),
 	  "f:9: adapters[0].vports[0].filters[0].mac: 52:54:00:00:00:01 is given already at "
 	  "adapters[0].vports[0].mac" },
+	/* what is no number any more is text */
+	{ VPORT("{name: a, queue_pairs: 999999999999999999}"),
+	  "f:6: adapters[0].vports[0].queue_pairs: 999999999999999999 is not a number from 1 to 16" },
+	{ VPORT("{name: a, queue_pairs: 1000000000000000001}"),
+	  "f:6: adapters[0].vports[0].queue_pairs: \"1000000000000000001\" is not a number from 1 to 16" },
+	{ VPORT("{name: a, queue_pairs: 0xfffffffffffffff1}"),
+	  "f:6: adapters[0].vports[0].queue_pairs: \"0xfffffffffffffff1\" is not a number from 1 to 16" },
 	{ VPORT("{name: a, filters: 3}"), "f:6: adapters[0].vports[0].filters: is not a list of filters" },
 	{ VPORT("{name: a, filters: [{vlan: 3}]}"), "f:6: adapters[0].vports[0].filters[0].mac: is missing" },
 	{ VPORT("{name: a, filters: [{mac: 52:54:00:00:00:01, prio: 3}]}"),
@@ -343,6 +355,31 @@ static void mistakes(void **state)
 		assert_null(c);
 		assert_string_equal(err.text, bad[i].sentence);
 	}
+}
+
+/* However little of it there is: an alias stands for all that it names. And however little is in it. */
+static void too_much(void **state)
+{
+	static const char bomb[] = "a: &a [0,0,0,0,0,0,0,0,0,0]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+				   "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n"
+				   "f: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
+	const size_t size = YAMLDOC_MAX_BYTES + 1;
+	struct vmq_err err = { "" };
+	struct yamldoc doc;
+	char *blank;
+
+	(void)state;
+	assert_int_equal(yamldoc_parse(bomb, strlen(bomb), &doc, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "there are more than 1,000,000 values"));
+	assert_null(doc.root);
+	blank = malloc(size);
+	memset(blank, '\n', size);
+	memcpy(blank, "a: 1", 4);
+	assert_int_equal(yamldoc_parse(blank, size, &doc, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "1: the file is larger than 16777216 bytes"));
+	assert_int_equal(yamldoc_parse(blank, size - 1, &doc, &err), 0);
+	yamldoc_free(&doc);
+	free(blank);
 }
 
 /* Group addresses may stand on several VPorts, equal addresses on different VLANs or adapters. */
@@ -416,7 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults), cmocka_unit_test(everything), cmocka_unit_test(many_vports),
-		cmocka_unit_test(keywords_and_limits), cmocka_unit_test(mistakes), cmocka_unit_test(not_mistakes),
+		cmocka_unit_test(keywords_and_limits), cmocka_unit_test(mistakes), cmocka_unit_test(too_much), cmocka_unit_test(not_mistakes),
 		cmocka_unit_test(a_file_that_is_not_there),
 		cmocka_unit_test(the_example),
 	};

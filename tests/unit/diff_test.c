@@ -74,6 +74,7 @@ static void one_member(void **state)
 	expect(HEAD, HEAD "cpu_auto: false\n", "cpu_auto", "live", true, true);
 	expect(HEAD, HEAD "control: {mode: 0600}\n", "control.mode", "restart", true, true);
 	expect(HEAD, "cpus: [{cpu: 0, policy: poll}]\nadapters:\n  - {name: ext0, port: {device: eth1}}\n", "cpus[0].policy", "live", true, true);
+	expect("cpus: [0, 1]\nadapters:\n  - {name: ext0, port: {device: eth1}}\n", HEAD, "cpus[1]", "restart", true, false);
 	expect(HEAD, "cpus: [0]\nadapters:\n  - {name: ext0, port: {device: eth1, napi: leave}}\n", "adapters[ext0].port.napi", "restart", true, true);
 	expect(HEAD, HEAD "    host: {moderation: low}\n", "adapters[ext0].host.moderation", "live", true, true);
 	expect(HEAD, HEAD "    host: {netns: /n}\n", "adapters[ext0].host.netns", "restart", false, true);

@@ -79,6 +79,7 @@ static void every_way_of_reading(void **state)
 	assert_line(text, "vmq_adapter_info{adapter=\"e\",mode=\"VMQ\",holds=\"\",switch=\"\",driver=\"\",device=\"\",host_device=\"\"} 1");
 	assert_line(text, "vmq_cpu_plan_findings{check=\"overlap\"} 2");
 	assert_line(text, "vmq_cpu_plan_findings{check=\"quota\"} 1");
+	assert_null(strstr(strstr(text, "check=\"overlap\"") + 1, "check=\"overlap\""));
 	assert_line(text, "vmq_cpu_busy_ratio{cpu=\"2\"} 0.125");
 	/* A VM queue has no VPort's number: its own stands there. */
 	assert_line(text, "vmq_queue_state{adapter=\"e\",vport=\"5\",name=\"q\",queue=\"5\",vmq_queue_state=\"broken\"} 1");

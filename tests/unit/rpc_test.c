@@ -219,8 +219,8 @@ static void commit_before_the_answer(void **state)
 {
 	static const struct rpc keeping = { .methods = table, .commit = commit };
 	static const char batch[] = "[" COUNT_AS("1") ",{\"jsonrpc\":\"2.0\",\"method\":\"count\"}," COUNT_AS("\"x\"") "]";
+	char long_id[RPC_MAX_ID + 256], *a;
 	size_t len;
-	char *a;
 
 	(void)state;
 	commits = 0;
@@ -239,6 +239,11 @@ static void commit_before_the_answer(void **state)
 	a = rpc_answer(&keeping, NULL, batch, strlen(batch), &len);
 	assert_string_equal(a, "[" FULL("1") "," FULL("\"x\"") "]\n");
 	assert_int_equal(len, strlen(a));
+	free(a);
+	/* what is no id is not repeated */
+	(void)snprintf(long_id, sizeof long_id, "[" COUNT_AS("[[1]]") "," COUNT_AS("\"%0*d\"") "]", (int)RPC_MAX_ID + 1, 7);
+	a = rpc_answer(&keeping, NULL, long_id, strlen(long_id), &len);
+	assert_string_equal(a, "[" FULL("null") "," FULL("null") "]\n");
 	free(a);
 	store_fails = false;
 	calls = 0;

@@ -368,6 +368,27 @@ static void test_buffers_taken_late(void **state)
 	p->ops->close(p);
 }
 
+/* What is shorter than an Ethernet header is counted, and its buffer is the kernel's again. */
+static void test_runts(void **state)
+{
+	struct port *p = open_port(true);
+	struct port_frame f[3];
+	struct port_counters c;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		(void)receive();
+	k.rx[1].len = 13;
+	k.rx[2].len = 14;
+	assert_int_equal(p->ops->rx_burst(p, f, 3), 2);
+	assert_true(f[0].len == LEN && f[1].len == 14);
+	p->ops->rx_release(p, f, 2);
+	expect_all_buffers();
+	p->ops->counters(p, &c);
+	assert_int_equal(c.rx_runt, 1);
+	p->ops->close(p);
+}
+
 /* Sends n frames with the next numbers; how many were taken. */
 static unsigned send_some(struct port *p, unsigned n, unsigned *number)
 {
@@ -453,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_buffers_taken_late),
+		cmocka_unit_test(test_runts),
 		cmocka_unit_test(test_all_of_a_burst),
 		cmocka_unit_test(test_device_without_room),
 	};
