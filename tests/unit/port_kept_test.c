@@ -344,6 +344,27 @@ static void test_xdp_program_stays(void **state)
 	assert_false(shell_ok(shown, net.near));
 }
 
+/* The device has more queues since: what is kept has no room for their sockets. */
+static void test_xdp_more_queues(void **state)
+{
+	(void)state;
+	port_net_veth_queues(&net, 1500, 4);
+	if (!shell_ok("grep -q bpf_xdp_metadata_rx_vlan_tag /proc/kallsyms"))
+		skip(); /* as above */
+	shell("ip netns exec %s ethtool -L far0 tx 1", net.far);
+	shell("ip netns exec %s ethtool -L near0 rx 1", net.near);
+	far_open(&far, net.far_path, "far0");
+	begin("xdp");
+	assert_int_equal(current->rx_queues, 1);
+	leave();
+	shell("ip netns exec %s ethtool -L near0 rx 4", net.near);
+	begin("xdp");
+	assert_int_equal(current->rx_queues, 4);
+	assert_int_equal(nkept, 4);
+	send_numbers(0, 3);
+	expect_numbers(0, 3, false);
+}
+
 /* The next process knows that the thread which it finds was not wished by somebody else, also where the NAPI outlives the program. */
 static void test_xdp_napi_thread_is_ours(void **state)
 {
@@ -397,7 +418,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_packet_goes_on), CASE(test_packet_place), CASE(test_packet_that_does_not_fit), CASE(test_packet_without_its_device),
 		CASE(test_tap_stays), CASE(test_tap_that_is_another), CASE(test_tap_gone),	    CASE(test_xdp_program_stays),
-		CASE(test_xdp_napi_thread_is_ours),
+		CASE(test_xdp_napi_thread_is_ours), CASE(test_xdp_more_queues),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);
