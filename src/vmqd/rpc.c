@@ -96,8 +96,8 @@ static json_t *call(const struct rpc *rpc, struct rpc_client *client, const char
 
 _Static_assert(RPC_MAX_ID == 128, "the sentence says so");
 
-/* The answer to one request; *silent when the request wants none. */
-static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_t *req, bool commit, bool *silent)
+/* The answer to one request; *silent when the request wants none: then *unsaid is how long its result is, if that is text. */
+static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_t *req, bool commit, bool *silent, size_t *unsaid)
 {
 	const json_t *id = json_object_get(req, "id");
 	const char *version = json_string_value(json_object_get(req, "jsonrpc"));
@@ -118,6 +118,7 @@ static json_t *one(const struct rpc *rpc, struct rpc_client *client, const json_
 	answer = call(rpc, client, method, json_object_get(req, "params"), id, commit);
 	if (id)
 		return answer;
+	*unsaid = json_string_length(json_object_get(answer, "result"));
 	json_decref(answer);
 	*silent = true;
 	return NULL;
@@ -204,21 +205,22 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 {
 	struct stack_error e = { .code = STACK_OK };
 	char *out = NULL, *line;
-	size_t len = 0;
+	size_t len = 0, unsaid = 0;
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *req = json_array_get(list, i);
 		/* that of all the rest can be said that it has none */
 		const size_t room = RPC_MAX_ANSWER - (json_array_size(list) - i) * TOO_LONG_MAX;
-		size_t n = 0;
+		size_t n = 0, its = 0;
 		char *a, *more;
 		bool silent;
 
-		if (len + RPC_MAX_ANSWER / 32 > room) {
+		if (len + unsaid + RPC_MAX_ANSWER / 32 > room) {
 			silent = json_is_object(req) && !json_object_get(req, "id");
 			a = silent ? NULL : too_long(id_of(req), &n);
 		} else {
-			a = dump(one(rpc, client, req, false, &silent), &n);
+			a = dump(one(rpc, client, req, false, &silent, &its), &n);
+			unsaid += its;
 		}
 		if (a && len + n > room) {
 			free(a);
@@ -272,6 +274,7 @@ char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *l
 {
 	json_error_t bad;
 	json_t *req;
+	size_t unsaid;
 	char *out;
 	bool silent;
 
@@ -289,7 +292,7 @@ char *rpc_answer(const struct rpc *rpc, struct rpc_client *client, const char *l
 	} else if (json_array_size(req) > 0) {
 		out = batch(rpc, client, req, out_len);
 	} else {
-		out = dump(one(rpc, client, req, true, &silent), out_len);
+		out = dump(one(rpc, client, req, true, &silent, &unsaid), out_len);
 		if (out && *out_len > RPC_MAX_ANSWER) {
 			free(out);
 			out = too_long(id_of(req), out_len);

@@ -65,6 +65,14 @@ static int large(void *ctx, struct rpc_client *client, struct params *p, json_t 
 	return 0;
 }
 
+static unsigned texts; /* of `text` */
+
+static int text(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
+{
+	texts++;
+	return large(ctx, client, p, result, e);
+}
+
 static int nothing(void *ctx, struct rpc_client *client, struct params *p, json_t **result, struct stack_error *e)
 {
 	(void)ctx, (void)client, (void)result, (void)e;
@@ -115,7 +123,7 @@ static int release(void *ctx, struct rpc_client *client, struct params *p, json_
 static const struct rpc_method table[] = {
 	{ "hold", hold, false }, { "release", release, false },
 	{ "count", count, false }, { "refused", refused, false }, { "large", large, false },
-	{ "nothing", nothing, false }, { "monitor", monitor, false }, { "alone", count, true }, { NULL, NULL, false },
+	{ "nothing", nothing, false }, { "monitor", monitor, false }, { "alone", count, true }, { "text", text, false }, { NULL, NULL, false },
 };
 static const struct rpc rpc = { .methods = table };
 
@@ -410,6 +418,12 @@ static void answers_of_a_batch_are_bounded(void **state)
 	assert_int_equal(calls, 0);
 	json_decref(answers);
 	free(a);
+	free(line);
+	/* what is not said takes time, too: it counts */
+	line = batch_of("{\"jsonrpc\":\"2.0\",\"method\":\"text\",\"params\":{\"bytes\":1000000}}", n);
+	texts = 0;
+	assert_null(rpc_answer(&rpc, NULL, line, strlen(line), &len));
+	assert_in_range(texts, 20, 33);
 	free(line);
 }
 
