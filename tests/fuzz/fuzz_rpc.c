@@ -64,6 +64,18 @@ const char *state_origin(const struct stack_vport *v)
 	return "runtime";
 }
 
+int state_commit(void *ctx, struct stack_error *e)
+{
+	MUST(ctx && e);
+	return 0;
+}
+
+int state_settings(struct daemon *d, struct stack_error *e)
+{
+	MUST(d && e);
+	return 0;
+}
+
 unsigned state_undo(struct daemon *d)
 {
 	MUST(d != NULL);
