@@ -205,7 +205,7 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 {
 	struct stack_error e = { .code = STACK_OK };
 	char *out = NULL, *line;
-	size_t len = 0, unsaid = 0;
+	size_t len = 0, have = 0, unsaid = 0;
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *req = json_array_get(list, i);
@@ -228,14 +228,18 @@ static char *batch(const struct rpc *rpc, struct rpc_client *client, const json_
 		}
 		if (silent)
 			continue;
-		more = a ? realloc(out, len + n + 3) : NULL;
-		if (!more) {
+		if (a && len + n + 3 > have) {
+			have = 2 * have > len + n + 3 ? 2 * have : len + n + 3;
+			more = realloc(out, have);
+			out = more ? more : out;
+			have = more ? have : 0;
+		}
+		if (!a || have == 0) {
 			free(a);
 			free(out);
 			(void)(rpc->commit && rpc->commit(rpc->ctx, &e));
 			return NULL;
 		}
-		out = more;
 		out[len] = len ? ',' : '[';
 		memcpy(out + len + 1, a, n - 1); /* without its newline */
 		len += n;
