@@ -503,6 +503,75 @@ static void no_more_than_asked(void **state)
 	}
 }
 
+/* Rows of receive buffers, also over the ring's end: each where it lies, up to the first that is not one writable piece long enough. */
+static void rows_of_buffers(void **state)
+{
+	static const struct {
+		uint64_t gpa;
+		uint32_t len;
+		uint16_t flags;
+	} bad[] = { { GPA_A, 63, W }, { GPA_A, 64, 0 }, { GPA_A, 64, W | N }, { GPA_A, 64, W | I }, { GPA_B - 63, 64, W }, { GPA_B + 4096, 64, W } };
+
+	(void)state;
+	for (unsigned packed = 0; packed < 2; packed++) {
+		for (unsigned at = 0; at <= 4; at++) { /* 4: none is bad */
+			for (unsigned k = 0; k < 6; k++) {
+				const uint16_t from = 2;
+				struct virtqueue_config c = config(packed ? V1 | PACKED : 0, 4, packed ? PACKED_WRAP | from : from);
+				struct virtqueue vq;
+				struct vq_buf b[4];
+
+				memset(area, 0, sizeof area);
+				assert_int_equal(virtqueue_init(&vq, &c), 0);
+				for (unsigned i = 0; i < 4; i++) {
+					const unsigned pos = (from + i) % 4;
+					const uint64_t gpa = i == at ? bad[k].gpa : GPA_A + 64 * i;
+					const uint32_t len = i == at ? bad[k].len : 64;
+					const uint16_t flags = i == at ? bad[k].flags : W;
+
+					if (packed)
+						vq.packed_desc[pos] = (struct vring_packed_desc){
+							gpa, len, (uint16_t)(40 + i), (uint16_t)(flags | (i < 2 ? PACKED_AVAIL : PACKED_USED))
+						};
+					else
+						vq.desc[pos] = (struct vring_desc){ gpa, len, flags, 0 };
+					if (!packed)
+						vq.avail->ring[pos] = (uint16_t)pos;
+					b[i].len = 64;
+				}
+				if (!packed)
+					vq.avail->idx = from + 4;
+				assert_int_equal(virtqueue_take(&vq, b, 4), 4);
+				assert_int_equal(vq.last_avail, virtqueue_step(&vq, c.last_avail, 4));
+				assert_int_equal(virtqueue_slots(&vq, c.last_avail, b, 4), at);
+				for (unsigned i = 0; i < at; i++) {
+					assert_ptr_equal(b[i].ptr, ram[1] + 64 * i);
+					assert_int_equal(b[i].id, packed ? 40 + i : (from + i) % 4);
+					assert_int_equal(b[i].gpa, GPA_A + 64 * i);
+				}
+				assert_null(vq.broken); /* the slow way says what is wrong */
+			}
+		}
+	}
+}
+
+/* Whether the driver moved since: by what it posts, and by the interrupt it asks for if that was negotiated. */
+static void progress(void **state)
+{
+	struct virtqueue with = make(EVENT, 4), without = make(0, 4);
+	uint32_t before = split_progress(&with);
+
+	(void)state;
+	assert_int_equal(split_progress(&with), before);
+	with.avail->ring[4] = 1;
+	assert_int_not_equal(split_progress(&with), before);
+	before = split_progress(&without);
+	without.avail->ring[4] = 2;
+	assert_int_equal(split_progress(&without), before);
+	without.avail->idx = 1;
+	assert_int_not_equal(split_progress(&without), before);
+}
+
 /* The available index may go on by the ring's size, and never back. */
 static void available(void **state)
 {
@@ -966,6 +1035,13 @@ static void receive_rings(void **state)
 	region.taken[1] = 1;
 	assert_int_equal(virtqueue_keep_inflight(&vq, &region, true), 1);
 	assert_ptr_equal(vq.inflight, &region);
+	/* rows, too, are noted until they are published */
+	virtqueue_used_row(&vq, (const struct vq_buf[]){ { .id = 5, .len = 60 }, { .id = 6, .len = 61 } }, 2);
+	assert_true(region.taken[5] == 1 && region.taken[6] == 1);
+	assert_true(region.batch[0] == 5 && region.batch[1] == 6);
+	virtqueue_publish(&vq);
+	assert_true(region.taken[5] == 0 && region.taken[6] == 0);
+	assert_true(vq.packed_desc[1].id == 5 && vq.packed_desc[1].len == 60 && vq.packed_desc[2].id == 6 && vq.packed_desc[2].len == 61);
 }
 
 /* What is noted of each buffer, until it is published that it is given back. */
@@ -1001,7 +1077,7 @@ int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(rings), T(negotiated), T(broken), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched), T(no_more_than_asked),
+		T(rings), T(negotiated), T(broken), T(pages), T(split_layouts), T(split_heads_of_chains), T(a_long_table), T(packed_layouts), T(fetched), T(no_more_than_asked), T(rows_of_buffers), T(progress),
 		T(available), T(given_back), T(chains_given_back), T(kicks), T(interrupts), T(in_order),
 		T(another_region), T(left_behind), T(left_behind_in_order), T(packed_left_behind), T(receive_rings), T(noted),
 	};
