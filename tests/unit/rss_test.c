@@ -122,6 +122,30 @@ static void test_no_hash(void **s)
 	assert_false(any);
 }
 
+/* What of the headers is there decides, to a byte: ports, addresses, nothing. */
+static void test_cut_headers(void **s)
+{
+	const uint32_t all = NIC_RSS_IPV4 | NIC_RSS_IPV6 | NIC_RSS_TCP_IPV4 | NIC_RSS_TCP_IPV6;
+
+	(void)s;
+	for (unsigned i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+		for (enum variant kind = PLAIN; kind <= TAGGED; kind++) {
+			const unsigned addresses = (kind == TAGGED ? 18u : 14u) + (strchr(vectors[i].src, ':') ? 40 : 20);
+			struct frame f = frame_of(&vectors[i], 6, kind);
+			bool any;
+
+			f.hdr_len = (uint8_t)(addresses + 4);
+			assert_int_equal(hash(all, &f, &any), vectors[i].tcp);
+			f.hdr_len--;
+			assert_int_equal(hash(all, &f, &any), vectors[i].ip);
+			f.hdr_len = (uint8_t)addresses;
+			assert_int_equal(hash(all, &f, &any), vectors[i].ip);
+			f.hdr_len--;
+			(void)hash(all, &f, &any);
+			assert_false(any);
+		}
+}
+
 /* Two CPUs, entries in turn: the first's pairs are 0, 2 and 4, the second's 1, 3. */
 static void deal(uint32_t running, const uint8_t want[8])
 {
@@ -150,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_published_vectors),
 		cmocka_unit_test(test_no_hash),
+		cmocka_unit_test(test_cut_headers),
 		cmocka_unit_test(test_entries_are_dealt_out_to_running_pairs),
 	};
 
