@@ -273,6 +273,8 @@ static void by_rings(struct worker *w, bool grouped)
 
 	for (unsigned i = 0; i < w->ntouched; i++) {
 		limited |= is_set(&w->touched[i]->vport->rx_limited);
+		if (!grouped)
+			virtqueue_prefetch(&w->touched[i]->rx);
 		if (i < PUBLISH_AHEAD)
 			virtqueue_prefetch_used(&w->touched[i]->rx);
 	}
@@ -323,6 +325,7 @@ void deliver_rings(struct worker *w)
 		return;
 	if (!grouped)
 		name_rings(w);
+	w->mixed = !grouped;
 	if (grouped || !scatter(w))
 		by_rings(w, grouped);
 	publish_all(w);
@@ -331,4 +334,5 @@ void deliver_rings(struct worker *w)
 		tap_delivered(w);
 	}
 	w->ndeliver = w->nrows = w->nrowed = 0;
+	w->ring_planned = 0;
 }

@@ -6,7 +6,7 @@
 #include "nic/classify.h"
 #include "nic/tap.h"
 
-_Static_assert(WORKER_BURST < 1u << NIC_BATCH_SIZES, "a burst of any size has its place in worker.batch");
+_Static_assert(WORKER_BATCH < 1u << NIC_BATCH_SIZES, "a batch of any size has its place in worker.batch");
 
 void dispatch_drop(struct worker *w, const struct nic *n, const struct frame *f, enum nic_drop why)
 {
@@ -21,7 +21,7 @@ static inline void touch(struct worker *w, struct nic_queue *q, unsigned n)
 	w->ntouched += !q->rx_touched;
 	q->rx_touched = true;
 	q->rx_planned = (uint16_t)(q->rx_planned + n);
-	virtqueue_prefetch(&q->rx);
+	w->ring_planned |= q->rx_planned;
 }
 
 /* Of what senders leave to others, that which the ring's driver does not take. */
@@ -80,6 +80,7 @@ static inline __attribute__((always_inline)) unsigned put_run(struct worker *w, 
 			w->ring[i] = q;
 	}
 	touch(w, q, k - first);
+	virtqueue_prefetch(&q->rx);
 	w->ndeliver += k - first;
 	return k;
 }
@@ -326,10 +327,10 @@ static const struct frame *release_run(const struct frame *f, const struct frame
 	return f;
 }
 
-/* The buffers of those frames that no reference holds: to the sender's ring, or to its port. */
+/* The buffers of those frames of the burst that no reference holds: to the sender's ring, or to its port. */
 static void give_back(struct worker *w)
 {
-	const struct frame *f = w->frame, *const end = f + w->nframes;
+	const struct frame *f = w->frame + w->nclassified, *const end = w->frame + w->nframes;
 
 	while (f < end)
 		f = f->queue ? give_back_ring(w, f, end) : release_run(f, end);
@@ -467,27 +468,56 @@ static struct frame *dispatch_source(struct worker *w, struct frame *f, struct f
 
 static void dispatch_all(struct worker *w)
 {
-	struct frame *f = w->frame, *const end = f + w->nframes;
+	struct frame *f = w->frame + w->nclassified, *const end = w->frame + w->nframes;
 
+	count(&w->frames, w->nframes - w->nclassified);
+	if (tapped(w))
+		tap_entered(w);
 	while (f < end)
 		f = dispatch_source(w, f, end);
 }
 
+/* No byte of the burst's frames has to be looked for where their senders put them: the first lines are all there is. */
+static bool all_read(const struct worker *w)
+{
+	bool all = true;
+
+	for (unsigned k = w->nclassified; k < w->nframes; k++) {
+		const struct frame *f = &w->frame[k];
+
+		all &= f->whole && f->len == f->hdr_len && !f->offload;
+	}
+	return all;
+}
+
+bool burst_goes_on(struct worker *w)
+{
+	if (!w->mixed || w->nframes + WORKER_BURST > WORKER_BATCH || !all_read(w))
+		return false;
+	dispatch_all(w);
+	give_back(w);
+	w->nclassified = w->nframes;
+	return w->ring_planned < WORKER_RING_FRAMES && !w->wake_mask && !w->drain;
+}
+
 void burst_finish(struct worker *w)
 {
+	bool early;
+
 	if (w->nframes == 0)
 		return;
-	count(&w->frames, w->nframes);
-	count(&w->batch[31 - __builtin_clz(w->nframes)], 1);
-	if (tapped(w))
-		tap_entered(w);
+	early = w->mixed && all_read(w); /* a sender to one receiver gains nothing by it */
 	dispatch_all(w);
+	if (early)
+		give_back(w);
 	dispatch_carry_out(w);
 	if (__builtin_expect(w->copies != NULL, 0))
 		bypass_release(w);
-	give_back(w);
+	if (!early)
+		give_back(w);
+	count(&w->batch[31 - __builtin_clz(w->nframes)], 1);
 	if (w->wake_mask)
 		handover_publish(w);
-	w->nframes = 0;
+	w->nframes = w->nclassified = 0;
 	w->nsegs = 0;
 }

@@ -147,7 +147,7 @@ static __attribute__((noinline)) unsigned take_frames(struct worker *w, struct n
 	const uint8_t hdr_len = vq->hdr_len, sends = q->sends;
 	const uint32_t src_vport = q->vport->id;
 	const struct filter_table *t = __atomic_load_n(&q->nic->filters, __ATOMIC_ACQUIRE);
-	unsigned n = virtqueue_fetch(vq, buf, WORKER_BURST - w->nframes, hdr_len + ETHER_HDR, hdr_len + PORT_MAX_FRAME), i;
+	unsigned n = virtqueue_fetch(vq, buf, burst_room(w), hdr_len + ETHER_HDR, hdr_len + PORT_MAX_FRAME), i;
 	uint64_t bytes = 0, key = 0;
 	int32_t credit = w->nactive > 1 ? q->credit + RING_QUANTUM : INT32_MAX;
 	struct { unsigned behind; uint16_t pos; } chain = { 0, 0 }; /* the last one taken: it is before number `behind` */
@@ -262,7 +262,7 @@ void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint
 unsigned ingress_port(struct worker *w, struct port_source *s)
 {
 	struct port_frame pf[WORKER_BURST];
-	unsigned n = s->port->ops->rx_burst(s->port, pf, WORKER_BURST - w->nframes);
+	unsigned n = s->port->ops->rx_burst(s->port, pf, burst_room(w));
 	uint64_t bytes = 0, key = 0;
 
 	for (unsigned i = 0; i < n; i++)

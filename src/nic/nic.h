@@ -112,7 +112,7 @@ int nic_engine_run(struct nic_engine *e, int (*fn)(void *arg), void *arg);
 int nic_engine_set_policy(struct nic_engine *e, unsigned cpu, enum nic_policy policy);
 int nic_engine_set_light_sleep(struct nic_engine *e, unsigned cpu, enum nic_light_sleep mode);
 
-#define NIC_BATCH_SIZES 8u /* batches of 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64-127 and 128 frames */
+#define NIC_BATCH_SIZES 10u /* batches of 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64-127, 128-255, 256-511 and 512 frames */
 
 struct nic_worker_stats {
 	uint16_t cpu;
@@ -130,7 +130,7 @@ struct nic_worker_stats {
 	uint64_t poll_ns;    /* time in turns that found none */
 	uint64_t sleep_ns;   /* time asleep */
 	uint64_t busy_cycles;/* busy_ns by the clock it was measured with */
-	uint64_t batch[NIC_BATCH_SIZES]; /* batches classified and delivered together, by their size */
+	uint64_t batch[NIC_BATCH_SIZES]; /* batches delivered together, by their size */
 	uint32_t rings;      /* rings it owns */
 	uint32_t rings_armed;/* of those, silent ones that cost nothing until kicked */
 	uint32_t rings_held; /* of those, ones that wait for tokens of their rate limit */

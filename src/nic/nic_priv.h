@@ -18,8 +18,10 @@
 #include "nic/rss.h"
 #include "vring/virtqueue.h"
 
-#define WORKER_BURST 128u       /* frames gathered before they are classified and delivered together */
-#define WORKER_DELIVERIES 256u  /* deliveries collected before they are carried out */
+#define WORKER_BURST 128u       /* frames that are read and classified together */
+#define WORKER_BATCH 512u       /* frames that are delivered together, of up to four bursts (burst_goes_on) */
+#define WORKER_RING_FRAMES 16u  /* a batch does not wait for more frames when a ring has so many of it */
+#define WORKER_DELIVERIES 512u  /* deliveries collected before they are carried out */
 #define WORKER_SEGS 1024u       /* pieces of all chained frames of a burst */
 #define WORKER_REFS 2048u       /* references, each of a frame or a run under way to another worker */
 #define RETURNS_SLOTS 4096u     /* of the ring in which they come home: so many frames may be under way */
@@ -241,11 +243,13 @@ struct worker {
 	uint64_t now;       /* cycles, read once a turn */
 	uint64_t next_look; /* for kicks of armed rings */
 
-	/* the burst */
+	/* the batch, and of it the burst: the frames that are not classified yet */
 	const struct tap_set *taps; /* who looks on, NULL: nobody; control stores it (tap_control.c) */
-	unsigned nframes, nsegs, ndeliver, ntouched;
+	unsigned nframes, nclassified, nsegs, ndeliver, ntouched;
 	unsigned nrows, nrowed; /* nrowed: so many deliveries, from the first on, are in rows */
-	struct frame frame[WORKER_BURST];
+	bool mixed;            /* the last deliveries went to their rings in turn, not in a run for each */
+	uint16_t ring_planned; /* the bits of all rx_planned that the batch has seen: no ring has more than this */
+	struct frame frame[WORKER_BATCH];
 	struct delivery deliver[WORKER_DELIVERIES], regrouped[WORKER_DELIVERIES];
 	struct vq_buf rx_buf[WORKER_DELIVERIES]; /* where they go; len: with the virtio header */
 	struct row row[WORKER_DELIVERIES];
@@ -429,8 +433,23 @@ unsigned ingress_queue(struct worker *w, struct nic_queue *q);
 unsigned ingress_port(struct worker *w, struct port_source *s);
 /* One frame that lies in `data` until the burst is finished, from a source that receives nothing by itself. */
 void ingress_inject(struct worker *w, struct port_source *s, uint8_t *data, uint32_t len);
-/* Classifies, delivers and completes the burst. */
+/* Classifies the burst and delivers and completes the batch. */
 void burst_finish(struct worker *w);
+/* Before the burst is finished: may the batch have another one? Only where a receiver gets a few frames of a burst, in turn with
+ * others, and no byte of them is with their sender any more. Then they are classified, their buffers are given back, so that the
+ * sender can fill them meanwhile, and they wait for those of the next burst. False: it is time for burst_finish. */
+bool burst_goes_on(struct worker *w);
+/* So many frames more can be taken. */
+static inline unsigned burst_room(const struct worker *w)
+{
+	return w->nclassified + WORKER_BURST - w->nframes;
+}
+/* There is room for a frame at least. */
+static inline void burst_make_room(struct worker *w)
+{
+	if (burst_room(w) == 0 && !burst_goes_on(w))
+		burst_finish(w);
+}
 
 /* ---- classify.c: worker, and control for explain ---- */
 /* The parts of classify_admit: does a filter of the VPort hold this VLAN (0: none), is the source address one of its

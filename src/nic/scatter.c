@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A burst for many rings: frame by frame, as it came, each into the next buffer of its ring. To put it together by ring first would
- * cost more than it saves, since a ring gets two or three frames of a burst, and a loop over two or three has an end that no
+ * A batch for many rings: frame by frame, as it came, each into the next buffer of its ring. To put it together by ring first would
+ * cost more than it saves, since a ring gets a few frames of a batch, and a loop over a few has an end that no
  * processor foretells. For split rings with plain buffers and enough of them. All is checked before anything is written, so that a
- * burst in which one frame needs more than that can go ring by ring (deliver.c), from the beginning. Worker only.
+ * batch in which one frame needs more than that can go ring by ring (deliver.c), from the beginning. Worker only.
  */
 #include "nic/copy.h"
 
-/* Is each ring of the burst of this kind, with a buffer for each of its frames as far as its index says? */
+#define RINGS_AHEAD 12u   /* rings whose entries of the available ring are on the way while one is looked at */
+#define BUFFERS_AHEAD 24u /* buffers whose first lines are on the way while one is written; those of a whole batch would not stay */
+
+/* Is each ring of the batch of this kind, with a buffer for each of its frames as far as its index says? */
 static bool scatter_ready(struct worker *w)
 {
+	for (unsigned i = 0; i < w->ntouched && i < RINGS_AHEAD; i++)
+		virtqueue_prefetch(&w->touched[i]->rx);
 	for (unsigned i = 0; i < w->ntouched; i++) {
 		struct nic_queue *q = w->touched[i];
 		struct virtqueue *vq = &q->rx;
 
+		if (i + RINGS_AHEAD < w->ntouched)
+			virtqueue_prefetch(&w->touched[i + RINGS_AHEAD]->rx);
 		if (vq->packed || vq->broken || vq->log || is_set(&q->vport->rx_limited) ||
 		    split_available(vq, vq->last_avail, q->rx_planned) < q->rx_planned)
 			return false;
+		split_prefetch_used(vq, q->rx_planned);
 		q->rx_place = vq->last_avail;
 	}
 	return true;
@@ -38,7 +46,7 @@ static bool scatter_heads(struct worker *w)
 static bool scatter_memory(struct worker *w)
 {
 	for (unsigned k = 0; k < w->ndeliver; k++)
-		if (__builtin_expect(!virtqueue_slots(&w->ring[k]->rx, 0, &w->rx_buf[k], 1), 0))
+		if (__builtin_expect(!virtqueue_slot(&w->ring[k]->rx, &w->rx_buf[k]), 0))
 			return false;
 	return true;
 }
@@ -47,11 +55,15 @@ static void scatter_copy(struct worker *w)
 {
 	const unsigned n = w->ndeliver;
 
+	for (unsigned k = 0; k < n && k < BUFFERS_AHEAD; k++)
+		virtqueue_prefetch_slot(&w->rx_buf[k]);
 	for (unsigned k = 0; k < n; k++) {
 		const struct vq_buf *b = &w->rx_buf[k];
 		struct delivery *d = &w->deliver[k];
 		struct nic_queue *q = w->ring[k];
 
+		if (k + BUFFERS_AHEAD < n)
+			virtqueue_prefetch_slot(b + BUFFERS_AHEAD);
 		write_header(b->ptr, q, d->f, d->op, 1);
 		copy_frame(b->ptr + q->rx.hdr_len, d->f, d->op);
 		q->rx_bytes += d->len;

@@ -272,7 +272,7 @@ void tap_entered(struct worker *w)
 	const uint64_t now = now_ns();
 	const struct tap_set *s = taps_of(w);
 
-	for (unsigned k = 0; k < w->nframes; k++) {
+	for (unsigned k = w->nclassified; k < w->nframes; k++) {
 		struct frame *f = &w->frame[k];
 
 		f->watch = 0;

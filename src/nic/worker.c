@@ -360,8 +360,7 @@ static unsigned poll_queues(struct worker *w)
 		struct nic_queue *q = w->queues[i];
 		unsigned n;
 
-		if (w->nframes == WORKER_BURST)
-			burst_finish(w);
+		burst_make_room(w);
 		n = q->stopping ? 0 : ingress_queue(w, q);
 		if (n) {
 			q->last_work = w->now;
@@ -385,8 +384,7 @@ static unsigned poll_ports(struct worker *w)
 
 		if (!s->active || s->stopping)
 			continue;
-		if (w->nframes == WORKER_BURST)
-			burst_finish(w);
+		burst_make_room(w);
 		n = ingress_port(w, s);
 		if (n) {
 			s->last_work = w->now;
@@ -417,9 +415,11 @@ static unsigned turn(struct worker *w)
 	if (__builtin_expect(w->drain, 0) && w->nfree_refs == WORKER_REFS)
 		w->drain = false;
 	if (__builtin_expect(!w->drain, 1)) {
-		work += poll_ports(w);
-		if (__builtin_expect(!w->hold, 1))
-			work += poll_queues(w);
+		do {
+			work += poll_ports(w);
+			if (__builtin_expect(!w->hold, 1))
+				work += poll_queues(w);
+		} while (burst_room(w) == 0 && burst_goes_on(w));
 	}
 	burst_finish(w);
 	notify_flush(w, false);

@@ -59,6 +59,13 @@ static inline bool split_peek(const struct virtqueue *vq, uint16_t pos, struct v
 	return split_head(vq->avail->ring, vq->desc, vq->mask, pos, b);
 }
 
+/* The lines of the used ring where n buffers, one line's or little more, will be given back are on the way from now on. */
+static inline void split_prefetch_used(const struct virtqueue *vq, unsigned n)
+{
+	__builtin_prefetch(&vq->used->ring[vq->used_idx & vq->mask], 1);
+	__builtin_prefetch(&vq->used->ring[(vq->used_idx + n - 1) & vq->mask], 1);
+}
+
 /* The heads of n available buffers from `pos` on; their descriptors, and the lines of the used ring where the buffers will
  * be given back, are on the way from then on. Returns how many: fewer when the ring breaks. */
 static inline unsigned split_heads(struct virtqueue *vq, uint16_t pos, struct vq_buf *b, unsigned n)

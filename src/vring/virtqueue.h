@@ -200,6 +200,13 @@ static inline unsigned virtqueue_take(struct virtqueue *vq, struct vq_buf *b, un
 /* The memory of a writable piece, not found in the slot found last; false when it is not in one piece. */
 bool virtqueue_find_slot(struct virtqueue *vq, struct vq_buf *b);
 
+/* The first lines of a buffer are on the way for writing from now on. */
+static inline void virtqueue_prefetch_slot(const struct vq_buf *b)
+{
+	__builtin_prefetch(b->ptr, 1);
+	__builtin_prefetch(b->ptr + 64, 1);
+}
+
 /* n buffers of one entry each; packed: from `at` on, with the bits of an available entry there. */
 static inline __attribute__((always_inline)) unsigned virtqueue_slots_of(struct virtqueue *vq, const struct vring_packed_desc *at,
 									uint16_t available, struct vq_buf *b, unsigned n)
@@ -216,10 +223,19 @@ static inline __attribute__((always_inline)) unsigned virtqueue_slots_of(struct 
 				return i;
 			near = vq->near;
 		}
-		__builtin_prefetch(b[i].ptr, 1);
-		__builtin_prefetch(b[i].ptr + 64, 1);
+		virtqueue_prefetch_slot(&b[i]);
 	}
 	return n;
+}
+
+/* Of a split ring the memory of one buffer, whose head is b->id; b->len is what will be written into it. False: it is not one
+ * writable piece of that length. Prefetches nothing (virtqueue_prefetch_slot). */
+static inline bool virtqueue_slot(struct virtqueue *vq, struct vq_buf *b)
+{
+	if (__builtin_expect(!split_is_buffer(vq->desc, b), 0))
+		return false;
+	b->ptr = guest_mem_in(&vq->near, b->gpa, b->len);
+	return __builtin_expect(b->ptr != NULL, 1) || virtqueue_find_slot(vq, b);
 }
 
 /*

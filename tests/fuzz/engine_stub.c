@@ -60,6 +60,22 @@ struct nic_engine *stub_engine(void)
 	return e;
 }
 
+static void poll_queues(struct worker *w)
+{
+	for (unsigned i = 0; i < w->nqueues && !w->drain && !w->hold; i++) {
+		struct nic_queue *q = w->queues[i];
+
+		burst_make_room(w);
+		if (q->stopping || q->tx.broken)
+			continue;
+		(void)ingress_queue(w, q);
+		if (q->tx.broken) {
+			burst_finish(w);
+			engine_report_broken(w, q);
+		}
+	}
+}
+
 void stub_worker_turn(unsigned index)
 {
 	struct worker *w = stub_engine()->w[index];
@@ -73,19 +89,9 @@ void stub_worker_turn(unsigned index)
 		if (!w->ports[i]->stopping)
 			(void)ingress_port(w, w->ports[i]);
 	burst_finish(w);
-	for (unsigned i = 0; i < w->nqueues && !w->drain && !w->hold; i++) {
-		struct nic_queue *q = w->queues[i];
-
-		if (w->nframes == WORKER_BURST)
-			burst_finish(w);
-		if (q->stopping || q->tx.broken)
-			continue;
-		(void)ingress_queue(w, q);
-		if (q->tx.broken) {
-			burst_finish(w);
-			engine_report_broken(w, q);
-		}
-	}
+	do
+		poll_queues(w);
+	while (burst_room(w) == 0 && burst_goes_on(w));
 	burst_finish(w);
 	notify_flush(w, true);
 	handover_publish(w);
@@ -122,7 +128,7 @@ void stub_check_empty(void)
 	for (unsigned i = 0; i < STUB_WORKERS; i++) {
 		struct worker *w = stub_engine()->w[i];
 
-		MUST(idle(w) && w->nqueues == 0 && w->nports == 0 && w->nframes == 0 && w->ndeliver == 0 && w->nrows == 0 &&
+		MUST(idle(w) && w->nqueues == 0 && w->nports == 0 && w->nframes == 0 && w->nclassified == 0 && w->ndeliver == 0 && w->nrows == 0 &&
 		     w->ntx_notify == 0 && w->nrx_notify == 0);
 		w->hold = false; /* an input may have drained them */
 	}
