@@ -34,7 +34,7 @@
  *   EACH     `label=member`: a list of words, a sample 1 for each
  *   TALLY    `label=list.member`: how often each word occurs in that member of the list's objects
  *   DELAYS   an object of upper bounds in µs; a histogram in seconds
- *   BATCHES  a list, how many of 1, 2-3, 4-7 … 64-127, 128 frames; a histogram
+ *   BATCHES  a list, how many of 1, 2-3, 4-7 … 256-511, 512 frames; a histogram
  */
 enum metric_read {
 	READ_NUMBER,

@@ -10,7 +10,7 @@
 #include "vmqctl/cmd.h"
 #include "vmqctl/table.h"
 
-static const char *const sizes[] = { "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64-127", "128" };
+static const char *const sizes[] = { "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64-127", "128-255", "256-511", "512" };
 #define SIZES (sizeof sizes / sizeof *sizes)
 
 static json_int_t risen(const json_t *a, const json_t *b, const char *key)

@@ -21,7 +21,7 @@ def worker(cpu, n):
     return {'cpu': cpu, 'policy': 'adaptive', 'state': 'polling', 'frames': 1000 * n, 'busy_cycles': 100000 * n,
             'busy_ns': 600 * n, 'poll_ns': 300 * n, 'sleep_ns': 100 * n, 'sleeps': 7 * n, 'timed_sleeps': 2 * n,
             'turns': 1, 'polls': 2, 'rings': 5, 'rings_armed': 3, 'rings_held': 1,
-            'batches': [5 * n, 0, 0, 120 * n, 0, 0, 0, 0]}
+            'batches': [5 * n, 0, 0, 120 * n, 0, 0, 0, 0, 0, 0]}
 
 
 def vport(name, number, rx, tx, n, **drops):
@@ -68,11 +68,11 @@ def test_perf_divides_what_was_counted_meanwhile(counting):
     first = out[0]
     assert (first['frames'], first['cycles_per_frame'], first['frames_per_batch']) == (1000, 100.0, 8.0)
     assert (first['busy_pct'], first['poll_pct'], first['sleep_pct']) == (60.0, 30.0, 10.0)
-    assert (first['sleeps'], first['timed_sleeps'], first['batches']) == (7, 2, [5, 0, 0, 120, 0, 0, 0, 0])
+    assert (first['sleeps'], first['timed_sleeps'], first['batches']) == (7, 2, [5, 0, 0, 120, 0, 0, 0, 0, 0, 0])
     assert out[1]['frames'] == 3000
     text = [line.split() for line in vmqctl(counting, 'perf', 'cpu', '3', 'interval', '0.1').splitlines()]
     assert ['3', 'adaptive', '3000', '100', '8.0', '60.0', '30.0', '10.0', '21', '6'] in text
-    assert ['3', '15', '0', '0', '360', '0', '0', '0', '0'] in text
+    assert ['3', '15', '0', '0', '360', '0', '0', '0', '0', '0', '0'] in text
     assert 'no worker runs on CPU 9' in vmqctl(counting, 'perf', 'cpu', '9', 'interval', '0.1', status=1)
     for key, value, sentence in (('interval', '0', 'seconds from 0.1'), ('interval', '1s', 'seconds'), ('cpu', 'x', 'CPU number')):
         said = vmqctl(counting, 'perf', key, value, status=2)
