@@ -13,6 +13,15 @@ void copy_odd(uint8_t *dst, const struct frame *f, enum tag_op op);
 /* A header with what the sender left to others: it is left to the receiver. */
 void write_offload_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers);
 
+/* A plain frame that goes as it came, of which only the first line is looked at. */
+static inline __attribute__((always_inline)) void copy_plain(uint8_t *dst, const struct frame *f, uint32_t len)
+{
+	const uint32_t half = FRAME_HDR / 2; /* two halves, which overlap in most */
+
+	memcpy(dst, f->hdr, half);
+	memcpy(dst + len - half, f->hdr + len - half, half);
+}
+
 /* The frame as the receiver shall see it into one piece of memory with room for it. */
 static inline __attribute__((always_inline)) void copy_frame(uint8_t *dst, const struct frame *f, enum tag_op op)
 {

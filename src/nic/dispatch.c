@@ -51,6 +51,7 @@ static inline __attribute__((always_inline)) void put_single(struct worker *w, s
 	touch(w, q, 1);
 	w->ring[k] = q;
 	plan(&w->deliver[k], &w->rx_buf[k], f, is_set(&q->vport->tags_inline), q->rx.hdr_len);
+	w->deliver[k].plain = w->deliver[k].op == TAG_KEEP && frame_is_plain(f);
 }
 
 /* From the k-th of n frames on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */

@@ -97,6 +97,12 @@ static inline void frame_read_piece(struct frame *f, uint8_t *p, uint32_t len)
 	f->rest = p + f->hdr_len;
 }
 
+/* So short that hdr is all of it, in one piece, with nothing left to others; but not very short. */
+static inline bool frame_is_plain(const struct frame *f)
+{
+	return f->len == f->hdr_len && f->len >= FRAME_HDR / 2 && f->whole && !f->offload;
+}
+
 /* VID the frame is classified by: 0 when untagged. */
 static inline unsigned frame_vid(const struct frame *f)
 {

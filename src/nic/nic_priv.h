@@ -205,6 +205,7 @@ struct delivery {
 	struct frame *f;
 	uint32_t len;     /* bytes of it that the receiver gets */
 	uint8_t op;       /* enum tag_op */
+	bool plain;       /* it is known that frame_is_plain: of the frame nothing is needed but hdr */
 	uint16_t buffers; /* receive buffers it took; 0: it was dropped */
 };
 

@@ -33,7 +33,9 @@ static bool scatter_ready(struct worker *w)
 /* The buffer of each frame; false: a ring names one that it does not have. */
 static bool scatter_heads(struct worker *w)
 {
-	for (unsigned k = 0; k < w->ndeliver; k++) {
+	const unsigned n = w->ndeliver; /* the stores below might change it, for all that the compiler knows */
+
+	for (unsigned k = 0; k < n; k++) {
 		struct nic_queue *q = w->ring[k];
 
 		if (__builtin_expect(!split_peek(&q->rx, q->rx_place++, &w->rx_buf[k]), 0))
@@ -45,7 +47,9 @@ static bool scatter_heads(struct worker *w)
 /* The memory of each; false: one is not a single writable piece, or too small. */
 static bool scatter_memory(struct worker *w)
 {
-	for (unsigned k = 0; k < w->ndeliver; k++)
+	const unsigned n = w->ndeliver;
+
+	for (unsigned k = 0; k < n; k++)
 		if (__builtin_expect(!virtqueue_slot(&w->ring[k]->rx, &w->rx_buf[k]), 0))
 			return false;
 	return true;
@@ -64,8 +68,13 @@ static void scatter_copy(struct worker *w)
 
 		if (k + BUFFERS_AHEAD < n)
 			virtqueue_prefetch_slot(b + BUFFERS_AHEAD);
-		write_header(b->ptr, q, d->f, d->op, 1);
-		copy_frame(b->ptr + q->rx.hdr_len, d->f, d->op);
+		if (__builtin_expect(d->plain, 1)) {
+			write_virtio_header(b->ptr, &q->rx, 1);
+			copy_plain(b->ptr + q->rx.hdr_len, d->f, d->len);
+		} else {
+			write_header(b->ptr, q, d->f, d->op, 1);
+			copy_frame(b->ptr + q->rx.hdr_len, d->f, d->op);
+		}
 		q->rx_bytes += d->len;
 		d->buffers = 1;
 		split_used(&q->rx, b->id, b->len);
