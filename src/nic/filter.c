@@ -211,7 +211,6 @@ int nic_filter_set(struct nic *n, const struct nic_filter *f)
 		return rc;
 	}
 	n->by_id[f->id] = copy;
-	n->nfilters++;
 	v->nfilters++;
 	vport_refresh(v);
 	return 0;
@@ -236,7 +235,6 @@ int nic_filter_clear(struct nic *n, uint32_t id)
 	v->nfilters--;
 	vport_refresh(v);
 	n->by_id[id] = NULL;
-	n->nfilters--;
 	free(f);
 	/* frames classified before are delivered before the return */
 	return nic_quiesce(n->engine);

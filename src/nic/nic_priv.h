@@ -177,7 +177,6 @@ struct nic {
 	struct port_source *wire;                 /* workers read with acquire */
 	uint64_t host_mac;                        /* what the default VPort takes unasked, 0: all; workers read */
 	struct nic_filter **by_id;                /* control's: FilterId → filter, NULL: none; NIC_MAX_FILTERS + 1 */
-	uint32_t nfilters;
 	struct counters *wire_cnt; /* one a worker */
 	uint64_t serials; /* control's: given to VPorts so far */
 };
