@@ -243,6 +243,8 @@ int stack_vport_info(struct stack_vport *v, struct stack_vport_info *out, struct
 int stack_vport_policy(struct stack_vport *v, struct stack_policy *out, struct stack_error *e);
 int stack_vport_tuning(struct stack_vport *v, struct stack_tuning *out, struct stack_error *e);
 void stack_vport_rss(const struct stack_vport *v, struct stack_rss *out); /* what was asked for */
+/* Hash types and key, which a VPort keeps for its life once its frames were spread. */
+bool stack_rss_same_hash(const struct stack_rss *a, const struct stack_rss *b);
 /* All of an adapter by one request, ascending ids, those included that somebody else made by requests of his own;
  * free() the array. */
 int stack_vport_list(struct stack_adapter *a, struct stack_vport_info **out, size_t *n, struct stack_error *e);

@@ -47,6 +47,14 @@ static void describe(const struct stack_vport *v, const struct stack_broadcast *
 	memcpy(out->mac, broadcast_mac, 6);
 }
 
+static void tell_of(struct stack_vport *v, const char *event, const struct stack_broadcast *b)
+{
+	struct stack_filter_info f;
+
+	describe(v, b, &f);
+	stack_event(v, event, &f);
+}
+
 /* Sets a broadcast filter and its record. */
 static struct stack_broadcast *make_broadcast(struct stack_vport *v, const struct stack_vlan *vlan,
 					      uint32_t wish, struct stack_error *e)
@@ -295,6 +303,7 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 {
 	struct stack_broadcast *dst = find_broadcast(to, &src->vlan);
 	bool alone = src->users == 1 && !src->wanted, made = false, carried = false;
+	struct stack_filter_info gone;
 	struct stack_error undo;
 
 	if (!dst && alone) {
@@ -311,8 +320,10 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 		goto undo;
 	if (carried) {
 		give_broadcast(src, to);
+		tell_of(to, "filter_moved", src);
 		return 0;
 	}
+	describe(from, src, &gone);
 	if (release_broadcast(from, src, e) < 0) {
 		if (stack_req_move_filter(a, id, to->id, from->id, &undo) < 0) {
 			src->users--; /* it stays there and counts on none */
@@ -321,6 +332,10 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 		goto undo;
 	}
 	dst->users++;
+	if (made)
+		tell_of(to, "filter_set", dst);
+	if (alone)
+		stack_event(from, "filter_cleared", &gone);
 	return 0;
 undo:
 	if (carried && stack_req_move_filter(a, src->id, to->id, from->id, &undo) < 0) {

@@ -178,8 +178,6 @@ unsigned stack_rss_cpus(const struct stack *s, const struct stack_rss *r, unsign
 void stack_rss_affinity(const struct stack *s, const struct stack_rss *r, unsigned cpu, unsigned queue_pairs, GROUP_AFFINITY *out);
 /* Nobody asked for anything. */
 bool stack_rss_default(const struct stack_rss *r);
-/* Hash types and key, which a VPort keeps for its life. */
-bool stack_rss_same_hash(const struct stack_rss *a, const struct stack_rss *b);
 /* What they are, said or not: bits of the contract, and STACK_RSS_KEY bytes. */
 uint32_t stack_rss_types(const struct stack_rss *r);
 const uint8_t *stack_rss_key(const struct stack_rss *r);

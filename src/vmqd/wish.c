@@ -135,17 +135,12 @@ static bool other_address(const struct wish_vport *a, const struct wish_vport *b
 	return y && !(x && memcmp(x, y, 6) == 0);
 }
 
-/* By what it hashes, which a VPort keeps once its frames were spread. */
-static bool other_hash(const struct stack_rss *a, const struct stack_rss *b)
-{
-	return a->types != b->types || a->has_key != b->has_key || (a->has_key && memcmp(a->key, b->key, sizeof a->key) != 0);
-}
-
 bool wish_needs_renewal(const struct wish_vport *now, const struct wish_vport *want)
 {
 	const struct stack_vport_want *a = &now->want, *b = &want->want;
 
-	return a->on_vf != b->on_vf || other_hash(&a->rss, &b->rss) || a->socket_mode != b->socket_mode || strcmp(a->socket, b->socket) != 0 ||
+	return a->on_vf != b->on_vf || !stack_rss_same_hash(&a->rss, &b->rss) || a->socket_mode != b->socket_mode ||
+	       strcmp(a->socket, b->socket) != 0 ||
 	       (b->on_vf && (a->queue_pairs != b->queue_pairs || other_address(now, want)));
 }
 

@@ -390,6 +390,26 @@ static void way_back_refused(void **state)
 	assert_string_equal(filters(), "");
 }
 
+/* What becomes of broadcast filters is told, too: it moves along, goes to where one is, or comes to be. */
+static void move_events(void **state)
+{
+	struct stack_vport *a = add("a"), *b = add("b");
+
+	(void)state;
+	filter(a, 1, 7, true);
+	assert_int_equal(move(1, b), 0);
+	assert_string_equal(filters(), "2:1:01/7+ 2:2:ff/7*");
+	assert_string_equal(s.events, "filter_moved(2) filter_moved(1)");
+	filter(a, 2, 7, true);
+	assert_string_equal(filters(), "2:1:01/7+ 2:2:ff/7* 1:3:02/7+ 1:4:ff/7*");
+	assert_int_equal(move(3, b), 0);
+	assert_string_equal(filters(), "2:1:01/7+ 2:2:ff/7* 2:3:02/7+");
+	assert_string_equal(s.events, "filter_cleared(4) filter_moved(3)");
+	assert_int_equal(move(3, a), 0);
+	assert_string_equal(filters(), "2:1:01/7+ 2:2:ff/7* 1:3:02/7+ 1:5:ff/7*");
+	assert_string_equal(s.events, "filter_set(5) filter_moved(3)");
+}
+
 /* Where others count on the broadcast filter the destination gets one of its own, or nothing moves; refused later, it is gone again. */
 static void move_refused(void **state)
 {
@@ -406,8 +426,8 @@ static void move_refused(void **state)
 		assert_string_equal(s.changed, "");
 	}
 	assert_int_equal(move(1, b), 0);
-	assert_string_equal(s.changed, "changed(1) changed(2)");
-	assert_string_equal(s.events, "filter_moved(1)");
+	assert_string_equal(s.changed, "changed(2) changed(1) changed(2)");
+	assert_string_equal(s.events, "filter_set(6) filter_moved(1)");
 	/* each side's is counted by its own */
 	assert_int_equal(del(1), 0);
 	assert_string_equal(filters(), "1:2:ff/7* 1:3:02/7+");
@@ -463,7 +483,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(which_stands_already), T(numbers_given_again), T(uncounted), T(refused_and_counted), T(deletion_refused), T(numbers_stay), T(deletion_told),
-		T(broadcast_moves), T(what_was_made), T(nearly_broadcast), T(brings_none), T(counts_on_none), T(refused_again_and_again), T(way_back_refused), T(move_refused), T(wanted_stays), T(broadcast_events),
+		T(broadcast_moves), T(what_was_made), T(nearly_broadcast), T(brings_none), T(counts_on_none), T(refused_again_and_again), T(way_back_refused), T(move_events), T(move_refused), T(wanted_stays), T(broadcast_events),
 	};
 #undef T
 
