@@ -76,8 +76,8 @@ def fuzz_tests():
 def sanitizer_tests():
     """The unit and contract tests again with the address and undefined-behaviour sanitizers, and those in which threads
     meet with the thread sanitizer. Only what the named tests need is built."""
-    plain = ('config', 'contract', 'cve_message_test', 'cve_ring_test', 'moderate', 'ndis_softnic', 'nic_hostile_test', 'nic_offload_test', 'nic_ring_test',
-             'nic_switch_test', 'rpc', 'rss', 'spsc', 'stack', 'stack_adapters', 'stack_change', 'stack_filter', 'stack_queue', 'stack_rss', 'stack_trunk', 'stack_vf',
+    plain = ('config', 'contract', 'cve_message_test', 'cve_ring_test', 'moderate', 'ndis_softnic', 'nic_batch', 'nic_hostile_test', 'nic_offload_test', 'nic_ring_test',
+             'nic_scatter_test', 'nic_switch_test', 'rpc', 'rss', 'spsc', 'stack', 'stack_adapters', 'stack_change', 'stack_filter', 'stack_queue', 'stack_rss', 'stack_trunk', 'stack_vf',
              'vhost_memory_test', 'vhost_refuse_test', 'vhost_session_test', 'vhost_socket_test')
     passed = failed = 0
     for name, options, tests in (('asan', ['-Db_sanitize=address,undefined'], plain),

@@ -55,7 +55,7 @@ int teardown(void **state)
 	(void)state;
 	for (uint32_t i = 1; i <= 64; i++)
 		(void)nic_filter_clear(nic, i);
-	for (uint32_t i = 0; i < 8; i++) {
+	for (uint32_t i = 0; i < 16; i++) {
 		(void)nic_vport_detach_port(nic, i);
 		(void)nic_vport_delete(nic, i);
 	}
