@@ -15,42 +15,19 @@
 
 #include "engine_stub.h"
 #include "nic/nic_priv.h"
-#include "vm.h"
+#include "turns.h"
 
 #define V1 (1ull << VIRTIO_F_VERSION_1)
 #define MRG (1ull << VIRTIO_NET_F_MRG_RXBUF)
 #define CSUM (1ull << VIRTIO_NET_F_CSUM)
 #define GUEST_CSUM (1ull << VIRTIO_NET_F_GUEST_CSUM)
+#define FEATURES (V1 | MRG | CSUM | GUEST_CSUM)
 #define HDR 12u
 #define SIZE 64u /* of the rings */
 #define LEN 100u /* of the frames */
 
 static struct nic *nic;
 static struct vm va, vb; /* VPorts 1 and 2, on workers 0 and 1 */
-
-static void attach(uint32_t id, uint16_t cpu, struct vm *vm)
-{
-	struct nic_vport_config cfg = { .id = id, .cpu = cpu, .queue_pairs = 1, .moderation = NIC_MODERATION_OFF, .active = true };
-	struct nic_filter f = { .id = id, .vport = id, .mac = { 0x52, 0x54, 0, 0, 0, (uint8_t)id }, .test = NIC_VLAN_UNTAGGED_OR_ZERO };
-	struct nic_queue_config c;
-	struct vmq_err err = { "" };
-
-	vm_init(vm, 1, SIZE, V1 | MRG | CSUM | GUEST_CSUM);
-	c = vm_queue_config(vm);
-	assert_int_equal(nic_vport_create(nic, &cfg, &err), 0);
-	assert_int_equal(nic_filter_set(nic, &f), 0);
-	assert_int_equal(nic_queue_start(nic, id, 0, &c, &err), 0);
-}
-
-static void detach(uint32_t id, struct vm *vm)
-{
-	uint16_t rx, tx;
-
-	assert_int_equal(nic_queue_stop(nic, id, 0, &rx, &tx), 0);
-	assert_int_equal(nic_filter_clear(nic, id), 0);
-	assert_int_equal(nic_vport_delete(nic, id), 0);
-	vm_fini(vm);
-}
 
 static int setup(void **state)
 {
@@ -59,8 +36,8 @@ static int setup(void **state)
 
 	(void)state;
 	assert_int_equal(nic_create(stub_engine(), &cfg, &nic, &err), 0);
-	attach(1, 0, &va);
-	attach(2, 1, &vb);
+	turns_attach(nic, 1, 0, &va, SIZE, FEATURES);
+	turns_attach(nic, 2, 1, &vb, SIZE, FEATURES);
 	stub_settle();
 	return 0;
 }
@@ -68,8 +45,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	detach(1, &va);
-	detach(2, &vb);
+	turns_detach(nic, 1, &va);
+	turns_detach(nic, 2, &vb);
 	nic_destroy(nic);
 	stub_check_empty();
 	return 0;

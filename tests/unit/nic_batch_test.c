@@ -14,13 +14,14 @@
 
 #include "engine_stub.h"
 #include "nic/nic_priv.h"
-#include "vm.h"
+#include "turns.h"
 
 #define V1 (1ull << VIRTIO_F_VERSION_1)
 #define MRG (1ull << VIRTIO_NET_F_MRG_RXBUF)
 #define CSUM (1ull << VIRTIO_NET_F_CSUM)
 #define GUEST_CSUM (1ull << VIRTIO_NET_F_GUEST_CSUM)
 #define INDIRECT (1ull << VIRTIO_RING_F_INDIRECT_DESC)
+#define FEATURES (V1 | MRG | CSUM | GUEST_CSUM | INDIRECT)
 #define HDR 12u
 #define RING 64u
 #define EACH 60u /* frames a sender has ready: two senders' and 8 of the third make a burst */
@@ -68,30 +69,6 @@ static const struct kind {
 static struct nic *nic;
 static struct vm giver[SENDERS], taker[RECEIVERS];
 static unsigned sent[SENDERS], got[SENDERS][RECEIVERS];
-
-static void attach(uint32_t id, uint16_t cpu, struct vm *vm)
-{
-	struct nic_vport_config cfg = { .id = id, .cpu = cpu, .queue_pairs = 1, .moderation = NIC_MODERATION_OFF, .active = true };
-	struct nic_filter f = { .id = id, .vport = id, .mac = { 0x52, 0x54, 0, 0, 0, (uint8_t)id }, .test = NIC_VLAN_UNTAGGED_OR_ZERO };
-	struct nic_queue_config c;
-	struct vmq_err err = { "" };
-
-	vm_init(vm, 1, RING, V1 | MRG | CSUM | GUEST_CSUM | INDIRECT);
-	c = vm_queue_config(vm);
-	assert_int_equal(nic_vport_create(nic, &cfg, &err), 0);
-	assert_int_equal(nic_filter_set(nic, &f), 0);
-	assert_int_equal(nic_queue_start(nic, id, 0, &c, &err), 0);
-}
-
-static void detach(uint32_t id, struct vm *vm)
-{
-	uint16_t rx, tx;
-
-	assert_int_equal(nic_queue_stop(nic, id, 0, &rx, &tx), 0);
-	assert_int_equal(nic_filter_clear(nic, id), 0);
-	assert_int_equal(nic_vport_delete(nic, id), 0);
-	vm_fini(vm);
-}
 
 static void send_one(const struct kind *k, unsigned s)
 {
@@ -176,9 +153,9 @@ static void send_all(const struct kind *k, unsigned *under_way)
 static void vms_up(const struct kind *k)
 {
 	for (unsigned s = 0; s < k->senders; s++)
-		attach(1 + s, 0, &giver[s]);
+		turns_attach(nic, 1 + s, 0, &giver[s], RING, FEATURES);
 	for (unsigned r = 0; r < RECEIVERS; r++) {
-		attach(1 + SENDERS + r, k->away && r == 0, &taker[r]);
+		turns_attach(nic, 1 + SENDERS + r, k->away && r == 0, &taker[r], RING, FEATURES);
 		for (unsigned i = 0; i < RING; i++)
 			(void)vm_post(&taker[r], 2048);
 	}
@@ -190,9 +167,9 @@ static void vms_up(const struct kind *k)
 static void vms_down(const struct kind *k)
 {
 	for (unsigned s = 0; s < k->senders; s++)
-		detach(1 + s, &giver[s]);
+		turns_detach(nic, 1 + s, &giver[s]);
 	for (unsigned r = 0; r < RECEIVERS; r++)
-		detach(1 + SENDERS + r, &taker[r]);
+		turns_detach(nic, 1 + SENDERS + r, &taker[r]);
 }
 
 static unsigned delivered(unsigned r)
