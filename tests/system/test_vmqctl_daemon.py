@@ -171,8 +171,8 @@ def test_counters_of_real_frames(lab):
 
 def test_explain_says_where_a_frame_went(lab):
     d = lab(vports=[{'name': 'web1', 'mac': WEB1, 'vlan': 100}]).vmqd
-    assert 'to VPort web1' in d.vmqctl('explain', 'from', 'wire', 'dst', WEB1, 'vlan', '100')
-    assert 'to VPort web1' not in d.vmqctl('explain', 'from', 'wire', 'dst', WEB1, 'vlan', '101')
+    assert 'for VPort web1' in d.vmqctl('explain', 'from', 'wire', 'dst', WEB1, 'vlan', '100')
+    assert 'for VPort web1' not in d.vmqctl('explain', 'from', 'wire', 'dst', WEB1, 'vlan', '101')
     text = d.vmqctl('-d', 'explain', 'from', 'web1', 'dst', FAR)
     assert {r['FATE'] for r in rows(text[text.index('FATE'):])} == {'deliver', 'wire'}
 
