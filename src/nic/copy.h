@@ -13,7 +13,7 @@ void copy_odd(uint8_t *dst, const struct frame *f, enum tag_op op);
 /* A header with what the sender left to others: it is left to the receiver. */
 void write_offload_header(uint8_t *p, const struct nic_queue *q, const struct frame *f, enum tag_op op, uint16_t buffers);
 
-/* A plain frame that goes as it came, of which only the first line is looked at. */
+/* The first len bytes of a frame, half a line to a line, as they came: only its first line is looked at. */
 static inline __attribute__((always_inline)) void copy_plain(uint8_t *dst, const struct frame *f, uint32_t len)
 {
 	const uint32_t half = FRAME_HDR / 2; /* two halves, which overlap in most */
@@ -29,9 +29,8 @@ static inline __attribute__((always_inline)) void copy_frame(uint8_t *dst, const
 		copy_odd(dst, f, op);
 		return;
 	}
-	if (__builtin_expect(f->hdr_len < FRAME_HDR, 0)) { /* two halves that overlap, and then the rest, if any */
-		memcpy(dst, f->hdr, FRAME_HDR / 2);
-		memcpy(dst + f->hdr_len - FRAME_HDR / 2, f->hdr + f->hdr_len - FRAME_HDR / 2, FRAME_HDR / 2);
+	if (__builtin_expect(f->hdr_len < FRAME_HDR, 0)) {
+		copy_plain(dst, f, f->hdr_len);
 		if (f->len > f->hdr_len) /* a part that was finished here */
 			memcpy(dst + f->hdr_len, f->rest, f->len - f->hdr_len);
 		return;

@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) void put_single(struct worker *w, s
 	touch(w, q, 1);
 	w->ring[k] = q;
 	plan(&w->deliver[k], &w->rx_buf[k], f, is_set(&q->vport->tags_inline), q->rx.hdr_len);
-	w->deliver[k].plain = w->deliver[k].op == TAG_KEEP && frame_is_plain(f);
+	w->deliver[k].plain = w->deliver[k].op == TAG_KEEP && f->len >= FRAME_HDR / 2 && frame_is_read(f);
 }
 
 /* From the k-th of n frames on to a ring of this worker, up to the first that its driver does not take so. Returns its number, or n. */
@@ -478,16 +478,13 @@ static void dispatch_all(struct worker *w)
 		f = dispatch_source(w, f, end);
 }
 
-/* No byte of the burst's frames has to be looked for where their senders put them: the first lines are all there is. */
+/* Of the burst's frames nothing is with their senders any more. */
 static bool all_read(const struct worker *w)
 {
 	bool all = true;
 
-	for (unsigned k = w->nclassified; k < w->nframes; k++) {
-		const struct frame *f = &w->frame[k];
-
-		all &= f->whole && f->len == f->hdr_len && !f->offload;
-	}
+	for (unsigned k = w->nclassified; k < w->nframes; k++)
+		all &= frame_is_read(&w->frame[k]);
 	return all;
 }
 

@@ -97,10 +97,10 @@ static inline void frame_read_piece(struct frame *f, uint8_t *p, uint32_t len)
 	f->rest = p + f->hdr_len;
 }
 
-/* So short that hdr is all of it, in one piece, with nothing left to others; but not very short. */
-static inline bool frame_is_plain(const struct frame *f)
+/* So short that hdr is all of it, in one piece, with nothing left to others: no byte has to be looked for where the sender put it. */
+static inline bool frame_is_read(const struct frame *f)
 {
-	return f->len == f->hdr_len && f->len >= FRAME_HDR / 2 && f->whole && !f->offload;
+	return f->len == f->hdr_len && f->whole && !f->offload;
 }
 
 /* VID the frame is classified by: 0 when untagged. */

@@ -204,7 +204,7 @@ struct delivery {
 	struct frame *f;
 	uint32_t len;     /* bytes of it that the receiver gets */
 	uint8_t op;       /* enum tag_op */
-	bool plain;       /* it is known that frame_is_plain: of the frame nothing is needed but hdr */
+	bool plain;       /* it is known that copy_plain does: it goes as it came, and frame_is_read */
 	uint16_t buffers; /* receive buffers it took; 0: it was dropped */
 };
 

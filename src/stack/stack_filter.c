@@ -100,6 +100,20 @@ static int release_broadcast(struct stack_vport *v, struct stack_broadcast *b, s
 	return clear_broadcast(v, b, e);
 }
 
+/* The same, and it is told when it goes. */
+static int release_telling(struct stack_vport *v, struct stack_broadcast *b, struct stack_error *e)
+{
+	const bool last = b->users == 1 && !b->wanted;
+	struct stack_filter_info gone;
+
+	describe(v, b, &gone);
+	if (release_broadcast(v, b, e) < 0)
+		return -1;
+	if (last)
+		stack_event(v, "filter_cleared", &gone);
+	return 0;
+}
+
 /* SET_FILTER refused it: if the same filter stands already, say where. */
 static void explain_refusal(struct stack_adapter *a, const struct stack_filter_want *want, struct stack_error *e)
 {
@@ -303,7 +317,6 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 {
 	struct stack_broadcast *dst = find_broadcast(to, &src->vlan);
 	bool alone = src->users == 1 && !src->wanted, made = false, carried = false;
-	struct stack_filter_info gone;
 	struct stack_error undo;
 
 	if (!dst && alone) {
@@ -323,8 +336,7 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 		tell_of(to, "filter_moved", src);
 		return 0;
 	}
-	describe(from, src, &gone);
-	if (release_broadcast(from, src, e) < 0) {
+	if (release_telling(from, src, e) < 0) {
 		if (stack_req_move_filter(a, id, to->id, from->id, &undo) < 0) {
 			src->users--; /* it stays there and counts on none */
 			a->counted[id] = false;
@@ -334,8 +346,6 @@ static int move_counted(struct stack_adapter *a, uint32_t id, struct stack_broad
 	dst->users++;
 	if (made)
 		tell_of(to, "filter_set", dst);
-	if (alone)
-		stack_event(from, "filter_cleared", &gone);
 	return 0;
 undo:
 	if (carried && stack_req_move_filter(a, src->id, to->id, from->id, &undo) < 0) {
@@ -386,7 +396,7 @@ int stack_filter_move(struct stack_adapter *a, uint32_t id, struct stack_vport *
 
 int stack_filter_set_broadcast(struct stack_adapter *a, uint32_t id, bool on, struct stack_error *e)
 {
-	struct stack_filter_info f, made;
+	struct stack_filter_info f;
 	struct stack_broadcast *b;
 	struct stack_vport *v;
 
@@ -400,20 +410,12 @@ int stack_filter_set_broadcast(struct stack_adapter *a, uint32_t id, bool on, st
 		b = make_broadcast(v, &f.vlan, 0, e);
 		if (!b)
 			return -1;
-		describe(v, b, &made);
-		stack_event(v, "filter_set", &made);
+		tell_of(v, "filter_set", b);
 	}
-	if (on) {
+	if (on)
 		b->users++;
-	} else {
-		bool last = b->users == 1 && !b->wanted;
-
-		describe(v, b, &made);
-		if (release_broadcast(v, b, e) < 0)
-			return -1;
-		if (last)
-			stack_event(v, "filter_cleared", &made);
-	}
+	else if (release_telling(v, b, e) < 0)
+		return -1;
 	a->counted[id] = on;
 	stack_changed(v);
 	return 0;

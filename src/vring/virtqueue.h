@@ -200,6 +200,18 @@ static inline unsigned virtqueue_take(struct virtqueue *vq, struct vq_buf *b, un
 /* The memory of a writable piece, not found in the slot found last; false when it is not in one piece. */
 bool virtqueue_find_slot(struct virtqueue *vq, struct vq_buf *b);
 
+/* The memory of a writable piece, looked for where the last one was first: near is vq->near, or the caller's copy of it. */
+static inline __attribute__((always_inline)) bool virtqueue_slot_near(struct virtqueue *vq, struct guest_mem_near *near, struct vq_buf *b)
+{
+	b->ptr = guest_mem_in(near, b->gpa, b->len);
+	if (__builtin_expect(b->ptr != NULL, 1))
+		return true;
+	if (!virtqueue_find_slot(vq, b))
+		return false;
+	*near = vq->near;
+	return true;
+}
+
 /* The first lines of a buffer are on the way for writing from now on. */
 static inline void virtqueue_prefetch_slot(const struct vq_buf *b)
 {
@@ -215,14 +227,9 @@ static inline __attribute__((always_inline)) unsigned virtqueue_slots_of(struct 
 	struct guest_mem_near near = vq->near;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (__builtin_expect(!(at ? packed_is_buffer(&at[i], available, &b[i]) : split_is_buffer(desc, &b[i])), 0))
+		if (__builtin_expect(!(at ? packed_is_buffer(&at[i], available, &b[i]) : split_is_buffer(desc, &b[i])), 0) ||
+		    !virtqueue_slot_near(vq, &near, &b[i]))
 			return i;
-		b[i].ptr = guest_mem_in(&near, b[i].gpa, b[i].len);
-		if (__builtin_expect(!b[i].ptr, 0)) {
-			if (!virtqueue_find_slot(vq, &b[i]))
-				return i;
-			near = vq->near;
-		}
 		virtqueue_prefetch_slot(&b[i]);
 	}
 	return n;
@@ -232,10 +239,7 @@ static inline __attribute__((always_inline)) unsigned virtqueue_slots_of(struct 
  * writable piece of that length. Prefetches nothing (virtqueue_prefetch_slot). */
 static inline bool virtqueue_slot(struct virtqueue *vq, struct vq_buf *b)
 {
-	if (__builtin_expect(!split_is_buffer(vq->desc, b), 0))
-		return false;
-	b->ptr = guest_mem_in(&vq->near, b->gpa, b->len);
-	return __builtin_expect(b->ptr != NULL, 1) || virtqueue_find_slot(vq, b);
+	return __builtin_expect(split_is_buffer(vq->desc, b), 1) && virtqueue_slot_near(vq, &vq->near, b);
 }
 
 /*
